@@ -1,0 +1,55 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>Where a server listens, whom it expects and what it endures.</summary>
+public sealed record IotLinkServerOptions : LinkOptions
+{
+    /// <summary>The TCP port. Default 8123, as in micropython-iot; 0 lets the system choose (see <see cref="IotLinkServer.EndPoint"/>).</summary>
+    public int Port { get; init; } = 8123;
+
+    /// <summary>The address to listen on. Default: every IPv4 and IPv6 address of this machine.</summary>
+    public IPAddress Bind { get; init; } = IPAddress.IPv6Any;
+
+    /// <summary>The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them; all others are unknown.</summary>
+    public IReadOnlyCollection<string> Expected { get; init; } = [];
+
+    /// <summary>What happens to a device that is not expected. Default: accepted with a warning, as in micropython-iot.</summary>
+    public UnknownIdPolicy UnknownIds { get; init; } = UnknownIdPolicy.Accept;
+
+    /// <summary>Links of unknown ids that are made at most, since a link once made exists for ever. A further unknown id is refused. Default 1,000.</summary>
+    public int MaxUnknownIds { get; init; } = 1_000;
+
+    /// <summary>The longest id, in bytes of UTF-8. Default 128.</summary>
+    public int MaxIdBytes { get; init; } = 128;
+
+    /// <summary>Connections at a time, at most; a further one is closed at once. Default 100,000.</summary>
+    public int MaxConnections { get; init; } = 100_000;
+
+    /// <summary>Connections at a time that have not said their id yet, at most; a further one is closed at once. Default 1,000.</summary>
+    public int MaxOpenings { get; init; } = 1_000;
+
+    /// <summary>How long a connection may take to say its id. Default null: <see cref="LinkOptions.Timeout"/>.</summary>
+    public TimeSpan? OpeningTimeout { get; init; }
+
+    /// <summary>
+    /// Whether a device may only come back from the network address it first came from. Default false: addresses given by DHCP may change. A change is
+    /// told as <see cref="LinkNoticeKind.AddressChanged"/> either way, since protocol 1 lets whoever presents an id have its lines.
+    /// </summary>
+    public bool PinAddresses { get; init; }
+
+    /// <summary>Where the server logs. Default: nowhere.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+}
+
+/// <summary>What happens to a device that is not among the expected ones.</summary>
+public enum UnknownIdPolicy
+{
+    /// <summary>It is served like any other, with a warning in the log.</summary>
+    Accept,
+
+    /// <summary>Its connection is closed.</summary>
+    Refuse,
+}

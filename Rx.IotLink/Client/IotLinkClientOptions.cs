@@ -1,0 +1,61 @@
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Transport;
+
+namespace Rx.IotLink;
+
+/// <summary>How a client finds its server, and what it does when it cannot.</summary>
+public sealed record IotLinkClientOptions : LinkOptions
+{
+    /// <summary>The server's host name or address.</summary>
+    public required string Host { get; init; }
+
+    /// <summary>The server's port. Default 8123, as in micropython-iot.</summary>
+    public int Port { get; init; } = 8123;
+
+    /// <summary>This device's name, unique among the server's devices: 1 to 128 bytes of UTF-8, no control characters.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>How long to wait between attempts to connect.</summary>
+    public BackOff BackOff { get; init; } = BackOff.Default;
+
+    /// <summary>An attempt to connect is given up after this. Default null: <see cref="LinkOptions.Timeout"/> or 5 s, whichever is longer (a handshake over a bad link takes a few retransmissions).</summary>
+    public TimeSpan? ConnectTimeout { get; init; }
+
+    /// <summary>What happens when the very first connection fails. Default: keep trying.</summary>
+    public FirstConnection FirstConnection { get; init; } = FirstConnection.KeepTrying;
+
+    /// <summary>The network under the link, brought up before each attempt and down after each outage. Default: nothing to do.</summary>
+    public INetwork Network { get; init; } = AlwaysOnNetwork.Instance;
+
+    /// <summary>How connections are made. Default null: TCP to <see cref="Host"/> and <see cref="Port"/>.</summary>
+    public ITransport? Transport { get; init; }
+
+    /// <summary>Seed of the jitter in the back-off, for histories that repeat themselves. Default null: a new one each time.</summary>
+    public int? Seed { get; init; }
+
+    internal override void Validate()
+    {
+        base.Validate();
+        Require.NotNull(Host, nameof(Host));
+        Require.NotFaulty(Host.Length == 0 ? "is empty" : null, Host, nameof(Host));
+        Require.InRange(Port, 1, 65_535, nameof(Port));
+        Require.NotNull(Id, nameof(Id));
+        Require.NotFaulty(LinkId.Fault(Id, LinkId.MaxBytes), Id, nameof(Id));
+        Require.NotNull(BackOff, nameof(BackOff));
+        BackOff.Validate();
+        Require.Defined(FirstConnection, nameof(FirstConnection));
+        Require.NotNull(Network, nameof(Network));
+        if (ConnectTimeout is { } timeout)
+            Require.InRange(timeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(ConnectTimeout));
+    }
+}
+
+/// <summary>What a client does when its very first connection fails.</summary>
+public enum FirstConnection
+{
+    /// <summary>The same as after any outage: try for ever.</summary>
+    KeepTrying,
+
+    /// <summary>The link is <see cref="LinkStatus.Refused"/> for good (the ancestor's way: a wrong address shows at once).</summary>
+    Fail,
+}

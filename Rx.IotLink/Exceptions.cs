@@ -1,0 +1,37 @@
+namespace Rx.IotLink;
+
+/// <summary>The link was closed; lines that were not accepted by then are not delivered by it any more.</summary>
+public sealed class LinkClosedException : IOException
+{
+    /// <summary>Says which link.</summary>
+    public LinkClosedException(string id, string detail)
+        : base($"Link '{id}' is closed: {detail}") => Id = id;
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+}
+
+/// <summary>The link will never be up: the peer refused it for good, or its first connection failed and was not to be tried again.</summary>
+public sealed class LinkRefusedException : IOException
+{
+    /// <summary>Says which link and why.</summary>
+    public LinkRefusedException(string id, Outage outage)
+        : base($"Link '{id}' was refused: {outage}") => (Id, Outage) = (id, outage);
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+
+    /// <summary>Why.</summary>
+    public Outage Outage { get; }
+}
+
+/// <summary>More lines wait to be sent than the options allow.</summary>
+public sealed class OutboxFullException : InvalidOperationException
+{
+    /// <summary>Says which link and limit.</summary>
+    public OutboxFullException(string id, string limit, int lines)
+        : base($"The outbox of link '{id}' is full: {limit} is {lines} lines.") => Id = id;
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+}

@@ -1,0 +1,82 @@
+using System.Reactive;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// A full-duplex link of text lines with one peer. It outlives its connections: an outage is a value of
+/// <see cref="State"/>, never an error of <see cref="Lines"/>, and what was written waits until the link is up again.
+/// </summary>
+/// <remarks>All members may be used from any thread. No observer is called under a lock or inside the loop that serves the connection.</remarks>
+public interface ILink
+{
+    /// <summary>The name of the device at the client's end of the link, the same at both ends.</summary>
+    string Id { get; }
+
+    /// <summary>
+    /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: every line is handed to
+    /// all who observe at that moment, and only then acknowledged to the peer; with no observer (and no reader, see
+    /// <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, nothing else.
+    /// Completes when this end is closed; fails only on a final refusal (<see cref="LinkRefusedException"/>).
+    /// </summary>
+    IObservable<string> Lines { get; }
+
+    /// <summary>
+    /// Takes lines to be written exactly once and in order, without waiting. While <see cref="LinkOptions.OutboxLines"/> lines
+    /// are waiting, <see cref="LinkOptions.WriterOverflow"/> decides about a further one. <c>OnCompleted</c> and <c>OnError</c> of a source that
+    /// feeds it have no effect on the link.
+    /// </summary>
+    IObserver<string> Writer { get; }
+
+    /// <summary>
+    /// Whether the link is up, since when and why not: the current value first, then each change. An observer that falls
+    /// behind by more than 64 changes misses the oldest of them, never the last.
+    /// </summary>
+    IObservable<LinkState> State { get; }
+
+    /// <summary>One value for each keepalive heard from the peer (for an indicator lamp). Dropped for an observer that is still busy with an earlier one.</summary>
+    IObservable<Unit> Heartbeat { get; }
+
+    /// <summary>What an application should know and no state tells: a restarted peer, lines that were dropped, an observer that threw.</summary>
+    IObservable<LinkNotice> Notices { get; }
+
+    /// <summary>Counts since the link was made: a snapshot.</summary>
+    LinkCounters Counters { get; }
+
+    /// <summary>
+    /// Writes one line. With <see cref="Delivery.ExactlyOnce"/> the task completes when the peer has accepted the line, however many
+    /// outages lie in between; with <see cref="Delivery.BestEffort"/> when it was handed to the connection, which waits for an outage to end.
+    /// </summary>
+    /// <param name="line">The text: not empty, no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.</param>
+    /// <param name="delivery">The promise made for the line.</param>
+    /// <param name="ordering">Whether an exactly-once line keeps its place among the others. Without effect on best effort.</param>
+    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive.</param>
+    /// <exception cref="ArgumentException">The text breaks one of its rules; nothing was sent.</exception>
+    /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
+    /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
+    Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// The Rx form of <see cref="WriteAsync"/>: each subscription writes the line once, and completes (after one <see cref="Unit"/>) on the
+    /// link's scheduler, so that tests in virtual time stay deterministic. Unsubscribing takes the line back if it was not sent yet.
+    /// </summary>
+    /// <exception cref="ArgumentException">The text breaks one of its rules (thrown at the call, not at the subscription).</exception>
+    IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered);
+
+    /// <summary>
+    /// Takes the next line, waiting for it. A line goes to one waiting reader, and to every observer of <see cref="Lines"/> as well; it counts as
+    /// accepted, and is acknowledged, when the reader has it.
+    /// </summary>
+    /// <exception cref="LinkClosedException">The link is closed.</exception>
+    Task<string> ReadLineAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The same as a stream to <c>await foreach</c> over; ends when the link is closed.</summary>
+    IAsyncEnumerable<string> ReadLinesAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Completes at once if the link is up, else when it comes up.</summary>
+    /// <exception cref="LinkClosedException">The link was closed instead.</exception>
+    Task WaitUntilUpAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Completes when no written line waits any more: every exactly-once line was accepted by the peer, every best-effort line sent.</summary>
+    /// <exception cref="LinkClosedException">The link was closed instead.</exception>
+    Task DrainAsync(CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,32 @@
+namespace Rx.IotLink;
+
+/// <summary>Something an application should know that is not a change of state.</summary>
+/// <param name="Kind">What kind of thing.</param>
+/// <param name="Detail">A sentence for people.</param>
+/// <param name="Error">The exception, where there is one.</param>
+public sealed record LinkNotice(LinkNoticeKind Kind, string Detail, Exception? Error = null);
+
+/// <summary>The kinds of <see cref="LinkNotice"/>.</summary>
+public enum LinkNoticeKind
+{
+    /// <summary>
+    /// The peer's process started anew and remembers nothing: what it had written and was not accepted is gone, and a line of ours
+    /// that it accepted just before may be given to it again.
+    /// </summary>
+    PeerRestarted,
+
+    /// <summary>An attempt to connect failed; the next follows after the back-off.</summary>
+    ConnectFailed,
+
+    /// <summary>The device's id came from another network address than before. Protocol 1 has no keys: it may be another device.</summary>
+    AddressChanged,
+
+    /// <summary>A line written through <see cref="ILink.Writer"/> was dropped because the outbox was full.</summary>
+    LineDropped,
+
+    /// <summary>An observer threw; its subscription has ended, the others go on.</summary>
+    ObserverFailed,
+
+    /// <summary>A source that fed <see cref="ILink.Writer"/> ended with an error.</summary>
+    SourceFailed,
+}

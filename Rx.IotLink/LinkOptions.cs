@@ -1,0 +1,65 @@
+using System.Reactive.Concurrency;
+
+namespace Rx.IotLink;
+
+/// <summary>What both ends of a link have in common. Immutable: change a copy with <c>with</c>.</summary>
+public abstract record LinkOptions
+{
+    private protected LinkOptions()
+    {
+    }
+
+    /// <summary>
+    /// Silence after which an outage is declared; keepalives follow at a quarter of it. Default 2 s, as in micropython-iot: longer than
+    /// the pauses of a healthy Wi-Fi, short enough to act on. 100 ms to 1 h. Protocol 1 does not negotiate it: both ends must be given the same.
+    /// </summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// The longest line, in bytes of UTF-8 without its line feed, that is written or accepted. Default 4,000: with what surrounds it, it fits the 4,096
+    /// bytes that a micropython-iot server reads at once. 1 to 1,048,576.
+    /// </summary>
+    public int MaxLineBytes { get; init; } = 4_000;
+
+    /// <summary>Lines that wait for an observer or reader, at most. When it is full, further lines are not acknowledged and the peer repeats them. Default 256; 1 to 1,000,000.</summary>
+    public int InboxLines { get; init; } = 256;
+
+    /// <summary>Lines that wait to be sent or accepted before <see cref="ILink.Writer"/> takes no more. Default 1,024; 1 to 1,000,000.</summary>
+    public int OutboxLines { get; init; } = 1_024;
+
+    /// <summary>What <see cref="ILink.Writer"/> does when the outbox is full. Default <see cref="OverflowPolicy.Fail"/>: nothing is lost unnoticed.</summary>
+    public OverflowPolicy WriterOverflow { get; init; } = OverflowPolicy.Fail;
+
+    /// <summary>
+    /// Calls of <see cref="ILink.WriteAsync"/> that may wait beyond <see cref="OutboxLines"/>, before a further one fails. Default 16,384: for
+    /// those who start writes without awaiting them. 0 to 1,000,000.
+    /// </summary>
+    public int MaxWaitingWrites { get; init; } = 16_384;
+
+    /// <summary>How long closing waits for written lines to be accepted by the peer. Default 5 s; 0 to 1 h.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The clock of everything: keepalives, timeouts, back-off. Default <see cref="DefaultScheduler"/>; a virtual one makes all of it testable.</summary>
+    public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
+
+    /// <summary>
+    /// Where observers are called. Default (null): threads of their own, so that an observer that blocks delays no link but its own;
+    /// with a <see cref="Scheduler"/> other than the default one, that scheduler, so that tests stay deterministic.
+    /// </summary>
+    public IScheduler? ObserverScheduler { get; init; }
+
+    internal IScheduler Observers =>
+        ObserverScheduler ?? (ReferenceEquals(Scheduler, DefaultScheduler.Instance) ? Time.ObserverThreads.Instance : Scheduler);
+
+    internal virtual void Validate()
+    {
+        Require.InRange(Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), nameof(Timeout));
+        Require.InRange(MaxLineBytes, 1, 1_048_576, nameof(MaxLineBytes));
+        Require.InRange(InboxLines, 1, 1_000_000, nameof(InboxLines));
+        Require.InRange(OutboxLines, 1, 1_000_000, nameof(OutboxLines));
+        Require.InRange(MaxWaitingWrites, 0, 1_000_000, nameof(MaxWaitingWrites));
+        Require.InRange(DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(DrainTimeout));
+        Require.Defined(WriterOverflow, nameof(WriterOverflow));
+        Require.NotNull(Scheduler, nameof(Scheduler));
+    }
+}

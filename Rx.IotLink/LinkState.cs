@@ -1,0 +1,71 @@
+namespace Rx.IotLink;
+
+/// <summary>The states of a link.</summary>
+public enum LinkStatus
+{
+    /// <summary>Never up so far.</summary>
+    Connecting,
+
+    /// <summary>Lines flow both ways.</summary>
+    Up,
+
+    /// <summary>An outage: see <see cref="LinkState.Outage"/>. It heals by itself.</summary>
+    Down,
+
+    /// <summary>Final: the peer will not have this link, or the first connection failed and was not to be tried again.</summary>
+    Refused,
+
+    /// <summary>Final: this end was closed.</summary>
+    Closed,
+}
+
+/// <summary>One state of a link.</summary>
+/// <param name="Status">Which.</param>
+/// <param name="Since">When it began, by the link's scheduler (for people to read; every timeout is measured monotonically).</param>
+/// <param name="Connections">How often the link has come up so far.</param>
+/// <param name="Outage">Why the link is not up, if an outage is the reason.</param>
+public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Connections, Outage? Outage = null)
+{
+    /// <summary>Whether lines flow.</summary>
+    public bool IsUp => Status == LinkStatus.Up;
+
+    /// <summary>Whether no further state can follow.</summary>
+    public bool IsFinal => Status is LinkStatus.Refused or LinkStatus.Closed;
+
+    /// <summary>A sentence for people.</summary>
+    public override string ToString() => Outage is null ? $"{Status} (connection {Connections})" : $"{Status}: {Outage}";
+}
+
+/// <summary>Why a connection ended, or was not had.</summary>
+/// <param name="Reason">The kind.</param>
+/// <param name="Detail">A sentence that names the limit and the offender.</param>
+public sealed record Outage(OutageReason Reason, string Detail)
+{
+    /// <summary>A sentence for people.</summary>
+    public override string ToString() => $"{Reason}, {Detail}";
+}
+
+/// <summary>The kinds of outage.</summary>
+public enum OutageReason
+{
+    /// <summary>No connection could be made.</summary>
+    ConnectFailed,
+
+    /// <summary>Nothing was received for the timeout.</summary>
+    Silence,
+
+    /// <summary>The peer ended the connection (FIN).</summary>
+    ClosedByPeer,
+
+    /// <summary>The connection broke (RST, or an error of the network).</summary>
+    ConnectionLost,
+
+    /// <summary>The peer sent what its protocol does not allow.</summary>
+    ProtocolError,
+
+    /// <summary>The peer sends but does not read: what it was to receive exceeded its bound.</summary>
+    PeerNotReading,
+
+    /// <summary>This end closed the link.</summary>
+    ClosedHere,
+}

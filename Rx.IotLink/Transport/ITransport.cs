@@ -1,0 +1,19 @@
+using System.IO.Pipelines;
+using System.Net;
+
+namespace Rx.IotLink.Transport;
+
+/// <summary>Makes connections to one peer. Implement it to carry links over something other than TCP.</summary>
+public interface ITransport
+{
+    /// <summary>Makes a new connection.</summary>
+    /// <exception cref="IOException">It could not be made; the message names the endpoint.</exception>
+    Task<IConnection> ConnectAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>One connection: a duplex pipe of bytes that can fail. Who is given it owns it, and disposes it to end it.</summary>
+public interface IConnection : IDuplexPipe, IDisposable
+{
+    /// <summary>The peer's address, if there is one.</summary>
+    EndPoint? RemoteEndPoint { get; }
+}
