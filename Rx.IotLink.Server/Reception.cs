@@ -1,6 +1,4 @@
 using System.Reactive.Concurrency;
-using System.Reactive.Linq;
-using System.Reactive.Threading.Tasks;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version1;
 using Rx.IotLink.Transport;
@@ -41,7 +39,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
             if (refusal is not null)
                 throw refusal;
             var session = link!.TryServe(connection) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
-            await session.Ended.ToTask().ConfigureAwait(false);
+            await session.Finished.ConfigureAwait(false);
         }
         catch (RefusedException refusal)
         {

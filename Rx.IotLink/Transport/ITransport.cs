@@ -11,7 +11,10 @@ public interface ITransport
     Task<IConnection> ConnectAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>One connection: a duplex pipe of bytes that can fail. Who is given it owns it, and disposes it to end it.</summary>
+/// <summary>
+/// One connection: a duplex pipe of bytes that can fail. Who is given it owns it: completing <see cref="IDuplexPipe.Output"/> ends it in order once what was
+/// written is sent (FIN), disposing releases it, and must make reads and writes that are under way come to an end.
+/// </summary>
 public interface IConnection : IDuplexPipe, IDisposable
 {
     /// <summary>The peer's address, if there is one.</summary>
