@@ -1,4 +1,5 @@
 using System.Reactive.Concurrency;
+using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version1;
 using Rx.IotLink.Transport;
@@ -26,6 +27,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
     };
 
     /// <summary>Serves a connection; completes when it has ended.</summary>
+    /// <remarks>The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
     public async Task ReceiveAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
@@ -54,7 +56,8 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
         }
     }
 
-    private async Task<string> OpenAsync(IConnection connection)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<string> OpenAsync(IConnection connection)
     {
         try
         {
@@ -76,7 +79,8 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
         }
     }
 
-    private async Task<string> ReadIdAsync(IConnection connection)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<string> ReadIdAsync(IConnection connection)
     {
         var limit = options.OpeningTimeout ?? options.Timeout;
         var late = false;

@@ -1,6 +1,7 @@
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
+using System.Runtime.CompilerServices;
 using Rx.IotLink.Time;
 using Rx.IotLink.Transport;
 
@@ -22,8 +23,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>One value, when the connection has ended.</summary>
     public IObservable<Outage> Ended => ended.AsObservable();
 
-    /// <summary>Completes when nothing of the connection is used any more.</summary>
-    public Task Finished { get; private set; } = Task.CompletedTask;
+    /// <summary>Completes when nothing is read from the connection any more. To be awaited at most once.</summary>
+    public ValueTask Finished { get; private set; }
 
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
@@ -52,10 +53,14 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
     public void Said(TimeSpan now) => Volatile.Write(ref saidAt, now.Ticks);
 
+#pragma warning disable CA2012 // Kept to be awaited later, once.
     public void StartReading() => Finished = ReadAsync();
+#pragma warning restore CA2012
 
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
-    private async Task ReadAsync()
+    /// <remarks>Pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReadAsync()
     {
         try
         {
