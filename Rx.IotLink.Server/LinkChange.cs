@@ -59,4 +59,10 @@ public enum Refusal
 
     /// <summary>The server is stopping.</summary>
     Stopping,
+
+    /// <summary>It did not prove that it knows its key: an unknown id, no proof, or a wrong one.</summary>
+    NotProven,
+
+    /// <summary>It speaks a version of the protocol that is switched off, or that needs a key it cannot use.</summary>
+    Version,
 }

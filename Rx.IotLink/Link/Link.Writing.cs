@@ -123,6 +123,8 @@ internal sealed partial class Link
     {
         if (state.IsFinal)
             throw WhyEnded(state);
+        if (protocol.Fault(line) is { } fault)
+            throw new ArgumentException($"A line {fault}.", nameof(line));
         unfinished++;
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;
@@ -141,16 +143,17 @@ internal sealed partial class Link
     }
 
     /// <summary>A line is done with: accepted or sent, or (with an error) given up. Told to its writer after the lock.</summary>
-    private void Done(PendingWrite line, Exception? error)
+    private void Done(PendingWrite? line, Exception? error)
     {
         // The first line of a process is carried on after its writer was told, if it is best effort (see SentLines).
-        if (line.IsDone)
+        if (line is null or { IsDone: true })
             return;
         line.IsDone = true;
         if (error is null && line.Delivery == Delivery.ExactlyOnce)
             counts.LinesAcknowledged++;
         else if (error is null)
             counts.BestEffortSent++;
+
         done.Enqueue((line, error));
         Leave();
     }
