@@ -38,14 +38,7 @@ internal sealed class SentRing
         return line;
     }
 
-    public IEnumerable<OutLine> All
-    {
-        get
-        {
-            for (var number = First; number < Next; number++)
-                yield return this[number];
-        }
-    }
+    public IEnumerable<OutLine> All => Enumerable.Range(0, Count).Select(at => this[First + (ulong)at]);
 
     /// <summary>Begins with another number; there are no lines yet.</summary>
     public void BeginWith(ulong first) => First = first;
