@@ -1,40 +1,112 @@
 using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
 
 namespace Rx.IotLink.Server;
 
 /// <summary>A server for links: listens, knows who is connected, and holds one link per device for ever.</summary>
 public sealed class IotLinkServer : IAsyncDisposable
 {
-    private IotLinkServer()
+    private readonly IotLinkServerOptions options;
+    private readonly ServerLog log;
+    private readonly Fleet fleet;
+    private readonly Reception reception;
+    private readonly Lock gate = new();
+    private KestrelListener? listener;
+    private Task? stopped;
+
+    internal IotLinkServer(IotLinkServerOptions options)
     {
+        options.Validate();
+        this.options = options;
+        log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
+        fleet = new(options, log);
+        reception = new(options, fleet, log);
     }
 
     /// <summary>Starts to listen.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     /// <exception cref="IOException">The endpoint is in use or cannot be had; the message names it.</exception>
-    public static Task<IotLinkServer> StartAsync(IotLinkServerOptions options, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public static async Task<IotLinkServer> StartAsync(IotLinkServerOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var server = new IotLinkServer(options);
+        await server.ListenAsync(cancellationToken).ConfigureAwait(false);
+        return server;
+    }
 
     /// <summary>The address and port that are listened on.</summary>
-    public IPEndPoint EndPoint => throw new NotSupportedException();
+    /// <exception cref="InvalidOperationException">The server does not listen by itself (<see cref="IotLinkServerOptions.Listen"/>).</exception>
+    public IPEndPoint EndPoint => listener?.EndPoint ?? throw new InvalidOperationException("This server does not listen by itself.");
 
     /// <summary>Each device's link, once, when it first connects; those that exist already first. Completes when the server stops.</summary>
-    public IObservable<ILink> Links => throw new NotSupportedException();
+    public IObservable<ILink> Links => fleet.Links;
 
-    /// <summary>What happens to the fleet, from now on.</summary>
-    public IObservable<LinkChange> Changes => throw new NotSupportedException();
+    /// <summary>
+    /// What happens to the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the oldest of them. Completes when the server stops.
+    /// </summary>
+    public IObservable<LinkChange> Changes => fleet.Changes;
+
+    /// <summary>Counts since the start: a snapshot.</summary>
+    public ServerCounters Counters => reception.Counters;
 
     /// <summary>The link of a device that has connected at least once, or null.</summary>
-    public ILink? Find(string id) => throw new NotSupportedException();
+    public ILink? Find(string id) => fleet.Find(id);
 
     /// <summary>The link of a device, once it has connected for the first time.</summary>
-    public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    /// <exception cref="LinkClosedException">The server has stopped.</exception>
+    public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => fleet.WaitForAsync(id, cancellationToken);
 
     /// <summary>The links of these devices (default: the expected ones), once all of them have connected for the first time.</summary>
-    public Task<IReadOnlyDictionary<string, ILink>> WaitForAllAsync(IEnumerable<string>? ids = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    /// <exception cref="LinkClosedException">The server has stopped.</exception>
+    public async Task<IReadOnlyDictionary<string, ILink>> WaitForAllAsync(IEnumerable<string>? ids = null, CancellationToken cancellationToken = default)
+    {
+        var links = (ids ?? fleet.Expected).Distinct(StringComparer.Ordinal).Select(id => fleet.WaitForAsync(id, cancellationToken));
+        return (await Task.WhenAll(links).ConfigureAwait(false)).ToDictionary(link => link.Id, StringComparer.Ordinal);
+    }
 
-    /// <summary>Stops listening, waits up to the drain timeout until all written lines are accepted, then closes every link.</summary>
-    public Task StopAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    /// <summary>Stops listening, waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes every link.</summary>
+    /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>
+    public Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        lock (gate)
+            return stopped ??= StopOnceAsync(cancellationToken);
+    }
 
     /// <summary><see cref="StopAsync"/>.</summary>
-    public ValueTask DisposeAsync() => throw new NotSupportedException();
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        listener?.Dispose();
+    }
+
+    internal async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        if (!options.Listen)
+            return;
+        listener = await KestrelListener.StartAsync(options, ServeAsync, cancellationToken).ConfigureAwait(false);
+        log.Listening(listener.EndPoint);
+    }
+
+    /// <summary>Serves one connection of Kestrel's; completes when it has ended.</summary>
+    internal Task ServeAsync(ConnectionContext connection) => reception.ReceiveAsync(new KestrelConnection(connection));
+
+    /// <summary>The expected devices that are not up.</summary>
+    internal IReadOnlyCollection<string> MissingIds =>
+        [.. fleet.Expected.Where(id => fleet.Find(id) is not Link { Current.IsUp: true })];
+
+    /// <summary>For connections of any kind.</summary>
+    internal Reception Reception => reception;
+
+    private async Task StopOnceAsync(CancellationToken cancellationToken)
+    {
+        // No lock, no inline start: whoever calls StopAsync holds one.
+        await Task.Yield();
+        var unlistened = listener?.StopAsync(CancellationToken.None) ?? Task.CompletedTask;
+        await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
+        var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
+        fleet.Close();
+        await unlistened.ConfigureAwait(false);
+        log.Stopped(unfinished);
+    }
 }

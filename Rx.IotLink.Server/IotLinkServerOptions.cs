@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
@@ -12,6 +13,9 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     /// <summary>The address to listen on. Default: every IPv4 and IPv6 address of this machine.</summary>
     public IPAddress Bind { get; init; } = IPAddress.IPv6Any;
+
+    /// <summary>Whether the server listens by itself. False: its connections come from Kestrel endpoints of an ASP.NET Core application that call <c>UseIotLink()</c>. Default true.</summary>
+    public bool Listen { get; init; } = true;
 
     /// <summary>The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them; all others are unknown.</summary>
     public IReadOnlyCollection<string> Expected { get; init; } = [];
@@ -42,6 +46,24 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     /// <summary>Where the server logs. Default: nowhere.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        Require.InRange(Port, 0, 65_535, nameof(Port));
+        Require.NotNull(Bind, nameof(Bind));
+        Require.NotNull(Expected, nameof(Expected));
+        Require.InRange(MaxIdBytes, 1, 4_096, nameof(MaxIdBytes));
+        foreach (var id in Expected)
+            Require.NotFaulty(LinkId.Fault(id, MaxIdBytes), id, nameof(Expected));
+        Require.Defined(UnknownIds, nameof(UnknownIds));
+        Require.InRange(MaxUnknownIds, 0, 10_000_000, nameof(MaxUnknownIds));
+        Require.InRange(MaxConnections, 1, 10_000_000, nameof(MaxConnections));
+        Require.InRange(MaxOpenings, 1, 10_000_000, nameof(MaxOpenings));
+        if (OpeningTimeout is { } limit)
+            Require.InRange(limit, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(OpeningTimeout));
+        Require.NotNull(LoggerFactory, nameof(LoggerFactory));
+    }
 }
 
 /// <summary>What happens to a device that is not among the expected ones.</summary>

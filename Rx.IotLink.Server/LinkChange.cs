@@ -8,7 +8,8 @@ namespace Rx.IotLink.Server;
 /// <param name="Link">The device's link; null if it was refused before it had one.</param>
 /// <param name="RemoteEndPoint">The address it came from, if known.</param>
 /// <param name="Detail">A sentence for people: why it is down or was refused.</param>
-public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, EndPoint? RemoteEndPoint, string Detail);
+/// <param name="Refusal">Which limit or rule refused it, if it was.</param>
+public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, EndPoint? RemoteEndPoint, string Detail, Refusal? Refusal = null);
 
 /// <summary>The kinds of <see cref="LinkChange"/>.</summary>
 public enum LinkChangeKind
@@ -24,4 +25,38 @@ public enum LinkChangeKind
 
     /// <summary>A connection was refused; no link changed.</summary>
     Refused,
+}
+
+/// <summary>Why a connection was refused.</summary>
+public enum Refusal
+{
+    /// <summary><see cref="IotLinkServerOptions.MaxConnections"/> are there already.</summary>
+    TooManyConnections,
+
+    /// <summary><see cref="IotLinkServerOptions.MaxOpenings"/> have not said their id yet.</summary>
+    TooManyOpenings,
+
+    /// <summary>It did not say its id in time.</summary>
+    OpeningTimeout,
+
+    /// <summary>It closed, or broke, before it had said its id.</summary>
+    NoId,
+
+    /// <summary>What it said is no id: empty, too long, not UTF-8.</summary>
+    BadId,
+
+    /// <summary>The id is not expected, and <see cref="IotLinkServerOptions.UnknownIds"/> is <see cref="UnknownIdPolicy.Refuse"/>.</summary>
+    UnknownId,
+
+    /// <summary><see cref="IotLinkServerOptions.MaxUnknownIds"/> are known already.</summary>
+    TooManyUnknownIds,
+
+    /// <summary>A connection of this id is live.</summary>
+    IdLive,
+
+    /// <summary>The id belongs to another address (<see cref="IotLinkServerOptions.PinAddresses"/>).</summary>
+    OtherAddress,
+
+    /// <summary>The server is stopping.</summary>
+    Stopping,
 }

@@ -1,60 +1,163 @@
 using System.Reactive;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version1;
+using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
 
 /// <summary>The device's end of a link: connects, and connects again, for ever.</summary>
 public sealed class IotLinkClient : ILink, IAsyncDisposable
 {
-    private IotLinkClient()
+    private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly IotLinkClientOptions options;
+    private readonly ITransport transport;
+    private readonly Random random;
+    private readonly Link link;
+    private readonly SerialDisposable connecting = new();
+    private int connectionsSeen;
+    private int failures;
+
+    private IotLinkClient(IotLinkClientOptions options)
     {
+        this.options = options;
+        transport = options.Transport ?? new TcpTransport(options.Host, options.Port);
+        random = options.Seed is { } seed ? new Random(seed) : new Random();
+        link = new Link(options.Id, options, (outbox, host) =>
+            new Version1Protocol(new Version1Settings(Role.Client, options.Id, options.Timeout, options.MaxLineBytes), outbox, host));
     }
 
     /// <summary>Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
-    public static IotLinkClient Start(IotLinkClientOptions options) => throw new NotSupportedException();
+    public static IotLinkClient Start(IotLinkClientOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        var client = new IotLinkClient(options);
+        client.connecting.Disposable = client.ConnectForEver().Subscribe();
+        return client;
+    }
 
     /// <inheritdoc/>
-    public string Id => throw new NotSupportedException();
+    public string Id => link.Id;
 
     /// <inheritdoc/>
-    public IObservable<string> Lines => throw new NotSupportedException();
+    public IObservable<string> Lines => link.Lines;
 
     /// <inheritdoc/>
-    public IObserver<string> Writer => throw new NotSupportedException();
+    public IObserver<string> Writer => link.Writer;
 
     /// <inheritdoc/>
-    public IObservable<LinkState> State => throw new NotSupportedException();
+    public IObservable<LinkState> State => link.State;
 
     /// <inheritdoc/>
-    public IObservable<Unit> Heartbeat => throw new NotSupportedException();
+    public IObservable<Unit> Heartbeat => link.Heartbeat;
 
     /// <inheritdoc/>
-    public IObservable<LinkNotice> Notices => throw new NotSupportedException();
+    public IObservable<LinkNotice> Notices => link.Notices;
 
     /// <inheritdoc/>
-    public LinkCounters Counters => throw new NotSupportedException();
+    public LinkCounters Counters => link.Counters;
 
     /// <inheritdoc/>
-    public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) =>
+        link.WriteAsync(line, delivery, ordering, cancellationToken);
 
     /// <inheritdoc/>
-    public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered) => throw new NotSupportedException();
+    public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered) =>
+        link.Write(line, delivery, ordering);
 
     /// <inheritdoc/>
-    public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => link.ReadLineAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<string> ReadLinesAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public IAsyncEnumerable<string> ReadLinesAsync(CancellationToken cancellationToken = default) => link.ReadLinesAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public Task WaitUntilUpAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public Task WaitUntilUpAsync(CancellationToken cancellationToken = default) => link.WaitUntilUpAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public Task DrainAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public Task DrainAsync(CancellationToken cancellationToken = default) => link.DrainAsync(cancellationToken);
 
-    /// <summary>Waits up to the drain timeout until all written lines are accepted, then closes the link.</summary>
-    public Task CloseAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    /// <summary>Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes the link.</summary>
+    /// <param name="cancellationToken">Ends the waiting; the link is closed all the same.</param>
+    public async Task CloseAsync(CancellationToken cancellationToken = default)
+    {
+        await link.DrainWithinAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
+        connecting.Dispose();
+        link.Close();
+    }
 
     /// <summary><see cref="CloseAsync"/>.</summary>
-    public ValueTask DisposeAsync() => throw new NotSupportedException();
+    public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
+
+    private IObservable<Unit> ConnectForEver() =>
+        Observable.Defer(ConnectAndServe).SelectMany(Recover).Repeat();
+
+    /// <summary>One connection: gives the outage that ended it, or prevented it.</summary>
+    private IObservable<Outage> ConnectAndServe() =>
+        Observable.Defer(options.Network.BringUp).IgnoreElements().Select(_ => default(IConnection)!)
+            .Concat(Observable.Create<IConnection>(ConnectAsync))
+            .Timeout(ConnectTimeout, options.Scheduler)
+            .SelectMany(Serve)
+            .Catch((Exception exception) => Observable.Return(new Outage(OutageReason.ConnectFailed, WhyNot(exception))));
+
+    private async Task ConnectAsync(IObserver<IConnection> observer, CancellationToken cancellationToken)
+    {
+        var connection = await transport.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // Given up meanwhile: nobody else owns it.
+            connection.Dispose();
+            return;
+        }
+
+        observer.OnNext(connection);
+        observer.OnCompleted();
+    }
+
+    private IObservable<Outage> Serve(IConnection connection)
+    {
+        if (link.TryServe(connection) is { } session)
+            return session.Ended;
+        connection.Dispose();
+        return Observable.Never<Outage>();
+    }
+
+    private IObservable<Unit> Recover(Outage outage)
+    {
+        var connections = link.Current.Connections;
+        if (connections == 0 && options.FirstConnection == FirstConnection.Fail)
+        {
+            link.Refuse(outage);
+            return Observable.Never<Unit>();
+        }
+
+        var pause = Pause(wasUp: connections > connectionsSeen);
+        connectionsSeen = connections;
+        if (failures > 0)
+            link.Notify(new LinkNotice(LinkNoticeKind.ConnectFailed, $"{outage}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
+        return Observable.Defer(options.Network.BringDown).IgnoreElements().Catch(Observable.Empty<Unit>())
+            .Concat(Observable.Timer(pause, options.Scheduler).Select(_ => Unit.Default));
+    }
+
+    /// <summary>
+    /// How long to wait before the next attempt: after an outage long enough for the other end to notice it too, where the protocol asks for it; after a
+    /// failed attempt longer each time.
+    /// </summary>
+    private TimeSpan Pause(bool wasUp)
+    {
+        failures = wasUp ? 0 : failures + 1;
+        var backOff = options.BackOff.Delay(Math.Max(0, failures - 1), random.NextDouble());
+        return wasUp ? link.QuietTime + backOff : backOff;
+    }
+
+    private TimeSpan ConnectTimeout => options.ConnectTimeout
+        ?? (options.Timeout > LeastConnectTimeout ? options.Timeout : LeastConnectTimeout);
+
+    private string WhyNot(Exception exception) => exception is TimeoutException
+        ? $"no connection to {options.Host}:{options.Port} within {ConnectTimeout.TotalSeconds:0.###} s"
+        : exception.Message;
 }

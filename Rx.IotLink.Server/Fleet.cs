@@ -1,0 +1,209 @@
+using System.Net;
+using System.Reactive.Linq;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version1;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>The devices that are known: one link for each, for ever, and those who wait for one.</summary>
+internal sealed class Fleet
+{
+    /// <summary>Changes that an observer may fall behind, before it misses the oldest.</summary>
+    private const int ChangesKept = 4_096;
+
+    private readonly Lock gate = new();
+    private readonly IotLinkServerOptions options;
+    private readonly ServerLog log;
+    private readonly HashSet<string> expected;
+    private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
+    private readonly Relay<ILink> links;
+    private readonly Relay<LinkChange> changes;
+    private int unknown;
+    private bool closed;
+
+    public Fleet(IotLinkServerOptions options, ServerLog log)
+    {
+        (this.options, this.log) = (options, log);
+        expected = new(options.Expected, StringComparer.Ordinal);
+        links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
+        changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
+    }
+
+    public IObservable<ILink> Links => links;
+
+    public IObservable<LinkChange> Changes => changes;
+
+    public IReadOnlyCollection<string> Expected => options.Expected;
+
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return members.Count;
+        }
+    }
+
+    public Link[] All
+    {
+        get
+        {
+            lock (gate)
+                return [.. members.Values.Select(m => m.Link)];
+        }
+    }
+
+    public ILink? Find(string id)
+    {
+        lock (gate)
+            return members.TryGetValue(id, out var member) ? member.Link : null;
+    }
+
+    public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            if (members.TryGetValue(id, out var member))
+                return Task.FromResult<ILink>(member.Link);
+            if (closed)
+                return Task.FromException<ILink>(Closed(id));
+            if (!waiting.TryGetValue(id, out var joined))
+                waiting.Add(id, joined = new(TaskCreationOptions.RunContinuationsAsynchronously));
+            return joined.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>The link that a connection with this id is for, made if need be, or why there is none for it.</summary>
+    public (Link? Link, RefusedException? Refused) Admit(string id, EndPoint? remote)
+    {
+        var address = (remote as IPEndPoint)?.Address;
+        Member? member;
+        var joined = false;
+        lock (gate)
+        {
+            if (closed)
+                return (null, new(Refusal.Stopping, "the server is stopping"));
+            if (members.TryGetValue(id, out member))
+            {
+                if (options.PinAddresses && !Equals(member.Address, address))
+                    return (null, new(Refusal.OtherAddress, $"the id belongs to {member.Address}"));
+            }
+            else
+            {
+                if (RefusalOf(id) is { } refused)
+                    return (null, refused);
+                member = Join(id, address);
+                joined = true;
+            }
+        }
+
+        if (joined)
+            Announce(member, remote);
+        else
+            member.NoteAddress(address, log);
+        return (member.Link, null);
+    }
+
+    public void Refused(string id, EndPoint? remote, RefusedException refused) =>
+        Post(new LinkChange(LinkChangeKind.Refused, id, Find(id), remote, refused.Message, refused.Refusal));
+
+    /// <summary>Closes every link; the streams complete.</summary>
+    public void Close()
+    {
+        TaskCompletionSource<ILink>[] unmet;
+        lock (gate)
+        {
+            closed = true;
+            unmet = [.. waiting.Values];
+            waiting.Clear();
+        }
+
+        foreach (var joined in unmet)
+            joined.TrySetException(Closed("?"));
+        foreach (var link in All)
+            link.Close();
+        links.End();
+        links.Kick();
+        changes.End();
+        changes.Kick();
+    }
+
+    private RefusedException? RefusalOf(string id)
+    {
+        if (expected.Contains(id))
+            return null;
+        if (options.UnknownIds == UnknownIdPolicy.Refuse)
+            return new(Refusal.UnknownId, "the id is not expected");
+        return unknown >= options.MaxUnknownIds
+            ? new(Refusal.TooManyUnknownIds, $"{unknown} unknown ids are known already, the limit is {options.MaxUnknownIds}")
+            : null;
+    }
+
+    private Member Join(string id, IPAddress? address)
+    {
+        if (!expected.Contains(id))
+        {
+            unknown++;
+            log.UnknownId(id, address);
+        }
+
+        var link = new Link(id, options, (outbox, host) =>
+            new Version1Protocol(new Version1Settings(Role.Server, id, options.Timeout, options.MaxLineBytes), outbox, host));
+        var member = new Member(link) { Address = address };
+        members.Add(id, member);
+        links.Post(link);
+        if (waiting.Remove(id, out var joined))
+            joined.TrySetResult(link);
+        return member;
+    }
+
+    private void Announce(Member member, EndPoint? remote)
+    {
+        log.Joined(member.Link.Id, remote);
+        links.Kick();
+        Post(new LinkChange(LinkChangeKind.Joined, member.Link.Id, member.Link, remote, "connected for the first time"));
+        // The link tells its own story from here on; it has no connection yet, so that nothing of it is missed.
+        member.Link.State.Skip(1).Subscribe(state => Changed(member, state));
+        member.Link.Notices.Subscribe(notice => log.Notice(member.Link.Id, notice));
+    }
+
+    private void Changed(Member member, LinkState state)
+    {
+        log.Changed(member.Link.Id, state);
+        if (state.Status is LinkStatus.Up or LinkStatus.Down)
+            Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
+    }
+
+    private void Post(LinkChange change)
+    {
+        changes.Post(change);
+        changes.Kick();
+    }
+
+    private static LinkClosedException Closed(string id) => new(id, "the server has stopped");
+
+    private sealed class Member(Link link)
+    {
+        public Link Link { get; } = link;
+
+        public IPAddress? Address { get; set; }
+
+        /// <summary>Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
+        public void NoteAddress(IPAddress? address, ServerLog log)
+        {
+            var before = Address;
+            Address = address;
+            if (Equals(before, address))
+                return;
+            log.AddressChanged(Link.Id, before, address);
+            Link.Notify(new LinkNotice(LinkNoticeKind.AddressChanged, $"'{Link.Id}' came from {address}, before from {before}"));
+        }
+    }
+}
+
+/// <summary>A connection is not let in.</summary>
+internal sealed class RefusedException(Refusal refusal, string detail) : Exception(detail)
+{
+    public Refusal Refusal { get; } = refusal;
+}

@@ -1,0 +1,66 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>A server as a part of a host: a generic one, or an ASP.NET Core application beside its pages.</summary>
+public static class IotLinkHosting
+{
+    /// <summary>
+    /// Adds an <see cref="IotLinkServer"/> that starts and stops with the host, with the host's logging. For connections from the endpoints of an ASP.NET
+    /// Core application, set <see cref="IotLinkServerOptions.Listen"/> to false and call <see cref="UseIotLink"/> on an endpoint.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configuration">The section the options are read from, or null. Options out of range fail the start with one exception that names the option.</param>
+    /// <param name="configure">Changes the options after that, or null.</param>
+    public static IServiceCollection AddIotLinkServer(
+        this IServiceCollection services,
+        IConfiguration? configuration = null,
+        Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null)
+    {
+        services.AddSingleton(provider =>
+        {
+            var options = new IotLinkServerOptions { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
+            configuration?.Bind(options);
+            return new IotLinkServer(configure?.Invoke(options) ?? options);
+        });
+        return services.AddHostedService<Service>();
+    }
+
+    /// <summary>Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint.</summary>
+    public static IConnectionBuilder UseIotLink(this IConnectionBuilder endpoint)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        var server = endpoint.ApplicationServices.GetRequiredService<IotLinkServer>();
+        return endpoint.Run(server.ServeAsync);
+    }
+
+    /// <summary>
+    /// Adds a health check: healthy if every expected device is up; degraded, naming them, if some have not connected yet or are down.
+    /// </summary>
+    public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink") =>
+        checks.AddCheck<Check>(name);
+
+    private sealed class Service(IotLinkServer server) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => server.ListenAsync(cancellationToken);
+
+        public Task StopAsync(CancellationToken cancellationToken) => server.StopAsync(cancellationToken);
+    }
+
+    private sealed class Check(IotLinkServer server) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            var missing = server.MissingIds;
+            var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["links"] = server.Counters.Links, ["connections"] = server.Counters.Connections };
+            return Task.FromResult(missing.Count == 0
+                ? HealthCheckResult.Healthy("every expected device is up", data)
+                : HealthCheckResult.Degraded($"not up: {string.Join(", ", missing.Take(20))}{(missing.Count > 20 ? $" and {missing.Count - 20} more" : "")}", data: data));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>A Kestrel of our own, with one endpoint and no HTTP on it: its accept loop, its sockets (NoDelay), its limits.</summary>
+internal sealed class KestrelListener : IDisposable
+{
+    private readonly KestrelServer kestrel;
+    private readonly ServiceProvider services;
+
+    private KestrelListener(KestrelServer kestrel, ServiceProvider services) => (this.kestrel, this.services) = (kestrel, services);
+
+    public required IPEndPoint EndPoint { get; init; }
+
+    public static async Task<KestrelListener> StartAsync(IotLinkServerOptions options, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
+    {
+        var provider = new ServiceCollection().BuildServiceProvider();
+        var settings = new KestrelServerOptions { ApplicationServices = provider };
+        ListenOptions? listening = null;
+        void Configure(ListenOptions listen)
+        {
+            listening = listen;
+            listen.Run(serve);
+        }
+
+        if (options.Bind.Equals(IPAddress.IPv6Any))
+            settings.ListenAnyIP(options.Port, Configure);
+        else
+            settings.Listen(options.Bind, options.Port, Configure);
+        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions { NoDelay = true }), options.LoggerFactory);
+        var server = new KestrelServer(Options.Create(settings), sockets, options.LoggerFactory);
+        try
+        {
+            await server.StartAsync(new NoHttp(), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            server.Dispose();
+            await provider.DisposeAsync().ConfigureAwait(false);
+            var reason = exception.InnerException is AddressInUseException ? "it is in use" : exception.GetBaseException().Message;
+            throw new IOException($"{new IPEndPoint(options.Bind, options.Port)} cannot be listened on: {reason}", exception);
+        }
+
+        return new KestrelListener(server, provider) { EndPoint = listening!.IPEndPoint! };
+    }
+
+    /// <summary>Stops listening at once; completes when every connection has ended.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => kestrel.StopAsync(cancellationToken);
+
+    public void Dispose()
+    {
+        kestrel.Dispose();
+        services.Dispose();
+    }
+
+    /// <summary>Kestrel wants an application for HTTP; the endpoint never hands it a request.</summary>
+    private sealed class NoHttp : IHttpApplication<object>
+    {
+        public object CreateContext(IFeatureCollection contextFeatures) => throw new NotSupportedException("There is no HTTP on this endpoint.");
+
+        public void DisposeContext(object context, Exception? exception) => throw new NotSupportedException("There is no HTTP on this endpoint.");
+
+        public Task ProcessRequestAsync(object context) => throw new NotSupportedException("There is no HTTP on this endpoint.");
+    }
+}

@@ -1,0 +1,20 @@
+namespace Rx.IotLink.Server;
+
+/// <summary>Counts since a server started: a snapshot.</summary>
+public sealed record ServerCounters
+{
+    /// <summary>Connections that are there now.</summary>
+    public int Connections { get; init; }
+
+    /// <summary>Those of them that have not said their id yet.</summary>
+    public int Openings { get; init; }
+
+    /// <summary>Connections that were accepted by the socket, refused ones included.</summary>
+    public long ConnectionsAccepted { get; init; }
+
+    /// <summary>Connections that were refused, by the reason.</summary>
+    public required IReadOnlyDictionary<Refusal, long> Refused { get; init; }
+
+    /// <summary>Devices that have connected at least once.</summary>
+    public int Links { get; init; }
+}

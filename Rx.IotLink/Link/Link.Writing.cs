@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Reactive;
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Rx.IotLink.Protocol;
+
+namespace Rx.IotLink;
+
+/// <summary>What the application writes.</summary>
+internal sealed partial class Link
+{
+    private readonly ConcurrentQueue<(PendingWrite Line, Exception? Error)> done = new();
+    private readonly List<TaskCompletionSource> drains = [];
+    private int unfinished;
+
+    public async Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var write = new TaskWrite(line, LineText.Check(line, options.MaxLineBytes), delivery, ordering);
+        Take(write);
+        using var registration = cancellationToken.Register(() =>
+        {
+            TakeBack(write);
+            write.Cancel(cancellationToken);
+        });
+        await write.Task.ConfigureAwait(false);
+    }
+
+    public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
+    {
+        var bytes = LineText.Check(line, options.MaxLineBytes);
+        return Observable.Create<Unit>(observer =>
+        {
+            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers);
+            Take(write);
+            return Disposable.Create((Link: this, write), static s => s.Link.TakeBack(s.write));
+        });
+    }
+
+    public async Task DrainAsync(CancellationToken cancellationToken = default)
+    {
+        var drain = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            if (unfinished == 0)
+                return;
+            drains.Add(drain);
+        }
+
+        using var registration = cancellationToken.Register(() =>
+        {
+            lock (gate)
+                drains.Remove(drain);
+            drain.TrySetCanceled(cancellationToken);
+        });
+        await drain.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Waits for the outbox to drain, for a limited time; never fails.</summary>
+    public async Task DrainWithinAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (limit == TimeSpan.Zero)
+            return;
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var timer = options.Scheduler.Schedule(limit, ending.Cancel);
+        try
+        {
+            await DrainAsync(ending.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException)
+        {
+            // What is left is told to its writers when the link closes.
+        }
+    }
+
+    private void Take(PendingWrite line)
+    {
+        lock (gate)
+        {
+            if (unfinished >= options.OutboxLines + options.MaxWaitingWrites)
+                throw new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
+            Enqueue(line);
+        }
+
+        AfterLock();
+    }
+
+    /// <summary>Takes a line of the <see cref="Writer"/>, or does with it what the options say for a full outbox.</summary>
+    private void TakeOrOverflow(string text)
+    {
+        var line = new UnobservedWrite(text, LineText.Check(text, options.MaxLineBytes));
+        lock (gate)
+        {
+            if (unfinished < options.OutboxLines || MakeRoom())
+                Enqueue(line);
+            else
+                Dropped();
+        }
+
+        AfterLock();
+    }
+
+    private bool MakeRoom()
+    {
+        if (options.WriterOverflow == OverflowPolicy.Fail)
+            throw new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines);
+        if (options.WriterOverflow == OverflowPolicy.DropNewest || outbox.OldestOrdered(l => ((PendingWrite)l).MayBeDropped) is not PendingWrite oldest)
+            return false;
+        outbox.Remove(oldest);
+        unfinished--;
+        Dropped();
+        return true;
+    }
+
+    private void Dropped()
+    {
+        counts.LinesDropped++;
+        notices.Post(new LinkNotice(LinkNoticeKind.LineDropped, $"the outbox holds {options.OutboxLines} lines: {options.WriterOverflow}, {counts.LinesDropped} so far"));
+    }
+
+    private void Enqueue(PendingWrite line)
+    {
+        if (state.IsFinal)
+            throw WhyEnded(state);
+        unfinished++;
+        if (line.Delivery == Delivery.ExactlyOnce)
+            counts.LinesWritten++;
+        outbox.Add(line);
+        protocol.Send(Now);
+    }
+
+    /// <summary>Takes a line back if it was not sent yet.</summary>
+    private void TakeBack(PendingWrite line)
+    {
+        lock (gate)
+        {
+            if (!line.IsDone && outbox.Remove(line))
+                Leave();
+        }
+    }
+
+    /// <summary>A line is done with: accepted or sent, or (with an error) given up. Told to its writer after the lock.</summary>
+    private void Done(PendingWrite line, Exception? error)
+    {
+        // The first line of a process is carried on after its writer was told, if it is best effort (see SentLines).
+        if (line.IsDone)
+            return;
+        line.IsDone = true;
+        if (error is null && line.Delivery == Delivery.ExactlyOnce)
+            counts.LinesAcknowledged++;
+        else if (error is null)
+            counts.BestEffortSent++;
+        done.Enqueue((line, error));
+        Leave();
+    }
+
+    private void Leave()
+    {
+        if (--unfinished > 0)
+            return;
+        foreach (var drain in drains)
+        {
+            // Their continuations run elsewhere.
+            if (state.IsFinal)
+                drain.TrySetException(WhyEnded(state));
+            else
+                drain.TrySetResult();
+        }
+
+        drains.Clear();
+    }
+
+    private sealed class LinkWriter(Link link) : IObserver<string>
+    {
+        public void OnNext(string value) => link.TakeOrOverflow(value);
+
+        public void OnError(Exception error) =>
+            link.Notify(new LinkNotice(LinkNoticeKind.SourceFailed, $"a source of the writer failed with {error.GetType().Name}: {error.Message}", error));
+
+        public void OnCompleted()
+        {
+        }
+    }
+}

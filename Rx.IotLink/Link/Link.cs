@@ -1,0 +1,192 @@
+using System.Net;
+using System.Reactive;
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
+using System.Runtime.CompilerServices;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// A link at either end: one protocol (what is remembered), at most one <see cref="Session"/> (the connection that serves it now), and the
+/// streams the application sees. Connections are given to it (<see cref="TryServe"/>); it makes none.
+/// </summary>
+/// <remarks>
+/// One lock guards everything. Under it only notes are taken; <see cref="AfterLock"/> then has them carried out: bytes sent, observers called,
+/// writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
+/// </remarks>
+internal sealed partial class Link : ILink, IDisposable
+{
+    private const int StateChangesKept = 64;
+    private const int NoticesKept = 256;
+
+    private readonly Lock gate = new();
+    private readonly LinkOptions options;
+    private readonly IStopwatch clock;
+    private readonly IProtocol protocol;
+    private readonly Outbox outbox = new();
+    private readonly Inbox inbox;
+    private readonly Relay<LinkState> states;
+    private readonly Relay<Unit> heartbeats;
+    private readonly Relay<LinkNotice> notices;
+    private readonly Alarm alarm;
+    private LinkState state;
+    private Session? session;
+
+    public Link(string id, LinkOptions options, Func<Outbox, IProtocolHost, IProtocol> protocol)
+    {
+        Id = id;
+        this.options = options;
+        clock = options.Scheduler.StartStopwatch();
+        state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
+        states = new(options.Observers, Replay.Latest, StateChangesKept, ObserverFailed);
+        states.Post(state);
+        heartbeats = new(options.Observers, Replay.Nothing, capacity: 1, ObserverFailed);
+        notices = new(options.Observers, Replay.Nothing, NoticesKept, ObserverFailed);
+        inbox = new(options.InboxLines, options.Observers, Accepted, ObserverFailed);
+        Writer = new LinkWriter(this);
+        alarm = new(options.Scheduler, clock, Elapsed);
+        this.protocol = protocol(outbox, new Host(this));
+    }
+
+    public string Id { get; }
+
+    public IObservable<string> Lines => inbox;
+
+    public IObserver<string> Writer { get; }
+
+    public IObservable<LinkState> State => states;
+
+    public IObservable<Unit> Heartbeat => heartbeats;
+
+    public IObservable<LinkNotice> Notices => notices;
+
+    /// <summary>Monotonic time on the link's scheduler.</summary>
+    public TimeSpan Now => clock.Elapsed;
+
+    /// <summary>How long a client must be silent after an outage, for the other end to notice it too.</summary>
+    public TimeSpan QuietTime => protocol.QuietTime;
+
+    public LinkState Current
+    {
+        get
+        {
+            lock (gate)
+                return state;
+        }
+    }
+
+    /// <summary>The address of the connection that serves, or served last.</summary>
+    public EndPoint? RemoteEndPoint { get; private set; }
+
+    public LinkCounters Counters
+    {
+        get
+        {
+            lock (gate)
+                return counts.Snapshot(outbox: unfinished, inbox: inbox.Count);
+        }
+    }
+
+    public async Task WaitUntilUpAsync(CancellationToken cancellationToken = default)
+    {
+        var reached = await State.FirstAsync(s => s.IsUp || s.IsFinal).ToTask(cancellationToken).ConfigureAwait(false);
+        if (!reached.IsUp)
+            throw WhyEnded(reached);
+    }
+
+    public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => inbox.ReadAsync(cancellationToken);
+
+    public async IAsyncEnumerable<string> ReadLinesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            string line;
+            try
+            {
+                line = await ReadLineAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (LinkClosedException)
+            {
+                yield break;
+            }
+
+            yield return line;
+        }
+    }
+
+    /// <summary>Closes this end for good.</summary>
+    public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
+
+    void IDisposable.Dispose() => Close();
+
+    /// <summary>Gives the link up for good.</summary>
+    public void Refuse(Outage outage) => Finish(LinkStatus.Refused, outage);
+
+    public void Notify(LinkNotice notice)
+    {
+        lock (gate)
+            notices.Post(notice);
+        AfterLock();
+    }
+
+    private void Finish(LinkStatus status, Outage outage)
+    {
+        Session? closing;
+        lock (gate)
+        {
+            if (state.IsFinal)
+                return;
+            (closing, session) = (session, null);
+            if (closing is not null)
+                protocol.Disconnect(Now);
+            Become(status, outage);
+            inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
+            states.End();
+            heartbeats.End();
+            notices.End();
+            foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
+                Done((PendingWrite)line, WhyEnded(state));
+        }
+
+        alarm.Dispose();
+        closing?.Close(outage);
+        AfterLock();
+    }
+
+    private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused
+        ? new LinkRefusedException(Id, final.Outage!)
+        : new LinkClosedException(Id, final.Outage!.Detail);
+
+    private void Become(LinkStatus status, Outage? outage)
+    {
+        var connections = state.Connections + (status == LinkStatus.Up ? 1 : 0);
+        state = new LinkState(status, options.Scheduler.Now, connections, outage);
+        states.Post(state);
+    }
+
+    private void ObserverFailed(Exception exception) =>
+        Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, $"an observer threw {exception.GetType().Name}: {exception.Message}", exception));
+
+    /// <summary>Carries out what was noted under the lock.</summary>
+    private void AfterLock()
+    {
+        Session? serving;
+        TimeSpan? deadline;
+        lock (gate)
+            (serving, deadline) = (session, protocol.Deadline);
+
+        Interlocked.Exchange(ref justOpened, null)?.WatchSilence(options.Timeout);
+        alarm.Set(deadline);
+        if (serving?.Output.Length > 0)
+            _ = serving.SendAsync(protocol.OneSendPerLine);
+        while (done.TryDequeue(out var write))
+            write.Line.Finish(write.Error);
+        inbox.Kick();
+        states.Kick();
+        heartbeats.Kick();
+        notices.Kick();
+    }
+}

@@ -1,0 +1,44 @@
+namespace Rx.IotLink;
+
+/// <summary>The running counts behind <see cref="LinkCounters"/>: fields, since a line must not cost an allocation here.</summary>
+internal sealed class LinkCounts
+{
+    public long LinesWritten { get; set; }
+
+    public long LinesAcknowledged { get; set; }
+
+    public long BestEffortSent { get; set; }
+
+    public long LinesRepeated { get; set; }
+
+    public long LinesDropped { get; set; }
+
+    public long LinesReceived { get; set; }
+
+    public long DuplicatesReceived { get; set; }
+
+    public long LinesWithheld { get; set; }
+
+    public long Heartbeats { get; set; }
+
+    public long Outages { get; set; }
+
+    public long ProtocolErrors { get; set; }
+
+    public LinkCounters Snapshot(int outbox, int inbox) => new()
+    {
+        LinesWritten = LinesWritten,
+        LinesAcknowledged = LinesAcknowledged,
+        BestEffortSent = BestEffortSent,
+        LinesRepeated = LinesRepeated,
+        LinesDropped = LinesDropped,
+        LinesReceived = LinesReceived,
+        DuplicatesReceived = DuplicatesReceived,
+        LinesWithheld = LinesWithheld,
+        Heartbeats = Heartbeats,
+        Outages = Outages,
+        ProtocolErrors = ProtocolErrors,
+        Outbox = outbox,
+        Inbox = inbox,
+    };
+}

@@ -1,0 +1,66 @@
+using System.Reactive;
+using System.Reactive.Concurrency;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink;
+
+/// <summary>A line on its way, and who wants to know when it is done.</summary>
+internal abstract class PendingWrite(string text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
+{
+    /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
+    public virtual bool MayBeDropped => false;
+
+    /// <summary>Whether it was noted as done. Guarded by the link's lock.</summary>
+    public bool IsDone { get; set; }
+
+    /// <summary>Called once, outside the link's lock. An error if the line will not be delivered by this link.</summary>
+    public abstract void Finish(Exception? error);
+}
+
+/// <summary>A line that a task waits for.</summary>
+internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering) : PendingWrite(text, bytes, delivery, ordering)
+{
+    // User code continues elsewhere than in the loop that serves the connection.
+    private readonly TaskCompletionSource completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task Task => completion.Task;
+
+    public override void Finish(Exception? error)
+    {
+        if (error is null)
+            completion.TrySetResult();
+        else
+            completion.TrySetException(error);
+    }
+
+    public void Cancel(CancellationToken token) => completion.TrySetCanceled(token);
+}
+
+/// <summary>A line that an observer waits for.</summary>
+internal sealed class ObservedWrite(string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler)
+    : PendingWrite(text, bytes, delivery, ordering)
+{
+    public override void Finish(Exception? error) => scheduler.Run((observer, error), static s =>
+    {
+        if (s.error is null)
+        {
+            s.observer.OnNext(Unit.Default);
+            s.observer.OnCompleted();
+        }
+        else
+        {
+            s.observer.OnError(s.error);
+        }
+    });
+}
+
+/// <summary>A line that nobody waits for: it came through <see cref="ILink.Writer"/>.</summary>
+internal sealed class UnobservedWrite(string text, int bytes) : PendingWrite(text, bytes, Delivery.ExactlyOnce, Ordering.Ordered)
+{
+    public override bool MayBeDropped => true;
+
+    public override void Finish(Exception? error)
+    {
+    }
+}

@@ -1,0 +1,141 @@
+using System.Collections.Immutable;
+using System.Reactive.Concurrency;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink;
+
+/// <summary>What a <see cref="Relay{T}"/> gives to a new observer first.</summary>
+internal enum Replay
+{
+    Nothing,
+    Latest,
+    All,
+}
+
+/// <summary>
+/// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Kick"/> has them delivered. Each observer has a
+/// queue and a drain of its own, so that one which is slow or throws harms itself alone; a full queue loses its oldest value.
+/// </summary>
+internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity, Action<Exception> observerFailed) : IObservable<T>
+{
+    private readonly Lock gate = new();
+    private readonly Action<Exception> observerFailed = observerFailed;
+    private readonly List<T> kept = [];
+    private ImmutableArray<Subscription> subscriptions = [];
+    private bool ended;
+    private Exception? error;
+
+    /// <summary>Takes note of a value. No user code runs and nothing is scheduled.</summary>
+    public void Post(T value)
+    {
+        lock (gate)
+        {
+            if (ended)
+                return;
+            if (replay == Replay.Latest)
+                kept.Clear();
+            if (replay != Replay.Nothing)
+                kept.Add(value);
+            foreach (var subscription in subscriptions)
+                subscription.Add(value, capacity);
+        }
+    }
+
+    /// <summary>Takes note of the end: after it nothing follows.</summary>
+    public void End(Exception? withError = null)
+    {
+        lock (gate)
+            (ended, error) = (true, withError);
+    }
+
+    /// <summary>Has what was posted delivered.</summary>
+    public void Kick()
+    {
+        foreach (var subscription in subscriptions)
+        {
+            if (subscription.TryBeginDrain())
+                scheduler.Run(subscription, static s => s.Drain());
+        }
+    }
+
+    public IDisposable Subscribe(IObserver<T> observer)
+    {
+        var subscription = new Subscription(this, observer);
+        lock (gate)
+        {
+            foreach (var value in kept)
+                subscription.Add(value, int.MaxValue);
+            subscriptions = subscriptions.Add(subscription);
+        }
+
+        // What is replayed is given before Subscribe returns, as BehaviorSubject does.
+        if (subscription.TryBeginDrain())
+            subscription.Drain();
+        return subscription;
+    }
+
+    private sealed class Subscription(Relay<T> relay, IObserver<T> observer) : IDisposable
+    {
+        private readonly Queue<T> queue = new();
+        private bool draining;
+        private volatile bool over;
+
+        public void Add(T value, int capacity)
+        {
+            if (queue.Count == capacity)
+                queue.Dequeue();
+            queue.Enqueue(value);
+        }
+
+        public bool TryBeginDrain()
+        {
+            lock (relay.gate)
+            {
+                if (draining || over || (queue.Count == 0 && !relay.ended))
+                    return false;
+                return draining = true;
+            }
+        }
+
+        public void Drain()
+        {
+            try
+            {
+                while (!over && TryNext(out var value))
+                    observer.OnNext(value);
+            }
+            catch (Exception exception)
+            {
+                Dispose();
+                relay.observerFailed(exception);
+            }
+        }
+
+        public void Dispose()
+        {
+            over = true;
+            lock (relay.gate)
+                relay.subscriptions = relay.subscriptions.Remove(this);
+        }
+
+        private bool TryNext(out T value)
+        {
+            lock (relay.gate)
+            {
+                if (queue.TryDequeue(out value!))
+                    return true;
+                // Once ended it stays in this drain, so that the end is told once.
+                draining = relay.ended;
+                if (!relay.ended)
+                    return false;
+            }
+
+            Dispose();
+            if (relay.error is { } error)
+                observer.OnError(error);
+            else
+                observer.OnCompleted();
+            return false;
+        }
+    }
+}

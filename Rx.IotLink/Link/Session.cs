@@ -1,0 +1,122 @@
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using System.Reactive.Subjects;
+using Rx.IotLink.Time;
+using Rx.IotLink.Transport;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
+/// and knows nothing of lines.
+/// </summary>
+internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable
+{
+    private readonly SerialDisposable silence = new();
+    private readonly SerialDisposable keepalives = new();
+    private readonly AsyncSubject<Outage> ended = new();
+    private long heardAt;
+    private long saidAt;
+
+    /// <summary>One value, when the connection has ended.</summary>
+    public IObservable<Outage> Ended => ended.AsObservable();
+
+    public IConnection Connection => connection;
+
+    /// <summary>What is to be sent. Guarded by the link's lock.</summary>
+    public OutputBuffer Output { get; } = new();
+
+    /// <summary>Whether a send is under way. Guarded by the link's lock.</summary>
+    public bool Sending { get; set; }
+
+    /// <summary>Declares an outage after a silence of this length.</summary>
+    public void WatchSilence(TimeSpan limit) =>
+        silence.Disposable = Liveness.Silence(() => SinceThen(ref heardAt), limit, options.Scheduler)
+            .Subscribe(_ => link.End(this, new Outage(OutageReason.Silence, $"nothing was received for {limit.TotalSeconds:0.###} s")));
+
+    /// <summary>Sends keepalives every interval: counted from the last one, or from the last bytes of any kind.</summary>
+    public void StartKeepalives(TimeSpan interval, bool always)
+    {
+        var last = link.Now.Ticks;
+        keepalives.Disposable = Liveness.Keepalives(() => always ? SinceThen(ref last) : SinceThen(ref saidAt), interval, options.Scheduler)
+            .Subscribe(_ =>
+            {
+                Volatile.Write(ref last, link.Now.Ticks);
+                link.Keepalive(this);
+            });
+    }
+
+    public void Heard(TimeSpan now) => Volatile.Write(ref heardAt, now.Ticks);
+
+    public void Said(TimeSpan now) => Volatile.Write(ref saidAt, now.Ticks);
+
+    /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
+    public async Task ReadAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var result = await connection.Input.ReadAsync().ConfigureAwait(false);
+                if (!result.Buffer.IsEmpty)
+                {
+                    if (link.Receive(this, result.Buffer) is not { } consumed)
+                        return;
+                    connection.Input.AdvanceTo(consumed, result.Buffer.End);
+                }
+
+                if (result.IsCompleted)
+                {
+                    link.End(this, new Outage(OutageReason.ClosedByPeer, "the peer closed the connection"));
+                    return;
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            link.End(this, new Outage(OutageReason.ConnectionLost, exception.Message));
+        }
+        finally
+        {
+            await connection.Input.CompleteAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends what has gathered, unless a send is under way that will.</summary>
+    public async Task SendAsync(bool oneSendPerLine)
+    {
+        try
+        {
+            for (var first = true; link.TakeOutput(this, first) is { } bytes; first = false)
+            {
+                while (!bytes.IsEmpty)
+                {
+                    var length = oneSendPerLine ? bytes.Span.IndexOf((byte)'\n') + 1 : bytes.Length;
+                    await connection.Output.WriteAsync(bytes[..length]).ConfigureAwait(false);
+                    bytes = bytes[length..];
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            link.End(this, new Outage(OutageReason.ConnectionLost, exception.Message));
+        }
+    }
+
+    /// <summary>Ends the connection. The link has let go of this session already.</summary>
+    public void Close(Outage outage)
+    {
+        Dispose();
+        ended.OnNext(outage);
+        ended.OnCompleted();
+    }
+
+    public void Dispose()
+    {
+        silence.Dispose();
+        keepalives.Dispose();
+        connection.Dispose();
+    }
+
+    private TimeSpan SinceThen(ref long then) => link.Now - TimeSpan.FromTicks(Volatile.Read(ref then));
+}

@@ -1,0 +1,86 @@
+using System.Buffers;
+
+namespace Rx.IotLink.Protocol;
+
+/// <summary>
+/// One end of one link in one version of the wire protocol: bytes in, bytes and events out. It lives as long as the link, through all its
+/// connections, and is a pure state machine: it is told the time, and the same calls give the same answers.
+/// </summary>
+/// <remarks>Calls are serial (the link makes them under its lock). What it has to say goes to the output given by <see cref="Connect"/> and to its <see cref="IProtocolHost"/>.</remarks>
+internal interface IProtocol
+{
+    /// <summary>Whether the peer needs each line in a send of its own.</summary>
+    bool OneSendPerLine { get; }
+
+    /// <summary>Whether keepalives are due at a fixed rate, or only when nothing else was sent.</summary>
+    bool KeepaliveAlways { get; }
+
+    /// <summary>How long a client must be silent after an outage before it connects again.</summary>
+    TimeSpan QuietTime { get; }
+
+    /// <summary>When <see cref="Elapse"/> wants to be called next, or null. It may move later, or away, at any time.</summary>
+    TimeSpan? Deadline { get; }
+
+    /// <summary>A connection was made (client), or the peer has said who it is (server).</summary>
+    void Connect(IBufferWriter<byte> output, TimeSpan now);
+
+    /// <summary>Bytes arrived. What follows the returned position is an unfinished line, to be given again with what comes next.</summary>
+    /// <exception cref="ProtocolException">The peer broke the protocol. Complete lines before the offender have been taken.</exception>
+    SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
+
+    /// <summary>The connection has ended.</summary>
+    void Disconnect(TimeSpan now);
+
+    /// <summary>Sends what may be sent: a line was put into the outbox.</summary>
+    void Send(TimeSpan now);
+
+    /// <summary>The application has accepted the oldest line that was delivered to the host and not accepted yet.</summary>
+    void Accept(TimeSpan now);
+
+    /// <summary>Says that this end lives.</summary>
+    void Keepalive();
+
+    /// <summary>Time has passed: does what was due by now.</summary>
+    void Elapse(TimeSpan now);
+
+    /// <summary>Every line that was taken from the outbox and is not finished, oldest first.</summary>
+    IEnumerable<OutLine> Unfinished { get; }
+}
+
+/// <summary>What a protocol tells its link. Calls come from inside the calls to <see cref="IProtocol"/> and must only take note.</summary>
+internal interface IProtocolHost
+{
+    /// <summary>Lines flow both ways from now on, until the connection ends.</summary>
+    void Opened();
+
+    /// <summary>A keepalive was heard.</summary>
+    void Heartbeat();
+
+    /// <summary>A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, the line must not be acknowledged.</summary>
+    bool TryDeliver(string line);
+
+    /// <summary>The peer repeated a line that had arrived before.</summary>
+    void DuplicateReceived();
+
+    /// <summary>A line is done with: accepted by the peer (exactly once), or sent (best effort).</summary>
+    void Finished(OutLine line);
+
+    /// <summary>A line was sent again.</summary>
+    void Repeated();
+
+    /// <summary>The peer's process has started anew.</summary>
+    void PeerRestarted(string evidence);
+}
+
+/// <summary>Which end of the connection this is.</summary>
+internal enum Role
+{
+    /// <summary>The one that connects and speaks first.</summary>
+    Client,
+
+    /// <summary>The one that listens.</summary>
+    Server,
+}
+
+/// <summary>The peer broke the protocol; the message names the rule and the offender.</summary>
+internal sealed class ProtocolException(string message) : Exception(message);

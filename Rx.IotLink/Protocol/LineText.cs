@@ -1,0 +1,21 @@
+namespace Rx.IotLink.Protocol;
+
+/// <summary>The rules of a line that is to be written.</summary>
+internal static class LineText
+{
+    /// <summary>Checks a line and gives its length in bytes.</summary>
+    /// <exception cref="ArgumentException">A rule is broken; the message names it and what broke it.</exception>
+    public static int Check(string line, int maxBytes)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        if (line.Length == 0)
+            throw new ArgumentException("A line must not be empty: on the wire an empty line is a keepalive.", nameof(line));
+        if (line.IndexOf('\n', StringComparison.Ordinal) is var at and >= 0)
+            throw new ArgumentException($"A line must not hold a line feed (one is at index {at}): it would forge a second line.", nameof(line));
+        if (Utf8.ByteCount(line) is not { } bytes)
+            throw new ArgumentException("A line must be valid text: this one has half of a surrogate pair, which UTF-8 cannot carry.", nameof(line));
+        if (bytes > maxBytes)
+            throw new ArgumentException($"A line must have at most {maxBytes} bytes of UTF-8 ({nameof(LinkOptions.MaxLineBytes)}); this one has {bytes}.", nameof(line));
+        return bytes;
+    }
+}

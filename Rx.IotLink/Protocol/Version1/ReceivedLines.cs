@@ -1,0 +1,138 @@
+namespace Rx.IotLink.Protocol.Version1;
+
+/// <summary>
+/// Tells new lines from repeated ones. Protocol 1 gives a line one byte of identity, which starts anew when the peer's process does;
+/// so a line is also known by its bytes, by the connection it came on, and by whether the peer can still have reason to repeat it.
+/// </summary>
+/// <remarks>The rules, and why, are in docs/protocol-1.md under "Repeated or restarted".</remarks>
+internal sealed class ReceivedLines(TimeSpan timeout)
+{
+    private readonly Entry?[] entries = new Entry?[Mid.Count];
+    private int connection;
+    private TimeSpan connectedAt;
+    private TimeSpan heardAt;
+    private int restartSeenOn;
+    private bool zeroSeen;
+    private bool zeroFollowed;
+
+    /// <summary>What a received line turned out to be.</summary>
+    public enum Verdict
+    {
+        New,
+        Repeat,
+        NewAfterRestart,
+    }
+
+    public void Connect(TimeSpan now)
+    {
+        connection++;
+        connectedAt = heardAt = now;
+    }
+
+    public void Heard(TimeSpan now) => heardAt = now;
+
+    /// <summary>
+    /// Settles what the ended connection has proved: a peer that had not got an acknowledgement would have repeated the line within one timeout
+    /// (two, after a reconnection); so what was acknowledged three timeouts before the end will not come again.
+    /// </summary>
+    public void Disconnect()
+    {
+        foreach (var entry in entries)
+        {
+            if (entry is { AcknowledgedAt: { } at } && heardAt - (at > connectedAt ? at : connectedAt) > 3 * timeout)
+                entry.Settled = true;
+        }
+    }
+
+    public Verdict Judge(byte mid, ulong hash)
+    {
+        if (entries[mid] is not { } seen)
+            return mid == 0 && HeardFromEarlierProcess ? Verdict.NewAfterRestart : Verdict.New;
+        if (seen.LastConnection == connection)
+            return seen.Hash == hash ? Verdict.Repeat : Verdict.New;
+        var again = seen.Hash == hash && !seen.Settled && !(mid == 0 && zeroFollowed);
+        return again ? Verdict.Repeat : Verdict.NewAfterRestart;
+    }
+
+    /// <summary>Remembers a new line.</summary>
+    public Entry Add(byte mid, ulong hash, Verdict verdict)
+    {
+        if (verdict == Verdict.NewAfterRestart)
+            Forget();
+        // The ancestor's filter: ids half a round ahead are forgotten in groups of eight, to be new when they come round again.
+        Array.Clear(entries, ((mid >> 3) + 16) % 32 * 8, 8);
+        zeroSeen |= mid == 0;
+        zeroFollowed = mid != 0 && (zeroFollowed || entries[0]?.AcknowledgedAt is not null);
+        return entries[mid] = new Entry(mid, hash) { LastConnection = connection };
+    }
+
+    /// <summary>A line came again: if it was accepted meanwhile, the acknowledgement must be said again.</summary>
+    public bool Repeated(byte mid, TimeSpan now)
+    {
+        var entry = entries[mid]!;
+        entry.LastConnection = connection;
+        entry.AcknowledgedAt = entry.Accepted ? now : null;
+        return entry.Accepted;
+    }
+
+    /// <summary>The application accepted a line. True: acknowledge it, since the connection it (last) came on is the present one.</summary>
+    public bool Accept(Entry entry, bool connected, TimeSpan now)
+    {
+        entry.Accepted = true;
+        // An id of an earlier process, or of an earlier connection, may mean another line to the peer by now: it will ask again.
+        if (!connected || entry.LastConnection != connection || !ReferenceEquals(entries[entry.Mid], entry))
+            return false;
+        entry.AcknowledgedAt = now;
+        return true;
+    }
+
+    /// <summary>Whether this is the first sign of a restart on this connection.</summary>
+    public bool RestartIsNews()
+    {
+        var news = restartSeenOn != connection;
+        restartSeenOn = connection;
+        return news;
+    }
+
+    // Lines that a first connection brought before its lost 00 are young and few; anything else from an earlier connection is of an earlier process.
+    private bool HeardFromEarlierProcess =>
+        restartSeenOn != connection
+        && entries.Any(e => e is not null && e.FirstConnection != connection && (zeroSeen || e.Mid >= SentLines.BurstLines));
+
+    private void Forget()
+    {
+        for (var mid = 0; mid < Mid.Count; mid++)
+        {
+            if (entries[mid] is { } entry && entry.FirstConnection != connection)
+                entries[mid] = null;
+        }
+    }
+
+    /// <summary>A line that was received.</summary>
+    public sealed class Entry(byte mid, ulong hash)
+    {
+        private int lastConnection;
+
+        public byte Mid { get; } = mid;
+
+        public ulong Hash { get; } = hash;
+
+        public int FirstConnection { get; private set; }
+
+        public int LastConnection
+        {
+            get => lastConnection;
+            set
+            {
+                lastConnection = value;
+                FirstConnection = FirstConnection == 0 ? value : FirstConnection;
+            }
+        }
+
+        public bool Accepted { get; set; }
+
+        public TimeSpan? AcknowledgedAt { get; set; }
+
+        public bool Settled { get; set; }
+    }
+}

@@ -1,0 +1,83 @@
+namespace Rx.IotLink.Protocol.Version1;
+
+/// <summary>
+/// The lines that were sent and are not done with, and the rules of how many there may be: few enough that a micropython-iot device
+/// can hold a burst of them, and that no id comes near its own next use.
+/// </summary>
+internal sealed class SentLines(TimeSpan timeout)
+{
+    /// <summary>A micropython-iot client holds 20 lines, and drops the 21st after acknowledging it.</summary>
+    public const int BurstLines = 16;
+
+    /// <summary>A micropython-iot server reads at most 4,096 bytes at a time, and mistakes a line whose LF is read apart.</summary>
+    public const int BurstBytes = 2_048;
+
+    /// <summary>The peer's filter forgets an id 121 ids later; kept well below.</summary>
+    public const int MaxSpan = 64;
+
+    private readonly List<Sent> lines = [];
+    private byte next;
+    private bool firstAcknowledged;
+
+    public IReadOnlyList<Sent> All => lines;
+
+    /// <summary>When the next line is due to be repeated, or given up (best effort).</summary>
+    public TimeSpan? Deadline => lines.Count == 0 ? null : lines.Min(l => l.SentAt) + timeout;
+
+    /// <summary>Whether a line may be sent now.</summary>
+    public bool HasRoomFor(OutLine line)
+    {
+        if (lines.Count == 0)
+            return true;
+        // Until the first line of this process has arrived, the peer's filter is that of an earlier process: nothing may overtake 00.
+        if (!firstAcknowledged || Mid.Distance(lines[0].Mid, next) >= MaxSpan)
+            return false;
+        if (line.Delivery == Delivery.BestEffort)
+            return !lines.Exists(l => l.Line.Delivery == Delivery.BestEffort);
+        if (line.Ordering == Ordering.Ordered && lines.Exists(l => l.Line is { Delivery: Delivery.ExactlyOnce, Ordering: Ordering.Ordered }))
+            return false;
+        // One place is kept free for best effort, so that neither delays the other.
+        var exactlyOnce = lines.Count(l => l.Line.Delivery == Delivery.ExactlyOnce);
+        return exactlyOnce < BurstLines - 1 && lines.Sum(l => l.Line.Bytes) + line.Bytes <= BurstBytes;
+    }
+
+    public Sent Add(OutLine line, TimeSpan now)
+    {
+        var sent = new Sent(line, next) { SentAt = now };
+        next = Mid.After(next);
+        lines.Add(sent);
+        return sent;
+    }
+
+    /// <summary>Takes out the line that an acknowledgement is for, if there is one.</summary>
+    public Sent? Acknowledge(byte mid)
+    {
+        var at = lines.FindIndex(l => l.Mid == mid);
+        if (at < 0)
+            return null;
+        var sent = lines[at];
+        lines.RemoveAt(at);
+        firstAcknowledged = true;
+        return sent;
+    }
+
+    /// <summary>Gives up the best-effort lines that were not acknowledged in time (all of them with the connection they were sent on).</summary>
+    public void GiveUpBestEffort(TimeSpan sentBefore) =>
+        lines.RemoveAll(l => l.Line.Delivery == Delivery.BestEffort && !l.IsFirst && l.SentAt <= sentBefore);
+
+    /// <summary>A line that was sent.</summary>
+    internal sealed class Sent(OutLine line, byte mid)
+    {
+        public OutLine Line { get; } = line;
+
+        public byte Mid { get; } = mid;
+
+        public TimeSpan SentAt { get; set; }
+
+        /// <summary>
+        /// The first line of a process clears the peer's filter, so it is carried through whatever its delivery: lost, it would make
+        /// the peer take the next lines for repetitions of an earlier process's.
+        /// </summary>
+        public bool IsFirst => Mid == 0;
+    }
+}

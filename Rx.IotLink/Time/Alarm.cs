@@ -1,0 +1,44 @@
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+
+namespace Rx.IotLink.Time;
+
+/// <summary>
+/// Rings when a deadline has come. A deadline that moves later costs nothing: the alarm rings at the old one and is set again.
+/// </summary>
+internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring) : IDisposable
+{
+    private readonly Lock gate = new();
+    private readonly SerialDisposable timer = new();
+    private TimeSpan? setFor;
+
+    /// <summary>Makes sure that it rings at (or before) the deadline; null asks for nothing.</summary>
+    public void Set(TimeSpan? deadline)
+    {
+        if (deadline is not { } due)
+            return;
+        lock (gate)
+        {
+            if (setFor <= due)
+                return;
+            setFor = due;
+        }
+
+        var wait = due - clock.Elapsed;
+        timer.Disposable = Observable.Timer(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, scheduler).Subscribe(_ => Ring(due));
+    }
+
+    public void Dispose() => timer.Dispose();
+
+    private void Ring(TimeSpan due)
+    {
+        lock (gate)
+        {
+            if (setFor == due)
+                setFor = null;
+        }
+
+        ring();
+    }
+}

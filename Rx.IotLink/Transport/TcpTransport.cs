@@ -1,0 +1,49 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Rx.IotLink.Transport;
+
+/// <summary>Connections over TCP, with <c>NoDelay</c>: without it an acknowledged line takes 40 ms (Nagle's algorithm, RFC 896, against delayed acknowledgements).</summary>
+public sealed class TcpTransport : ITransport
+{
+    private readonly string host;
+    private readonly int port;
+
+    /// <summary>To a host name or address, and a port.</summary>
+    public TcpTransport(string host, int port) => (this.host, this.port) = (host, port);
+
+    /// <inheritdoc/>
+    public async Task<IConnection> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(host, port, cancellationToken).ConfigureAwait(false);
+            return new StreamConnection(new NetworkStream(socket, ownsSocket: true), socket.RemoteEndPoint);
+        }
+        catch (SocketException exception)
+        {
+            socket.Dispose();
+            throw new IOException($"{host}:{port} cannot be reached: {exception.Message}", exception);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>A connection over any stream, which it owns.</summary>
+internal sealed class StreamConnection(Stream stream, EndPoint? remote) : IConnection
+{
+    public PipeReader Input { get; } = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
+
+    public PipeWriter Output { get; } = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+
+    public EndPoint? RemoteEndPoint { get; } = remote;
+
+    // A read or write that is under way fails with it, which ends its loop.
+    public void Dispose() => stream.Dispose();
+}
