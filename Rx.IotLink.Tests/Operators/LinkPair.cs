@@ -1,48 +1,98 @@
-using System.Reactive.Concurrency;
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.Reactive.Testing;
+using Rx.IotLink.Server;
+using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Operators;
 
 /// <summary>
-/// Two links joined back to back without a protocol or a network between them: what operators over links are tested with in virtual time,
-/// to the tick. Each line takes <see cref="Latency"/> to the other end, its acceptance as long back; lines go one at a time.
+/// A real client and a real server on one virtual clock, joined by pipes instead of a network. Nothing takes time on the way, and everything runs on the thread
+/// that advances the clock, so that each run is the same.
 /// </summary>
-/// <remarks>
-/// It keeps the promises of <see cref="ILink"/> that operators build on: lines arrive once and in order, also over an outage that swallowed the line or
-/// its acceptance; they wait for the first observer; a throwing observer loses its subscription alone; a write that was not sent can be taken back.
-/// It has no bounds, no keepalives and no best effort, and is for one thread, the scheduler's.
-/// </remarks>
-internal sealed class LinkPair
+internal sealed class LinkPair : ITransport, IDisposable
 {
-    public LinkPair(IScheduler scheduler)
+    private const string Id = "device-1";
+    private readonly IotLinkServer server;
+    private readonly List<PipeConnection> connections = [];
+    private bool reachable = true;
+
+    public LinkPair(TestScheduler scheduler, int maxLineBytes = 4_000)
     {
-        Device = new(this, scheduler, "device-1");
-        Server = new(this, scheduler, "device-1");
-        (Device.Peer, Server.Peer) = (Server, Device);
+        Scheduler = scheduler;
+        server = new(new() { Listen = false, Scheduler = scheduler, DrainTimeout = TimeSpan.Zero, MaxLineBytes = maxLineBytes, Expected = [Id] });
+        Device = IotLinkClient.Start(new()
+        {
+            Host = "unused",
+            Id = Id,
+            Transport = this,
+            Scheduler = scheduler,
+            DrainTimeout = TimeSpan.Zero,
+            MaxLineBytes = maxLineBytes,
+            BackOff = new() { Initial = TimeSpan.FromMilliseconds(100), Factor = 1, Jitter = 0 },
+            Seed = 1,
+        });
+        Advance(TimeSpan.FromSeconds(1));
+        Server = server.Find(Id) ?? throw new InvalidOperationException("The client has not connected.");
     }
 
-    public static TimeSpan Latency { get; } = TimeSpan.FromMilliseconds(1);
+    public TestScheduler Scheduler { get; }
 
-    public LinkPairEnd Device { get; }
+    public IotLinkClient Device { get; }
 
-    public LinkPairEnd Server { get; }
+    public ILink Server { get; }
 
-    /// <summary>Which connection it is: what was on its way on an earlier one never arrives.</summary>
-    internal int Connection { get; private set; } = 1;
+    public void Advance(TimeSpan time) => Scheduler.AdvanceBy(time.Ticks);
 
-    internal bool IsUp { get; private set; } = true;
-
+    /// <summary>Breaks the connection, and lets none be made until <see cref="ComeUp"/>.</summary>
     public void GoDown()
     {
-        IsUp = false;
-        Connection++;
-        Device.StateChanged(LinkStatus.Down);
-        Server.StateChanged(LinkStatus.Down);
+        reachable = false;
+        foreach (var connection in connections)
+            connection.Break();
+        connections.Clear();
     }
 
-    public void ComeUp()
+    /// <summary>Connections can be made again; the client will, when its pause is over.</summary>
+    public void ComeUp() => reachable = true;
+
+    public void CloseServer() => ((Link)Server).Close();
+
+    // With no drain timeout both close at once.
+    public void Dispose()
     {
-        IsUp = true;
-        Device.StateChanged(LinkStatus.Up);
-        Server.StateChanged(LinkStatus.Up);
+        _ = Device.CloseAsync();
+        CloseServer();
+    }
+
+    Task<IConnection> ITransport.ConnectAsync(CancellationToken cancellationToken)
+    {
+        if (!reachable)
+            return Task.FromException<IConnection>(new IOException("unreachable, as the test says"));
+        var (up, down) = (NewPipe(), NewPipe());
+        var (client, served) = (new PipeConnection(down, up), new PipeConnection(up, down));
+        connections.AddRange([client, served]);
+        _ = server.Reception.ReceiveAsync(served);
+        return Task.FromResult<IConnection>(client);
+    }
+
+    // Inline: no other thread ever has a part in a run.
+    private static Pipe NewPipe() => new(new(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
+
+    private sealed class PipeConnection(Pipe incoming, Pipe outgoing) : IConnection
+    {
+        public PipeReader Input => incoming.Reader;
+
+        public PipeWriter Output => outgoing.Writer;
+
+        public EndPoint? RemoteEndPoint => null;
+
+        public void Break() => incoming.Writer.Complete(new IOException("broken, as the test says"));
+
+        public void Dispose()
+        {
+            outgoing.Writer.Complete();
+            incoming.Writer.Complete(new IOException("disposed"));
+        }
     }
 }

@@ -67,9 +67,9 @@ internal static class Json
         foreach (var character in json)
         {
             if (char.IsAscii(character))
-                line.Append(char.IsControl(character) ? ' ' : character);
+                line.Append(character < ' ' ? ' ' : character);
             else
-                line.Append($"\\u{(int)character:x4}");
+                line.Append($"\\u{(int)character:X4}");
         }
 
         return line.ToString();

@@ -8,20 +8,20 @@ namespace Rx.IotLink;
 internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overflow, Delivery delivery, Action<string>? onDropped, IObserver<Unit> observer)
     : IObserver<string>, IDisposable
 {
-    private readonly Lock _gate = new();
-    private readonly Queue<string> _waiting = new();
-    private readonly SerialObserver<Unit> _result = new(observer);
-    private readonly SingleAssignmentDisposable _source = new();
-    private readonly SerialDisposable _write = new();
-    private bool _writing;
-    private bool _sourceEnded;
-    private Exception? _sourceError;
-    private bool _stopped;
-    private int _turns;
+    private readonly Lock gate = new();
+    private readonly Queue<string> waiting = new();
+    private readonly SerialObserver<Unit> result = new(observer);
+    private readonly SingleAssignmentDisposable upstream = new();
+    private readonly SerialDisposable write = new();
+    private bool writing;
+    private bool sourceEnded;
+    private Exception? sourceError;
+    private bool stopped;
+    private int turns;
 
     public IDisposable Run(IObservable<string> source)
     {
-        _source.Disposable = source.SubscribeSafe(this);
+        upstream.Disposable = source.SubscribeSafe(this);
         return this;
     }
 
@@ -46,26 +46,26 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
     public void Dispose()
     {
         Stop();
-        _source.Dispose();
-        _write.Dispose();
+        upstream.Dispose();
+        write.Dispose();
     }
 
     private (bool Taken, string? Dropped) Enqueue(string line)
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_stopped)
+            if (stopped)
                 return (true, null);
             string? dropped = null;
             // With nothing on its way, one of the waiting lines is about to go and does not count.
-            if (_waiting.Count >= bufferLines + (_writing ? 0 : 1))
+            if (waiting.Count >= bufferLines + (writing ? 0 : 1))
             {
                 if (overflow != OverflowPolicy.DropOldest)
                     return (false, line);
-                dropped = _waiting.Dequeue();
+                dropped = waiting.Dequeue();
             }
 
-            _waiting.Enqueue(line);
+            waiting.Enqueue(line);
             return (true, dropped);
         }
     }
@@ -86,15 +86,15 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
 
     private void SourceEnded(Exception? error)
     {
-        lock (_gate)
-            (_sourceEnded, _sourceError) = (true, error);
+        lock (gate)
+            (sourceEnded, sourceError) = (true, error);
         Pump();
     }
 
     /// <summary>Starts what can be started. A loop and not a recursion: a link that accepts at once would otherwise fill the stack.</summary>
     private void Pump()
     {
-        if (Interlocked.Increment(ref _turns) != 1)
+        if (Interlocked.Increment(ref turns) != 1)
             return;
         do
         {
@@ -103,18 +103,18 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
             else if (ended)
                 End();
         }
-        while (Interlocked.Decrement(ref _turns) != 0);
+        while (Interlocked.Decrement(ref turns) != 0);
     }
 
     private string? Take(out bool ended)
     {
-        lock (_gate)
+        lock (gate)
         {
             ended = false;
-            if (_stopped || _writing)
+            if (stopped || writing)
                 return null;
-            _writing = _waiting.TryDequeue(out var line);
-            ended = _stopped = !_writing && _sourceEnded;
+            writing = waiting.TryDequeue(out var line);
+            ended = stopped = !writing && sourceEnded;
             return line;
         }
     }
@@ -123,7 +123,7 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
     {
         try
         {
-            _write.Disposable = link.Write(line, delivery).SubscribeSafe(Observer.Create<Unit>(static _ => { }, Fail, Accepted));
+            write.Disposable = link.Write(line, delivery).SubscribeSafe(Observer.Create<Unit>(static _ => { }, Fail, Accepted));
         }
         catch (Exception refusal)
         {
@@ -133,19 +133,19 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
 
     private void Accepted()
     {
-        // Told first: with _writing false another thread may already find that all is done.
-        _result.OnNext(Unit.Default);
-        lock (_gate)
-            _writing = false;
+        // Told before the way is free: another thread may then find at once that all is done.
+        result.OnNext(Unit.Default);
+        lock (gate)
+            writing = false;
         Pump();
     }
 
     private void End()
     {
-        if (_sourceError is null)
-            _result.OnCompleted();
+        if (sourceError is null)
+            result.OnCompleted();
         else
-            _result.OnError(_sourceError);
+            result.OnError(sourceError);
     }
 
     private void Fail(Exception error)
@@ -153,15 +153,15 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
         if (!Stop())
             return;
         Dispose();
-        _result.OnError(error);
+        result.OnError(error);
     }
 
     private bool Stop()
     {
-        lock (_gate)
+        lock (gate)
         {
-            _waiting.Clear();
-            return !_stopped && (_stopped = true);
+            waiting.Clear();
+            return !stopped && (stopped = true);
         }
     }
 }

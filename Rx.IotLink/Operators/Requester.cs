@@ -12,9 +12,9 @@ internal sealed class Requester
     private static readonly ConditionalWeakTable<ILink, Requester> OfLinks = [];
 
     // Random and not counted, since nothing here outlives the process.
-    private readonly string _session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
-    private readonly Places _inFlight = new();
-    private long _requests;
+    private readonly string session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    private readonly Places inFlight = new();
+    private long requests;
 
     private Requester()
     {
@@ -25,10 +25,10 @@ internal sealed class Requester
     /// <summary>Each subscription sends one request and gives what was read from its answer.</summary>
     public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options) => Observable.Defer(() =>
     {
-        if (!_inFlight.TryTake(options.MaxInFlight, out var place))
+        if (!inFlight.TryTake(options.MaxInFlight, out var place))
             return Observable.Throw<T>(new TooManyRequestsException(link.Id, options.MaxInFlight));
 
-        var id = string.Create(CultureInfo.InvariantCulture, $"{options.Session ?? _session}-{Interlocked.Increment(ref _requests)}");
+        var id = string.Create(CultureInfo.InvariantCulture, $"{options.Session ?? session}-{Interlocked.Increment(ref requests)}");
 
         var answer = link.Lines
             .Select(line => Envelope.ParseAnswer(line, id))

@@ -9,9 +9,9 @@ namespace Rx.IotLink;
 /// </summary>
 internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
 {
-    private readonly ConcurrentQueue<Notification<T>> _waiting = new();
-    private int _owed;
-    private volatile bool _ended;
+    private readonly ConcurrentQueue<Notification<T>> waiting = new();
+    private int owed;
+    private volatile bool ended;
 
     public void OnNext(T value) => Tell(Notification.CreateOnNext(value));
 
@@ -21,31 +21,31 @@ internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
 
     private void Tell(Notification<T> notification)
     {
-        if (_ended)
+        if (ended)
             return;
-        _waiting.Enqueue(notification);
-        if (Interlocked.Increment(ref _owed) != 1)
+        waiting.Enqueue(notification);
+        if (Interlocked.Increment(ref owed) != 1)
             return;
 
         do
         {
-            if (_waiting.TryDequeue(out var next) && !_ended)
+            if (waiting.TryDequeue(out var next) && !ended)
                 Deliver(next);
         }
-        while (Interlocked.Decrement(ref _owed) != 0);
+        while (Interlocked.Decrement(ref owed) != 0);
     }
 
     private void Deliver(Notification<T> notification)
     {
-        _ended = notification.Kind != NotificationKind.OnNext;
+        ended = notification.Kind != NotificationKind.OnNext;
         try
         {
             notification.Accept(target);
         }
         catch
         {
-            // _owed stays above zero, so nothing is delivered any more; what others enqueued meanwhile goes with this object.
-            _ended = true;
+            // owed stays above zero, so nothing is delivered any more; what others enqueued meanwhile goes with this object.
+            ended = true;
             throw;
         }
     }

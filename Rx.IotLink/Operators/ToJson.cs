@@ -9,7 +9,7 @@ namespace Rx.IotLink;
 public static partial class JsonOperators
 {
     /// <summary>
-    /// A value as one line of JSON: no line feed, and nothing but ASCII. Other characters are escaped (<c>\u00e9</c>), whatever encoder the options name,
+    /// A value as one line of JSON: no line feed, and nothing but ASCII. Other characters are escaped (<c>\u00E9</c>), whatever encoder the options name,
     /// since a micropython-iot peer loses the connection's lines over a character that two packets share.
     /// </summary>
     /// <typeparam name="T">What the line says.</typeparam>
