@@ -121,14 +121,19 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
 
     private void Write(string line)
     {
+        IObservable<Unit> accepted;
         try
         {
-            write.Disposable = link.Write(line, delivery).SubscribeSafe(Observer.Create<Unit>(static _ => { }, Fail, Accepted));
+            accepted = link.Write(line, delivery);
         }
         catch (Exception refusal)
         {
             Fail(refusal);
+            return;
         }
+
+        // Outside of the try: what the observer of the result throws is no refusal of the link's.
+        write.Disposable = accepted.SubscribeSafe(Observer.Create<Unit>(static _ => { }, Fail, Accepted));
     }
 
     private void Accepted()
