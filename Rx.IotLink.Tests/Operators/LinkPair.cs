@@ -15,10 +15,13 @@ internal sealed class LinkPair : ITransport, IDisposable
     private const string Id = "device-1";
     private readonly IotLinkServer server;
     private readonly List<PipeConnection> connections = [];
+    private readonly SynchronizationContext? outside = SynchronizationContext.Current;
     private bool reachable = true;
 
     public LinkPair(TestScheduler scheduler, int maxLineBytes = 4_000)
     {
+        // With NUnit's context on this thread, what awaits a task would go on elsewhere while the clock runs ahead of it.
+        SynchronizationContext.SetSynchronizationContext(null);
         Scheduler = scheduler;
         server = new(new() { Listen = false, Scheduler = scheduler, DrainTimeout = TimeSpan.Zero, MaxLineBytes = maxLineBytes, Expected = [Id] });
         Device = IotLinkClient.Start(new()
@@ -29,7 +32,7 @@ internal sealed class LinkPair : ITransport, IDisposable
             Scheduler = scheduler,
             DrainTimeout = TimeSpan.Zero,
             MaxLineBytes = maxLineBytes,
-            BackOff = new() { Initial = TimeSpan.FromMilliseconds(100), Factor = 1, Jitter = 0 },
+            BackOff = new() { Initial = TimeSpan.FromSeconds(1), Factor = 1, Jitter = 0 },
             Seed = 1,
         });
         Advance(TimeSpan.FromSeconds(1));
@@ -63,6 +66,7 @@ internal sealed class LinkPair : ITransport, IDisposable
     {
         _ = Device.CloseAsync();
         CloseServer();
+        SynchronizationContext.SetSynchronizationContext(outside);
     }
 
     Task<IConnection> ITransport.ConnectAsync(CancellationToken cancellationToken)

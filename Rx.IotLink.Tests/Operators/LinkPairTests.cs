@@ -34,4 +34,33 @@ internal sealed class LinkPairTests
         Assert.That(atDevice, Is.EqualTo(new[] { "a", "b" }));
         Assert.That(pair.Server.State.FirstAsync().Wait().Connections, Is.EqualTo(2));
     }
+
+    [Test]
+    public void Every_run_is_the_same_to_the_tick()
+    {
+        var (first, second) = (History(), History());
+
+        Assert.That(first, Has.Count.GreaterThan(60));
+        Assert.That(second, Is.EqualTo(first));
+    }
+
+    private static List<string> History()
+    {
+        var scheduler = new TestScheduler();
+        using var pair = new LinkPair(scheduler);
+        var history = new List<string>();
+        using var server = pair.Server.State.Subscribe(state => history.Add($"{scheduler.Clock} server {state}"));
+        using var device = pair.Device.State.Subscribe(state => history.Add($"{scheduler.Clock} device {state}"));
+        using var lines = pair.Server.Lines.Subscribe(line => history.Add($"{scheduler.Clock} {line}"));
+        for (var i = 0; i < 20; i++)
+        {
+            pair.Device.Writer.OnNext($"{i}");
+            pair.GoDown();
+            pair.Advance(TimeSpan.FromSeconds(10));
+            pair.ComeUp();
+            pair.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        return history;
+    }
 }

@@ -6,6 +6,10 @@ namespace Rx.IotLink.Tests.Operators;
 
 internal sealed record Reading(string Sensor, double Celsius);
 
+internal sealed record Order(string Valve, int Percent);
+
+internal sealed record Done(string Valve, bool Open);
+
 /// <summary>A type with a rule of its own.</summary>
 internal sealed record Percentage
 {
@@ -33,6 +37,8 @@ internal sealed record Raw(string Json)
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Reading))]
+[JsonSerializable(typeof(Order))]
+[JsonSerializable(typeof(Done))]
 [JsonSerializable(typeof(Percentage))]
 [JsonSerializable(typeof(Raw))]
 [JsonSerializable(typeof(string))]

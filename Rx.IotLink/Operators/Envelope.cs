@@ -32,7 +32,7 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
             if (isRequest == root.TryGetProperty("res", out var response))
                 return null;
             var id = isRequest ? request : response;
-            if (id.ValueKind is not (JsonValueKind.String or JsonValueKind.Number) || id.GetRawText().Length > MaxIdLength)
+            if (!IsId(id))
                 return null;
             var body = root.TryGetProperty("body", out var given) ? given : Null;
             // Devices that always send all names say "error": null.
@@ -92,4 +92,9 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
     /// <exception cref="JsonException">It is not one of <typeparamref name="T"/>.</exception>
     public static T Value<T>(JsonElement body, JsonTypeInfo<T> typeInfo) =>
         body.Deserialize(typeInfo) is { } value ? value : throw new JsonException($"The body is null, which is not a {typeof(T).Name}.");
+
+    // Reading it finds half a surrogate pair in it, which throws.
+    private static bool IsId(JsonElement id) =>
+        id.GetRawText().Length <= MaxIdLength
+        && (id.ValueKind == JsonValueKind.Number || (id.ValueKind == JsonValueKind.String && id.GetString() is not null));
 }
