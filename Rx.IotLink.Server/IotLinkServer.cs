@@ -89,7 +89,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>Serves one connection of Kestrel's; completes when it has ended.</summary>
-    internal Task ServeAsync(ConnectionContext connection) => reception.ReceiveAsync(new KestrelConnection(connection));
+    internal Task ServeAsync(ConnectionContext connection) => reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
 
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>

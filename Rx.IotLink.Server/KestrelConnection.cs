@@ -1,20 +1,32 @@
 using System.IO.Pipelines;
 using System.Net;
+using System.Reactive.Concurrency;
 using Microsoft.AspNetCore.Connections;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>A connection of Kestrel's, seen as a link sees it.</summary>
-internal sealed class KestrelConnection(ConnectionContext context) : IConnection
+/// <summary>
+/// A connection of Kestrel's, seen as a link sees it. Kestrel ends it, with FIN, when it is done with; aborting it would send RST, on which a
+/// micropython-iot client may hang for ever. So that is kept for a peer that does not even take the rest within a while.
+/// </summary>
+internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan patience) : IConnection
 {
+    private int disposed;
+
     public PipeReader Input => context.Transport.Input;
 
     public PipeWriter Output => context.Transport.Output;
 
     public EndPoint? RemoteEndPoint { get; } = Plain(context.RemoteEndPoint);
 
-    public void Dispose() => context.Abort(new ConnectionAbortedException("The link has let go of this connection."));
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+            return;
+        var abort = scheduler.Schedule(patience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
+        context.ConnectionClosed.UnsafeRegister(static a => ((IDisposable)a!).Dispose(), abort);
+    }
 
     // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.
     private static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip

@@ -1,6 +1,5 @@
 using System.Reactive.Concurrency;
-using System.Reactive.Linq;
-using System.Reactive.Threading.Tasks;
+using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version1;
 using Rx.IotLink.Transport;
@@ -28,6 +27,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
     };
 
     /// <summary>Serves a connection; completes when it has ended.</summary>
+    /// <remarks>The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
     public async Task ReceiveAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
@@ -41,7 +41,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
             if (refusal is not null)
                 throw refusal;
             var session = link!.TryServe(connection) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
-            await session.Ended.ToTask().ConfigureAwait(false);
+            await session.Finished.ConfigureAwait(false);
         }
         catch (RefusedException refusal)
         {
@@ -56,7 +56,8 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
         }
     }
 
-    private async Task<string> OpenAsync(IConnection connection)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<string> OpenAsync(IConnection connection)
     {
         try
         {
@@ -78,7 +79,8 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
         }
     }
 
-    private async Task<string> ReadIdAsync(IConnection connection)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<string> ReadIdAsync(IConnection connection)
     {
         var limit = options.OpeningTimeout ?? options.Timeout;
         var late = false;

@@ -99,24 +99,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     /// <summary>One connection: gives the outage that ended it, or prevented it.</summary>
     private IObservable<Outage> ConnectAndServe() =>
         Observable.Defer(options.Network.BringUp).IgnoreElements().Select(_ => default(IConnection)!)
-            .Concat(Observable.Create<IConnection>(ConnectAsync))
+            .Concat(Observable.Defer(transport.Connect))
             .Timeout(ConnectTimeout, options.Scheduler)
             .SelectMany(Serve)
             .Catch((Exception exception) => Observable.Return(new Outage(OutageReason.ConnectFailed, WhyNot(exception))));
-
-    private async Task ConnectAsync(IObserver<IConnection> observer, CancellationToken cancellationToken)
-    {
-        var connection = await transport.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        if (cancellationToken.IsCancellationRequested)
-        {
-            // Given up meanwhile: nobody else owns it.
-            connection.Dispose();
-            return;
-        }
-
-        observer.OnNext(connection);
-        observer.OnCompleted();
-    }
 
     private IObservable<Outage> Serve(IConnection connection)
     {

@@ -36,7 +36,7 @@ internal sealed partial class Link
         serving.WatchSilence(2 * options.Timeout);
         serving.StartKeepalives(options.Timeout / 4, protocol.KeepaliveAlways);
         AfterLock();
-        _ = serving.ReadAsync();
+        serving.StartReading();
         return serving;
     }
 
@@ -48,6 +48,7 @@ internal sealed partial class Link
             if (session != ending)
                 return;
             session = null;
+            ending.LetGo();
             protocol.Disconnect(Now);
             if (outage.Reason == OutageReason.ProtocolError)
                 counts.ProtocolErrors++;

@@ -141,7 +141,11 @@ internal sealed partial class Link : ILink, IDisposable
                 return;
             (closing, session) = (session, null);
             if (closing is not null)
+            {
+                closing.LetGo();
                 protocol.Disconnect(Now);
+            }
+
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();

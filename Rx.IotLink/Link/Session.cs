@@ -1,6 +1,7 @@
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
+using System.Runtime.CompilerServices;
 using Rx.IotLink.Time;
 using Rx.IotLink.Transport;
 
@@ -17,11 +18,13 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private readonly AsyncSubject<Outage> ended = new();
     private long heardAt;
     private long saidAt;
+    private volatile bool over;
 
     /// <summary>One value, when the connection has ended.</summary>
     public IObservable<Outage> Ended => ended.AsObservable();
 
-    public IConnection Connection => connection;
+    /// <summary>Completes when nothing is read from the connection any more. To be awaited at most once.</summary>
+    public ValueTask Finished { get; private set; }
 
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
@@ -50,12 +53,18 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
     public void Said(TimeSpan now) => Volatile.Write(ref saidAt, now.Ticks);
 
+#pragma warning disable CA2012 // Kept to be awaited later, once.
+    public void StartReading() => Finished = ReadAsync();
+#pragma warning restore CA2012
+
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
-    public async Task ReadAsync()
+    /// <remarks>Pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReadAsync()
     {
         try
         {
-            while (true)
+            while (!over)
             {
                 var result = await connection.Input.ReadAsync().ConfigureAwait(false);
                 if (!result.Buffer.IsEmpty)
@@ -85,9 +94,12 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>Sends what has gathered, unless a send is under way that will.</summary>
     public async Task SendAsync(bool oneSendPerLine)
     {
+        var next = link.TakeOutput(this, first: true);
+        if (next is null)
+            return;
         try
         {
-            for (var first = true; link.TakeOutput(this, first) is { } bytes; first = false)
+            for (; next is { } bytes; next = link.TakeOutput(this, first: false))
             {
                 while (!bytes.IsEmpty)
                 {
@@ -96,6 +108,10 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
                     bytes = bytes[length..];
                 }
             }
+
+            // Closed during the send: its end was left to this loop.
+            if (over)
+                await connection.Output.CompleteAsync().ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -103,20 +119,23 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
     }
 
-    /// <summary>Ends the connection. The link has let go of this session already.</summary>
+    /// <summary>No call of this session counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
+    public void LetGo() => over = true;
+
+    /// <summary>Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for ever.</summary>
     public void Close(Outage outage)
     {
-        Dispose();
+        silence.Dispose();
+        keepalives.Dispose();
+        if (!Sending)
+            connection.Output.Complete();
+        connection.Input.CancelPendingRead();
+        connection.Dispose();
         ended.OnNext(outage);
         ended.OnCompleted();
     }
 
-    public void Dispose()
-    {
-        silence.Dispose();
-        keepalives.Dispose();
-        connection.Dispose();
-    }
+    void IDisposable.Dispose() => connection.Dispose();
 
     private TimeSpan SinceThen(ref long then) => link.Now - TimeSpan.FromTicks(Volatile.Read(ref then));
 }

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using System.Reactive.Linq;
 
 namespace Rx.IotLink.Transport;
 
@@ -14,7 +15,21 @@ public sealed class TcpTransport : ITransport
     public TcpTransport(string host, int port) => (this.host, this.port) = (host, port);
 
     /// <inheritdoc/>
-    public async Task<IConnection> ConnectAsync(CancellationToken cancellationToken)
+    public IObservable<IConnection> Connect() => Observable.Create<IConnection>(async (observer, cancellationToken) =>
+    {
+        var connection = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // Abandoned meanwhile: nobody else owns it.
+            connection.Dispose();
+            return;
+        }
+
+        observer.OnNext(connection);
+        observer.OnCompleted();
+    });
+
+    private async Task<IConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

@@ -1,0 +1,38 @@
+using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using NUnit.Framework;
+
+namespace Rx.IotLink.Tests.House;
+
+/// <summary>Every C# snippet of the README and of the guides compiles against the libraries as they are.</summary>
+public sealed partial class ReadmeTests
+{
+    /// <summary>What a snippet may use without saying so: its surroundings in a reader's mind.</summary>
+    private const string Surroundings = """
+        using System; using System.Collections.Generic; using System.IO; using System.Linq; using System.Threading; using System.Threading.Tasks;
+        using System.Reactive; using System.Reactive.Concurrency; using System.Reactive.Linq; using System.Text.Json; using System.Text.Json.Serialization;
+        using Microsoft.AspNetCore.Builder; using Microsoft.AspNetCore.Hosting; using Microsoft.Extensions.DependencyInjection; using Microsoft.Extensions.Hosting;
+        using Rx.IotLink; using Rx.IotLink.Server;
+        """;
+
+    private static readonly MetadataReference[] References =
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(p => MetadataReference.CreateFromFile(p))];
+
+    [TestCaseSource(nameof(Snippets))]
+    public void Compiles(string snippet)
+    {
+        var tree = CSharpSyntaxTree.ParseText(Surroundings + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
+        var compilation = CSharpCompilation.Create("snippet", [tree], References, new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
+
+        Assert.That(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error), Is.Empty, snippet);
+    }
+
+    private static IEnumerable<TestCaseData> Snippets() =>
+        from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md").Prepend(Path.Combine(Repository.Root, "README.md"))
+        from match in Fence().Matches(File.ReadAllText(file)).Select((m, at) => (Code: m.Groups["code"].Value, At: at + 1))
+        select new TestCaseData(match.Code).SetArgDisplayNames($"{Path.GetFileName(file)} {match.At}");
+
+    [GeneratedRegex("^```csharp\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex Fence();
+}
