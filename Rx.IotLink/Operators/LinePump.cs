@@ -57,8 +57,7 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
             if (stopped)
                 return (true, null);
             string? dropped = null;
-            // With nothing on its way, one of the waiting lines is about to go and does not count.
-            if (waiting.Count >= bufferLines + (writing ? 0 : 1))
+            if (waiting.Count >= bufferLines)
             {
                 if (overflow != OverflowPolicy.DropOldest)
                     return (false, line);
