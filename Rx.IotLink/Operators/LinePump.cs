@@ -164,7 +164,6 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
     {
         lock (gate)
         {
-            waiting.Clear();
             return !stopped && (stopped = true);
         }
     }
