@@ -1,0 +1,71 @@
+using System.Reactive.Linq;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>The options of <c>iotlink connect</c>.</summary>
+internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan Timeout, Delivery Delivery, bool Echo, bool Stay, TimeSpan Drain);
+
+/// <summary><c>iotlink connect</c>: a device's end of a link, between standard input and standard output.</summary>
+internal sealed class ConnectCommand(ConnectSettings settings, Session session)
+{
+    /// <summary>Lines of the input on their way, at most: the look-ahead into a huge file.</summary>
+    public const int MaxOnTheirWay = 1_000;
+
+    private readonly Ledger _ledger = new();
+
+    public async Task<int> RunAsync()
+    {
+        var options = new IotLinkClientOptions
+        {
+            Host = settings.Server.Host,
+            Port = settings.Server.Port,
+            Id = settings.Id,
+            Timeout = settings.Timeout,
+            Scheduler = session.Scheduler,
+            // Draining is done here, where it is known what to wait for.
+            DrainTimeout = TimeSpan.Zero,
+        };
+
+        var link = IotLinkClient.Start(options);
+        var code = await RunAsync(link, options.MaxLineBytes).ConfigureAwait(false);
+        // With a closed output an observer is held for good (see Output.Line), and closing would wait for it: the end of the process closes too.
+        if (!session.Output.Closed.IsCancellationRequested)
+            await link.DisposeAsync().ConfigureAwait(false);
+        return code;
+    }
+
+    private async Task<int> RunAsync(IotLinkClient link, int maxLineBytes)
+    {
+        using var over = new CancellationTokenSource();
+        using var refused = new CancellationTokenSource();
+        using var broken = CancellationTokenSource.CreateLinkedTokenSource(refused.Token, session.Output.Closed);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, broken.Token);
+        using var final = link.State.Where(state => state.IsFinal).Subscribe(_ => refused.Cancel(), _ => refused.Cancel());
+
+        var input = _ledger.Open(MaxOnTheirWay);
+        var echo = settings.Echo ? LinkReport.Echo(link, _ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over.Token) : null;
+        using var report = LinkReport.Start(link, session.Output, echo);
+
+        var pump = new InputPump(session.Input, maxLineBytes, input, session.Output);
+        await pump.RunAsync(line => Send(link, input, line), stop.Token).ConfigureAwait(false);
+        if (settings.Stay)
+            await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
+
+        await _ledger.DrainAsync(settings.Drain, session.Scheduler, broken.Token).ConfigureAwait(false);
+        await over.CancelAsync().ConfigureAwait(false);
+        return Ending.Tell(session.Output, _ledger.Undelivered + pump.Unsent, Unlike(broken.Token), pump.Failed || refused.IsCancellationRequested);
+    }
+
+    private string? Send(IotLinkClient link, Outgoing input, string line)
+    {
+        _ = input.FollowAsync(link.WriteAsync(line, settings.Delivery, cancellationToken: CancellationToken.None));
+        return null;
+    }
+
+    private string Unlike(CancellationToken broken)
+    {
+        var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
+        var when = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
+        return broken.IsCancellationRequested ? done : $"{done} within {Ending.Seconds(settings.Drain)} of {when}";
+    }
+}
