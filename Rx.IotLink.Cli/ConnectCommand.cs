@@ -51,9 +51,9 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         if (settings.Stay)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        await _ledger.DrainAsync(settings.Drain, session.Scheduler, broken.Token).ConfigureAwait(false);
+        var left = await Ending.DrainAsync(session, _ledger, settings.Drain, broken.Token).ConfigureAwait(false);
         await over.CancelAsync().ConfigureAwait(false);
-        return Ending.Tell(session.Output, _ledger.Undelivered + pump.Unsent, Unlike(broken.Token), pump.Failed || refused.IsCancellationRequested);
+        return Ending.Tell(session.Output, left + pump.Unsent, Undone(broken.Token), pump.Failed || refused.IsCancellationRequested);
     }
 
     private string? Send(IotLinkClient link, Outgoing input, string line)
@@ -62,7 +62,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         return null;
     }
 
-    private string Unlike(CancellationToken broken)
+    private string Undone(CancellationToken broken)
     {
         var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
         var when = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";

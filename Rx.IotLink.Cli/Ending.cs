@@ -2,14 +2,27 @@ using System.Globalization;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>How a command ends.</summary>
+/// <summary>How a command ends: it waits for its lines, says what is left, and has an exit code.</summary>
 internal static class Ending
 {
-    /// <summary>Says how many lines were left, and returns the exit code.</summary>
-    public static int Tell(Output output, int left, string unlike, bool failed)
+    /// <summary>Waits for the lines on their way, as long as the bound says; returns how many are left.</summary>
+    /// <param name="session">The session. On Ctrl-C it is told that something is waited for.</param>
+    /// <param name="ledger">The lines.</param>
+    /// <param name="bound">How long at most.</param>
+    /// <param name="broken">There is no sense in waiting any more.</param>
+    public static async Task<int> DrainAsync(Session session, Ledger ledger, TimeSpan bound, CancellationToken broken)
+    {
+        if (session.Stop.IsCancellationRequested && !broken.IsCancellationRequested && ledger.Undelivered is > 0 and var lines)
+            session.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
+        await ledger.DrainAsync(bound, session.Scheduler, broken).ConfigureAwait(false);
+        return ledger.Undelivered;
+    }
+
+    /// <summary>Says how many lines are left, and returns the exit code.</summary>
+    public static int Tell(Output output, int left, string undone, bool failed)
     {
         if (left > 0)
-            output.Undelivered(string.Create(CultureInfo.InvariantCulture, $"{left} {(left == 1 ? "line was" : "lines were")} not {unlike}"));
+            output.Undelivered($"{Count(left)} {(left == 1 ? "was" : "were")} not {undone}");
         return left == 0 && !failed && !output.Failed ? ExitCode.Delivered : ExitCode.NotDelivered;
     }
 
@@ -23,4 +36,6 @@ internal static class Ending
         token.Register(() => cancelled.TrySetResult());
         return cancelled.Task;
     }
+
+    private static string Count(int lines) => lines == 1 ? "1 line" : string.Create(CultureInfo.InvariantCulture, $"{lines} lines");
 }

@@ -28,7 +28,7 @@ internal static class HelpTexts
           standard output  {"id":ID,"line":LINE}
           standard error   {"time":TIME,"event":EVENT,"id":ID or null,"detail":TEXT}
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, joined, up, down,
-        refused, notice, skipped, undelivered or error.
+        refused, notice, skipped, draining, undelivered or error.
         """;
 
     public const string Serve = """

@@ -48,6 +48,8 @@ internal abstract class Output(TextWriter lines, TextWriter events)
 
     public void Skipped(long number, string fault) => Event("skipped", null, $"line {number} of standard input was skipped: {fault}");
 
+    public void Draining(string sentence) => Event("draining", null, sentence);
+
     public void Undelivered(string sentence) => Event("undelivered", null, sentence);
 
     public void Error(string sentence) => Event("error", null, sentence);

@@ -65,11 +65,10 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         await pump.RunAsync(text => Send(mailboxes, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        await _ledger.DrainAsync(settings.Drain, session.Scheduler, session.Output.Closed).ConfigureAwait(false);
-        var left = _ledger.Undelivered + pump.Unsent;
+        var left = await Ending.DrainAsync(session, _ledger, settings.Drain, session.Output.Closed).ConfigureAwait(false);
         await over.CancelAsync().ConfigureAwait(false);
-        var unlike = session.Output.Closed.IsCancellationRequested ? "acknowledged" : $"acknowledged within {Ending.Seconds(settings.Drain)} of Ctrl-C";
-        return Ending.Tell(session.Output, left, unlike, pump.Failed);
+        var undone = session.Output.Closed.IsCancellationRequested ? "acknowledged" : $"acknowledged within {Ending.Seconds(settings.Drain)} of Ctrl-C";
+        return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed);
     }
 
     private static string? Send(Mailboxes mailboxes, string text, int maxLineBytes)
