@@ -27,23 +27,25 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         };
 
         var link = IotLinkClient.Start(options);
-        var code = await RunAsync(link, options.MaxLineBytes).ConfigureAwait(false);
+        using var over = new CancellationTokenSource();
+        var code = await RunAsync(link, options.MaxLineBytes, over.Token).ConfigureAwait(false);
         // With a closed output an observer is held for good (see Output.Line), and closing would wait for it: the end of the process closes too.
         if (!session.Output.Closed.IsCancellationRequested)
             await link.DisposeAsync().ConfigureAwait(false);
+        // Not before the link is closed: an observer that is let go acknowledges its line, the echo of which was not sent.
+        await over.CancelAsync().ConfigureAwait(false);
         return code;
     }
 
-    private async Task<int> RunAsync(IotLinkClient link, int maxLineBytes)
+    private async Task<int> RunAsync(IotLinkClient link, int maxLineBytes, CancellationToken over)
     {
-        using var over = new CancellationTokenSource();
         using var refused = new CancellationTokenSource();
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(refused.Token, session.Output.Closed);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, broken.Token);
         using var final = link.State.Where(state => state.IsFinal).Subscribe(_ => refused.Cancel(), _ => refused.Cancel());
 
         var input = _ledger.Open(MaxOnTheirWay);
-        var echo = settings.Echo ? LinkReport.Echo(link, _ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over.Token) : null;
+        var echo = settings.Echo ? LinkReport.Echo(link, _ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
         using var report = LinkReport.Start(link, session.Output, echo);
 
         var pump = new InputPump(session.Input, maxLineBytes, input, session.Output);
@@ -52,7 +54,6 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
         var left = await Ending.DrainAsync(session, _ledger, settings.Drain, broken.Token).ConfigureAwait(false);
-        await over.CancelAsync().ConfigureAwait(false);
         return Ending.Tell(session.Output, left + pump.Unsent, Undone(broken.Token), pump.Failed || refused.IsCancellationRequested);
     }
 

@@ -17,6 +17,11 @@ internal static class Program
             // Whoever asked for the help text does not read it any more.
             return ExitCode.Delivered;
         }
+        catch (IOException e)
+        {
+            await events.WriteAsync($"iotlink: standard output cannot be written: {e.Message}\n").ConfigureAwait(false);
+            return ExitCode.NotDelivered;
+        }
         catch (Exception e)
         {
             // A fault of ours: the sentence that helps to report it, and no stack trace on somebody's terminal.

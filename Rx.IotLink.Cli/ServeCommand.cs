@@ -40,33 +40,34 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             return ExitCode.Usage;
         }
 
-        var code = await RunAsync(server, options).ConfigureAwait(false);
+        using var over = new CancellationTokenSource();
+        var code = await RunAsync(server, options, over.Token).ConfigureAwait(false);
         // With a closed output an observer is held for good (see Output.Line), and closing would wait for it: the end of the process closes too.
         if (!session.Output.Closed.IsCancellationRequested)
             await server.DisposeAsync().ConfigureAwait(false);
+        // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not sent.
+        await over.CancelAsync().ConfigureAwait(false);
         return code;
     }
 
-    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options)
+    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, CancellationToken over)
     {
-        using var over = new CancellationTokenSource();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
         session.Output.Listening(server.EndPoint.ToString());
 
         var input = _ledger.Open(MaxWaiting);
         using var reports = new CompositeDisposable();
         reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
-            .Subscribe(change => session.Output.Refused(change.Id.Length == 0 ? null : change.Id, change.Detail)));
-        reports.Add(server.Links.Subscribe(link => reports.Add(Report(link, over.Token))));
+            .Subscribe(change => session.Output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})")));
+        reports.Add(server.Links.Subscribe(link => reports.Add(Report(link, over))));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
-        var mailboxes = new Mailboxes(server.WaitForAsync, input, over.Token);
+        var mailboxes = new Mailboxes(server.WaitForAsync, input, over);
         var pump = new InputPump(session.Input, AddressedLine.MaxBytes(options.MaxLineBytes), input, session.Output);
         await pump.RunAsync(text => Send(mailboxes, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
         var left = await Ending.DrainAsync(session, _ledger, settings.Drain, session.Output.Closed).ConfigureAwait(false);
-        await over.CancelAsync().ConfigureAwait(false);
         var undone = session.Output.Closed.IsCancellationRequested ? "acknowledged" : $"acknowledged within {Ending.Seconds(settings.Drain)} of Ctrl-C";
         return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed);
     }
