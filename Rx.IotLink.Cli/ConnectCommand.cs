@@ -11,7 +11,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     /// <summary>Lines of the input on their way, at most: the look-ahead into a huge file.</summary>
     public const int MaxOnTheirWay = 1_000;
 
-    private readonly Ledger _ledger = new();
+    private readonly Ledger ledger = new();
 
     public async Task<int> RunAsync()
     {
@@ -44,8 +44,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, broken.Token);
         using var final = link.State.Where(state => state.IsFinal).Subscribe(_ => refused.Cancel(), _ => refused.Cancel());
 
-        var input = _ledger.Open(MaxOnTheirWay);
-        var echo = settings.Echo ? LinkReport.Echo(link, _ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
+        var input = ledger.Open(MaxOnTheirWay);
+        var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
         using var report = LinkReport.Start(link, session.Output, echo);
 
         var pump = new InputPump(session.Input, maxLineBytes, input, session.Output);
@@ -53,7 +53,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         if (settings.Stay)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        var left = await Ending.DrainAsync(session, _ledger, settings.Drain, broken.Token).ConfigureAwait(false);
+        var left = await Ending.DrainAsync(session, ledger, settings.Drain, broken.Token).ConfigureAwait(false);
         return Ending.Tell(session.Output, left + pump.Unsent, Undone(broken.Token), pump.Failed || refused.IsCancellationRequested);
     }
 

@@ -52,5 +52,9 @@ internal static class HelpTexts
         At the end of standard input it waits until all lines are acknowledged, and
         leaves; with --stay only Ctrl-C ends it. At most 1000 lines are on their way at a
         time; standard input is read on as they are acknowledged.
+
+        Protocol 1 cannot tell a new process from an old one that repeats itself: when a
+        command delivers a single line and the next one of the same id begins with the
+        same line soon after, the server takes it for a repetition and drops it.
         """;
 }

@@ -3,13 +3,13 @@ namespace Rx.IotLink.Cli;
 /// <summary>Reads the input, line by line and only as fast as lines are delivered; says which lines it skipped and why.</summary>
 internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoing, Output output)
 {
-    private readonly InputLines _lines = new(input, maxLineBytes);
+    private readonly InputLines lines = new(input, maxLineBytes);
 
     /// <summary>Whether a line was skipped or the input could not be read.</summary>
     public bool Failed { get; private set; }
 
     /// <summary>Lines that were taken from the input and not handed on: more than none only if the pump was stopped.</summary>
-    public int Unsent => _lines.Buffered;
+    public int Unsent => lines.Buffered;
 
     /// <summary>Runs until the end of the input, or until it is stopped.</summary>
     /// <param name="accept">Takes a line and its place, or returns what is wrong with it as a clause of a sentence.</param>
@@ -39,7 +39,7 @@ internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoin
         var placeIsTaken = false;
         try
         {
-            if (await _lines.ReadAsync(stop).ConfigureAwait(false) is not { } line)
+            if (await lines.ReadAsync(stop).ConfigureAwait(false) is not { } line)
                 return false;
 
             var fault = line.Fault ?? accept(line.Text);

@@ -8,16 +8,16 @@ namespace Rx.IotLink.Cli;
 /// <summary>All lines on their way: those of the input, and each link's echoes, which have places of their own so that one link cannot take another's.</summary>
 internal sealed class Ledger
 {
-    private readonly ConcurrentBag<Outgoing> _all = [];
+    private readonly ConcurrentBag<Outgoing> all = [];
 
     /// <summary>Lines that were handed over and not acknowledged.</summary>
-    public int Undelivered => _all.Sum(x => x.Undelivered);
+    public int Undelivered => all.Sum(x => x.Undelivered);
 
     /// <summary>Opens places for one source of lines.</summary>
     public Outgoing Open(int places)
     {
         var outgoing = new Outgoing(places);
-        _all.Add(outgoing);
+        all.Add(outgoing);
         return outgoing;
     }
 
@@ -26,7 +26,7 @@ internal sealed class Ledger
     {
         try
         {
-            await Task.WhenAll(_all.Select(x => x.DrainAsync(giveUp)))
+            await Task.WhenAll(all.Select(x => x.DrainAsync(giveUp)))
                 .ToObservable()
                 .TakeUntil(Observable.Timer(bound, scheduler))
                 .DefaultIfEmpty()

@@ -8,15 +8,15 @@ namespace Rx.IotLink.Cli;
 /// </summary>
 internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> waitForLink, Outgoing outgoing, CancellationToken over)
 {
-    private readonly Dictionary<string, ChannelWriter<string>> _byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ChannelWriter<string>> byId = new(StringComparer.Ordinal);
 
     /// <summary>Takes a line that has a place. Called by one pump.</summary>
     public void Post(string id, string line)
     {
-        if (!_byId.TryGetValue(id, out var box))
+        if (!byId.TryGetValue(id, out var box))
         {
             var channel = Channel.CreateUnbounded<string>();
-            _byId.Add(id, box = channel.Writer);
+            byId.Add(id, box = channel.Writer);
             _ = ForwardAsync(id, channel.Reader);
         }
 

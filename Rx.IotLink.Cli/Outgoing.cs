@@ -6,32 +6,32 @@ namespace Rx.IotLink.Cli;
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is not asked for holds nothing.")]
 internal sealed class Outgoing(int places)
 {
-    private readonly SemaphoreSlim _free = new(places);
-    private int _undelivered;
+    private readonly SemaphoreSlim free = new(places);
+    private int undelivered;
 
     /// <summary>Lines that took a place and were not acknowledged: waiting, on their way, or failed for good.</summary>
-    public int Undelivered => Volatile.Read(ref _undelivered);
+    public int Undelivered => Volatile.Read(ref undelivered);
 
     /// <summary>Waits for a place and takes it.</summary>
     public async Task ReserveAsync(CancellationToken cancellationToken)
     {
-        await _free.WaitAsync(cancellationToken).ConfigureAwait(false);
-        Interlocked.Increment(ref _undelivered);
+        await free.WaitAsync(cancellationToken).ConfigureAwait(false);
+        Interlocked.Increment(ref undelivered);
     }
 
     /// <summary>The same for an observer, which is to be held up meanwhile: that is what slows the peer.</summary>
     public void Reserve(CancellationToken cancellationToken)
     {
-        _free.Wait(cancellationToken);
-        Interlocked.Increment(ref _undelivered);
+        free.Wait(cancellationToken);
+        Interlocked.Increment(ref undelivered);
     }
 
     /// <summary>Gives a place back: its line was acknowledged, or there is none.</summary>
     public void Release()
     {
         // In this order, so that whoever finds all places free finds nothing undelivered.
-        Interlocked.Decrement(ref _undelivered);
-        _free.Release();
+        Interlocked.Decrement(ref undelivered);
+        free.Release();
     }
 
     /// <summary>Releases the place of a line when its delivery is complete. A line that failed for good stays counted, which is how it is told.</summary>
@@ -44,7 +44,7 @@ internal sealed class Outgoing(int places)
         }
         catch (Exception e) when (e is IOException or InvalidOperationException or OperationCanceledException)
         {
-            _free.Release();
+            free.Release();
         }
     }
 
@@ -52,6 +52,6 @@ internal sealed class Outgoing(int places)
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
         for (var i = 0; i < places; i++)
-            await _free.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await free.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 }

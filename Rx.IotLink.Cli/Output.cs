@@ -9,13 +9,13 @@ namespace Rx.IotLink.Cli;
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; an observer may be held by it until then.")]
 internal abstract class Output(TextWriter lines, TextWriter events)
 {
-    private readonly Lock _linesLock = new();
-    private readonly Lock _eventsLock = new();
-    private readonly CancellationTokenSource _closed = new();
-    private readonly ManualResetEventSlim _never = new();
+    private readonly Lock linesLock = new();
+    private readonly Lock eventsLock = new();
+    private readonly CancellationTokenSource closed = new();
+    private readonly ManualResetEventSlim never = new();
 
     /// <summary>Cancelled when standard output cannot be written any more: nobody reads it, or the disk is full.</summary>
-    public CancellationToken Closed => _closed.Token;
+    public CancellationToken Closed => closed.Token;
 
     /// <summary>Whether standard output failed for another reason than that nobody reads it.</summary>
     public bool Failed { get; private set; }
@@ -28,13 +28,13 @@ internal abstract class Output(TextWriter lines, TextWriter events)
     {
         try
         {
-            lock (_linesLock)
+            lock (linesLock)
                 lines.Write(LineText(id, line));
         }
         catch (IOException e)
         {
             Close(e);
-            _never.Wait();
+            never.Wait();
         }
     }
 
@@ -79,7 +79,7 @@ internal abstract class Output(TextWriter lines, TextWriter events)
     {
         try
         {
-            lock (_eventsLock)
+            lock (eventsLock)
                 events.Write(EventText(name, id, detail));
         }
         catch (IOException)
@@ -91,14 +91,14 @@ internal abstract class Output(TextWriter lines, TextWriter events)
     private void Close(IOException error)
     {
         // Several links may find it closed at a time; one says so.
-        lock (_linesLock)
+        lock (linesLock)
         {
-            if (_closed.IsCancellationRequested)
+            if (closed.IsCancellationRequested)
                 return;
             Failed = !StandardStreams.IsBrokenPipe(error);
             if (Failed)
                 Error($"standard output cannot be written: {error.Message}");
-            _ = _closed.CancelAsync();
+            _ = closed.CancelAsync();
         }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
     /// <summary>Lines of the input that wait, at most, for all devices together. Fewer than one link's outbox and waiting writes, so that a link never refuses one.</summary>
     public const int MaxWaiting = 4_096;
 
-    private readonly Ledger _ledger = new();
+    private readonly Ledger ledger = new();
 
     public async Task<int> RunAsync()
     {
@@ -55,7 +55,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
         session.Output.Listening(server.EndPoint.ToString());
 
-        var input = _ledger.Open(MaxWaiting);
+        var input = ledger.Open(MaxWaiting);
         using var reports = new CompositeDisposable();
         reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
             .Subscribe(change => session.Output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})")));
@@ -67,7 +67,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         await pump.RunAsync(text => Send(mailboxes, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        var left = await Ending.DrainAsync(session, _ledger, settings.Drain, session.Output.Closed).ConfigureAwait(false);
+        var left = await Ending.DrainAsync(session, ledger, settings.Drain, session.Output.Closed).ConfigureAwait(false);
         var undone = session.Output.Closed.IsCancellationRequested ? "acknowledged" : $"acknowledged within {Ending.Seconds(settings.Drain)} of Ctrl-C";
         return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed);
     }
@@ -84,7 +84,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
     {
         var unexpected = settings.Expected.Count > 0 && !settings.Expected.Contains(link.Id, StringComparer.Ordinal);
         session.Output.Joined(link.Id, unexpected ? "it is not among the expected devices" : "");
-        var echo = settings.Echo ? LinkReport.Echo(link, _ledger.Open(LinkReport.MaxEchoes), Delivery.ExactlyOnce, over) : null;
+        var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), Delivery.ExactlyOnce, over) : null;
         return LinkReport.Start(link, session.Output, echo);
     }
 }

@@ -9,19 +9,19 @@ namespace Rx.IotLink.Tests.Cli;
 internal sealed class EndingTests
 {
     // Bound but not listening: connections are refused, and no other process can take the port meanwhile.
-    private Socket _nobody = null!;
+    private Socket nobody = null!;
 
-    private int NobodysPort => ((IPEndPoint)_nobody.LocalEndPoint!).Port;
+    private int NobodysPort => ((IPEndPoint)nobody.LocalEndPoint!).Port;
 
     [SetUp]
     public void TakePort()
     {
-        _nobody = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        _nobody.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        nobody = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        nobody.Bind(new IPEndPoint(IPAddress.Loopback, 0));
     }
 
     [TearDown]
-    public void ReleasePort() => _nobody.Dispose();
+    public void ReleasePort() => nobody.Dispose();
 
     [Test]
     public async Task Without_a_server_the_lines_left_are_counted()
@@ -72,7 +72,7 @@ internal sealed class EndingTests
     {
         // The system gives a port that was just free; it stays so for the moment.
         var port = NobodysPort;
-        _nobody.Dispose();
+        nobody.Dispose();
         await using var client = IotLinkProcess.Connect(port, "a");
         await client.WriteAsync("one\n\n");
         await client.EventAsync("line 2");

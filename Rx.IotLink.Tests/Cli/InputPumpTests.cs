@@ -89,18 +89,18 @@ internal sealed class InputPumpTests
     /// <summary>A line of so many bytes, and a short one.</summary>
     private sealed class EndlessLine(long bytes) : MemoryStream
     {
-        private long _left = bytes;
+        private long left = bytes;
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            if (_left < 0)
+            if (left < 0)
                 return new(0);
-            var length = (int)Math.Min(_left, buffer.Length);
+            var length = (int)Math.Min(left, buffer.Length);
             buffer.Span[..length].Fill((byte)'y');
-            _left -= length;
+            left -= length;
             if (length > 0)
                 return new(length);
-            _left = -1;
+            left = -1;
             "\nx"u8.CopyTo(buffer.Span);
             return new(2);
         }

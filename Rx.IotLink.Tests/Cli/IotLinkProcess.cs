@@ -15,10 +15,10 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(40);
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
-    private readonly Process _process;
-    private readonly ReplaySubject<string> _output = new();
-    private readonly ReplaySubject<string> _events = new();
-    private readonly Task _reading;
+    private readonly Process process;
+    private readonly ReplaySubject<string> output = new();
+    private readonly ReplaySubject<string> events = new();
+    private readonly Task reading;
 
     private IotLinkProcess(string[] arguments)
     {
@@ -32,15 +32,15 @@ internal sealed class IotLinkProcess : IAsyncDisposable
             StandardOutputEncoding = Utf8,
             StandardErrorEncoding = Utf8,
         };
-        _process = Process.Start(start)!;
-        _reading = Task.WhenAll(ReadAsync(_process.StandardOutput, _output), ReadAsync(_process.StandardError, _events));
+        process = Process.Start(start)!;
+        reading = Task.WhenAll(ReadAsync(process.StandardOutput, output), ReadAsync(process.StandardError, events));
     }
 
     /// <summary>The lines of standard output, those so far first; ends with the stream.</summary>
-    public IObservable<string> Output => _output;
+    public IObservable<string> Output => output;
 
     /// <summary>The lines of standard error, likewise.</summary>
-    public IObservable<string> Events => _events;
+    public IObservable<string> Events => events;
 
     public static IotLinkProcess Start(params string[] arguments) => new(arguments);
 
@@ -58,53 +58,53 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         Start(["connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}"), "--id", id, .. arguments]);
 
     /// <summary>The first line of standard error that holds this text.</summary>
-    public Task<string> EventAsync(string text) => FirstAsync(_events, text);
+    public Task<string> EventAsync(string text) => FirstAsync(events, text);
 
     /// <summary>The first line of standard output that holds this text.</summary>
-    public Task<string> OutputAsync(string text) => FirstAsync(_output, text);
+    public Task<string> OutputAsync(string text) => FirstAsync(output, text);
 
     /// <summary>The first lines of standard output.</summary>
-    public async Task<IList<string>> OutputAsync(int lines) => await _output.Take(lines).ToList().Timeout(Bound).ToTask();
+    public async Task<IList<string>> OutputAsync(int lines) => await output.Take(lines).ToList().Timeout(Bound).ToTask();
 
     /// <summary>Writes to standard input, in one piece.</summary>
     public async Task WriteAsync(string text)
     {
-        await _process.StandardInput.WriteAsync(text);
-        await _process.StandardInput.FlushAsync();
+        await process.StandardInput.WriteAsync(text);
+        await process.StandardInput.FlushAsync();
     }
 
     /// <summary>The same for what is not text.</summary>
     public async Task WriteAsync(byte[] bytes)
     {
-        await _process.StandardInput.BaseStream.WriteAsync(bytes);
-        await _process.StandardInput.BaseStream.FlushAsync();
+        await process.StandardInput.BaseStream.WriteAsync(bytes);
+        await process.StandardInput.BaseStream.FlushAsync();
     }
 
-    public void EndInput() => _process.StandardInput.Close();
+    public void EndInput() => process.StandardInput.Close();
 
     /// <summary>Stops reading standard output, so that the command's next line breaks the pipe.</summary>
-    public void CloseOutput() => _process.StandardOutput.Close();
+    public void CloseOutput() => process.StandardOutput.Close();
 
     /// <summary>Sends a signal, as a terminal does on Ctrl-C.</summary>
     public void Signal(string name = "INT")
     {
-        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        using var kill = Process.Start("kill", [$"-{name}", process.Id.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit(Bound);
     }
 
     /// <summary>Ends it as a power failure does.</summary>
     public async Task KillAsync()
     {
-        _process.Kill();
-        await _process.WaitForExitAsync().WaitAsync(Bound);
+        process.Kill();
+        await process.WaitForExitAsync().WaitAsync(Bound);
     }
 
     /// <summary>The exit code, once it has ended and all that it printed was read.</summary>
     public async Task<int> ExitAsync()
     {
-        await _process.WaitForExitAsync().WaitAsync(Bound);
-        await _reading.WaitAsync(Bound);
-        return _process.ExitCode;
+        await process.WaitForExitAsync().WaitAsync(Bound);
+        await reading.WaitAsync(Bound);
+        return process.ExitCode;
     }
 
     /// <summary>All of a stream's lines, once it has ended.</summary>
@@ -112,16 +112,16 @@ internal sealed class IotLinkProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
+        if (!process.HasExited)
             await KillAsync();
-        await _reading.WaitAsync(Bound);
+        await reading.WaitAsync(Bound);
 
         // The transcript of a failed test says more than its assertion.
         if (TestContext.CurrentContext.Result.Outcome.Status == NUnit.Framework.Interfaces.TestStatus.Failed)
-            await TestContext.Out.WriteLineAsync($"{_process.StartInfo.ArgumentList[1]}: {string.Join(" | ", await AllAsync(_events))}");
-        _process.Dispose();
-        _output.Dispose();
-        _events.Dispose();
+            await TestContext.Out.WriteLineAsync($"{process.StartInfo.ArgumentList[1]}: {string.Join(" | ", await AllAsync(events))}");
+        process.Dispose();
+        output.Dispose();
+        events.Dispose();
     }
 
     private static Task<string> FirstAsync(IObservable<string> lines, string text) =>
