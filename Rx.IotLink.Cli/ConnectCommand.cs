@@ -29,9 +29,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         var link = IotLinkClient.Start(options);
         using var over = new CancellationTokenSource();
         var code = await RunAsync(link, options.MaxLineBytes, over.Token).ConfigureAwait(false);
-        // With a closed output an observer is held for good (see Output.Line), and closing would wait for it: the end of the process closes too.
-        if (!session.Output.Closed.IsCancellationRequested)
-            await link.DisposeAsync().ConfigureAwait(false);
+        await link.DisposeAsync().ConfigureAwait(false);
         // Not before the link is closed: an observer that is let go acknowledges its line, the echo of which was not sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;
@@ -53,20 +51,16 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         if (settings.Stay)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
+        var since = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
         var left = await Ending.DrainAsync(session, ledger, settings.Drain, broken.Token).ConfigureAwait(false);
-        return Ending.Tell(session.Output, left + pump.Unsent, Undone(broken.Token), pump.Failed || refused.IsCancellationRequested);
+        var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
+        var undone = broken.IsCancellationRequested ? done : $"{done} within {Ending.Seconds(settings.Drain)} of {since}";
+        return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed || refused.IsCancellationRequested);
     }
 
     private string? Send(IotLinkClient link, Outgoing input, string line)
     {
         _ = input.FollowAsync(link.WriteAsync(line, settings.Delivery, cancellationToken: CancellationToken.None));
         return null;
-    }
-
-    private string Undone(CancellationToken broken)
-    {
-        var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
-        var when = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
-        return broken.IsCancellationRequested ? done : $"{done} within {Ending.Seconds(settings.Drain)} of {when}";
     }
 }

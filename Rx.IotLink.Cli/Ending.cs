@@ -6,14 +6,17 @@ namespace Rx.IotLink.Cli;
 internal static class Ending
 {
     /// <summary>Waits for the lines on their way, as long as the bound says; returns how many are left.</summary>
-    /// <param name="session">The session. On Ctrl-C it is told that something is waited for.</param>
+    /// <param name="session">The session. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.</param>
     /// <param name="ledger">The lines.</param>
     /// <param name="bound">How long at most.</param>
     /// <param name="broken">There is no sense in waiting any more.</param>
     public static async Task<int> DrainAsync(Session session, Ledger ledger, TimeSpan bound, CancellationToken broken)
     {
-        if (session.Stop.IsCancellationRequested && !broken.IsCancellationRequested && ledger.Undelivered is > 0 and var lines)
-            session.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
+        using var told = session.Stop.Register(() =>
+        {
+            if (!broken.IsCancellationRequested && ledger.Undelivered is > 0 and var lines)
+                session.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
+        });
         await ledger.DrainAsync(bound, session.Scheduler, broken).ConfigureAwait(false);
         return ledger.Undelivered;
     }

@@ -42,9 +42,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
 
         using var over = new CancellationTokenSource();
         var code = await RunAsync(server, options, over.Token).ConfigureAwait(false);
-        // With a closed output an observer is held for good (see Output.Line), and closing would wait for it: the end of the process closes too.
-        if (!session.Output.Closed.IsCancellationRequested)
-            await server.DisposeAsync().ConfigureAwait(false);
+        await server.DisposeAsync().ConfigureAwait(false);
         // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;

@@ -85,13 +85,15 @@ internal sealed class EndingTests
     }
 
     [Test]
-    public async Task The_second_signal_leaves_at_once()
+    public async Task The_second_signal_leaves_at_once([Values] bool inputEnded)
     {
         await using var client = IotLinkProcess.Connect(NobodysPort, "a", "--drain", "3600");
         await client.WriteAsync("one\n\n");
+        if (inputEnded)
+            client.EndInput();
         await client.EventAsync("line 2");
         client.Signal();
-        await client.EventAsync("waiting up to 3600 s");
+        await client.EventAsync("waiting up to 3600 s for 1 line");
         client.Signal();
         Assert.That(await client.ExitAsync(), Is.EqualTo(130));
     }

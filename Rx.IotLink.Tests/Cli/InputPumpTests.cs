@@ -22,10 +22,11 @@ internal sealed class InputPumpTests
         Assert.That(taken, Has.Count.EqualTo(1_000));
         Assert.That(input.Position, Is.LessThan(40_000), "bytes read of over a million");
 
+        // One is acknowledged, and it is stopped: nothing that was read goes uncounted.
         outgoing.Release();
         await stop.CancelAsync();
         await running.WaitAsync(IotLinkProcess.Bound);
-        Assert.That(outgoing.Undelivered + pump.Unsent, Is.EqualTo(999 + BufferedAfter(text, input.Position, taken.Count)));
+        Assert.That(outgoing.Undelivered + pump.Unsent, Is.EqualTo(text[..(int)input.Position].Count(c => c == '\n') - 1));
     }
 
     [Test]
@@ -76,8 +77,6 @@ internal sealed class InputPumpTests
         taken.Add(line);
         return null;
     }
-
-    private static int BufferedAfter(string text, long position, int taken) => text[..(int)position].Count(c => c == '\n') - taken;
 
     /// <summary>Hands on a few bytes at a time.</summary>
     private sealed class Pieces(byte[] bytes, int size) : MemoryStream(bytes)
