@@ -63,9 +63,10 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         {
             Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
             Move(Step.Line, now);
+            // After each line, so that what is said does not depend on the pieces the bytes came in.
+            Send(now);
         }
 
-        Send(now);
         return rest.Start;
     }
 
