@@ -21,6 +21,7 @@ internal sealed partial class Link
     public Session? TryServe(IConnection connection)
     {
         Session serving;
+        bool opened;
         lock (gate)
         {
             if (session is not null || state.IsFinal)
@@ -30,10 +31,12 @@ internal sealed partial class Link
             serving.Heard(Now);
             serving.Said(Now);
             protocol.Connect(serving.Output, Now);
+            // Taken note of here, so that no other thread carries it out first, to be overruled below.
+            (opened, justOpened) = (justOpened == serving, null);
         }
 
         // Twice as long, until lines flow: a server may have others to greet first.
-        serving.WatchSilence(2 * options.Timeout);
+        serving.WatchSilence(opened ? options.Timeout : 2 * options.Timeout);
         serving.StartKeepalives(options.Timeout / 4, protocol.KeepaliveAlways);
         AfterLock();
         serving.StartReading();

@@ -178,11 +178,15 @@ internal sealed partial class Link : ILink, IDisposable
     private void AfterLock()
     {
         Session? serving;
+        Session? opened;
         TimeSpan? deadline;
         lock (gate)
-            (serving, deadline) = (session, protocol.Deadline);
+        {
+            (serving, deadline, opened) = (session, protocol.Deadline, justOpened);
+            justOpened = null;
+        }
 
-        Interlocked.Exchange(ref justOpened, null)?.WatchSilence(options.Timeout);
+        opened?.WatchSilence(options.Timeout);
         alarm.Set(deadline);
         if (serving?.Output.Length > 0)
             _ = serving.SendAsync(protocol.OneSendPerLine);
