@@ -49,8 +49,8 @@ internal interface IProtocol
     /// <summary>Says farewell, if the protocol has a word for it: this end leaves on purpose.</summary>
     void Bye(string text);
 
-    /// <summary>What is wrong with a line that is to be written, beyond the rules of every line, as the rest of a sentence; or null.</summary>
-    string? Fault(OutLine line);
+    /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null. May be asked at any time.</summary>
+    string? Fault(int bytes);
 
     /// <summary>Time has passed: does what was due by now.</summary>
     void Elapse(TimeSpan now);
