@@ -112,4 +112,7 @@ internal enum Role
 }
 
 /// <summary>The peer broke the protocol; the message names the rule and the offender.</summary>
-internal sealed class ProtocolException(string message) : Exception(message);
+internal class ProtocolException(string message) : Exception(message);
+
+/// <summary>A line is longer than its limit.</summary>
+internal sealed class LineTooLongException(string message) : ProtocolException(message);

@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>Protocol 2: sessions that resume. The specification is docs/protocol-2.md; all states are in <see cref="Phases"/>.</summary>
+/// <summary>Protocol 2: sessions that resume. The specification is docs/protocol.md; all states are in <see cref="Phases"/>.</summary>
 internal sealed class Version2Protocol : IProtocol
 {
     private readonly Version2Settings settings;
