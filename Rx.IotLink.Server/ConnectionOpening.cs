@@ -82,7 +82,6 @@ internal sealed class ConnectionOpening : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PeerOpening> Version2Async(string first)
     {
-        speaksVersion2 = true;
         if (!options.Protocol2)
             throw new RefusedException(Refusal.Version, "protocol 2 is switched off");
         var greeting = new ServerGreeting(options.KeyOf, random, options.MaxIdBytes);
@@ -105,6 +104,7 @@ internal sealed class ConnectionOpening : IDisposable
         {
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
             var bytes = result.Buffer;
+            speaksVersion2 |= Tokens.Begins(bytes);
             if (FirstLine.TryRead(ref bytes, maxBytes, out var line))
             {
                 // What follows is looked at again by the next reader.
@@ -131,6 +131,7 @@ internal sealed class ConnectionOpening : IDisposable
     {
         Refusal.Version => (RefusalCode.Version, false),
         Refusal.BadId => (RefusalCode.Malformed, false),
+        Refusal.TooLong => (RefusalCode.TooLong, false),
         Refusal.NotProven => (RefusalCode.Auth, false),
         Refusal.UnknownId or Refusal.OtherAddress => (RefusalCode.UnknownId, false),
         Refusal.IdLive => (RefusalCode.Busy, true),

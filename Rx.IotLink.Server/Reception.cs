@@ -73,6 +73,10 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
                 throw new RefusedException(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet");
             return await opening.ReadAsync().ConfigureAwait(false);
         }
+        catch (LineTooLongException exception)
+        {
+            throw new RefusedException(Refusal.TooLong, exception.Message);
+        }
         catch (ProtocolException exception)
         {
             throw new RefusedException(Refusal.BadId, exception.Message);

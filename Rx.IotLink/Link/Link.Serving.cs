@@ -35,6 +35,7 @@ internal sealed partial class Link
     public Session? TryServe(IConnection connection, PeerOpening? opening = null)
     {
         Session serving;
+        bool opened;
         lock (gate)
         {
             if (session is not null || state.IsFinal)
@@ -46,10 +47,15 @@ internal sealed partial class Link
             serving.Heard(Now);
             serving.Said(Now);
             protocol.Connect(serving.Output, Now, opening);
+            // Taken note of here, so that no other thread carries it out first, to be overruled below.
+            (opened, justOpened) = (justOpened == serving, null);
         }
 
         // Twice as long, until lines flow: a server may have others to greet first.
-        serving.WatchSilence(2 * options.Timeout);
+        if (opened)
+            WatchLiveness(serving);
+        else
+            serving.WatchSilence(2 * options.Timeout);
         AfterLock();
         serving.StartReading();
         return serving;
@@ -87,7 +93,7 @@ internal sealed partial class Link
         notices.Post(new LinkNotice(LinkNoticeKind.SessionNotResumed, $"the device speaks protocol {version} now; what was not acknowledged is sent again"));
         foreach (var line in outbox.All.ToList())
         {
-            if (protocol.Fault(line) is not { } fault)
+            if (protocol.Fault(line.Bytes) is not { } fault)
                 continue;
             outbox.Remove(line);
             Done(line as PendingWrite, new InvalidLineException(Id, $"a line {fault}"));
@@ -206,6 +212,12 @@ internal sealed partial class Link
         AfterLock();
     }
 
+    private void WatchLiveness(Session opened)
+    {
+        opened.WatchSilence(protocol.Timeout);
+        opened.StartKeepalives(protocol.Timeout / 4, protocol.KeepaliveAlways);
+    }
+
     private void Elapsed()
     {
         lock (gate)
@@ -216,7 +228,7 @@ internal sealed partial class Link
     /// <summary>What the protocol tells, inside the link's lock: notes to be carried out after it.</summary>
     private sealed class Host(Link link) : IProtocolHost
     {
-        public bool HasRoomToSend => link.session!.Output.Length < OutputHighWater;
+        public bool HasRoomToSend => link.session?.Output.Length < OutputHighWater;
 
         public void Opened()
         {

@@ -17,7 +17,7 @@ internal sealed partial class Link
     public async Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var write = new TaskWrite(line, LineText.Check(line, options.MaxLineBytes), delivery, ordering);
+        var write = new TaskWrite(line, Check(line), delivery, ordering);
         Take(write);
         using var registration = cancellationToken.Register(() =>
         {
@@ -29,7 +29,7 @@ internal sealed partial class Link
 
     public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
-        var bytes = LineText.Check(line, options.MaxLineBytes);
+        var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
             var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers);
@@ -74,6 +74,13 @@ internal sealed partial class Link
         }
     }
 
+    /// <summary>Checks a line, by the rules of all and those of the peer that are known so far; gives its length in bytes.</summary>
+    private int Check(string line)
+    {
+        var bytes = LineText.Check(line, options.MaxLineBytes);
+        return protocol.Fault(bytes) is { } fault ? throw new ArgumentException($"A line {fault}.", nameof(line)) : bytes;
+    }
+
     private void Take(PendingWrite line)
     {
         lock (gate)
@@ -89,7 +96,7 @@ internal sealed partial class Link
     /// <summary>Takes a line of the <see cref="Writer"/>, or does with it what the options say for a full outbox.</summary>
     private void TakeOrOverflow(string text)
     {
-        var line = new UnobservedWrite(text, LineText.Check(text, options.MaxLineBytes));
+        var line = new UnobservedWrite(text, Check(text));
         lock (gate)
         {
             if (unfinished < options.OutboxLines || MakeRoom())
@@ -123,8 +130,6 @@ internal sealed partial class Link
     {
         if (state.IsFinal)
             throw WhyEnded(state);
-        if (protocol.Fault(line) is { } fault)
-            throw new ArgumentException($"A line {fault}.", nameof(line));
         unfinished++;
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;

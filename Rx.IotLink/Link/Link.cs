@@ -146,10 +146,11 @@ internal sealed partial class Link : ILink, IDisposable
         {
             if (state.IsFinal)
                 return;
-            (closing, session) = (session, null);
+            closing = session;
             if (closing is not null)
             {
                 protocol.Bye("");
+                session = null;
                 closing.LetGo();
                 protocol.Disconnect(Now, byPeer: false);
             }
@@ -193,21 +194,19 @@ internal sealed partial class Link : ILink, IDisposable
     private void AfterLock()
     {
         Session? serving;
+        Session? opened;
         Leaving? leave;
         TimeSpan? deadline;
         bool wantsToSend;
         lock (gate)
         {
             (serving, deadline, wantsToSend) = (session, protocol.Deadline, protocol.WantsToSend);
+            (opened, justOpened) = (justOpened, null);
             (leave, leaving) = (leaving, null);
         }
 
-        if (Interlocked.Exchange(ref justOpened, null) is { } opened)
-        {
-            opened.WatchSilence(protocol.Timeout);
-            opened.StartKeepalives(protocol.Timeout / 4, protocol.KeepaliveAlways);
-        }
-
+        if (opened is not null)
+            WatchLiveness(opened);
         alarm.Set(deadline);
         if (leave is not null)
             Carry(leave);

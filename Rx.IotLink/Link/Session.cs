@@ -35,14 +35,15 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
     /// <summary>Declares an outage after a silence of this length.</summary>
     public void WatchSilence(TimeSpan limit) =>
-        silence.Disposable = Liveness.Silence(() => SinceThen(ref heardAt), limit, options.Scheduler)
+        silence.Disposable = Liveness.Silence(() => SinceThen(Volatile.Read(ref heardAt)), limit, options.Scheduler)
             .Subscribe(_ => link.End(this, new Outage(OutageReason.Silence, $"nothing was received for {limit.TotalSeconds:0.###} s")));
 
-    /// <summary>Sends keepalives every interval: counted from the last one, or from the last bytes of any kind.</summary>
+    /// <summary>Sends keepalives every interval: counted from the last one, or (unless always) from the last bytes of any kind, if they are later.</summary>
     public void StartKeepalives(TimeSpan interval, bool always)
     {
+        // One that says nothing (a client before the server's first line, a send that does not end) counts too, or it would be made again at once, for ever.
         var last = link.Now.Ticks;
-        keepalives.Disposable = Liveness.Keepalives(() => always ? SinceThen(ref last) : SinceThen(ref saidAt), interval, options.Scheduler)
+        keepalives.Disposable = Liveness.Keepalives(() => SinceThen(always ? Volatile.Read(ref last) : Math.Max(Volatile.Read(ref last), Volatile.Read(ref saidAt))), interval, options.Scheduler)
             .Subscribe(_ =>
             {
                 Volatile.Write(ref last, link.Now.Ticks);
@@ -152,5 +153,5 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
     void IDisposable.Dispose() => connection.Dispose();
 
-    private TimeSpan SinceThen(ref long then) => link.Now - TimeSpan.FromTicks(Volatile.Read(ref then));
+    private TimeSpan SinceThen(long then) => link.Now - TimeSpan.FromTicks(then);
 }

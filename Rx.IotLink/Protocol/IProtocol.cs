@@ -49,8 +49,8 @@ internal interface IProtocol
     /// <summary>Says farewell, if the protocol has a word for it: this end leaves on purpose.</summary>
     void Bye(string text);
 
-    /// <summary>What is wrong with a line that is to be written, beyond the rules of every line, as the rest of a sentence; or null.</summary>
-    string? Fault(OutLine line);
+    /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null. May be asked at any time.</summary>
+    string? Fault(int bytes);
 
     /// <summary>Time has passed: does what was due by now.</summary>
     void Elapse(TimeSpan now);
@@ -112,4 +112,7 @@ internal enum Role
 }
 
 /// <summary>The peer broke the protocol; the message names the rule and the offender.</summary>
-internal sealed class ProtocolException(string message) : Exception(message);
+internal class ProtocolException(string message) : Exception(message);
+
+/// <summary>A line is longer than its limit.</summary>
+internal sealed class LineTooLongException(string message) : ProtocolException(message);

@@ -9,22 +9,18 @@ internal static class LineReader
     /// <exception cref="ProtocolException">A line, finished or not, is longer than the limit.</exception>
     public static bool TryRead(ref ReadOnlySequence<byte> bytes, int maxBytes, out ReadOnlySequence<byte> line)
     {
-        if (bytes.PositionOf((byte)'\n') is not { } end)
+        // Its LF is looked for only where it may be, so that a line is judged the same in whatever pieces it comes.
+        var within = bytes.Slice(0, Math.Min(bytes.Length, maxBytes + 1L));
+        if (within.PositionOf((byte)'\n') is not { } end)
         {
-            Limit(bytes.Length, maxBytes, "without a line feed so far");
+            if (within.Length > maxBytes)
+                throw new LineTooLongException($"a line of more than {maxBytes} bytes, which is the limit");
             line = default;
             return false;
         }
 
         line = bytes.Slice(0, end);
-        Limit(line.Length, maxBytes, "long");
         bytes = bytes.Slice(bytes.GetPosition(1, end));
         return true;
-    }
-
-    private static void Limit(long length, int maxBytes, string what)
-    {
-        if (length > maxBytes)
-            throw new ProtocolException($"a line of {length} bytes {what}, the limit is {maxBytes}");
     }
 }

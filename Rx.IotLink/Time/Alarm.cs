@@ -18,15 +18,18 @@ internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring)
     {
         if (deadline is not { } due)
             return;
+        var next = new SingleAssignmentDisposable();
         lock (gate)
         {
             if (setFor <= due)
                 return;
             setFor = due;
+            // Its place is taken here, so that a timer which is started at the same time for a later deadline does not end it.
+            timer.Disposable = next;
         }
 
         var wait = due - clock.Elapsed;
-        timer.Disposable = Observable.Timer(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, scheduler).Subscribe(_ => Ring(due));
+        next.Disposable = Observable.Timer(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, scheduler).Subscribe(_ => Ring(due));
     }
 
     public void Dispose() => timer.Dispose();

@@ -7,6 +7,9 @@ namespace Rx.IotLink.Protocol.Version1;
 /// <remarks>The rules, and why, are in docs/protocol-1.md under "Repeated or restarted".</remarks>
 internal sealed class ReceivedLines(TimeSpan timeout)
 {
+    private const int GroupSize = 8;
+    private const int Groups = Mid.Count / GroupSize;
+
     private readonly Entry?[] entries = new Entry?[Mid.Count];
     private int connection;
     private TimeSpan connectedAt;
@@ -14,6 +17,7 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private int restartSeenOn;
     private TimeSpan? endedByPeerAt;
     private bool restartedBefore;
+    private byte newest;
     private bool zeroSeen;
     private bool zeroFollowed;
 
@@ -64,15 +68,14 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     {
         if (verdict == Verdict.NewAfterRestart)
             Forget();
-        // The ancestor's filter: ids half a round ahead are forgotten in groups of eight, to be new when they come round again.
-        Array.Clear(entries, ((mid >> 3) + 16) % 32 * 8, 8);
+        Pass(mid);
         zeroSeen |= mid == 0;
         zeroFollowed = mid != 0 && (zeroFollowed || entries[0]?.AcknowledgedAt is not null);
         return entries[mid] = new Entry(mid, hash) { LastConnection = connection };
     }
 
     /// <summary>Whether a repetition might as well be a restarted process that begins with the same line.</summary>
-    public bool IsDoubtful(byte mid) => mid == 0 && entries[0] is { Accepted: true } zero && zero.LastConnection != connection;
+    public bool IsDoubtful(byte mid) => mid == 0 && entries[0] is { AcknowledgedAt: not null } zero && zero.LastConnection != connection;
 
     /// <summary>A line came again: if it was accepted meanwhile, the acknowledgement must be said again.</summary>
     public bool Repeated(byte mid, TimeSpan now)
@@ -106,6 +109,33 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private bool HeardFromEarlierProcess =>
         restartSeenOn != connection
         && entries.Any(e => e is not null && e.FirstConnection != connection && (zeroSeen || e.Mid >= SentLines.BurstLines));
+
+    /// <summary>
+    /// The ancestor's filter: ids half a round ahead are forgotten in groups of eight, to be new when they come round again. Unlike the ancestor's,
+    /// it counts ids that never came (best effort lost in an outage) as passed, or what is opposite to them would be known for a round too long.
+    /// </summary>
+    private void Pass(byte mid)
+    {
+        var ahead = Mid.Distance(newest, mid) < Mid.Count / 2;
+        for (var group = (ahead ? newest : mid) >> 3; ; group = (group + 1) % Groups)
+        {
+            ForgetGroup((group + (Groups / 2)) % Groups);
+            if (group == mid >> 3)
+                break;
+        }
+
+        newest = ahead ? mid : newest;
+    }
+
+    private void ForgetGroup(int group)
+    {
+        for (var mid = group * GroupSize; mid < (group + 1) * GroupSize; mid++)
+        {
+            // What this connection brought and has not seen acknowledged is repeated on it, however many lines the peer sends meanwhile.
+            if (entries[mid] is not { AcknowledgedAt: null } entry || entry.LastConnection != connection)
+                entries[mid] = null;
+        }
+    }
 
     private void Forget()
     {

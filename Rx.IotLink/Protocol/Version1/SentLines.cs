@@ -9,8 +9,14 @@ internal sealed class SentLines(TimeSpan timeout)
     /// <summary>A micropython-iot client holds 20 lines, and drops the 21st after acknowledging it.</summary>
     public const int BurstLines = 16;
 
-    /// <summary>A micropython-iot server reads at most 4,096 bytes at a time, and mistakes a line whose LF is read apart.</summary>
+    /// <summary>
+    /// A micropython-iot server reads at most 4,096 bytes at a time, and mistakes a line whose LF is read apart. Half of them is for
+    /// exactly-once lines; a line that needs more goes alone.
+    /// </summary>
     public const int BurstBytes = 2_048;
+
+    /// <summary>What the rest leaves for a best-effort line beside them; a longer one goes alone too.</summary>
+    public const int BestEffortBytes = 1_900;
 
     /// <summary>The peer's filter forgets an id 121 ids later; kept well below.</summary>
     public const int MaxSpan = 64;
@@ -30,19 +36,23 @@ internal sealed class SentLines(TimeSpan timeout)
         if (lines.Count == 0)
             return true;
         // Until the first line of this process has arrived, the peer's filter is that of an earlier process: nothing may overtake 00.
-        if (!firstAcknowledged || Mid.Distance(lines[0].Mid, next) >= MaxSpan)
+        if (!firstAcknowledged || GoesAlone(line) || lines.Exists(l => GoesAlone(l.Line)))
+            return false;
+        if (lines.Find(l => !l.IsSentOnce) is { } oldest && Mid.Distance(oldest.Mid, next) >= MaxSpan)
             return false;
         if (line.Delivery == Delivery.BestEffort)
             return !lines.Exists(l => l.Line.Delivery == Delivery.BestEffort);
-        if (line.Ordering == Ordering.Ordered && lines.Exists(l => l.Line is { Delivery: Delivery.ExactlyOnce, Ordering: Ordering.Ordered }))
+        // Counted without best effort, which has a place and bytes of its own, so that neither delays the other.
+        var exactlyOnce = lines.FindAll(l => l.Line.Delivery == Delivery.ExactlyOnce);
+        if (line.Ordering == Ordering.Ordered && exactlyOnce.Exists(l => l.Line.Ordering == Ordering.Ordered))
             return false;
-        // One place is kept free for best effort, so that neither delays the other.
-        var exactlyOnce = lines.Count(l => l.Line.Delivery == Delivery.ExactlyOnce);
-        return exactlyOnce < BurstLines - 1 && lines.Sum(l => l.Line.Bytes) + line.Bytes <= BurstBytes;
+        return exactlyOnce.Count < BurstLines - 1 && exactlyOnce.Sum(l => l.Line.Bytes) + line.Bytes <= BurstBytes;
     }
 
     public Sent Add(OutLine line, TimeSpan now)
     {
+        // An acknowledgement that is this late will not come: not to be taken for that of the id's next use, it is not waited for.
+        lines.RemoveAll(l => l.IsSentOnce && Mid.Distance(l.Mid, next) >= MaxSpan);
         var sent = new Sent(line, next) { SentAt = now };
         next = Mid.After(next);
         lines.Add(sent);
@@ -63,7 +73,9 @@ internal sealed class SentLines(TimeSpan timeout)
 
     /// <summary>Gives up the best-effort lines that were not acknowledged in time (all of them with the connection they were sent on).</summary>
     public void GiveUpBestEffort(TimeSpan sentBefore) =>
-        lines.RemoveAll(l => l.Line.Delivery == Delivery.BestEffort && !l.IsFirst && l.SentAt <= sentBefore);
+        lines.RemoveAll(l => l.IsSentOnce && l.SentAt <= sentBefore);
+
+    private static bool GoesAlone(OutLine line) => line.Bytes > (line.Delivery == Delivery.BestEffort ? BestEffortBytes : BurstBytes);
 
     /// <summary>A line that was sent.</summary>
     internal sealed class Sent(OutLine line, byte mid)
@@ -75,9 +87,9 @@ internal sealed class SentLines(TimeSpan timeout)
         public TimeSpan SentAt { get; set; }
 
         /// <summary>
-        /// The first line of a process clears the peer's filter, so it is carried through whatever its delivery: lost, it would make
-        /// the peer take the next lines for repetitions of an earlier process's.
+        /// Best effort is not repeated; but the first line of a process clears the peer's filter, so it is carried through whatever its
+        /// delivery: lost, it would make the peer take the next lines for repetitions of an earlier process's.
         /// </summary>
-        public bool IsFirst => Mid == 0;
+        public bool IsSentOnce => Line.Delivery == Delivery.BestEffort && Mid != 0;
     }
 }

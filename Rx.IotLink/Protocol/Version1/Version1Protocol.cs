@@ -67,9 +67,10 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         {
             Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
             Move(Step.Line, now);
+            // After each line, so that what is said does not depend on the pieces the bytes came in.
+            Send(now);
         }
 
-        Send(now);
         return rest.Start;
     }
 
@@ -119,7 +120,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         // There is no word for it.
     }
 
-    public string? Fault(OutLine line) => line.Bytes == 0 ? "must not be empty: on the wire it would be an acknowledgement" : null;
+    public string? Fault(int bytes) => bytes == 0 ? "must not be empty: on the wire it would be an acknowledgement" : null;
 
     public void Elapse(TimeSpan now)
     {

@@ -25,6 +25,10 @@ internal sealed class Tokens
     public static bool IsOpening(string line) =>
         line == Prefix || line.StartsWith(Prefix + " ", StringComparison.Ordinal);
 
+    /// <summary>Whether bytes, finished or not, begin an opening of this protocol.</summary>
+    public static bool Begins(in ReadOnlySequence<byte> bytes) =>
+        bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)));
+
     /// <summary>Takes a line of an opening apart.</summary>
     /// <exception cref="ProtocolException">The line is no line of an opening.</exception>
     public static Tokens Parse(string line)

@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>Protocol 2: sessions that resume. The specification is docs/protocol-2.md; all states are in <see cref="Phases"/>.</summary>
+/// <summary>Protocol 2: sessions that resume. The specification is docs/protocol.md; all states are in <see cref="Phases"/>.</summary>
 internal sealed class Version2Protocol : IProtocol
 {
     private readonly Version2Settings settings;
@@ -144,7 +144,7 @@ internal sealed class Version2Protocol : IProtocol
         Move(Step.End);
     }
 
-    public string? Fault(OutLine line) => line.Bytes > peerMax ? $"must have at most {peerMax} bytes of UTF-8, the peer takes no longer ones; this one has {line.Bytes}" : null;
+    public string? Fault(int bytes) => bytes > peerMax ? $"must have at most {peerMax} bytes of UTF-8, the peer takes no longer ones; this one has {bytes}" : null;
 
     public void Elapse(TimeSpan now)
     {
@@ -189,7 +189,7 @@ internal sealed class Version2Protocol : IProtocol
         foreach (var line in outbox.All.Where(l => l.Bytes > peerMax).ToList())
         {
             outbox.Remove(line);
-            host.Impossible(line, Fault(line)!);
+            host.Impossible(line, Fault(line.Bytes)!);
         }
 
         sender.Open(theirs.Window);

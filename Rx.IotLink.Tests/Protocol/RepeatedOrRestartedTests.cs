@@ -1,0 +1,243 @@
+using NUnit.Framework;
+using Rx.IotLink.Tests.Protocol.Driving;
+using static Rx.IotLink.Tests.Protocol.Driving.ProtocolDriver;
+
+namespace Rx.IotLink.Tests.Protocol;
+
+/// <summary>
+/// The judgement of each line that comes: new, repeated, or new because the peer's process has started anew. The same at both ends.
+/// </summary>
+[TestFixture(Side.Client)]
+[TestFixture(Side.Server)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class RepeatedOrRestartedTests(Side side)
+{
+    private static readonly string[] Repeat = ["duplicate"];
+
+    private readonly ProtocolDriver end = Open(side);
+
+    [Test]
+    public void The_same_line_on_the_same_connection_is_a_repeat()
+    {
+        Hear("00a", "01b", "02c");
+        Assert.That(Judge("01b"), Is.EqualTo(Repeat));
+        Assert.That(Judge("00a"), Is.EqualTo(Repeat), "00 too, whatever has come since");
+    }
+
+    [Test]
+    public void Another_text_with_the_same_mid_on_the_same_connection_is_new_and_no_restart()
+    {
+        Hear("00a", "01b");
+        Assert.That(Judge("01x"), Is.EqualTo(["line x"]));
+    }
+
+    [Test]
+    public void The_same_line_on_a_later_connection_is_a_repeat()
+    {
+        Hear("00a", "01b", "02c");
+        Reconnect();
+        Assert.That(Judge("02c"), Is.EqualTo(Repeat));
+        Assert.That(Judge("01b"), Is.EqualTo(Repeat));
+    }
+
+    [Test]
+    public void Another_text_with_the_same_mid_on_a_later_connection_is_a_restart()
+    {
+        Hear("00a", "01b", "02c");
+        Reconnect();
+        Assert.That(Judge("01x"), Is.EqualTo(["line x", "restarted"]));
+    }
+
+    [Test]
+    public void A_restart_is_told_once_a_connection()
+    {
+        Hear("00a", "01b", "02c");
+        Reconnect();
+        Assert.That(Judge("00x"), Is.EqualTo(["line x", "restarted"]));
+        Assert.That(Judge("01y"), Is.EqualTo(["line y"]));
+        Assert.That(Judge("02z"), Is.EqualTo(["line z"]));
+        Reconnect();
+        Assert.That(Judge("00w"), Is.EqualTo(["line w", "restarted"]), "and again when it happens again");
+    }
+
+    [Test]
+    public void After_a_restart_the_same_texts_with_the_same_mids_are_new()
+    {
+        Hear("00a", "01b", "02c", "03d");
+        Reconnect();
+        Hear("00x");
+        Assert.That(Judge("01b"), Is.EqualTo(["line b"]));
+        Assert.That(Judge("03d"), Is.EqualTo(["line d"]));
+    }
+
+    [Test]
+    public void After_a_restart_lines_of_this_connection_are_still_known()
+    {
+        Hear("00a", "01b", "02c");
+        Reconnect();
+        Hear("03new", "01x");
+        Assert.That(Judge("03new"), Is.EqualTo(Repeat));
+        Assert.That(Judge("01x"), Is.EqualTo(Repeat));
+    }
+
+    [Test]
+    public void After_a_restart_whose_01_comes_before_its_00_both_are_new_and_it_is_told_once()
+    {
+        Hear("00a", "01b", "02c");
+        Reconnect();
+        Assert.That(Judge("01x"), Is.EqualTo(["line x", "restarted"]));
+        Assert.That(Judge("00y"), Is.EqualTo(["line y"]));
+    }
+
+    [Test]
+    public void A_restart_is_not_told_while_its_line_finds_no_room()
+    {
+        Hear("00a", "01b");
+        Reconnect();
+        end.InboxFull = true;
+        Assert.That(Judge("00x"), Is.EqualTo(["withheld x"]));
+        end.InboxFull = false;
+        Assert.That(Judge("00x"), Is.EqualTo(["line x", "restarted"]));
+    }
+
+    [Test]
+    public void An_old_unaccepted_line_is_not_acknowledged_to_the_restarted_peer()
+    {
+        end.Receive("00a\n01b\n");
+        Reconnect();
+        end.Receive("01x\n");
+        end.Take();
+        end.AcceptAll();
+        Assert.That(end.TakeSaid(), Is.EqualTo(["01"]), "that of x alone");
+    }
+
+    [Test]
+    public void A_00_with_the_same_text_and_nothing_new_since_is_a_repeat()
+    {
+        Hear("00a");
+        Assert.That(Judge("00a"), Is.EqualTo(Repeat));
+        Reconnect();
+        Assert.That(Judge("00a"), Is.EqualTo([.. Repeat, "notice RepetitionAssumed"]), "and that is told: a restarted peer might look the same");
+    }
+
+    [Test]
+    public void A_peer_that_ends_a_connection_and_is_back_within_T_has_restarted()
+    {
+        Hear("00a");
+        end.Disconnect(byPeer: true);
+        end.Advance(T - Tick);
+        end.ConnectAndOpen();
+        end.Take();
+        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]));
+    }
+
+    [Test]
+    public void A_peer_that_is_back_after_T_may_have_had_an_outage()
+    {
+        Hear("00a");
+        end.Disconnect(byPeer: true);
+        end.Advance(T);
+        end.ConnectAndOpen();
+        end.Take();
+        Assert.That(Judge("00a"), Has.Member("duplicate"));
+    }
+
+    [Test]
+    public void After_an_end_that_this_side_made_an_early_return_proves_nothing()
+    {
+        Hear("00a");
+        end.Disconnect(byPeer: false);
+        end.ConnectAndOpen();
+        end.Take();
+        Assert.That(Judge("00a"), Has.Member("duplicate"));
+    }
+
+    [Test]
+    public void A_00_with_the_same_text_after_new_lines_is_a_restart()
+    {
+        Hear("00a", "01b");
+        Reconnect();
+        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]));
+    }
+
+    [Test]
+    public void A_00_with_another_text_is_a_restart_even_with_nothing_new_since()
+    {
+        Hear("00a");
+        Reconnect();
+        Assert.That(Judge("00x"), Is.EqualTo(["line x", "restarted"]));
+    }
+
+    [Test]
+    public void A_00_that_was_not_acknowledged_is_a_repeat_even_after_new_lines()
+    {
+        end.Receive("00a\n01b\n02c\n");
+        end.Take();
+        Reconnect();
+        Assert.That(Judge("00a"), Is.EqualTo(Repeat), "the peer cannot know that it came");
+    }
+
+    [Test]
+    public void A_00_long_forgotten_by_the_filter_is_a_restart_on_a_later_connection()
+    {
+        HearMids(0x00, 0x90);
+        Reconnect();
+        Assert.That(Judge("00x0"), Is.EqualTo(["line x0", "restarted"]));
+    }
+
+    [Test]
+    public void A_first_00_after_lines_of_an_earlier_connection_is_new_when_they_are_as_young_as_it()
+    {
+        Hear("01b", "0fc");
+        Reconnect();
+        Assert.That(Judge("00a"), Is.EqualTo(["line a"]), "it was lost on the first connection");
+    }
+
+    [Test]
+    public void A_first_00_after_older_lines_of_an_earlier_connection_is_a_restart()
+    {
+        Hear("01b", "10c");
+        Reconnect();
+        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]), "our end has started anew, and then the peer's");
+    }
+
+    [Test]
+    public void A_first_00_is_new_on_the_connection_that_brought_the_other_lines()
+    {
+        Hear("01b", "02c", "20d");
+        Assert.That(Judge("00a"), Is.EqualTo(["line a"]));
+    }
+
+    private void Reconnect()
+    {
+        end.Reconnect();
+        end.Take();
+    }
+
+    /// <summary>The peer says lines, which are accepted.</summary>
+    private void Hear(params string[] lines)
+    {
+        foreach (var line in lines)
+        {
+            end.Receive(line + "\n");
+            end.AcceptAll();
+        }
+
+        end.Take();
+    }
+
+    private void HearMids(int from, int to)
+    {
+        for (var mid = from; mid <= to; mid++)
+            Hear($"{mid:x2}x{mid}");
+    }
+
+    /// <summary>What a line is told as, acknowledgements left out.</summary>
+    private string[] Judge(string line)
+    {
+        end.Take();
+        end.Receive(line + "\n");
+        end.AcceptAll();
+        return [.. end.Take().Where(entry => !entry.StartsWith("> ", StringComparison.Ordinal))];
+    }
+}
