@@ -313,7 +313,7 @@ internal sealed class RequestTests
         link.Incoming.OnNext("""{"res":"s-1"}""");
         delivered.Set();
 
-        Assert.That(await blocking);
+        Assert.That(await blocking.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Test]

@@ -10,7 +10,7 @@ namespace Rx.IotLink;
 /// <param name="IsRequest">Request, else answer.</param>
 /// <param name="Id">The id as it came, at most <see cref="MaxIdLength"/> characters of JSON: a responder gives it back unchanged.</param>
 /// <param name="Body">The body; JSON's null if there is none.</param>
-/// <param name="Error">What went wrong, of an answer that says so.</param>
+/// <param name="Error">What went wrong, if it says so. It has no meaning in a request.</param>
 internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body, string? Error)
 {
     public const int MaxIdLength = 64;
@@ -36,7 +36,7 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
                 return null;
             var body = root.TryGetProperty("body", out var given) ? given : Null;
             // Devices that always send all names say "error": null.
-            var error = !isRequest && root.TryGetProperty("error", out var told) && told.ValueKind != JsonValueKind.Null ? Text(told) : null;
+            var error = root.TryGetProperty("error", out var told) && told.ValueKind != JsonValueKind.Null ? Text(told) : null;
             return new Envelope(isRequest, id, body, error);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
