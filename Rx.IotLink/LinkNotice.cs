@@ -47,6 +47,9 @@ public enum LinkNoticeKind
     /// <summary>An observer threw; its subscription has ended, the others go on.</summary>
     ObserverFailed,
 
+    /// <summary>The session store failed while no connection was there to end.</summary>
+    StoreFailed,
+
     /// <summary>A source that fed <see cref="ILink.Writer"/> ended with an error.</summary>
     SourceFailed,
 }

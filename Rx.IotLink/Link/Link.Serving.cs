@@ -46,7 +46,15 @@ internal sealed partial class Link
             RemoteEndPoint = connection.RemoteEndPoint;
             serving.Heard(Now);
             serving.Said(Now);
-            protocol.Connect(serving.Output, Now, opening);
+            try
+            {
+                protocol.Connect(serving.Output, Now, opening);
+            }
+            catch (StoreFailedException exception)
+            {
+                StoreFailed(exception);
+            }
+
             // Taken note of here, so that no other thread carries it out first, to be overruled below.
             (opened, justOpened) = (justOpened == serving, null);
         }
@@ -109,7 +117,7 @@ internal sealed partial class Link
                 return;
             session = null;
             ending.LetGo();
-            protocol.Disconnect(Now, byPeer: outage.Reason is OutageReason.ClosedByPeer or OutageReason.ConnectionLost);
+            Disconnect(byPeer: outage.Reason is OutageReason.ClosedByPeer or OutageReason.ConnectionLost);
             if (outage.Reason == OutageReason.ProtocolError)
                 counts.ProtocolErrors++;
             // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
@@ -143,6 +151,10 @@ internal sealed partial class Link
             catch (ProtocolException exception)
             {
                 fault = new Outage(OutageReason.ProtocolError, exception.Message);
+            }
+            catch (StoreFailedException exception)
+            {
+                fault = new Outage(OutageReason.StoreFailed, exception.Message);
             }
         }
 
@@ -179,7 +191,7 @@ internal sealed partial class Link
             {
                 var now = Now;
                 // What was held back while the output was full, and what was gathered to be said at once.
-                protocol.Send(now);
+                Send(now);
                 on.Sending = on.Output.Length > 0;
                 if (!on.Sending)
                     return null;
@@ -201,7 +213,7 @@ internal sealed partial class Link
             if (acceptedOfOldProtocol > 0)
                 acceptedOfOldProtocol--;
             else if (!state.IsFinal)
-                protocol.Accept(Now);
+                Accept();
             delivered--;
             acceptedSinceSaid = more ? acceptedSinceSaid + 1 : 0;
             if (acceptedSinceSaid % AcceptedTogether != 0 && Now - saidAt < AcceptedWithin)
@@ -221,57 +233,60 @@ internal sealed partial class Link
     private void Elapsed()
     {
         lock (gate)
-            protocol.Elapse(Now);
+        {
+            try
+            {
+                protocol.Elapse(Now);
+            }
+            catch (StoreFailedException exception)
+            {
+                StoreFailed(exception);
+            }
+        }
+
         AfterLock();
     }
 
-    /// <summary>What the protocol tells, inside the link's lock: notes to be carried out after it.</summary>
-    private sealed class Host(Link link) : IProtocolHost
+    private void Send(TimeSpan now)
     {
-        public bool HasRoomToSend => link.session?.Output.Length < OutputHighWater;
-
-        public void Opened()
+        try
         {
-            link.justOpened = link.session;
-            link.Become(LinkStatus.Up, outage: null);
+            protocol.Send(now);
         }
-
-        public void Heartbeat()
+        catch (StoreFailedException exception)
         {
-            link.counts.Heartbeats++;
-            link.heartbeats.Post(Unit.Default);
+            StoreFailed(exception);
         }
-
-        public bool TryDeliver(string line, Delivery delivery)
-        {
-            if (link.inbox.TryAdd(line, delivery))
-            {
-                link.delivered++;
-                return true;
-            }
-
-            link.counts.LinesWithheld++;
-            return false;
-        }
-
-        public void DuplicateReceived() => link.counts.DuplicatesReceived++;
-
-        // A line that a store remembered has no writer any more.
-        public void Finished(OutLine line) => link.Done(line as PendingWrite, error: null);
-
-        public void Impossible(OutLine line, string fault)
-        {
-            Notify(LinkNoticeKind.LineImpossible, $"a line {fault}");
-            link.Done(line as PendingWrite, new InvalidLineException(link.Id, $"a line {fault}"));
-        }
-
-        public void Repeated() => link.counts.LinesRepeated++;
-
-        public void Notify(LinkNoticeKind kind, string detail) => link.notices.Post(new LinkNotice(kind, detail));
-
-        public void Leave(Outage outage, bool final) => link.leaving = new Leaving(link.session!, outage, final);
     }
 
-    /// <summary>A connection that the protocol wants ended.</summary>
-    private sealed record Leaving(Session Session, Outage Outage, bool Final);
+    private void Accept()
+    {
+        try
+        {
+            protocol.Accept(Now);
+        }
+        catch (StoreFailedException exception)
+        {
+            StoreFailed(exception);
+        }
+    }
+
+    private void Disconnect(bool byPeer)
+    {
+        try
+        {
+            protocol.Disconnect(Now, byPeer);
+        }
+        catch (StoreFailedException exception)
+        {
+            notices.Post(new LinkNotice(LinkNoticeKind.StoreFailed, exception.Message, exception));
+        }
+    }
+
+    /// <summary>The connection must not go on, since something may have been said that is not kept.</summary>
+    private void StoreFailed(StoreFailedException exception)
+    {
+        if (session is not null)
+            leaving = new Leaving(session, new Outage(OutageReason.StoreFailed, exception.Message), Final: false);
+    }
 }

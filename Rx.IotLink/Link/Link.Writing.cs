@@ -134,7 +134,7 @@ internal sealed partial class Link
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;
         outbox.Add(line);
-        protocol.Send(Now);
+        Send(Now);
     }
 
     /// <summary>Takes a line back if it was not sent yet.</summary>

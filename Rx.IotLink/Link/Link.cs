@@ -152,7 +152,7 @@ internal sealed partial class Link : ILink, IDisposable
                 protocol.Bye("");
                 session = null;
                 closing.LetGo();
-                protocol.Disconnect(Now, byPeer: false);
+                Disconnect(byPeer: false);
             }
 
             Become(status, outage);

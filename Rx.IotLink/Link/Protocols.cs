@@ -28,7 +28,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
                 Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),
                 Key = Key,
                 Random = Random,
-                Store = Store ?? NoStore.Instance,
+                Store = Store is null ? NoStore.Instance : new GuardedStore(Store),
             },
             outbox,
             host);

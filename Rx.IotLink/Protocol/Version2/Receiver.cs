@@ -82,8 +82,9 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         var number = waiting.Dequeue();
         if (number == 0)
             return;
-        Accepted = number;
+        // Kept before it counts: should that fail, the next that is kept covers this one too.
         store.Accept(PeerEpoch!.Value, number);
+        Accepted = number;
         AcknowledgementDue = true;
     }
 

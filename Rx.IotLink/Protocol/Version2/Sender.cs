@@ -108,8 +108,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     {
         if (next == ring.Next && ring.Count < window && outbox.FirstExactlyOnce is { } line)
         {
-            outbox.Remove(line);
             store.Add(ring.Next, line.Text);
+            outbox.Remove(line);
             ring.Add(line);
         }
 
