@@ -24,9 +24,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         this.options = options;
         transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls);
         random = options.Seed is { } seed ? new Random(seed) : new Random();
-        link = new Link(options.Id, options, options.Protocol, new Protocols(options, Role.Client, options.Id)
+        link = new Link(options.Id, options, options.Protocol ?? 2, new Protocols(options, Role.Client, options.Id)
         {
             Key = options.Key,
+            MayFallBack = options is { Protocol: null, Key: null },
             Store = options.SessionStore,
             Random = Chance.From(options.Seed),
         }.Create);

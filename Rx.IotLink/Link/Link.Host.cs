@@ -50,6 +50,8 @@ internal sealed partial class Link
 
         public void Notify(LinkNoticeKind kind, string detail) => link.notices.Post(new LinkNotice(kind, detail));
 
+        public void FallBack(int version) => link.wanted = version;
+
         public void Leave(Outage outage, bool final) => link.leaving = new Leaving(link.session!, outage, final);
     }
 

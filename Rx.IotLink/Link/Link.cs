@@ -34,6 +34,7 @@ internal sealed partial class Link : ILink, IDisposable
     private readonly Alarm alarm;
     private IProtocol protocol;
     private int version;
+    private int wanted;
     private LinkState state;
     private Session? session;
 
@@ -46,6 +47,7 @@ internal sealed partial class Link : ILink, IDisposable
     {
         Id = id;
         (this.options, this.version, this.create) = (options, version, create);
+        wanted = version;
         clock = options.Scheduler.StartStopwatch();
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
         states = new(options.Observers, Replay.Latest, StateChangesKept, ObserverFailed);

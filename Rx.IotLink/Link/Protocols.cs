@@ -10,6 +10,9 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
     /// <summary>Client: the device's key, or null.</summary>
     public ReadOnlyMemory<byte>? Key { get; init; }
 
+    /// <summary>Client: whether it speaks protocol 1 to a server that knows no other.</summary>
+    public bool MayFallBack { get; init; }
+
     /// <summary>The memory that outlives the process, or null.</summary>
     public ISessionStore? Store { get; init; }
 
@@ -27,6 +30,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
                 MaxLineBytes = options.MaxLineBytes,
                 Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),
                 Key = Key,
+                MayFallBack = MayFallBack,
                 Random = Random,
                 Store = Store is null ? NoStore.Instance : new GuardedStore(Store),
             },

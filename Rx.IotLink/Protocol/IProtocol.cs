@@ -89,6 +89,9 @@ internal interface IProtocolHost
     /// <summary>Something the application should know.</summary>
     void Notify(LinkNoticeKind kind, string detail);
 
+    /// <summary>The peer knows only another version: it is to be spoken from the next connection on.</summary>
+    void FallBack(int version);
+
     /// <summary>The connection must end, once what was said is sent. Final: the link will not be up again.</summary>
     void Leave(Outage outage, bool final);
 }

@@ -170,5 +170,7 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Impossible(OutLine line, string fault) => log.Add($"impossible {line.Text}");
 
+    void IProtocolHost.FallBack(int version) => log.Add($"fall back {version}");
+
     void IProtocolHost.Leave(Outage outage, bool final) => log.Add($"leave {outage.Reason}{(final ? " for good" : "")}");
 }

@@ -47,6 +47,8 @@ internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
         ("retry", retry is { } wait ? ((long)wait.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) : null),
         ("text", text));
 
+    public bool Is(RefusalCode code) => Code == Name(code);
+
     public override string ToString() => Text is null ? $"the server says '{Code}'" : $"the server says '{Code}': {Text}";
 
     private static string Name(RefusalCode code) => code switch

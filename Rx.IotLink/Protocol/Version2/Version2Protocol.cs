@@ -239,6 +239,13 @@ internal sealed class Version2Protocol : IProtocol
     /// <summary>A client hears what the server says to its opening.</summary>
     private void TakeAnswer(ReadOnlySpan<byte> line, TimeSpan now)
     {
+        if (line.IsEmpty && phase == Phase.Greeting)
+        {
+            // A server that answers an opening with a keepalive took it for an id: it is one of micropython-iot.
+            FallBack();
+            return;
+        }
+
         var answer = Tokens.Parse(Text(line));
         switch (answer.Word)
         {
@@ -266,11 +273,25 @@ internal sealed class Version2Protocol : IProtocol
                 break;
             case "no":
                 var refusal = Refusal.Read(answer);
+                if (settings.MayFallBack && refusal.Is(RefusalCode.Version))
+                {
+                    FallBack();
+                    break;
+                }
+
                 Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null);
                 break;
             default:
                 throw new ProtocolException($"'{answer.Word}' is no answer to an opening in this state");
         }
+    }
+
+    private void FallBack()
+    {
+        if (!settings.MayFallBack)
+            throw new ProtocolException("the server answered with a keepalive, as one of protocol 1 does (micropython-iot): it needs Protocol = 1, which has no keys");
+        host.FallBack(version: 1);
+        Leave(new Outage(OutageReason.ProtocolError, "the server speaks protocol 1; so does this client from now on"), final: false);
     }
 
     private void TakeFarewell(string text)
