@@ -75,6 +75,21 @@ public sealed class FaultProxyTests
     }
 
     [Test]
+    public async Task Away_resets_new_connections_too_until_it_is_over()
+    {
+        await using var harness = new ProxyHarness();
+        var (client, server) = await harness.ConnectHealthyAsync();
+        harness.Proxy.Do(new Away(Length));
+
+        Assert.That(await EndAsync(client), Is.EqualTo("RST"));
+        Assert.That(await EndAsync(server), Is.EqualTo("RST"));
+        Assert.That(await EndAsync(await harness.DialAsync()), Is.EqualTo("RST"));
+
+        harness.Time.AdvanceBy(Length);
+        await harness.ConnectHealthyAsync();
+    }
+
+    [Test]
     public async Task Stall_holds_both_ways_of_one_connection_until_it_is_over()
     {
         await using var harness = new ProxyHarness();

@@ -16,5 +16,8 @@ internal sealed class Books(IReadOnlyList<string> devices, IStopwatch stopwatch)
     /// <summary>Faults and outages.</summary>
     public Ledger Ledger { get; } = new(stopwatch);
 
+    /// <summary>Lines that were written and have not been accepted yet.</summary>
+    public int Undelivered => ToServer.Values.Concat(ToDevice.Values).Sum(history => history.Count(Step.Written) - history.Count(Step.Accepted));
+
     public void Dispose() => Ledger.Dispose();
 }

@@ -8,7 +8,7 @@ namespace QuickStart;
 internal sealed class Fleet
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan GoneAfter = TimeSpan.FromMilliseconds(1_200);
+    private static readonly TimeSpan GoneAfter = TimeSpan.FromMilliseconds(1_500);
     private static readonly TimeSpan CommandEvery = TimeSpan.FromMilliseconds(100);
 
     /// <param name="links">Each device's link, once; outages do not end it.</param>

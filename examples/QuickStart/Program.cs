@@ -52,6 +52,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     // 6. No more faults and no new lines. What was written before arrives now, if it has not yet.
     sites.EndFaults();
     over.OnNext(Unit.Default);
+    Console.WriteLine($"The faults are over; {books.Undelivered} lines are on their way.");
     var links = sites.Devices.Select(device => device.Link).Concat(sensors.Select(sensor => server.Find(sensor.Name)).OfType<ILink>());
     await Drain.WaitAsync([commands, .. sites.Devices.Select(device => device.Written)], links, scheduler);
 

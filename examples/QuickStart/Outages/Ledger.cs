@@ -27,6 +27,7 @@ internal sealed class Ledger(IStopwatch stopwatch) : IDisposable
     /// <summary>Watches one end of a link.</summary>
     public void Watch(ILink link, End end) => _watching.Add(link.State
         .Where(state => !state.IsFinal)
+        .SkipWhile(state => !state.IsUp)
         .DistinctUntilChanged(state => state.IsUp)
         .Select(state => new Sight(link.Id, end, stopwatch.Elapsed, state.IsUp, state.ToString()))
         .Subscribe(_sights.OnNext));

@@ -10,7 +10,7 @@ public enum Way
     ToClient,
 }
 
-/// <summary>Something that goes wrong with one connection. Later connections through the same proxy are not touched by it.</summary>
+/// <summary>Something that goes wrong with one connection. But for <see cref="Away"/>, later connections through the same proxy are not touched by it.</summary>
 public abstract record Fault
 {
     private protected Fault()
@@ -33,6 +33,14 @@ public sealed record Reset : Fault
 {
     /// <inheritdoc/>
     public override string Name => "reset";
+}
+
+/// <summary>A <see cref="Reset"/>, and every new connection is reset at once, for a while: an access point that starts anew.</summary>
+/// <param name="Length">How long new connections are refused.</param>
+public sealed record Away(TimeSpan Length) : Fault
+{
+    /// <inheritdoc/>
+    public override string Name => "away";
 }
 
 /// <summary>

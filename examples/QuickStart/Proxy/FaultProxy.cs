@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Reactive;
 using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
 using System.Reactive.Threading.Tasks;
@@ -29,7 +30,9 @@ public sealed class FaultProxy : IAsyncDisposable
     private readonly ISubject<Unit> _changes = Subject.Synchronize(new Subject<Unit>());
     private readonly ISubject<FaultRecord> _faults = Subject.Synchronize(new Subject<FaultRecord>());
     private readonly Task _accepting;
+    private readonly SerialDisposable _returning = new();
     private volatile Relay? _latest;
+    private volatile bool _isAway;
 
     private FaultProxy(string name, IPEndPoint server, IScheduler scheduler, IStopwatch stopwatch)
     {
@@ -76,6 +79,12 @@ public sealed class FaultProxy : IAsyncDisposable
             return null;
         // The time is taken first: whoever measures from it never finds an effect before its cause.
         var record = new FaultRecord(_name, _stopwatch.Elapsed, relay.Number, fault);
+        if (fault is Away away)
+        {
+            _isAway = true;
+            _returning.Disposable = Observable.Timer(away.Length, _scheduler).Subscribe(_ => _isAway = false);
+        }
+
         relay.Do(fault);
         _faults.OnNext(record);
         return record;
@@ -84,6 +93,7 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>Ends all faults that are at work.</summary>
     public void Heal()
     {
+        _isAway = false;
         foreach (var relay in Relays())
             relay.Heal();
     }
@@ -92,6 +102,7 @@ public sealed class FaultProxy : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _closing.CancelAsync();
+        _returning.Dispose();
         _listener.Dispose();
         await _accepting;
         foreach (var relay in Relays())
@@ -107,7 +118,7 @@ public sealed class FaultProxy : IAsyncDisposable
             try
             {
                 var client = await _listener.AcceptAsync(_closing.Token);
-                if (Connections < MaxConnections)
+                if (!_isAway && Connections < MaxConnections)
                     lock (_gate)
                         _connections.Add(number, ServeAsync(number++, client));
                 else

@@ -17,6 +17,9 @@ public sealed record FaultMix
 
     /// <summary>The longest stall.</summary>
     public TimeSpan LongestStall { get; init; } = TimeSpan.FromMilliseconds(2_500);
+
+    /// <summary>The longest that new connections are refused.</summary>
+    public TimeSpan LongestAway { get; init; } = TimeSpan.FromMilliseconds(2_500);
 }
 
 /// <summary>Faults that come now and then, the same ones in the same order for the same seed.</summary>
@@ -34,7 +37,7 @@ public static class FaultSchedule
                 .SelectMany(_ => proxy.Do(step.Fault) is { } done ? Observable.Return(done) : Observable.Empty<FaultRecord>()))
             .Concat();
 
-    /// <summary>The faults of a seed, without end. They are dealt like cards, so that each kind comes once in six.</summary>
+    /// <summary>The faults of a seed, without end. They are dealt like cards, so that each kind comes once in seven.</summary>
     public static IEnumerable<(TimeSpan Peace, Fault Fault)> Plan(int seed, FaultMix mix)
     {
         var random = new Random(seed);
@@ -44,6 +47,7 @@ public static class FaultSchedule
             [
                 new Kill(),
                 new Reset(),
+                new Away(Between(mix.LeastPeace, mix.LongestAway)),
                 new Stall(Between(mix.ShortestStall, mix.LongestStall)),
                 new StallOneWay(Way.ToServer, Between(mix.ShortestStall, mix.LongestStall)),
                 new StallOneWay(Way.ToClient, Between(mix.ShortestStall, mix.LongestStall)),

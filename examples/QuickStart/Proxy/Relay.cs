@@ -57,7 +57,7 @@ internal sealed class Relay : IDisposable
                 _finish = true;
                 _cut.Cancel();
                 break;
-            case Reset:
+            case Reset or Away:
                 Abort();
                 break;
             case Stall stall:
