@@ -53,9 +53,9 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     sites.EndFaults();
     over.OnNext(Unit.Default);
     Console.WriteLine($"The faults are over; {books.Undelivered} lines are on their way.");
-    var links = sites.Devices.Select(device => device.Link).Concat(sensors.Select(sensor => server.Find(sensor.Name)).OfType<ILink>());
+    IReadOnlyList<ILink> links = [.. sites.Devices.Select(device => device.Link), .. sensors.Select(sensor => server.Find(sensor.Name)).OfType<ILink>()];
     await Drain.WaitAsync([commands, .. sites.Devices.Select(device => device.Written)], links, scheduler);
 
     // 7. Count.
-    return Sums.Print(books, await books.Ledger.CloseAsync(), settings.Seed);
+    return Sums.Print(books, await books.Ledger.CloseAsync(), links, settings.Seed);
 });

@@ -1,5 +1,6 @@
 using QuickStart.Checking;
 using QuickStart.Outages;
+using Rx.IotLink;
 
 namespace QuickStart;
 
@@ -7,7 +8,7 @@ namespace QuickStart;
 internal static class Sums
 {
     /// <summary>Judges all histories, prints what was found, and returns the program's exit code.</summary>
-    public static int Print(Books books, IReadOnlyList<Finding> findings, int seed)
+    public static int Print(Books books, IReadOnlyList<Finding> findings, IReadOnlyList<ILink> links, int seed)
     {
         var toServer = Judge(books.ToServer.Values);
         var toDevices = Judge(books.ToDevice.Values);
@@ -21,7 +22,11 @@ internal static class Sums
         Console.WriteLine("fault              done  outages   found by server    found by device             healed   (ms after the fault: median / longest)");
         foreach (var kind in findings.GroupBy(finding => finding.Fault?.Fault.Name ?? "none").OrderBy(kind => kind.Key, StringComparer.Ordinal))
             Print(kind.Key, [.. kind]);
+        Console.WriteLine("(A stall that the end of the run cut short is no outage. One that no fault explains is listed under 'none'.)");
         Console.WriteLine();
+        Console.WriteLine(
+            $"Underneath, {links.Sum(link => link.Counters.LinesRepeated)} lines were sent again, and {links.Sum(link => link.Counters.DuplicatesReceived)} "
+            + "arrived that were there already.");
         if (all.Unknown + all.FalselyAccepted > 0)
             Console.WriteLine($"{all.Unknown} lines were received that nobody wrote; {all.FalselyAccepted} were said to be accepted before they were received.");
         Console.WriteLine(

@@ -8,9 +8,9 @@ internal static class ThisMachine
     public static IReadOnlyList<Sensor> Sensors(IStopwatch stopwatch) =>
     [
         ProcFiles.Load() is not null
-            ? new Sensor("load", "runnable", () => ProcFiles.Load() ?? 0)
+            ? new Sensor("load", "tasks", () => ProcFiles.Load() ?? 0)
             : new Sensor("cpu", "ms/s", new Rate(() => Environment.CpuUsage.TotalTime.TotalMilliseconds, stopwatch).PerSecond),
-        new Sensor("memory", "MB used", () => ProcFiles.MemoryUsed() ?? Anywhere.MemoryUsed()),
+        new Sensor("memory", "MB", () => ProcFiles.MemoryUsed() ?? Anywhere.MemoryUsed()),
         new Sensor("network", "kB/s", new Rate(() => ProcFiles.NetworkTraffic() ?? Anywhere.NetworkTraffic(), stopwatch).PerSecond),
         new Sensor("process", "MB", () => Environment.WorkingSet / 1e6),
     ];
