@@ -20,6 +20,11 @@ internal static class Drain
         {
             Console.WriteLine($"Not everything was delivered {Demo.DrainTimeout.TotalSeconds} s after the last fault.");
         }
+        catch (Exception e) when (e is OutboxFullException or LinkClosedException)
+        {
+            // The sums will tell which lines it cost.
+            Console.WriteLine($"A writer gave up. {e.Message}");
+        }
 
         async Task DrainAsync()
         {

@@ -37,7 +37,7 @@ public sealed class FaultProxy : IAsyncDisposable
     private FaultProxy(string name, IPEndPoint server, IScheduler scheduler, IStopwatch stopwatch)
     {
         (_name, _server, _scheduler, _stopwatch) = (name, server, scheduler, stopwatch);
-        _listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen();
         EndPoint = (IPEndPoint)_listener.LocalEndPoint!;
@@ -167,7 +167,7 @@ public sealed class FaultProxy : IAsyncDisposable
 
     private async Task<Socket> ConnectAsync()
     {
-        var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var server = new Socket(_server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await server.ConnectAsync(_server, _closing.Token);
