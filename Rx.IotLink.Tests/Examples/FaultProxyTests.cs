@@ -83,7 +83,7 @@ public sealed class FaultProxyTests
 
         Assert.That(await EndAsync(client), Is.EqualTo("RST"));
         Assert.That(await EndAsync(server), Is.EqualTo("RST"));
-        Assert.That(await EndAsync(await harness.DialAsync()), Is.EqualTo("RST"));
+        Assert.That(await harness.DialAndEndAsync(), Is.EqualTo("RST"));
 
         harness.Time.AdvanceBy(Length);
         await harness.ConnectHealthyAsync();
@@ -216,9 +216,8 @@ public sealed class FaultProxyTests
     {
         await using var harness = new ProxyHarness();
         harness.StopListening();
-        var client = await harness.DialAsync();
 
-        Assert.That(await EndAsync(client), Is.EqualTo("RST"));
+        Assert.That(await harness.DialAndEndAsync(), Is.EqualTo("RST"));
         await NoConnectionsAsync(harness, TimeSpan.Zero);
     }
 

@@ -55,6 +55,19 @@ internal sealed class ProxyHarness : IAsyncDisposable
         return client;
     }
 
+    /// <summary>How a connection ends that the proxy does not want. The end may come before the beginning has been told.</summary>
+    public async Task<string> DialAndEndAsync()
+    {
+        try
+        {
+            return await EndAsync(await DialAsync());
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            return "RST";
+        }
+    }
+
     /// <summary>Nobody listens behind the proxy any more.</summary>
     public void StopListening() => _listener.Stop();
 

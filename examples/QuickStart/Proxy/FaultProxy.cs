@@ -175,7 +175,8 @@ public sealed class FaultProxy : IAsyncDisposable
         }
         catch
         {
-            server.Dispose();
+            // It may be connected all the same, if the proxy was closed in that moment.
+            Sockets.Reset(server);
             throw;
         }
     }

@@ -20,6 +20,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     private volatile Slow? _slow;
 
     private volatile bool _hasCarried;
+    private volatile bool _senderIsBroken;
 
     /// <summary>Whether any bytes have passed.</summary>
     public bool HasCarried => _hasCarried;
@@ -50,7 +51,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
                 await PassableAsync(cancellationToken);
                 if (count == 0)
                 {
-                    End(to);
+                    End();
                     return;
                 }
 
@@ -98,6 +99,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
+            Back._senderIsBroken = true;
             await Back.PassableAsync(cancellationToken);
             Sockets.Reset(from);
             return false;
@@ -119,11 +121,18 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         carried();
     }
 
-    private static void End(Socket socket)
+    private void End()
     {
+        // A system tells of a reset once: whoever writes to the broken socket first is told, and whoever reads from it finds a mere end.
+        if (_senderIsBroken)
+        {
+            Sockets.Reset(to);
+            return;
+        }
+
         try
         {
-            socket.Shutdown(SocketShutdown.Send);
+            to.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {

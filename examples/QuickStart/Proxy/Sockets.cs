@@ -30,7 +30,8 @@ internal static class Sockets
     public static async Task FinishAsync(Socket socket, TimeSpan patience, IScheduler scheduler)
     {
         using var closing = socket;
-        using var enough = new CancellationTokenSource();
+        // Not disposed: the timer may be at it already when it is stopped.
+        var enough = new CancellationTokenSource();
         using var timer = Observable.Timer(patience, scheduler).Subscribe(_ => enough.Cancel());
         try
         {
