@@ -10,10 +10,11 @@ public sealed partial class QuickStartTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
 
-    [Test]
-    public async Task Loses_nothing_in_many_outages()
+    [TestCase("2")]
+    [TestCase("1")]
+    public async Task Loses_nothing_in_many_outages(string protocol)
     {
-        var (exit, output, errors) = await RunAsync("--seconds", "8", "--seed", "1", "--plain");
+        var (exit, output, errors) = await RunAsync("--seconds", "8", "--seed", "1", "--plain", "--protocol", protocol);
         await TestContext.Out.WriteLineAsync(output[Math.Max(0, output.IndexOf("\nlines ", StringComparison.Ordinal))..]);
 
         Assert.That(exit, Is.Zero, output + errors);
@@ -31,6 +32,7 @@ public sealed partial class QuickStartTests
     [TestCase("--seconds", "3601")]
     [TestCase("--seconds", "soon")]
     [TestCase("--seed", "x")]
+    [TestCase("--protocol", "3")]
     [TestCase("--unheard-of", "")]
     public async Task Says_in_one_sentence_what_is_wrong_with_an_option(string option, string value)
     {

@@ -18,10 +18,11 @@ internal sealed class Device : IAsyncDisposable
     /// <param name="server">Where it finds the server, or what it takes for the server.</param>
     /// <param name="books">Where its lines are written down.</param>
     /// <param name="seed">Makes the random part of its waits the same each time.</param>
+    /// <param name="protocol">The version of the wire protocol.</param>
     /// <param name="over">When to stop measuring.</param>
     /// <param name="stopwatch">Tells when a reading was made.</param>
     /// <param name="scheduler">The clock of its measurements.</param>
-    public Device(Sensor sensor, IPEndPoint server, Books books, int seed, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
+    public Device(Sensor sensor, IPEndPoint server, Books books, int seed, int protocol, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
     {
         Sensor = sensor;
         var (toServer, toDevice) = (books.ToServer[sensor.Name], books.ToDevice[sensor.Name]);
@@ -32,6 +33,7 @@ internal sealed class Device : IAsyncDisposable
             Id = sensor.Name,
             Timeout = Demo.Timeout,
             BackOff = Demo.BackOff,
+            Protocol = protocol,
             Seed = seed,
         });
 

@@ -20,7 +20,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     var sensors = ThisMachine.Sensors(stopwatch);
     using var books = new Books([.. sensors.Select(sensor => sensor.Name)], stopwatch);
     using var over = new Subject<Unit>();
-    Console.WriteLine($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}");
+    Console.WriteLine($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}, protocol {settings.Protocol}");
 
     // 1. A server, on a free port of this machine. It holds one link for each device, for good; connections come and go underneath.
     await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions { Bind = IPAddress.Loopback, Port = 0, Timeout = Demo.Timeout }, cancellation);
@@ -40,7 +40,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
         .ToTask();
 
     // 4. The devices, each behind a proxy that breaks its connections: see Device.cs, and the folder Proxy.
-    await using var sites = new Sites(sensors.Select((sensor, i) => new Site(sensor, server.EndPoint, books, (settings.Seed * 397) + i, over, stopwatch, scheduler)));
+    await using var sites = new Sites(sensors.Select((sensor, i) => new Site(sensor, server.EndPoint, books, (settings.Seed * 397) + i, settings.Protocol, over, stopwatch, scheduler)));
 
     // 5. Watch it until the time is up.
     var until = settings.Until(scheduler, cancellation);
