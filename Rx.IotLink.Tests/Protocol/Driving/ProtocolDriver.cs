@@ -27,10 +27,10 @@ internal sealed class ProtocolDriver : IProtocolHost
     private RecordingOutput? output;
     private int waiting;
 
-    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000)
+    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000, string id = Id)
     {
         this.side = side;
-        Protocol = new Version1Protocol(new Version1Settings(side.Role(), Id, timeout ?? T, maxLineBytes), outbox, this);
+        Protocol = new Version1Protocol(new Version1Settings(side.Role(), id, timeout ?? T, maxLineBytes), outbox, this);
     }
 
     public IProtocol Protocol { get; }
