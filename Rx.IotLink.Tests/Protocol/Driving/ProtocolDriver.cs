@@ -88,8 +88,8 @@ internal sealed class ProtocolDriver : IProtocolHost
         var bytes = Pieces.Of(unread);
         var rest = bytes.Slice(Protocol.Receive(bytes, Now));
         unread.Clear();
-        foreach (var left in rest)
-            unread.Add(left.ToArray());
+        if (!rest.IsEmpty)
+            unread.Add(rest.ToArray());
     }
 
     public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
