@@ -68,7 +68,8 @@ internal sealed class Reading
         var reading = new Reading(side, stage, writes, delivery, ordering);
         try
         {
-            foreach (var piece in pieces)
+            // A connection gives no empty pieces.
+            foreach (var piece in pieces.Where(p => p.Length > 0))
                 reading.Take(piece);
             reading.Note();
             reading.end.AcceptAll();
