@@ -24,7 +24,7 @@ public sealed class LifeTests
             finished += life.Finished;
         });
         TestContext.Out.WriteLine($"{refusals} refusals, {deliveries} lines delivered, {finished} lines finished");
-        Assert.That((refusals, deliveries, finished), Is.GreaterThan((1_000, 5_000, 5_000)));
+        Assert.That(new[] { refusals, deliveries, finished }, Is.All.GreaterThan(1_000));
     }
 
     [TestCase(Side.Client)]
