@@ -1,7 +1,7 @@
 using System.Net;
 using System.Reactive.Linq;
 using Rx.IotLink.Protocol;
-using Rx.IotLink.Protocol.Version1;
+using Rx.IotLink.Protocol.Version2;
 
 namespace Rx.IotLink.Server;
 
@@ -13,6 +13,7 @@ internal sealed class Fleet
 
     private readonly Lock gate = new();
     private readonly IotLinkServerOptions options;
+    private readonly FillRandom random;
     private readonly ServerLog log;
     private readonly HashSet<string> expected;
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
@@ -22,9 +23,9 @@ internal sealed class Fleet
     private int unknown;
     private bool closed;
 
-    public Fleet(IotLinkServerOptions options, ServerLog log)
+    public Fleet(IotLinkServerOptions options, FillRandom random, ServerLog log)
     {
-        (this.options, this.log) = (options, log);
+        (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
         links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
         changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
@@ -74,9 +75,10 @@ internal sealed class Fleet
         }
     }
 
-    /// <summary>The link that a connection with this id is for, made if need be, or why there is none for it.</summary>
-    public (Link? Link, RefusedException? Refused) Admit(string id, EndPoint? remote)
+    /// <summary>The link that a connection with this opening is for, made if need be, or why there is none for it.</summary>
+    public (Link? Link, RefusedException? Refused) Admit(PeerOpening opening, EndPoint? remote)
     {
+        var (id, version) = (opening.Id, opening.Version);
         var address = (remote as IPEndPoint)?.Address;
         Member? member;
         var joined = false;
@@ -93,7 +95,7 @@ internal sealed class Fleet
             {
                 if (RefusalOf(id) is { } refused)
                     return (null, refused);
-                member = Join(id, address);
+                member = Join(id, version, address);
                 joined = true;
             }
         }
@@ -140,7 +142,7 @@ internal sealed class Fleet
             : null;
     }
 
-    private Member Join(string id, IPAddress? address)
+    private Member Join(string id, int version, IPAddress? address)
     {
         if (!expected.Contains(id))
         {
@@ -148,8 +150,11 @@ internal sealed class Fleet
             log.UnknownId(id, address);
         }
 
-        var link = new Link(id, options, (outbox, host) =>
-            new Version1Protocol(new Version1Settings(Role.Server, id, options.Timeout, options.MaxLineBytes), outbox, host));
+        var link = new Link(id, options, version, new Protocols(options, Role.Server, id)
+        {
+            Store = options.SessionStores?.Invoke(id),
+            Random = random,
+        }.Create);
         var member = new Member(link) { Address = address };
         members.Add(id, member);
         links.Post(link);

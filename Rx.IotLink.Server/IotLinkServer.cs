@@ -20,8 +20,9 @@ public sealed class IotLinkServer : IAsyncDisposable
         options.Validate();
         this.options = options;
         log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
-        fleet = new(options, log);
-        reception = new(options, fleet, log);
+        var random = Chance.From(options.Seed);
+        fleet = new(options, random, log);
+        reception = new(options, fleet, random, log);
     }
 
     /// <summary>Starts to listen.</summary>

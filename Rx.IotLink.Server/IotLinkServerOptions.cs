@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rx.IotLink.Protocol;
@@ -16,6 +17,30 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     /// <summary>Whether the server listens by itself. False: its connections come from Kestrel endpoints of an ASP.NET Core application that call <c>UseIotLink()</c>. Default true.</summary>
     public bool Listen { get; init; } = true;
+
+    /// <summary>Whether protocol 2 is spoken. Default true.</summary>
+    public bool Protocol2 { get; init; } = true;
+
+    /// <summary>
+    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which. Default null: yes on an open server, no where <see cref="KeyOf"/> asks
+    /// for keys, which protocol 1 does not have. If true beside keys, an id that has a key is still refused over protocol 1.
+    /// </summary>
+    public bool? Protocol1 { get; init; }
+
+    /// <summary>
+    /// The key of a device, or null for an id that has none, which is refused; called when a device connects, and must be quick. Default null: an open server, where anyone may be
+    /// anyone. See <see cref="DeviceKeys"/>.
+    /// </summary>
+    public Func<string, ReadOnlyMemory<byte>?>? KeyOf { get; init; }
+
+    /// <summary>Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default null: plain TCP.</summary>
+    public HttpsConnectionAdapterOptions? Tls { get; init; }
+
+    /// <summary>How long a client that is refused for a passing reason (its id is live, too many connections) is asked to wait. Default 1 s; 0 to 1 h.</summary>
+    public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Keeps the session memory of each device's link (protocol 2). Default null: in memory, as long as this server lives.</summary>
+    public Func<string, ISessionStore>? SessionStores { get; init; }
 
     /// <summary>The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them; all others are unknown.</summary>
     public IReadOnlyCollection<string> Expected { get; init; } = [];
@@ -47,12 +72,17 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// <summary>Where the server logs. Default: nowhere.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
+    internal bool SpeaksProtocol1 => Protocol1 ?? KeyOf is null;
+
     internal override void Validate()
     {
         base.Validate();
         Require.InRange(Port, 0, 65_535, nameof(Port));
         Require.NotNull(Bind, nameof(Bind));
         Require.NotNull(Expected, nameof(Expected));
+        Require.InRange(RetryAfter, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(RetryAfter));
+        Require.NotFaulty(!Protocol2 && !SpeaksProtocol1 ? "and Protocol1 are both off" : null, Protocol2, nameof(Protocol2));
+        Require.NotFaulty(!Protocol2 && KeyOf is not null ? "is of no use without protocol 2" : null, "given", nameof(KeyOf));
         Require.InRange(MaxIdBytes, 1, 4_096, nameof(MaxIdBytes));
         foreach (var id in Expected)
             Require.NotFaulty(LinkId.Fault(id, MaxIdBytes), id, nameof(Expected));

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -21,12 +22,14 @@ internal sealed class KestrelListener : IDisposable
 
     public static async Task<KestrelListener> StartAsync(IotLinkServerOptions options, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
     {
-        var provider = new ServiceCollection().BuildServiceProvider();
+        var provider = new ServiceCollection().AddSingleton(options.LoggerFactory).BuildServiceProvider();
         var settings = new KestrelServerOptions { ApplicationServices = provider };
         ListenOptions? listening = null;
         void Configure(ListenOptions listen)
         {
             listening = listen;
+            if (options.Tls is not null)
+                listen.UseHttps(options.Tls);
             listen.Run(serve);
         }
 

@@ -42,8 +42,11 @@ public enum Refusal
     /// <summary>It closed, or broke, before it had said its id.</summary>
     NoId,
 
-    /// <summary>What it said is no id: empty, too long, not UTF-8.</summary>
+    /// <summary>What it said is no id, or no opening: empty, not UTF-8, malformed.</summary>
     BadId,
+
+    /// <summary>Its first line, or its id, is too long.</summary>
+    TooLong,
 
     /// <summary>The id is not expected, and <see cref="IotLinkServerOptions.UnknownIds"/> is <see cref="UnknownIdPolicy.Refuse"/>.</summary>
     UnknownId,
@@ -59,4 +62,10 @@ public enum Refusal
 
     /// <summary>The server is stopping.</summary>
     Stopping,
+
+    /// <summary>It did not prove that it knows its key: an unknown id, no proof, or a wrong one.</summary>
+    NotProven,
+
+    /// <summary>It speaks a version of the protocol that is switched off, or that needs a key it cannot use.</summary>
+    Version,
 }

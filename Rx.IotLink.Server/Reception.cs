@@ -1,16 +1,15 @@
-using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
-using Rx.IotLink.Protocol.Version1;
+using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections arrive: each says its id within its own deadline, beside all others, and is then handed to its link or refused. One that
-/// misbehaves is closed, counted and logged, and nothing else notices.
+/// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its link or refused. One that
+/// misbehaves is told why (where its protocol has words for it), closed, counted and logged, and nothing else notices.
 /// </summary>
-internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, ServerLog log)
+internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillRandom random, ServerLog log)
 {
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
@@ -27,27 +26,23 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
     };
 
     /// <summary>Serves a connection; completes when it has ended.</summary>
-    /// <remarks>The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
     public async Task ReceiveAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
-        var id = "";
+        using var opening = new ConnectionOpening(connection, options, random);
         try
         {
             if (Interlocked.Increment(ref connections) > options.MaxConnections)
                 throw new RefusedException(Refusal.TooManyConnections, $"{options.MaxConnections} connections are there already");
-            id = await OpenAsync(connection).ConfigureAwait(false);
-            var (link, refusal) = fleet.Admit(id, connection.RemoteEndPoint);
-            if (refusal is not null)
-                throw refusal;
-            var session = link!.TryServe(connection) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+            var session = Admit(await OpenAsync(opening).ConfigureAwait(false), opening, connection);
             await session.Finished.ConfigureAwait(false);
         }
         catch (RefusedException refusal)
         {
             Interlocked.Increment(ref refused[(int)refusal.Refusal]);
-            log.Refused(connection.RemoteEndPoint, id, refusal);
-            fleet.Refused(id, connection.RemoteEndPoint, refusal);
+            log.Refused(connection.RemoteEndPoint, opening.Id, refusal);
+            fleet.Refused(opening.Id, connection.RemoteEndPoint, refusal);
+            await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
         }
         finally
         {
@@ -56,18 +51,39 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
         }
     }
 
+    private Session Admit(PeerOpening peer, ConnectionOpening opening, IConnection connection)
+    {
+        var (link, refusal) = fleet.Admit(peer, connection.RemoteEndPoint);
+        if (refusal is not null)
+            throw refusal;
+        // A device that has proved itself, or is known by its memory, must not wait for its own ghost.
+        if (opening.Proven || (peer is ClientOpening again && link!.IsSuccessor(again)))
+            link!.Displace();
+        return link!.TryServe(connection, peer) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+    }
+
+    /// <summary>Has a connection open, one of a limited number at a time.</summary>
+    /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<string> OpenAsync(IConnection connection)
+    private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening)
     {
         try
         {
             if (Interlocked.Increment(ref openings) > options.MaxOpenings)
                 throw new RefusedException(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet");
-            return await ReadIdAsync(connection).ConfigureAwait(false);
+            return await opening.ReadAsync().ConfigureAwait(false);
+        }
+        catch (LineTooLongException exception)
+        {
+            throw new RefusedException(Refusal.TooLong, exception.Message);
         }
         catch (ProtocolException exception)
         {
             throw new RefusedException(Refusal.BadId, exception.Message);
+        }
+        catch (NotProvenException exception)
+        {
+            throw new RefusedException(Refusal.NotProven, exception.Message);
         }
         catch (Exception exception) when (exception is not RefusedException)
         {
@@ -76,35 +92,6 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
         finally
         {
             Interlocked.Decrement(ref openings);
-        }
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<string> ReadIdAsync(IConnection connection)
-    {
-        var limit = options.OpeningTimeout ?? options.Timeout;
-        var late = false;
-        using var deadline = options.Scheduler.Schedule(limit, () =>
-        {
-            Volatile.Write(ref late, true);
-            connection.Input.CancelPendingRead();
-        });
-        while (true)
-        {
-            var result = await connection.Input.ReadAsync().ConfigureAwait(false);
-            var bytes = result.Buffer;
-            if (Opening.TryRead(ref bytes, options.MaxIdBytes, out var id))
-            {
-                // What follows the id is looked at again by the link.
-                connection.Input.AdvanceTo(bytes.Start);
-                return id;
-            }
-
-            connection.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
-            if (Volatile.Read(ref late))
-                throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
-            if (result.IsCompleted)
-                throw new RefusedException(Refusal.NoId, "it closed before it had said its id");
         }
     }
 }

@@ -35,3 +35,14 @@ public sealed class OutboxFullException : InvalidOperationException
     /// <summary>The id of the link.</summary>
     public string Id { get; }
 }
+
+/// <summary>A line was taken, but can never be sent: it breaks a rule of the peer's that was not known before, such as its longest line.</summary>
+public sealed class InvalidLineException : InvalidOperationException
+{
+    /// <summary>Says which link and rule.</summary>
+    public InvalidLineException(string id, string rule)
+        : base($"Link '{id}' gave up {rule}.") => Id = id;
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+}

@@ -15,6 +15,26 @@ public enum LinkNoticeKind
     /// </summary>
     PeerRestarted,
 
+    /// <summary>
+    /// The first line of an earlier connection came again, and was taken for a repetition and not handed on (protocol 1 cannot always tell: docs/protocol-1.md).
+    /// </summary>
+    RepetitionAssumed,
+
+    /// <summary>
+    /// The peer remembers nothing of this end's session (protocol 2): all that was not acknowledged is sent again, and a line that was in flight at that moment
+    /// may be seen twice.
+    /// </summary>
+    SessionNotResumed,
+
+    /// <summary>Lines were lost at the peer, which held them and holds them no more (protocol 2). The detail says which.</summary>
+    LinesLost,
+
+    /// <summary>This end's memory is older than what the peer has seen of it: an old backup was restored (protocol 2). It begins a new epoch.</summary>
+    MemoryRolledBack,
+
+    /// <summary>A written line can never be sent: it breaks a rule of the peer's, such as its longest line. Its writer is told as well.</summary>
+    LineImpossible,
+
     /// <summary>An attempt to connect failed; the next follows after the back-off.</summary>
     ConnectFailed,
 
@@ -26,6 +46,9 @@ public enum LinkNoticeKind
 
     /// <summary>An observer threw; its subscription has ended, the others go on.</summary>
     ObserverFailed,
+
+    /// <summary>The session store failed while no connection was there to end.</summary>
+    StoreFailed,
 
     /// <summary>A source that fed <see cref="ILink.Writer"/> ended with an error.</summary>
     SourceFailed,

@@ -39,6 +39,9 @@ public abstract record LinkOptions
     /// <summary>How long closing waits for written lines to be accepted by the peer. Default 5 s; 0 to 1 h.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Seed of all that is left to chance (jitter, epochs, nonces), for histories that repeat themselves. Default null: a new one each time. For tests alone: with it, keys are no protection.</summary>
+    public int? Seed { get; init; }
+
     /// <summary>The clock of everything: keepalives, timeouts, back-off. Default <see cref="DefaultScheduler"/>; a virtual one makes all of it testable.</summary>
     public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
 

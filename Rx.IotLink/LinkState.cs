@@ -41,6 +41,9 @@ public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Conn
 /// <param name="Detail">A sentence that names the limit and the offender.</param>
 public sealed record Outage(OutageReason Reason, string Detail)
 {
+    /// <summary>How long the peer asks to wait before the next attempt, if it does.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>A sentence for people.</summary>
     public override string ToString() => $"{Reason}, {Detail}";
 }
@@ -68,4 +71,19 @@ public enum OutageReason
 
     /// <summary>This end closed the link.</summary>
     ClosedHere,
+
+    /// <summary>The peer left on purpose (protocol 2). Not counted as an outage.</summary>
+    PeerLeft,
+
+    /// <summary>A newer connection of the same device took this one's place.</summary>
+    Displaced,
+
+    /// <summary>The peer refused the connection (protocol 2), and said why.</summary>
+    Refused,
+
+    /// <summary>The peer did not prove that it knows this device's key: it may be an impostor.</summary>
+    PeerNotProven,
+
+    /// <summary>The session store failed.</summary>
+    StoreFailed,
 }

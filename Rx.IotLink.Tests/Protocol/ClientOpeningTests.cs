@@ -119,7 +119,7 @@ public sealed class ClientOpeningTests
     {
         var said = new List<string>();
         var protocol = new IotLink.Protocol.Version1.Version1Protocol(new(Side.Client.Role(), "Grün-1", T, MaxLineBytes: 100), new(), client);
-        protocol.Connect(new RecordingOutput(said.Add), TimeSpan.Zero);
+        protocol.Connect(new RecordingOutput(said.Add), TimeSpan.Zero, opening: null);
         Assert.That(said, Is.EqualTo(["Grün-1"]));
     }
 }

@@ -8,7 +8,7 @@ public sealed class LineTextTests
 {
     [Test]
     public void Empty_text_is_refused_since_it_would_be_a_keepalive_or_an_acknowledgement() =>
-        Assert.That(() => LineText.Check("", 10), Throws.ArgumentException.With.Message.Contains("empty"));
+        Assert.That(Driving.ProtocolDriver.Open(Driving.Side.Client).Protocol.Fault(bytes: 0), Does.Contain("empty"));
 
     [TestCase("\n", 0)]
     [TestCase("a\nb", 1)]

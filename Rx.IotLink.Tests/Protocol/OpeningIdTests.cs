@@ -55,7 +55,7 @@ public sealed class OpeningIdTests
     private static (string? Id, string Left) Read(string escaped, int maxBytes = LinkId.MaxBytes)
     {
         var bytes = Pieces.Of(Escaped.ToBytes(escaped));
-        var found = Opening.TryRead(ref bytes, maxBytes, out var id);
-        return (found ? id : null, Escaped.FromBytes(System.Buffers.BuffersExtensions.ToArray(bytes)));
+        var found = FirstLine.TryRead(ref bytes, maxBytes, out var line);
+        return (found ? IdOpening.Read(line, maxBytes).Id : null, Escaped.FromBytes(System.Buffers.BuffersExtensions.ToArray(bytes)));
     }
 }

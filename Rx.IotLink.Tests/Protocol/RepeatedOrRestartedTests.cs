@@ -117,9 +117,39 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Hear("00a");
         Assert.That(Judge("00a"), Is.EqualTo(Repeat));
         Reconnect();
-        Assert.That(Judge("00a"), Is.EqualTo(Repeat));
-        Reconnect();
-        Assert.That(Judge("00a"), Is.EqualTo(Repeat));
+        Assert.That(Judge("00a"), Is.EqualTo([.. Repeat, "notice RepetitionAssumed"]), "and that is told: a restarted peer might look the same");
+    }
+
+    [Test]
+    public void A_peer_that_ends_a_connection_and_is_back_within_T_has_restarted()
+    {
+        Hear("00a");
+        end.Disconnect(byPeer: true);
+        end.Advance(T - Tick);
+        end.ConnectAndOpen();
+        end.Take();
+        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]));
+    }
+
+    [Test]
+    public void A_peer_that_is_back_after_T_may_have_had_an_outage()
+    {
+        Hear("00a");
+        end.Disconnect(byPeer: true);
+        end.Advance(T);
+        end.ConnectAndOpen();
+        end.Take();
+        Assert.That(Judge("00a"), Has.Member("duplicate"));
+    }
+
+    [Test]
+    public void After_an_end_that_this_side_made_an_early_return_proves_nothing()
+    {
+        Hear("00a");
+        end.Disconnect(byPeer: false);
+        end.ConnectAndOpen();
+        end.Take();
+        Assert.That(Judge("00a"), Has.Member("duplicate"));
     }
 
     [Test]

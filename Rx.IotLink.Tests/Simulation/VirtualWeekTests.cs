@@ -10,9 +10,9 @@ public sealed class VirtualWeekTests
     private static readonly TimeSpan Week = TimeSpan.FromDays(7);
 
     [Test]
-    public void A_week_with_a_thousand_outages_loses_repeats_and_disorders_nothing()
+    public void A_week_with_a_thousand_outages_loses_repeats_and_disorders_nothing([Values(1, 2)] int protocol)
     {
-        var week = Live(seed: 1, Week);
+        var week = Live(protocol, seed: 1, Week);
 
         TestContext.Out.WriteLine(week.Summary);
         Assert.Multiple(() =>
@@ -30,23 +30,24 @@ public sealed class VirtualWeekTests
     }
 
     [Test]
-    public void One_seed_is_one_history_to_the_tick()
+    public void One_seed_is_one_history_to_the_tick([Values(1, 2)] int protocol)
     {
-        var first = Live(seed: 7, TimeSpan.FromHours(8)).History;
-        var second = Live(seed: 7, TimeSpan.FromHours(8)).History;
+        var first = Live(protocol, seed: 7, TimeSpan.FromHours(8)).History;
+        var second = Live(protocol, seed: 7, TimeSpan.FromHours(8)).History;
 
         Assert.That(second, Is.EqualTo(first));
     }
 
     [Test]
-    public void Another_seed_is_another_history() =>
-        Assert.That(Live(seed: 7, TimeSpan.FromHours(2)).History, Is.Not.EqualTo(Live(seed: 8, TimeSpan.FromHours(2)).History));
+    public void Another_seed_is_another_history([Values(1, 2)] int protocol) =>
+        Assert.That(Live(protocol, seed: 7, TimeSpan.FromHours(2)).History, Is.Not.EqualTo(Live(protocol, seed: 8, TimeSpan.FromHours(2)).History));
 
-    private static SimulatedLife Live(int seed, TimeSpan time)
+    private static SimulatedLife Live(int protocol, int seed, TimeSpan time)
     {
         using var link = SimulatedLink.Start(
             seed,
-            new PathOptions { Latency = TimeSpan.FromMilliseconds(20), Jitter = TimeSpan.FromMilliseconds(60), SliceBytes = 12 });
+            new PathOptions { Latency = TimeSpan.FromMilliseconds(20), Jitter = TimeSpan.FromMilliseconds(60), SliceBytes = 12 },
+            client: options => options with { Protocol = protocol });
         var life = new SimulatedLife(link, seed);
         life.Run(time);
         return life;

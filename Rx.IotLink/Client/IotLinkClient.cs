@@ -2,7 +2,6 @@ using System.Reactive;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using Rx.IotLink.Protocol;
-using Rx.IotLink.Protocol.Version1;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
@@ -23,10 +22,14 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     private IotLinkClient(IotLinkClientOptions options)
     {
         this.options = options;
-        transport = options.Transport ?? new TcpTransport(options.Host, options.Port);
+        transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls);
         random = options.Seed is { } seed ? new Random(seed) : new Random();
-        link = new Link(options.Id, options, (outbox, host) =>
-            new Version1Protocol(new Version1Settings(Role.Client, options.Id, options.Timeout, options.MaxLineBytes), outbox, host));
+        link = new Link(options.Id, options, options.Protocol, new Protocols(options, Role.Client, options.Id)
+        {
+            Key = options.Key,
+            Store = options.SessionStore,
+            Random = Chance.From(options.Seed),
+        }.Create);
     }
 
     /// <summary>Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.</summary>
@@ -114,6 +117,8 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
 
     private IObservable<Unit> Recover(Outage outage)
     {
+        if (link.Current.IsFinal)
+            return Observable.Never<Unit>();
         var connections = link.Current.Connections;
         if (connections == 0 && options.FirstConnection == FirstConnection.Fail)
         {
@@ -121,10 +126,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
             return Observable.Never<Unit>();
         }
 
-        var pause = Pause(wasUp: connections > connectionsSeen);
+        var pause = Pause(wasUp: connections > connectionsSeen, outage.RetryAfter);
         connectionsSeen = connections;
         if (failures > 0)
-            link.Notify(new LinkNotice(LinkNoticeKind.ConnectFailed, $"{outage}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
+            link.Notify(new LinkNotice(LinkNoticeKind.ConnectFailed, $"{outage.Detail}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
         return Observable.Defer(options.Network.BringDown).IgnoreElements().Catch(Observable.Empty<Unit>())
             .Concat(Observable.Timer(pause, options.Scheduler).Select(_ => Unit.Default));
     }
@@ -133,15 +138,19 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     /// How long to wait before the next attempt: after an outage long enough for the other end to notice it too, where the protocol asks for it; after a
     /// failed attempt longer each time.
     /// </summary>
-    private TimeSpan Pause(bool wasUp)
+    private TimeSpan Pause(bool wasUp, TimeSpan? advice)
     {
         failures = wasUp ? 0 : failures + 1;
         var backOff = options.BackOff.Delay(Math.Max(0, failures - 1), random.NextDouble());
+        // The server's advice is never undercut; the jitter comes on top, so that those it advised together do not come together.
+        if (advice is { } wait)
+            backOff = Longer(backOff, wait * (1 + (options.BackOff.Jitter * random.NextDouble())));
         return wasUp ? link.QuietTime + backOff : backOff;
     }
 
-    private TimeSpan ConnectTimeout => options.ConnectTimeout
-        ?? (options.Timeout > LeastConnectTimeout ? options.Timeout : LeastConnectTimeout);
+    private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
+
+    private TimeSpan ConnectTimeout => options.ConnectTimeout ?? Longer(options.Timeout, LeastConnectTimeout);
 
     private string WhyNot(Exception exception) => exception is TimeoutException
         ? $"no connection to {options.Host}:{options.Port} within {ConnectTimeout.TotalSeconds:0.###} s"

@@ -1,4 +1,6 @@
+using System.Net.Security;
 using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
@@ -30,8 +32,21 @@ public sealed record IotLinkClientOptions : LinkOptions
     /// <summary>How connections are made. Default null: TCP to <see cref="Host"/> and <see cref="Port"/>.</summary>
     public ITransport? Transport { get; init; }
 
-    /// <summary>Seed of the jitter in the back-off, for histories that repeat themselves. Default null: a new one each time.</summary>
-    public int? Seed { get; init; }
+    /// <summary>The version of the wire protocol. Default 2; 1 is for a micropython-iot server.</summary>
+    public int Protocol { get; init; } = 2;
+
+    /// <summary>
+    /// This device's key, at least 16 bytes, known to the server and to nobody else: both ends then prove that they know it (protocol 2). Default null: an open link.
+    /// </summary>
+    public ReadOnlyMemory<byte>? Key { get; init; }
+
+    /// <summary>
+    /// Encrypts the link with TLS. Default null: plain TCP. The server's certificate is checked against <see cref="Host"/> unless <see cref="SslClientAuthenticationOptions.TargetHost"/> is set.
+    /// </summary>
+    public SslClientAuthenticationOptions? Tls { get; init; }
+
+    /// <summary>Keeps this end's memory of the session (protocol 2). Default null: in memory, as long as this client lives.</summary>
+    public ISessionStore? SessionStore { get; init; }
 
     internal override void Validate()
     {
@@ -41,6 +56,13 @@ public sealed record IotLinkClientOptions : LinkOptions
         Require.InRange(Port, 1, 65_535, nameof(Port));
         Require.NotNull(Id, nameof(Id));
         Require.NotFaulty(LinkId.Fault(Id, LinkId.MaxBytes), Id, nameof(Id));
+        Require.InRange(Protocol, 1, 2, nameof(Protocol));
+        if (Key is { } key)
+        {
+            Require.InRange(key.Length, Proof.LeastKeyBytes, 1_024, $"{nameof(Key)}.Length");
+            Require.NotFaulty(Protocol == 1 ? "is of no use with protocol 1, which has no keys" : null, "given", nameof(Key));
+        }
+
         Require.NotNull(BackOff, nameof(BackOff));
         BackOff.Validate();
         Require.Defined(FirstConnection, nameof(FirstConnection));

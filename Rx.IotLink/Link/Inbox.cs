@@ -6,13 +6,14 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader, and only then
-/// reports it accepted; without an observer or reader, lines wait.
+/// reports it accepted (and whether more wait); without an observer or reader, lines wait.
 /// </summary>
-internal sealed class Inbox(int capacity, IScheduler scheduler, Action accepted, Action<Exception> observerFailed) : IObservable<string>
+internal sealed class Inbox(int capacity, IScheduler scheduler, Action<bool> accepted, Action<Exception> observerFailed) : IObservable<string>
 {
     private readonly Lock gate = new();
     private readonly Action<Exception> observerFailed = observerFailed;
-    private readonly Queue<string> lines = new();
+    private readonly Queue<(string Text, Delivery Delivery)> lines = new();
+    private int bestEffort;
     private readonly Queue<TaskCompletionSource<string>> readers = new();
     private ImmutableArray<Subscription> observers = [];
     private bool draining;
@@ -29,14 +30,16 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action accepted,
         }
     }
 
-    /// <summary>Takes a line if there is room. No user code runs and nothing is scheduled.</summary>
-    public bool TryAdd(string line)
+    /// <summary>Takes a line if there is room among its kind, so that neither takes the other's. No user code runs and nothing is scheduled.</summary>
+    public bool TryAdd(string line, Delivery delivery)
     {
         lock (gate)
         {
-            if (ended || lines.Count >= capacity)
+            var isBestEffort = delivery == Delivery.BestEffort;
+            if (ended || (isBestEffort ? bestEffort : lines.Count - bestEffort) >= capacity)
                 return false;
-            lines.Enqueue(line);
+            bestEffort += isBestEffort ? 1 : 0;
+            lines.Enqueue((line, delivery));
             return true;
         }
     }
@@ -48,6 +51,7 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action accepted,
         {
             (ended, error, readersError) = (true, withError, forReaders);
             lines.Clear();
+            bestEffort = 0;
         }
     }
 
@@ -99,8 +103,8 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action accepted,
             var taken = GiveToReader(line);
             foreach (var observer in toObservers)
                 taken |= observer.TryOnNext(line);
-            if (taken && TryRemoveFirst())
-                accepted();
+            if (taken && TryRemoveFirst(out var more))
+                accepted(more);
         }
     }
 
@@ -110,7 +114,7 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action accepted,
         TaskCompletionSource<string>[] unread;
         lock (gate)
         {
-            (line, toObservers) = (lines.Count > 0 ? lines.Peek() : "", observers);
+            (line, toObservers) = (lines.Count > 0 ? lines.Peek().Text : "", observers);
             if (HasWork && !ended)
                 return true;
             draining = false;
@@ -144,10 +148,15 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action accepted,
         }
     }
 
-    private bool TryRemoveFirst()
+    private bool TryRemoveFirst(out bool more)
     {
         lock (gate)
-            return lines.TryDequeue(out _);
+        {
+            var removed = lines.TryDequeue(out var line);
+            bestEffort -= removed && line.Delivery == Delivery.BestEffort ? 1 : 0;
+            more = HasWork;
+            return removed;
+        }
     }
 
     private sealed class Subscription(Inbox inbox, IObserver<string> observer) : IDisposable

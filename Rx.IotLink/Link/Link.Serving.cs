@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Reactive;
 using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
@@ -14,11 +15,24 @@ internal sealed partial class Link
     /// </summary>
     private const int MaxOutputBytes = 65_536;
 
+    /// <summary>Lines are put into the output while it holds less than this; the rest wait until it has been sent.</summary>
+    private const int OutputHighWater = 32_768;
+
+    /// <summary>Lines that are accepted one right after the other are acknowledged together: so many at most, and within so short a time.</summary>
+    private const int AcceptedTogether = 32;
+
+    private static readonly TimeSpan AcceptedWithin = TimeSpan.FromMilliseconds(1);
+
     private readonly LinkCounts counts = new();
     private Session? justOpened;
+    private Leaving? leaving;
+    private TimeSpan saidAt;
+    private int acceptedSinceSaid;
+    private int delivered;
+    private int acceptedOfOldProtocol;
 
     /// <summary>Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is not touched then.</summary>
-    public Session? TryServe(IConnection connection)
+    public Session? TryServe(IConnection connection, PeerOpening? opening = null)
     {
         Session serving;
         bool opened;
@@ -26,21 +40,72 @@ internal sealed partial class Link
         {
             if (session is not null || state.IsFinal)
                 return null;
+            if (opening is not null && opening.Version != version)
+                Speak(opening.Version);
             session = serving = new Session(this, connection, options);
             RemoteEndPoint = connection.RemoteEndPoint;
             serving.Heard(Now);
             serving.Said(Now);
-            protocol.Connect(serving.Output, Now);
+            try
+            {
+                protocol.Connect(serving.Output, Now, opening);
+            }
+            catch (StoreFailedException exception)
+            {
+                StoreFailed(exception);
+            }
+
             // Taken note of here, so that no other thread carries it out first, to be overruled below.
             (opened, justOpened) = (justOpened == serving, null);
         }
 
         // Twice as long, until lines flow: a server may have others to greet first.
-        serving.WatchSilence(opened ? options.Timeout : 2 * options.Timeout);
-        serving.StartKeepalives(options.Timeout / 4, protocol.KeepaliveAlways);
+        if (opened)
+            WatchLiveness(serving);
+        else
+            serving.WatchSilence(2 * options.Timeout);
         AfterLock();
         serving.StartReading();
         return serving;
+    }
+
+    /// <summary>Ends the connection that serves, if there is one, since another of the same device takes its place.</summary>
+    public void Displace()
+    {
+        Session? ghost;
+        lock (gate)
+        {
+            ghost = session;
+            if (ghost is not null)
+                protocol.Bye(Farewell.Displaced);
+        }
+
+        if (ghost is not null)
+            End(ghost, new Outage(OutageReason.Displaced, "another connection of this device took its place"));
+    }
+
+    /// <summary>Whether this opening is of the client whose connection serves now, come back over a newer one.</summary>
+    public bool IsSuccessor(ClientOpening opening)
+    {
+        lock (gate)
+            return session is not null && protocol is Version2Protocol two && two.IsSuccessor(opening);
+    }
+
+    /// <summary>The device speaks another version than before (its software was changed): a new protocol takes over what was not finished.</summary>
+    private void Speak(int otherVersion)
+    {
+        outbox.PutBack(protocol.Unfinished.Where(l => l is PendingWrite { IsDone: false }).ToList());
+        version = otherVersion;
+        protocol = create(version, outbox, new Host(this));
+        acceptedOfOldProtocol = delivered;
+        notices.Post(new LinkNotice(LinkNoticeKind.SessionNotResumed, $"the device speaks protocol {version} now; what was not acknowledged is sent again"));
+        foreach (var line in outbox.All.ToList())
+        {
+            if (protocol.Fault(line.Bytes) is not { } fault)
+                continue;
+            outbox.Remove(line);
+            Done(line as PendingWrite, new InvalidLineException(Id, $"a line {fault}"));
+        }
     }
 
     /// <summary>Ends a connection, if it is still the one that serves.</summary>
@@ -52,13 +117,14 @@ internal sealed partial class Link
                 return;
             session = null;
             ending.LetGo();
-            protocol.Disconnect(Now);
+            Disconnect(byPeer: outage.Reason is OutageReason.ClosedByPeer or OutageReason.ConnectionLost);
             if (outage.Reason == OutageReason.ProtocolError)
                 counts.ProtocolErrors++;
             // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
             if (state.IsUp)
             {
-                counts.Outages++;
+                if (outage.Reason != OutageReason.PeerLeft)
+                    counts.Outages++;
                 Become(LinkStatus.Down, outage);
             }
         }
@@ -85,6 +151,10 @@ internal sealed partial class Link
             catch (ProtocolException exception)
             {
                 fault = new Outage(OutageReason.ProtocolError, exception.Message);
+            }
+            catch (StoreFailedException exception)
+            {
+                fault = new Outage(OutageReason.StoreFailed, exception.Message);
             }
         }
 
@@ -119,10 +189,13 @@ internal sealed partial class Link
             }
             else
             {
+                var now = Now;
+                // What was held back while the output was full, and what was gathered to be said at once.
+                Send(now);
                 on.Sending = on.Output.Length > 0;
                 if (!on.Sending)
                     return null;
-                on.Said(Now);
+                on.Said(now);
                 return on.Output.Take();
             }
         }
@@ -131,56 +204,89 @@ internal sealed partial class Link
         return null;
     }
 
-    /// <summary>The application has accepted the oldest line of the inbox.</summary>
-    private void Accepted()
+    /// <summary>The application has accepted the oldest line of the inbox. While more follow at once, they are acknowledged together.</summary>
+    private void Accepted(bool more)
     {
         lock (gate)
         {
             counts.LinesReceived++;
-            if (!state.IsFinal)
-                protocol.Accept(Now);
+            if (acceptedOfOldProtocol > 0)
+                acceptedOfOldProtocol--;
+            else if (!state.IsFinal)
+                Accept();
+            delivered--;
+            acceptedSinceSaid = more ? acceptedSinceSaid + 1 : 0;
+            if (acceptedSinceSaid % AcceptedTogether != 0 && Now - saidAt < AcceptedWithin)
+                return;
+            saidAt = Now;
         }
 
         AfterLock();
+    }
+
+    private void WatchLiveness(Session opened)
+    {
+        opened.WatchSilence(protocol.Timeout);
+        opened.StartKeepalives(protocol.Timeout / 4, protocol.KeepaliveAlways);
     }
 
     private void Elapsed()
     {
         lock (gate)
-            protocol.Elapse(Now);
+        {
+            try
+            {
+                protocol.Elapse(Now);
+            }
+            catch (StoreFailedException exception)
+            {
+                StoreFailed(exception);
+            }
+        }
+
         AfterLock();
     }
 
-    /// <summary>What the protocol tells, inside the link's lock: notes to be carried out after it.</summary>
-    private sealed class Host(Link link) : IProtocolHost
+    private void Send(TimeSpan now)
     {
-        public void Opened()
+        try
         {
-            link.justOpened = link.session;
-            link.Become(LinkStatus.Up, outage: null);
+            protocol.Send(now);
         }
-
-        public void Heartbeat()
+        catch (StoreFailedException exception)
         {
-            link.counts.Heartbeats++;
-            link.heartbeats.Post(Unit.Default);
+            StoreFailed(exception);
         }
+    }
 
-        public bool TryDeliver(string line)
+    private void Accept()
+    {
+        try
         {
-            if (link.inbox.TryAdd(line))
-                return true;
-            link.counts.LinesWithheld++;
-            return false;
+            protocol.Accept(Now);
         }
+        catch (StoreFailedException exception)
+        {
+            StoreFailed(exception);
+        }
+    }
 
-        public void DuplicateReceived() => link.counts.DuplicatesReceived++;
+    private void Disconnect(bool byPeer)
+    {
+        try
+        {
+            protocol.Disconnect(Now, byPeer);
+        }
+        catch (StoreFailedException exception)
+        {
+            notices.Post(new LinkNotice(LinkNoticeKind.StoreFailed, exception.Message, exception));
+        }
+    }
 
-        public void Finished(OutLine line) => link.Done((PendingWrite)line, error: null);
-
-        public void Repeated() => link.counts.LinesRepeated++;
-
-        public void PeerRestarted(string evidence) =>
-            link.notices.Post(new LinkNotice(LinkNoticeKind.PeerRestarted, $"the peer has restarted: {evidence}"));
+    /// <summary>The connection must not go on, since something may have been said that is not kept.</summary>
+    private void StoreFailed(StoreFailedException exception)
+    {
+        if (session is not null)
+            leaving = new Leaving(session, new Outage(OutageReason.StoreFailed, exception.Message), Final: false);
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class Link
     public async Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var write = new TaskWrite(line, LineText.Check(line, options.MaxLineBytes), delivery, ordering);
+        var write = new TaskWrite(line, Check(line), delivery, ordering);
         Take(write);
         using var registration = cancellationToken.Register(() =>
         {
@@ -29,10 +29,10 @@ internal sealed partial class Link
 
     public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
-        var bytes = LineText.Check(line, options.MaxLineBytes);
+        var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
-            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers);
+            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, ObserverFailed);
             Take(write);
             return Disposable.Create((Link: this, write), static s => s.Link.TakeBack(s.write));
         });
@@ -74,6 +74,13 @@ internal sealed partial class Link
         }
     }
 
+    /// <summary>Checks a line, by the rules of all and those of the peer that are known so far; gives its length in bytes.</summary>
+    private int Check(string line)
+    {
+        var bytes = LineText.Check(line, options.MaxLineBytes);
+        return protocol.Fault(bytes) is { } fault ? throw new ArgumentException($"A line {fault}.", nameof(line)) : bytes;
+    }
+
     private void Take(PendingWrite line)
     {
         lock (gate)
@@ -89,7 +96,7 @@ internal sealed partial class Link
     /// <summary>Takes a line of the <see cref="Writer"/>, or does with it what the options say for a full outbox.</summary>
     private void TakeOrOverflow(string text)
     {
-        var line = new UnobservedWrite(text, LineText.Check(text, options.MaxLineBytes));
+        var line = new UnobservedWrite(text, Check(text));
         lock (gate)
         {
             if (unfinished < options.OutboxLines || MakeRoom())
@@ -127,7 +134,7 @@ internal sealed partial class Link
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;
         outbox.Add(line);
-        protocol.Send(Now);
+        Send(Now);
     }
 
     /// <summary>Takes a line back if it was not sent yet.</summary>
@@ -141,16 +148,17 @@ internal sealed partial class Link
     }
 
     /// <summary>A line is done with: accepted or sent, or (with an error) given up. Told to its writer after the lock.</summary>
-    private void Done(PendingWrite line, Exception? error)
+    private void Done(PendingWrite? line, Exception? error)
     {
         // The first line of a process is carried on after its writer was told, if it is best effort (see SentLines).
-        if (line.IsDone)
+        if (line is null or { IsDone: true })
             return;
         line.IsDone = true;
         if (error is null && line.Delivery == Delivery.ExactlyOnce)
             counts.LinesAcknowledged++;
         else if (error is null)
             counts.BestEffortSent++;
+
         done.Enqueue((line, error));
         Leave();
     }

@@ -25,20 +25,27 @@ internal sealed partial class Link : ILink, IDisposable
     private readonly Lock gate = new();
     private readonly LinkOptions options;
     private readonly IStopwatch clock;
-    private readonly IProtocol protocol;
+    private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
     private readonly Relay<Unit> heartbeats;
     private readonly Relay<LinkNotice> notices;
     private readonly Alarm alarm;
+    private IProtocol protocol;
+    private int version;
     private LinkState state;
     private Session? session;
 
-    public Link(string id, LinkOptions options, Func<Outbox, IProtocolHost, IProtocol> protocol)
+    /// <summary>A link that is connecting.</summary>
+    /// <param name="id">The device's name.</param>
+    /// <param name="options">The options of this end.</param>
+    /// <param name="version">The version of the protocol that is spoken first.</param>
+    /// <param name="create">Makes a protocol of a version.</param>
+    public Link(string id, LinkOptions options, int version, CreateProtocol create)
     {
         Id = id;
-        this.options = options;
+        (this.options, this.version, this.create) = (options, version, create);
         clock = options.Scheduler.StartStopwatch();
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
         states = new(options.Observers, Replay.Latest, StateChangesKept, ObserverFailed);
@@ -48,7 +55,7 @@ internal sealed partial class Link : ILink, IDisposable
         inbox = new(options.InboxLines, options.Observers, Accepted, ObserverFailed);
         Writer = new LinkWriter(this);
         alarm = new(options.Scheduler, clock, Elapsed);
-        this.protocol = protocol(outbox, new Host(this));
+        protocol = create(version, outbox, new Host(this));
     }
 
     public string Id { get; }
@@ -139,11 +146,13 @@ internal sealed partial class Link : ILink, IDisposable
         {
             if (state.IsFinal)
                 return;
-            (closing, session) = (session, null);
+            closing = session;
             if (closing is not null)
             {
+                protocol.Bye("");
+                session = null;
                 closing.LetGo();
-                protocol.Disconnect(Now);
+                Disconnect(byPeer: false);
             }
 
             Become(status, outage);
@@ -152,12 +161,19 @@ internal sealed partial class Link : ILink, IDisposable
             heartbeats.End();
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
-                Done((PendingWrite)line, WhyEnded(state));
+                Done(line as PendingWrite, WhyEnded(state));
         }
 
         alarm.Dispose();
         closing?.Close(outage);
         AfterLock();
+    }
+
+    private void Carry(Leaving leave)
+    {
+        End(leave.Session, leave.Outage);
+        if (leave.Final)
+            Refuse(leave.Outage);
     }
 
     private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused
@@ -179,16 +195,22 @@ internal sealed partial class Link : ILink, IDisposable
     {
         Session? serving;
         Session? opened;
+        Leaving? leave;
         TimeSpan? deadline;
+        bool wantsToSend;
         lock (gate)
         {
-            (serving, deadline, opened) = (session, protocol.Deadline, justOpened);
-            justOpened = null;
+            (serving, deadline, wantsToSend) = (session, protocol.Deadline, protocol.WantsToSend);
+            (opened, justOpened) = (justOpened, null);
+            (leave, leaving) = (leaving, null);
         }
 
-        opened?.WatchSilence(options.Timeout);
+        if (opened is not null)
+            WatchLiveness(opened);
         alarm.Set(deadline);
-        if (serving?.Output.Length > 0)
+        if (leave is not null)
+            Carry(leave);
+        else if (serving is not null && (wantsToSend || serving.Output.Length > 0))
             _ = serving.SendAsync(protocol.OneSendPerLine);
         while (done.TryDequeue(out var write))
             write.Line.Finish(write.Error);

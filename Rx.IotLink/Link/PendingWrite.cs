@@ -38,19 +38,27 @@ internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Order
 }
 
 /// <summary>A line that an observer waits for.</summary>
-internal sealed class ObservedWrite(string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler)
+internal sealed class ObservedWrite(string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<Exception> observerFailed)
     : PendingWrite(text, bytes, delivery, ordering)
 {
-    public override void Finish(Exception? error) => scheduler.Run((observer, error), static s =>
+    public override void Finish(Exception? error) => scheduler.Run((observer, error, observerFailed), static s =>
     {
-        if (s.error is null)
+        try
         {
-            s.observer.OnNext(Unit.Default);
-            s.observer.OnCompleted();
+            if (s.error is null)
+            {
+                s.observer.OnNext(Unit.Default);
+                s.observer.OnCompleted();
+            }
+            else
+            {
+                s.observer.OnError(s.error);
+            }
         }
-        else
+        catch (Exception exception)
         {
-            s.observer.OnError(s.error);
+            // It harms itself alone, not the thread that called it.
+            s.observerFailed(exception);
         }
     });
 }

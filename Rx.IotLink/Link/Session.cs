@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
@@ -112,7 +113,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
             // Closed during the send: its end was left to this loop.
             if (over)
-                await connection.Output.CompleteAsync().ConfigureAwait(false);
+                SayLastWord();
         }
         catch (Exception exception)
         {
@@ -129,11 +130,25 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         silence.Dispose();
         keepalives.Dispose();
         if (!Sending)
-            connection.Output.Complete();
+            SayLastWord();
         connection.Input.CancelPendingRead();
         connection.Dispose();
         ended.OnNext(outage);
         ended.OnCompleted();
+    }
+
+    /// <summary>Sends what was still to be said, and ends the output. For whoever owns the output at the end.</summary>
+    private void SayLastWord()
+    {
+        try
+        {
+            connection.Output.Write(Output.Take().Span);
+            connection.Output.Complete();
+        }
+        catch (Exception exception) when (exception is IOException or InvalidOperationException or OperationCanceledException)
+        {
+            // The connection is broken already, which is what its last word would have led to.
+        }
     }
 
     void IDisposable.Dispose() => connection.Dispose();

@@ -21,17 +21,23 @@ internal interface IProtocol
     /// <summary>When <see cref="Elapse"/> wants to be called next, or null. It may move later, or away, at any time.</summary>
     TimeSpan? Deadline { get; }
 
-    /// <summary>A connection was made (client), or the peer has said who it is (server).</summary>
-    void Connect(IBufferWriter<byte> output, TimeSpan now);
+    /// <summary>Silence after which an outage is declared, once lines flow.</summary>
+    TimeSpan Timeout { get; }
+
+    /// <summary>Whether <see cref="Send"/> would say something that is not in the output yet.</summary>
+    bool WantsToSend { get; }
+
+    /// <summary>A connection was made (client), or the peer has said who it is (server: its opening).</summary>
+    void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening);
 
     /// <summary>Bytes arrived. What follows the returned position is an unfinished line, to be given again with what comes next.</summary>
     /// <exception cref="ProtocolException">The peer broke the protocol. Complete lines before the offender have been taken.</exception>
     SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
 
-    /// <summary>The connection has ended.</summary>
-    void Disconnect(TimeSpan now);
+    /// <summary>The connection has ended, at the peer's word (FIN, RST) or at ours.</summary>
+    void Disconnect(TimeSpan now, bool byPeer);
 
-    /// <summary>Sends what may be sent: a line was put into the outbox.</summary>
+    /// <summary>Sends what may be sent: a line was put into the outbox, or there is room in the output again.</summary>
     void Send(TimeSpan now);
 
     /// <summary>The application has accepted the oldest line that was delivered to the host and not accepted yet.</summary>
@@ -39,6 +45,12 @@ internal interface IProtocol
 
     /// <summary>Says that this end lives.</summary>
     void Keepalive();
+
+    /// <summary>Says farewell, if the protocol has a word for it: this end leaves on purpose.</summary>
+    void Bye(string text);
+
+    /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null. May be asked at any time.</summary>
+    string? Fault(int bytes);
 
     /// <summary>Time has passed: does what was due by now.</summary>
     void Elapse(TimeSpan now);
@@ -57,7 +69,7 @@ internal interface IProtocolHost
     void Heartbeat();
 
     /// <summary>A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, the line must not be acknowledged.</summary>
-    bool TryDeliver(string line);
+    bool TryDeliver(string line, Delivery delivery);
 
     /// <summary>The peer repeated a line that had arrived before.</summary>
     void DuplicateReceived();
@@ -68,9 +80,26 @@ internal interface IProtocolHost
     /// <summary>A line was sent again.</summary>
     void Repeated();
 
-    /// <summary>The peer's process has started anew.</summary>
-    void PeerRestarted(string evidence);
+    /// <summary>A line can never be sent: it breaks a rule of the peer's.</summary>
+    void Impossible(OutLine line, string fault);
+
+    /// <summary>Whether the output can take more lines: what it holds is still to be sent.</summary>
+    bool HasRoomToSend { get; }
+
+    /// <summary>Something the application should know.</summary>
+    void Notify(LinkNoticeKind kind, string detail);
+
+    /// <summary>The connection must end, once what was said is sent. Final: the link will not be up again.</summary>
+    void Leave(Outage outage, bool final);
 }
+
+/// <summary>What a server has learned of a connection before its link serves it.</summary>
+/// <param name="Id">The device's name.</param>
+/// <param name="Version">The version of the protocol it speaks.</param>
+internal abstract record PeerOpening(string Id, int Version);
+
+/// <summary>Makes a protocol of a version.</summary>
+internal delegate IProtocol CreateProtocol(int version, Outbox outbox, IProtocolHost host);
 
 /// <summary>Which end of the connection this is.</summary>
 internal enum Role
@@ -83,4 +112,7 @@ internal enum Role
 }
 
 /// <summary>The peer broke the protocol; the message names the rule and the offender.</summary>
-internal sealed class ProtocolException(string message) : Exception(message);
+internal class ProtocolException(string message) : Exception(message);
+
+/// <summary>A line is longer than its limit.</summary>
+internal sealed class LineTooLongException(string message) : ProtocolException(message);

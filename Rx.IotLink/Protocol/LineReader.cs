@@ -14,7 +14,7 @@ internal static class LineReader
         if (within.PositionOf((byte)'\n') is not { } end)
         {
             if (within.Length > maxBytes)
-                throw new ProtocolException($"a line of more than {maxBytes} bytes, which is the limit");
+                throw new LineTooLongException($"a line of more than {maxBytes} bytes, which is the limit");
             line = default;
             return false;
         }

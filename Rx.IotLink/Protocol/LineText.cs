@@ -8,8 +8,6 @@ internal static class LineText
     public static int Check(string line, int maxBytes)
     {
         ArgumentNullException.ThrowIfNull(line);
-        if (line.Length == 0)
-            throw new ArgumentException("A line must not be empty: on the wire an empty line is a keepalive.", nameof(line));
         if (line.IndexOf('\n', StringComparison.Ordinal) is var at and >= 0)
             throw new ArgumentException($"A line must not hold a line feed (one is at index {at}): it would forge a second line.", nameof(line));
         if (Utf8.ByteCount(line) is not { } bytes)

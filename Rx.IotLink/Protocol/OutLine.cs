@@ -12,6 +12,9 @@ internal class OutLine(string text, int bytes, Delivery delivery, Ordering order
 
     public Ordering Ordering { get; } = ordering;
 
+    /// <summary>Its place in the order of writing, across the lanes of the outbox.</summary>
+    internal ulong Ticket { get; set; }
+
     /// <summary>Its place in the outbox while it is there.</summary>
     internal LinkedListNode<OutLine>? Place { get; set; }
 }

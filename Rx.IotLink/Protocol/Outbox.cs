@@ -9,6 +9,7 @@ internal sealed class Outbox
     private readonly LinkedList<OutLine> ordered = new();
     private readonly LinkedList<OutLine> concurrent = new();
     private readonly LinkedList<OutLine> bestEffort = new();
+    private ulong tickets;
 
     public OutLine? Ordered => ordered.First?.Value;
 
@@ -16,7 +17,25 @@ internal sealed class Outbox
 
     public OutLine? BestEffort => bestEffort.First?.Value;
 
-    public void Add(OutLine line) => line.Place = Lane(line).AddLast(line);
+    /// <summary>The exactly-once line that was written first, ordered or not.</summary>
+    public OutLine? FirstExactlyOnce => (Ordered, Concurrent) switch
+    {
+        ({ } a, { } b) => a.Ticket < b.Ticket ? a : b,
+        var (a, b) => a ?? b,
+    };
+
+    public void Add(OutLine line)
+    {
+        line.Ticket = ++tickets;
+        line.Place = Lane(line).AddLast(line);
+    }
+
+    /// <summary>Puts lines back that a protocol had taken, before all others.</summary>
+    public void PutBack(IEnumerable<OutLine> lines)
+    {
+        foreach (var line in lines.Reverse())
+            line.Place = Lane(line).AddFirst(line);
+    }
 
     /// <summary>Takes a line out. False: it is not here (any more).</summary>
     public bool Remove(OutLine line)

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Reactive.Linq;
 
@@ -10,9 +11,10 @@ public sealed class TcpTransport : ITransport
 {
     private readonly string host;
     private readonly int port;
+    private readonly SslClientAuthenticationOptions? tls;
 
-    /// <summary>To a host name or address, and a port.</summary>
-    public TcpTransport(string host, int port) => (this.host, this.port) = (host, port);
+    /// <summary>To a host name or address, and a port; encrypted if TLS is asked for.</summary>
+    public TcpTransport(string host, int port, SslClientAuthenticationOptions? tls = null) => (this.host, this.port, this.tls) = (host, port, tls);
 
     /// <inheritdoc/>
     public IObservable<IConnection> Connect() => Observable.Create<IConnection>(async (observer, cancellationToken) =>
@@ -35,7 +37,11 @@ public sealed class TcpTransport : ITransport
         try
         {
             await socket.ConnectAsync(host, port, cancellationToken).ConfigureAwait(false);
-            return new StreamConnection(new NetworkStream(socket, ownsSocket: true), socket.RemoteEndPoint);
+            var remote = socket.RemoteEndPoint;
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            if (tls is not null)
+                stream = await TlsHandshake.AsClientAsync(stream, host, tls, cancellationToken).ConfigureAwait(false);
+            return new StreamConnection(stream, remote);
         }
         catch (SocketException exception)
         {

@@ -55,7 +55,7 @@ internal sealed class ProtocolDriver : IProtocolHost
         return driver;
     }
 
-    public void Connect() => Protocol.Connect(output = new RecordingOutput(line => log.Add("> " + line)), Now);
+    public void Connect() => Protocol.Connect(output = new RecordingOutput(line => log.Add("> " + line)), Now, opening: null);
 
     /// <summary>Connects, and has the peer say its first keepalive.</summary>
     public void ConnectAndOpen()
@@ -65,9 +65,9 @@ internal sealed class ProtocolDriver : IProtocolHost
         Advance(side == Side.Server ? SettlingTime : TimeSpan.Zero);
     }
 
-    public void Disconnect()
+    public void Disconnect(bool byPeer = false)
     {
-        Protocol.Disconnect(Now);
+        Protocol.Disconnect(Now, byPeer);
         output = null;
         unread.Clear();
     }
@@ -151,7 +151,7 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Heartbeat() => log.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(string line)
+    bool IProtocolHost.TryDeliver(string line, Delivery delivery)
     {
         log.Add((InboxFull ? "withheld " : "line ") + line);
         waiting += InboxFull ? 0 : 1;
@@ -164,5 +164,11 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Repeated() => log.Add("repeated");
 
-    void IProtocolHost.PeerRestarted(string evidence) => log.Add("restarted");
+    bool IProtocolHost.HasRoomToSend => true;
+
+    void IProtocolHost.Notify(LinkNoticeKind kind, string detail) => log.Add(kind == LinkNoticeKind.PeerRestarted ? "restarted" : $"notice {kind}");
+
+    void IProtocolHost.Impossible(OutLine line, string fault) => log.Add($"impossible {line.Text}");
+
+    void IProtocolHost.Leave(Outage outage, bool final) => log.Add($"leave {outage.Reason}{(final ? " for good" : "")}");
 }

@@ -15,6 +15,8 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private TimeSpan connectedAt;
     private TimeSpan heardAt;
     private int restartSeenOn;
+    private TimeSpan? endedByPeerAt;
+    private bool restartedBefore;
     private byte newest;
     private bool zeroSeen;
     private bool zeroFollowed;
@@ -31,6 +33,8 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     {
         connection++;
         connectedAt = heardAt = now;
+        // A process that had an outage is silent for more than a timeout before it returns; who comes back sooner is another one.
+        restartedBefore = endedByPeerAt is { } ended && now - ended < timeout;
     }
 
     public void Heard(TimeSpan now) => heardAt = now;
@@ -39,8 +43,9 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     /// Settles what the ended connection has proved: a peer that had not got an acknowledgement would have repeated the line within one timeout
     /// (two, after a reconnection); so what was acknowledged three timeouts before the end will not come again.
     /// </summary>
-    public void Disconnect()
+    public void Disconnect(TimeSpan now, bool byPeer)
     {
+        endedByPeerAt = byPeer ? now : null;
         foreach (var entry in entries)
         {
             if (entry is { AcknowledgedAt: { } at } && heardAt - (at > connectedAt ? at : connectedAt) > 3 * timeout)
@@ -54,7 +59,7 @@ internal sealed class ReceivedLines(TimeSpan timeout)
             return mid == 0 && HeardFromEarlierProcess ? Verdict.NewAfterRestart : Verdict.New;
         if (seen.LastConnection == connection)
             return seen.Hash == hash ? Verdict.Repeat : Verdict.New;
-        var again = seen.Hash == hash && !seen.Settled && !(mid == 0 && zeroFollowed);
+        var again = seen.Hash == hash && !seen.Settled && !restartedBefore && !(mid == 0 && zeroFollowed);
         return again ? Verdict.Repeat : Verdict.NewAfterRestart;
     }
 
@@ -68,6 +73,9 @@ internal sealed class ReceivedLines(TimeSpan timeout)
         zeroFollowed = mid != 0 && (zeroFollowed || entries[0]?.AcknowledgedAt is not null);
         return entries[mid] = new Entry(mid, hash) { LastConnection = connection };
     }
+
+    /// <summary>Whether a repetition might as well be a restarted process that begins with the same line.</summary>
+    public bool IsDoubtful(byte mid) => mid == 0 && entries[0] is { AcknowledgedAt: not null } zero && zero.LastConnection != connection;
 
     /// <summary>A line came again: if it was accepted meanwhile, the acknowledgement must be said again.</summary>
     public bool Repeated(byte mid, TimeSpan now)

@@ -25,6 +25,10 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public bool KeepaliveAlways => settings.Role == Role.Server;
 
+    public TimeSpan Timeout => settings.Timeout;
+
+    public bool WantsToSend => false;
+
     // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look at it.
     public TimeSpan QuietTime => settings.Timeout + Max(settings.Timeout / 4, LeastMargin);
 
@@ -37,7 +41,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public IEnumerable<OutLine> Unfinished => sent.All.Select(s => s.Line);
 
-    public void Connect(IBufferWriter<byte> output, TimeSpan now)
+    public void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening)
     {
         Move(Step.Connect, now);
         this.output = output;
@@ -70,11 +74,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         return rest.Start;
     }
 
-    public void Disconnect(TimeSpan now)
+    public void Disconnect(TimeSpan now, bool byPeer)
     {
         Move(Step.Disconnect, now);
         output = null;
-        received.Disconnect();
+        received.Disconnect(now, byPeer);
         sent.GiveUpBestEffort(sentBefore: now);
     }
 
@@ -110,6 +114,13 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         if (output is not null && (settings.Role == Role.Server || phase == Phase.Open))
             EndLine();
     }
+
+    public void Bye(string text)
+    {
+        // There is no word for it.
+    }
+
+    public string? Fault(int bytes) => bytes == 0 ? "must not be empty: on the wire it would be an acknowledgement" : null;
 
     public void Elapse(TimeSpan now)
     {
@@ -176,15 +187,17 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         if (verdict == ReceivedLines.Verdict.Repeat)
         {
             host.DuplicateReceived();
+            if (received.IsDoubtful(mid))
+                host.Notify(LinkNoticeKind.RepetitionAssumed, "the first line of an earlier connection came again and was taken for a repetition; had the peer restarted within that moment and begun with the same line, it would look the same (docs/protocol-1.md)");
             if (received.Repeated(mid, now))
                 Acknowledge(mid);
             return;
         }
 
-        if (!host.TryDeliver(text))
+        if (!host.TryDeliver(text, Delivery.ExactlyOnce))
             return;
         if (verdict == ReceivedLines.Verdict.NewAfterRestart && received.RestartIsNews())
-            host.PeerRestarted($"its message ids began anew: {mid:x2} came with another line than before");
+            host.Notify(LinkNoticeKind.PeerRestarted, $"the peer has restarted: its message ids began anew: {mid:x2} came with another line than before");
         unaccepted.Enqueue(received.Add(mid, hash, verdict));
     }
 

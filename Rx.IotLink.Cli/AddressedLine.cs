@@ -1,0 +1,25 @@
+using System.Text;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>A line for one device, as <c>iotlink serve</c> reads it: <c>ID TAB line</c>.</summary>
+internal sealed record AddressedLine(string Id, string Text)
+{
+    /// <summary>The longest line of the input that can be right.</summary>
+    public static int MaxBytes(int maxLineBytes) => DeviceId.MaxBytes + 1 + maxLineBytes;
+
+    /// <summary>Reads one, or says what is wrong with it as a clause of a sentence.</summary>
+    public static (AddressedLine? Line, string? Fault) Parse(string text, int maxLineBytes)
+    {
+        var tab = text.IndexOf('\t', StringComparison.Ordinal);
+        if (tab < 0)
+            return (null, "it has no TAB, it must be ID TAB line");
+        if (DeviceId.Fault(text[..tab]) is { } fault)
+            return (null, $"its id {fault}");
+        if (tab == text.Length - 1)
+            return (null, "nothing follows its TAB");
+        return Encoding.UTF8.GetByteCount(text.AsSpan(tab + 1)) > maxLineBytes
+            ? (null, $"it has more than {maxLineBytes} bytes after its TAB")
+            : (new(text[..tab], text[(tab + 1)..]), null);
+    }
+}

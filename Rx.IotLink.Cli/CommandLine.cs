@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Reactive.Concurrency;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>From arguments to a command that runs.</summary>
+internal static class CommandLine
+{
+    // No response files: an id may begin with '@'.
+    private static readonly ParserConfiguration Parsing = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+
+    /// <summary>Runs what the arguments ask for, and returns the exit code.</summary>
+    public static Task<int> RunAsync(string[] args, Stream input, TextWriter lines, TextWriter events, IScheduler scheduler, CancellationToken stop)
+    {
+        // Looked for by hand, since an error of the other options is to be told in the form that was asked for.
+        var json = args.Contains(Options.Json.Name, StringComparer.Ordinal);
+        Session Session(bool withIds) => new(input, json ? new JsonOutput(lines, events, scheduler) : new TextOutput(lines, events, withIds), scheduler, stop);
+
+        var parsed = Root(
+            settings => new ServeCommand(settings, Session(withIds: true)).RunAsync(),
+            settings => new ConnectCommand(settings, Session(withIds: false)).RunAsync()).Parse(args, Parsing);
+        if (parsed.Action is not ParseErrorAction)
+            return parsed.InvokeAsync(new() { Output = lines, Error = events, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop);
+
+        // The word that nothing knows says more than what is missing for want of it.
+        var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here." : parsed.Errors[0].Message;
+        Session(withIds: false).Output.Error($"{fault} See 'iotlink --help'.");
+        return Task.FromResult(ExitCode.Usage);
+    }
+
+    private static RootCommand Root(Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect) =>
+        new(HelpTexts.Root) { Serve(serve), Connect(connect) };
+
+    private static Command Serve(Func<ServeSettings, Task<int>> run)
+    {
+        var (port, bind, expected) = (Options.ListenPort(), Options.Bind(), Options.Expect());
+        var (timeout, echo, drain) = (Options.Timeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
+        var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, echo, drain, Options.Json };
+        command.SetAction((parsed, _) => run(new(
+            parsed.GetValue(port),
+            parsed.GetValue(bind)!,
+            parsed.GetValue(expected)!,
+            TimeSpan.FromMilliseconds(parsed.GetValue(timeout)),
+            parsed.GetValue(echo),
+            TimeSpan.FromSeconds(parsed.GetValue(drain)))));
+        return command;
+    }
+
+    private static Command Connect(Func<ConnectSettings, Task<int>> run)
+    {
+        var (server, id, protocol) = (Options.Server(), Options.Id(), Options.Protocol());
+        var (timeout, echo, drain) = (Options.Timeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
+        var (bestEffort, stay) = (Options.BestEffort(), Options.Stay());
+        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, echo, bestEffort, stay, drain, Options.Json };
+        command.SetAction((parsed, _) => run(new(
+            parsed.GetValue(server)!,
+            parsed.GetValue(id)!,
+            TimeSpan.FromMilliseconds(parsed.GetValue(timeout)),
+            parsed.GetValue(bestEffort) ? Delivery.BestEffort : Delivery.ExactlyOnce,
+            parsed.GetValue(echo),
+            parsed.GetValue(stay),
+            TimeSpan.FromSeconds(parsed.GetValue(drain)))));
+        return command;
+    }
+}

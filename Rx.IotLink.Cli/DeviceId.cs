@@ -1,0 +1,19 @@
+using System.Text;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>The rules of a device's id, told before a link is asked for it.</summary>
+internal static class DeviceId
+{
+    public const int MaxBytes = 128;
+
+    /// <summary>What is wrong with an id, as the rest of a sentence, or null.</summary>
+    public static string? Fault(string id)
+    {
+        if (id.Length == 0)
+            return "is empty";
+        if (Encoding.UTF8.GetByteCount(id) > MaxBytes)
+            return $"is longer than {MaxBytes} bytes";
+        return id.Any(char.IsControl) ? "has a control character" : null;
+    }
+}

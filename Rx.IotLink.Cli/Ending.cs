@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>How a command ends: it waits for its lines, says what is left, and has an exit code.</summary>
+internal static class Ending
+{
+    /// <summary>Waits for the lines on their way, as long as the bound says; returns how many are left.</summary>
+    /// <param name="session">The session. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.</param>
+    /// <param name="ledger">The lines.</param>
+    /// <param name="bound">How long at most.</param>
+    /// <param name="broken">There is no sense in waiting any more.</param>
+    public static async Task<int> DrainAsync(Session session, Ledger ledger, TimeSpan bound, CancellationToken broken)
+    {
+        using var told = session.Stop.Register(() =>
+        {
+            if (!broken.IsCancellationRequested && ledger.Undelivered is > 0 and var lines)
+                session.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
+        });
+        await ledger.DrainAsync(bound, session.Scheduler, broken).ConfigureAwait(false);
+        return ledger.Undelivered;
+    }
+
+    /// <summary>Says how many lines are left, and returns the exit code.</summary>
+    public static int Tell(Output output, int left, string undone, bool failed)
+    {
+        if (left > 0)
+            output.Undelivered($"{Count(left)} {(left == 1 ? "was" : "were")} not {undone}");
+        return left == 0 && !failed && !output.Failed ? ExitCode.Delivered : ExitCode.NotDelivered;
+    }
+
+    /// <summary>A time for people.</summary>
+    public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s");
+
+    /// <summary>Completes when the token is cancelled.</summary>
+    public static Task WhenCancelledAsync(this CancellationToken token)
+    {
+        var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        token.Register(() => cancelled.TrySetResult());
+        return cancelled.Task;
+    }
+
+    private static string Count(int lines) => lines == 1 ? "1 line" : string.Create(CultureInfo.InvariantCulture, $"{lines} lines");
+}

@@ -1,0 +1,17 @@
+namespace Rx.IotLink.Cli;
+
+/// <summary>What the command says to the shell; told in the help text.</summary>
+internal static class ExitCode
+{
+    /// <summary>Every line of the input was delivered.</summary>
+    public const int Delivered = 0;
+
+    /// <summary>A line was skipped or not delivered, or a stream failed; standard error says which and how many.</summary>
+    public const int NotDelivered = 1;
+
+    /// <summary>Nothing was started: an option is wrong, or the port cannot be had.</summary>
+    public const int Usage = 2;
+
+    /// <summary>Left at once, on the second Ctrl-C.</summary>
+    public const int Interrupted = 130;
+}

@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>All lines on their way: those of the input, and each link's echoes, which have places of their own so that one link cannot take another's.</summary>
+internal sealed class Ledger
+{
+    private readonly ConcurrentBag<Outgoing> all = [];
+
+    /// <summary>Lines that were handed over and not acknowledged.</summary>
+    public int Undelivered => all.Sum(x => x.Undelivered);
+
+    /// <summary>Opens places for one source of lines.</summary>
+    public Outgoing Open(int places)
+    {
+        var outgoing = new Outgoing(places);
+        all.Add(outgoing);
+        return outgoing;
+    }
+
+    /// <summary>Waits until no line is on its way, not longer than the bound. Nothing can be sent afterwards.</summary>
+    public async Task DrainAsync(TimeSpan bound, IScheduler scheduler, CancellationToken giveUp)
+    {
+        try
+        {
+            await Task.WhenAll(all.Select(x => x.DrainAsync(giveUp)))
+                .ToObservable()
+                .TakeUntil(Observable.Timer(bound, scheduler))
+                .DefaultIfEmpty()
+                .ToTask(CancellationToken.None)
+                .ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // How many are left is what matters, and is asked afterwards.
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using System.Reactive.Disposables;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>Says what happens on a link: its states, notices and lines.</summary>
+internal static class LinkReport
+{
+    /// <summary>Lines of one link that are on their way back to their sender, at most; the sender is slowed then.</summary>
+    public const int MaxEchoes = 256;
+
+    /// <param name="link">The link.</param>
+    /// <param name="output">Where it is said.</param>
+    /// <param name="echo">Writes a received line back, or null.</param>
+    public static IDisposable Start(ILink link, Output output, Action<string>? echo) => new CompositeDisposable(
+        link.State.Subscribe(state => output.State(link.Id, state), Ignore),
+        link.Notices.Subscribe(notice => output.Notice(link.Id, notice), Ignore),
+        link.Lines.Subscribe(
+            line =>
+            {
+                // Inside the observer: the link acknowledges a line when its observers have returned, so what was acknowledged was printed.
+                output.Line(link.Id, line);
+                echo?.Invoke(line);
+            },
+            Ignore));
+
+    /// <summary>Writes received lines back. Waits for a place, which is what slows the sender.</summary>
+    public static Action<string> Echo(ILink link, Outgoing outgoing, Delivery delivery, CancellationToken over) => line =>
+    {
+        outgoing.Reserve(over);
+        _ = outgoing.FollowAsync(link.WriteAsync(line, delivery, cancellationToken: CancellationToken.None));
+    };
+
+    // A link fails only when it is refused for good, which its state has told.
+    private static void Ignore(Exception error)
+    {
+    }
+}

@@ -1,0 +1,39 @@
+using System.Threading.Channels;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>
+/// Lines that wait for their device to connect, in order for each id. How many is bounded by the places they hold, for all ids together, so a device that
+/// never comes holds up the others only when it has taken all of them.
+/// </summary>
+internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> waitForLink, Outgoing outgoing, CancellationToken over)
+{
+    private readonly Dictionary<string, ChannelWriter<string>> byId = new(StringComparer.Ordinal);
+
+    /// <summary>Takes a line that has a place. Called by one pump.</summary>
+    public void Post(string id, string line)
+    {
+        if (!byId.TryGetValue(id, out var box))
+        {
+            var channel = Channel.CreateUnbounded<string>();
+            byId.Add(id, box = channel.Writer);
+            _ = ForwardAsync(id, channel.Reader);
+        }
+
+        box.TryWrite(line);
+    }
+
+    private async Task ForwardAsync(string id, ChannelReader<string> lines)
+    {
+        try
+        {
+            var link = await waitForLink(id, over).ConfigureAwait(false);
+            await foreach (var line in lines.ReadAllAsync(over).ConfigureAwait(false))
+                _ = outgoing.FollowAsync(link.WriteAsync(line, cancellationToken: CancellationToken.None));
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // It is over; lines that still wait keep their places, and are told as not delivered.
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Net;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>The options: their names, units, defaults and rules. Each fault is one sentence that names the option, its limits and what was given.</summary>
+internal static class Options
+{
+    public static Option<bool> Json { get; } = new("--json")
+    {
+        Description = "Print JSON lines on both streams (see the fields in 'iotlink --help').",
+    };
+
+    public static Argument<HostAndPort> Server() => new("HOST[:PORT]")
+    {
+        Description = $"The server: a host name or address, and its TCP port (default {HostAndPort.DefaultPort}). An IPv6 address with a port is written [::1]:8123.",
+        CustomParser = result => HostAndPort.Parse(Token(result)) is { Value: { } value } ? value : Fail<HostAndPort>(result, $"The server '{Token(result)}' {HostAndPort.Parse(Token(result)).Fault}."),
+    };
+
+    public static Option<string> Id() => new("--id")
+    {
+        HelpName = "ID",
+        Required = true,
+        Description = $"This device's name, unique among the server's devices: 1 to {DeviceId.MaxBytes} bytes of UTF-8, no control characters.",
+        CustomParser = result => Checked(result, Token(result)),
+    };
+
+    public static Option<string[]> Expect() => new("--expect")
+    {
+        HelpName = "ID",
+        Description = "A device that is expected; may be given many times. Others are served too, and told as not expected. Default: none in particular.",
+        DefaultValueFactory = _ => [],
+        CustomParser = result => [.. result.Tokens.Select(token => Checked(result, token.Value))],
+    };
+
+    public static Option<int> ListenPort() =>
+        Number("--port", "PORT", HostAndPort.DefaultPort, 0, 65_535, "The TCP port to listen on; 0 lets the system choose, and 'listening on' tells which.");
+
+    public static Option<IPAddress> Bind() => new("--bind")
+    {
+        HelpName = "ADDR",
+        Description = "The address to listen on. The default is every IPv4 and IPv6 address of this machine.",
+        DefaultValueFactory = _ => IPAddress.IPv6Any,
+        CustomParser = result => IPAddress.TryParse(Token(result), out var address) ? address : Fail<IPAddress>(result, $"--bind must be an IPv4 or IPv6 address, not '{Token(result)}'."),
+    };
+
+    public static Option<int> Timeout() =>
+        Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which the link is down. Both ends must be given the same.");
+
+    public static Option<int> Drain(int seconds, string when) =>
+        Number("--drain", "SECONDS", seconds, 0, 3_600, $"How long to wait {when} for lines to be acknowledged, in seconds (0 to 3600).");
+
+    public static Option<bool> Echo() => new("--echo") { Description = "Write each received line back to its sender." };
+
+    public static Option<bool> Stay() => new("--stay") { Description = "Keep running after the end of the input, until Ctrl-C." };
+
+    public static Option<bool> BestEffort() => new("--best-effort")
+    {
+        Description = "Send each line once and forget it: at most once, lost if an outage is on its way. Default: exactly once and in order.",
+    };
+
+    public static Option<string> Protocol() => new("--protocol")
+    {
+        HelpName = "VERSION",
+        Description = "The version of the wire protocol: 1, that of micropython-iot.",
+        DefaultValueFactory = _ => "1",
+        CustomParser = result => Token(result) == "1" ? "1" : Fail<string>(result, $"--protocol must be 1, not '{Token(result)}'."),
+    };
+
+    private static Option<int> Number(string name, string unit, int standard, int least, int most, string description) => new(name)
+    {
+        HelpName = unit,
+        Description = description,
+        DefaultValueFactory = _ => standard,
+        CustomParser = result =>
+            int.TryParse(Token(result), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+                ? number
+                : Fail<int>(result, $"{name} must be a whole number from {least} to {most}, not '{Token(result)}'."),
+    };
+
+    private static string Token(ArgumentResult result) => result.Tokens[0].Value;
+
+    private static string Checked(ArgumentResult result, string id) => DeviceId.Fault(id) is { } fault ? Fail<string>(result, $"The id '{id}' {fault}.")! : id;
+
+    private static T? Fail<T>(ArgumentResult result, string sentence)
+    {
+        result.AddError(sentence);
+        return default;
+    }
+}

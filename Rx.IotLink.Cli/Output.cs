@@ -1,0 +1,104 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>
+/// What the command says: received lines on standard output, everything else on standard error. Each is one write, flushed when
+/// the call returns.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; an observer may be held by it until then.")]
+internal abstract class Output(TextWriter lines, TextWriter events)
+{
+    private readonly Lock linesLock = new();
+    private readonly Lock eventsLock = new();
+    private readonly CancellationTokenSource closed = new();
+    private readonly ManualResetEventSlim never = new();
+
+    /// <summary>Cancelled when standard output cannot be written any more: nobody reads it, or the disk is full.</summary>
+    public CancellationToken Closed => closed.Token;
+
+    /// <summary>Whether standard output failed for another reason than that nobody reads it.</summary>
+    public bool Failed { get; private set; }
+
+    /// <summary>
+    /// A received line. Does not return if it cannot be written: whoever returns to the link acknowledges the line, and it would be lost. The command
+    /// leaves meanwhile, and the peer still has the line.
+    /// </summary>
+    public void Line(string id, string line)
+    {
+        try
+        {
+            lock (linesLock)
+                lines.Write(LineText(id, line));
+        }
+        catch (IOException e)
+        {
+            Close(e);
+            never.Wait();
+        }
+    }
+
+    public void Listening(string endPoint) => Event("listening", null, endPoint);
+
+    public void Joined(string id, string detail) => Event("joined", id, detail);
+
+    public void Refused(string? id, string detail) => Event("refused", id, detail);
+
+    public void Notice(string id, LinkNotice notice) => Event("notice", id, $"{notice.Kind}, {notice.Detail}");
+
+    public void Skipped(long number, string fault) => Event("skipped", null, $"line {number} of standard input was skipped: {fault}");
+
+    public void Draining(string sentence) => Event("draining", null, sentence);
+
+    public void Undelivered(string sentence) => Event("undelivered", null, sentence);
+
+    public void Error(string sentence) => Event("error", null, sentence);
+
+    /// <summary>A change of a link's state. To begin and to end is not one.</summary>
+    public void State(string id, LinkState state)
+    {
+        switch (state.Status)
+        {
+            case LinkStatus.Up:
+                Event("up", id, $"connection {state.Connections}");
+                break;
+            case LinkStatus.Down:
+                Event("down", id, state.Outage?.ToString() ?? "");
+                break;
+            case LinkStatus.Refused:
+                Event("refused", id, state.Outage?.ToString() ?? "");
+                break;
+        }
+    }
+
+    protected abstract string LineText(string id, string line);
+
+    protected abstract string EventText(string name, string? id, string detail);
+
+    private void Event(string name, string? id, string detail)
+    {
+        try
+        {
+            lock (eventsLock)
+                events.Write(EventText(name, id, detail));
+        }
+        catch (IOException)
+        {
+            // Nobody reads standard error, so nobody can be told.
+        }
+    }
+
+    private void Close(IOException error)
+    {
+        // Several links may find it closed at a time; one says so.
+        lock (linesLock)
+        {
+            if (closed.IsCancellationRequested)
+                return;
+            Failed = !StandardStreams.IsBrokenPipe(error);
+            if (Failed)
+                Error($"standard output cannot be written: {error.Message}");
+            _ = closed.CancelAsync();
+        }
+    }
+}

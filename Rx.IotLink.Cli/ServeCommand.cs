@@ -1,0 +1,88 @@
+using System.Net;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>The options of <c>iotlink serve</c>.</summary>
+internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<string> Expected, TimeSpan Timeout, bool Echo, TimeSpan Drain);
+
+/// <summary><c>iotlink serve</c>: the server's end of many links, between standard input and standard output.</summary>
+internal sealed class ServeCommand(ServeSettings settings, Session session)
+{
+    /// <summary>Lines of the input that wait, at most, for all devices together. Fewer than one link's outbox and waiting writes, so that a link never refuses one.</summary>
+    public const int MaxWaiting = 4_096;
+
+    private readonly Ledger ledger = new();
+
+    public async Task<int> RunAsync()
+    {
+        var options = new IotLinkServerOptions
+        {
+            Port = settings.Port,
+            Bind = settings.Bind,
+            Expected = settings.Expected,
+            Timeout = settings.Timeout,
+            Scheduler = session.Scheduler,
+            // Draining is done here, where it is known what to wait for.
+            DrainTimeout = TimeSpan.Zero,
+        };
+
+        IotLinkServer server;
+        try
+        {
+            server = await IotLinkServer.StartAsync(options, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
+        {
+            session.Output.Error(e.Message);
+            return ExitCode.Usage;
+        }
+
+        using var over = new CancellationTokenSource();
+        var code = await RunAsync(server, options, over.Token).ConfigureAwait(false);
+        await server.DisposeAsync().ConfigureAwait(false);
+        // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not sent.
+        await over.CancelAsync().ConfigureAwait(false);
+        return code;
+    }
+
+    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, CancellationToken over)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
+        session.Output.Listening(server.EndPoint.ToString());
+
+        var input = ledger.Open(MaxWaiting);
+        using var reports = new CompositeDisposable();
+        reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
+            .Subscribe(change => session.Output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})")));
+        reports.Add(server.Links.Subscribe(link => reports.Add(Report(link, over))));
+
+        // The end of the input does not end the command, so it is waited for only when something else does.
+        var mailboxes = new Mailboxes(server.WaitForAsync, input, over);
+        var pump = new InputPump(session.Input, AddressedLine.MaxBytes(options.MaxLineBytes), input, session.Output);
+        await pump.RunAsync(text => Send(mailboxes, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
+        await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
+
+        var left = await Ending.DrainAsync(session, ledger, settings.Drain, session.Output.Closed).ConfigureAwait(false);
+        var undone = session.Output.Closed.IsCancellationRequested ? "acknowledged" : $"acknowledged within {Ending.Seconds(settings.Drain)} of Ctrl-C";
+        return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed);
+    }
+
+    private static string? Send(Mailboxes mailboxes, string text, int maxLineBytes)
+    {
+        var (line, fault) = AddressedLine.Parse(text, maxLineBytes);
+        if (line is not null)
+            mailboxes.Post(line.Id, line.Text);
+        return fault;
+    }
+
+    private IDisposable Report(ILink link, CancellationToken over)
+    {
+        var unexpected = settings.Expected.Count > 0 && !settings.Expected.Contains(link.Id, StringComparer.Ordinal);
+        session.Output.Joined(link.Id, unexpected ? "it is not among the expected devices" : "");
+        var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), Delivery.ExactlyOnce, over) : null;
+        return LinkReport.Start(link, session.Output, echo);
+    }
+}

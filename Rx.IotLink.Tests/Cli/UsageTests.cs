@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using NUnit.Framework;
+
+namespace Rx.IotLink.Tests.Cli;
+
+/// <summary>What the command says when it does not start.</summary>
+[TestFixture]
+internal sealed class UsageTests
+{
+    [TestCase("", "Required command")]
+    [TestCase("listen", "'listen'")]
+    [TestCase("serve --prot 1", "'--prot'")]
+    [TestCase("serve --port 65536", "--port must be a whole number from 0 to 65535, not '65536'")]
+    [TestCase("serve --port", "'--port'")]
+    [TestCase("serve --bind nowhere", "--bind must be an IPv4 or IPv6 address, not 'nowhere'")]
+    [TestCase("serve --timeout 99", "--timeout must be a whole number from 100 to 3600000, not '99'")]
+    [TestCase("serve --bind 192.0.2.1", "192.0.2.1")]
+    [TestCase("connect localhost", "'--id'")]
+    [TestCase("connect --id a", "HOST[:PORT]")]
+    [TestCase("connect localhost:0 --id a", "'localhost:0' has a port that is not 1 to 65535")]
+    [TestCase("connect [::1 --id a", "'[::1' is not a host name or an address")]
+    [TestCase("connect localhost --id a --protocol 2", "--protocol must be 1, not '2'")]
+    [TestCase("connect localhost --id a --timeout 3600001", "--timeout must be")]
+    [TestCase("connect localhost --id a --drain soon", "--drain must be a whole number from 0 to 3600, not 'soon'")]
+    public async Task A_bad_option_is_one_sentence_and_exit_code_2(string arguments, string sentence)
+    {
+        await using var command = IotLinkProcess.Start(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        var code = await command.ExitAsync();
+        var (output, events) = (await IotLinkProcess.AllAsync(command.Output), await IotLinkProcess.AllAsync(command.Events));
+        Assert.Multiple(() =>
+        {
+            Assert.That(code, Is.EqualTo(2));
+            Assert.That(output, Is.Empty);
+            Assert.That(events, Has.Count.EqualTo(1));
+            Assert.That(events[0], Does.Contain(sentence));
+        });
+    }
+
+    [Test]
+    public async Task A_port_in_use_is_one_sentence_and_exit_code_2()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+
+        await using var server = IotLinkProcess.Start("serve", "--bind", "127.0.0.1", "--port", port);
+        Assert.That(await server.ExitAsync(), Is.EqualTo(2));
+        var events = await IotLinkProcess.AllAsync(server.Events);
+        Assert.That(events, Has.Count.EqualTo(1));
+        Assert.That(events[0], Does.Contain(port));
+    }
+
+    [Test]
+    public async Task A_bad_option_is_told_as_json_where_that_was_asked_for()
+    {
+        await using var command = IotLinkProcess.Start("serve", "--json", "--port", "no");
+        Assert.That(await command.ExitAsync(), Is.EqualTo(2));
+        var told = JsonDocument.Parse((await IotLinkProcess.AllAsync(command.Events)).Single()).RootElement;
+        Assert.That(told.GetProperty("event").GetString(), Is.EqualTo("error"));
+    }
+
+    [TestCase("--help", "Exit codes:")]
+    [TestCase("serve --help", "[default: 8123]")]
+    [TestCase("connect --help", "[default: 30]")]
+    [TestCase("--version", ".")]
+    public async Task Help_and_version_go_to_standard_output(string arguments, string text)
+    {
+        await using var command = IotLinkProcess.Start(arguments.Split(' '));
+        Assert.That(await command.ExitAsync(), Is.Zero);
+        Assert.That(await IotLinkProcess.AllAsync(command.Output), Has.Some.Contains(text));
+        Assert.That(await IotLinkProcess.AllAsync(command.Events), Is.Empty);
+    }
+}

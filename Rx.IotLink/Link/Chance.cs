@@ -1,0 +1,20 @@
+using System.Security.Cryptography;
+using Rx.IotLink.Protocol.Version2;
+
+namespace Rx.IotLink;
+
+/// <summary>Where random bytes come from: the system, or for histories that repeat themselves a seed.</summary>
+internal static class Chance
+{
+    public static FillRandom From(int? seed)
+    {
+        if (seed is null)
+            return RandomNumberGenerator.Fill;
+        var seeded = new Random(seed.Value);
+        return bytes =>
+        {
+            lock (seeded)
+                seeded.NextBytes(bytes);
+        };
+    }
+}

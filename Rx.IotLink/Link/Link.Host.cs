@@ -1,0 +1,58 @@
+using System.Reactive;
+using Rx.IotLink.Protocol;
+
+namespace Rx.IotLink;
+
+/// <summary>What a protocol tells its link.</summary>
+internal sealed partial class Link
+{
+    /// <summary>What the protocol tells, inside the link's lock: notes to be carried out after it.</summary>
+    private sealed class Host(Link link) : IProtocolHost
+    {
+        public bool HasRoomToSend => link.session?.Output.Length < OutputHighWater;
+
+        public void Opened()
+        {
+            link.justOpened = link.session;
+            link.Become(LinkStatus.Up, outage: null);
+        }
+
+        public void Heartbeat()
+        {
+            link.counts.Heartbeats++;
+            link.heartbeats.Post(Unit.Default);
+        }
+
+        public bool TryDeliver(string line, Delivery delivery)
+        {
+            if (link.inbox.TryAdd(line, delivery))
+            {
+                link.delivered++;
+                return true;
+            }
+
+            link.counts.LinesWithheld++;
+            return false;
+        }
+
+        public void DuplicateReceived() => link.counts.DuplicatesReceived++;
+
+        // A line that a store remembered has no writer any more.
+        public void Finished(OutLine line) => link.Done(line as PendingWrite, error: null);
+
+        public void Impossible(OutLine line, string fault)
+        {
+            Notify(LinkNoticeKind.LineImpossible, $"a line {fault}");
+            link.Done(line as PendingWrite, new InvalidLineException(link.Id, $"a line {fault}"));
+        }
+
+        public void Repeated() => link.counts.LinesRepeated++;
+
+        public void Notify(LinkNoticeKind kind, string detail) => link.notices.Post(new LinkNotice(kind, detail));
+
+        public void Leave(Outage outage, bool final) => link.leaving = new Leaving(link.session!, outage, final);
+    }
+
+    /// <summary>A connection that the protocol wants ended.</summary>
+    private sealed record Leaving(Session Session, Outage Outage, bool Final);
+}

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// A line that is a request or an answer: a JSON object with exactly one of the names <c>req</c> and <c>res</c>, whose value, the id, is a string or number.
+/// Everything else is somebody else's line. The format is told in docs/request-response.md.
+/// </summary>
+/// <param name="IsRequest">Request, else answer.</param>
+/// <param name="Id">The id as it came, at most <see cref="MaxIdLength"/> characters of JSON: a responder gives it back unchanged.</param>
+/// <param name="Body">The body; JSON's null if there is none.</param>
+/// <param name="Error">What went wrong, if it says so. It has no meaning in a request.</param>
+internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body, string? Error)
+{
+    public const int MaxIdLength = 64;
+    private const int MaxErrorLength = 500;
+    private static readonly JsonElement Null = JsonElement.Parse("null");
+
+    /// <summary>The envelope that a line is, or null.</summary>
+    public static Envelope? Parse(string line)
+    {
+        // Spares lines of other kinds the parsing. Escaped names ("\u0072eq") are allowed by JSON and written by nobody.
+        if (!line.Contains("\"req\"", StringComparison.Ordinal) && !line.Contains("\"res\"", StringComparison.Ordinal))
+            return null;
+        try
+        {
+            var root = JsonElement.Parse(line);
+            if (root.ValueKind != JsonValueKind.Object)
+                return null;
+            var isRequest = root.TryGetProperty("req", out var request);
+            if (isRequest == root.TryGetProperty("res", out var response))
+                return null;
+            var id = isRequest ? request : response;
+            if (!IsId(id))
+                return null;
+            var body = root.TryGetProperty("body", out var given) ? given : Null;
+            // Devices that always send all names say "error": null.
+            var error = root.TryGetProperty("error", out var told) && told.ValueKind != JsonValueKind.Null ? Text(told) : null;
+            return new Envelope(isRequest, id, body, error);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
+        {
+            // Broken JSON, or half of a surrogate pair in the line or behind an escape in it.
+            return null;
+        }
+    }
+
+    /// <summary>The answer to one request that a line is, or null.</summary>
+    public static Envelope? ParseAnswer(string line, string id) =>
+        line.Contains(id, StringComparison.Ordinal)
+        && Parse(line) is { IsRequest: false, Id.ValueKind: JsonValueKind.String } answer
+        && answer.Id.ValueEquals(id)
+            ? answer
+            : null;
+
+    public static string Request(string id, string json) => $$"""{"req":"{{id}}","body":{{json}}}""";
+
+    public static string Answer(JsonElement id, string json) => Json.OneAsciiLine($$"""{"res":{{id.GetRawText()}},"body":{{json}}}""");
+
+    public static string Failure(JsonElement id, string text)
+    {
+        // Runes, so that no pair is cut in two, and halves that came in become U+FFFD.
+        var cut = string.Concat(text.EnumerateRunes().Take(MaxErrorLength));
+        return Json.OneAsciiLine($$"""{"res":{{id.GetRawText()}},"error":{{Quote(cut)}}}""");
+    }
+
+    /// <summary>A text as JSON.</summary>
+    /// <exception cref="ArgumentException">It holds half of a surrogate pair.</exception>
+    public static string Quote(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
+
+    /// <summary>A body as text: what a JSON string says, nothing for null, and any other JSON as it is.</summary>
+    /// <exception cref="JsonException">It holds half of a surrogate pair.</exception>
+    public static string Text(JsonElement body)
+    {
+        try
+        {
+            return body.ValueKind switch
+            {
+                JsonValueKind.String => body.GetString()!,
+                JsonValueKind.Null => "",
+                _ => body.GetRawText(),
+            };
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new JsonException("The body holds half of a surrogate pair.", e);
+        }
+    }
+
+    /// <summary>A body as a value.</summary>
+    /// <exception cref="JsonException">It is not one of <typeparamref name="T"/>.</exception>
+    public static T Value<T>(JsonElement body, JsonTypeInfo<T> typeInfo) =>
+        body.Deserialize(typeInfo) is { } value ? value : throw new JsonException($"The body is null, which is not a {typeof(T).Name}.");
+
+    // Reading it finds half a surrogate pair in it, which throws.
+    private static bool IsId(JsonElement id) =>
+        id.GetRawText().Length <= MaxIdLength
+        && (id.ValueKind == JsonValueKind.Number || (id.ValueKind == JsonValueKind.String && id.GetString() is not null));
+}

@@ -1,0 +1,42 @@
+using System.Reactive.Concurrency;
+
+namespace Rx.IotLink;
+
+/// <summary>How long, and how many at a time, a requester waits. Immutable: change a copy with <c>with</c>.</summary>
+public sealed record RequestOptions
+{
+    /// <summary>The default values.</summary>
+    public static RequestOptions Default { get; } = new();
+
+    /// <summary>
+    /// How long an answer may take, outages, the way there and the work included. Default 10 s: a short outage and the reconnection after it fit in, and a
+    /// person who waits has not given up. 1 ms to 1 day.
+    /// </summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Requests of one link that may wait for an answer at the same time; a further one fails with <see cref="TooManyRequestsException"/>. Default 256, as <see cref="LinkOptions.InboxLines"/>; 1 to 100,000.</summary>
+    public int MaxInFlight { get; init; } = 256;
+
+    /// <summary>The clock of <see cref="Timeout"/>, which should be the link's. Default <see cref="DefaultScheduler"/>.</summary>
+    public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
+
+    /// <summary>
+    /// The part of a request's id that no earlier link of this device may have had, so that a late answer to an earlier process is never taken for an answer to this one.
+    /// Default null: 64 random bits, drawn once for each link object. Give one only where histories are to repeat themselves: 1 to 32 ASCII letters, digits, '-' or '_'.
+    /// </summary>
+    public string? Session { get; init; }
+
+    internal void Validate()
+    {
+        Require.InRange(Timeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1), nameof(Timeout));
+        Require.InRange(MaxInFlight, 1, 100_000, nameof(MaxInFlight));
+        Require.NotNull(Scheduler, nameof(Scheduler));
+        if (Session is not null)
+            Require.NotFaulty(Fault(Session), Session, nameof(Session));
+    }
+
+    private static string? Fault(string session) =>
+        session.Length is >= 1 and <= 32 && session.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')
+            ? null
+            : "is not 1 to 32 ASCII letters, digits, '-' or '_'";
+}

@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Reactive.Linq;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Rx.IotLink;
+
+/// <summary>The requesting side of one link object: its ids, and how many requests are waiting.</summary>
+internal sealed class Requester
+{
+    private static readonly ConditionalWeakTable<ILink, Requester> OfLinks = [];
+
+    // Random and not counted, since nothing here outlives the process.
+    private readonly string session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    private readonly Places inFlight = new();
+    private long requests;
+
+    private Requester()
+    {
+    }
+
+    public static Requester Of(ILink link) => OfLinks.GetValue(link, static _ => new Requester());
+
+    /// <summary>Each subscription sends one request and gives what was read from its answer.</summary>
+    public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options) => Observable.Defer(() =>
+    {
+        if (!inFlight.TryTake(options.MaxInFlight, out var place))
+            return Observable.Throw<T>(new TooManyRequestsException(link.Id, options.MaxInFlight));
+
+        var id = string.Create(CultureInfo.InvariantCulture, $"{options.Session ?? session}-{Interlocked.Increment(ref requests)}");
+
+        var answer = link.Lines
+            .Select(line => Envelope.ParseAnswer(line, id))
+            .Where(envelope => envelope is not null)
+            .Select(envelope => envelope!.Error is { } error ? throw new RemoteErrorException(link.Id, error) : read(envelope.Body))
+            .Concat(Observable.Throw<T>(new LinkClosedException(link.Id, "no answer can come any more.")))
+            .Take(1);
+        var tooLate = Observable.Timer(options.Timeout, options.Scheduler)
+            .Select<long, T>(_ => throw new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."));
+        // Accepted is not answered: only a failure of the write is of interest.
+        var refused = Observable.Defer(() => link.Write(Envelope.Request(id, body)))
+            .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
+
+        // Amb keeps the first to speak and drops the others. The answer is listened for before the request is on its way. The place is free
+        // before the observer is called, who may want it for the next request.
+        return Observable.Amb(answer, tooLate, refused)
+            .Do(_ => place.Dispose(), _ => place.Dispose())
+            .Finally(place.Dispose);
+    });
+}

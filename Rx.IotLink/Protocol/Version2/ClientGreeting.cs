@@ -1,0 +1,26 @@
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>The client's part of proving that both ends know the device's key.</summary>
+internal sealed class ClientGreeting(Version2Settings settings)
+{
+    private string opening = "";
+    private ulong connections;
+
+    /// <summary>The first line of a connection.</summary>
+    public string Open(SessionOffer offer)
+    {
+        var nonce = settings.Key is null ? null : new byte[Proof.NonceBytes];
+        settings.Random(nonce);
+        return opening = new ClientOpening(settings.Id, ++connections, offer, nonce).Write();
+    }
+
+    /// <summary>The answer to the server's proof, or null if that is not a proof: then nothing is proved to it either.</summary>
+    public string? Prove(Tokens challenge)
+    {
+        var nonce = challenge.RequiredBytes("nonce", Proof.NonceBytes);
+        var key = settings.Key!.Value.Span;
+        return Proof.Same(Proof.OfServer(key, opening, nonce), challenge.RequiredBytes("mac", Proof.MacBytes))
+            ? Tokens.Format("proof", ("mac", Proof.Hex(Proof.OfClient(key, opening, nonce))))
+            : null;
+    }
+}

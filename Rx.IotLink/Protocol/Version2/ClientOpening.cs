@@ -1,0 +1,67 @@
+using System.Globalization;
+
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>What both ends say of themselves in an opening: their memory of the session, and what they are ready to receive.</summary>
+/// <param name="Epoch">64 random bits that name one continuous memory of this link at the sender.</param>
+/// <param name="Tx">Number of the oldest line the sender still holds unacknowledged (the next one it will send, if none).</param>
+/// <param name="Peer">The epoch of the other end that the sender remembers, or null.</param>
+/// <param name="Rx">The number of the last line it accepted from that epoch; 0 with no <paramref name="Peer"/>.</param>
+/// <param name="Window">The most unacknowledged lines the sender is ready to receive.</param>
+/// <param name="Max">The longest line, in bytes without LF and without what marks it, that the sender is ready to receive.</param>
+internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx, int Window, int Max)
+{
+    public const int MaxWindow = 16_384;
+
+    private const ulong MaxNumber = ulong.MaxValue - MaxWindow;
+
+    public static SessionOffer Read(Tokens tokens)
+    {
+        var (peer, rx) = (tokens.Epoch("peer"), tokens.Number("rx", 0, MaxNumber));
+        if (peer is null != rx is null)
+            throw new ProtocolException("the opening has only one of peer and rx");
+        return new SessionOffer(
+            tokens.RequiredEpoch("epoch"),
+            tokens.RequiredNumber("tx", 1, MaxNumber),
+            peer,
+            rx ?? 0,
+            (int)tokens.RequiredNumber("window", 1, MaxWindow),
+            (int)tokens.RequiredNumber("max", 1, 1_048_576));
+    }
+
+    public (string Key, string? Value)[] Write() =>
+    [
+        ("epoch", Hex(Epoch)), ("tx", Decimal(Tx)), ("peer", Peer is { } peer ? Hex(peer) : null), ("rx", Peer is null ? null : Decimal(Rx)),
+        ("window", Decimal((ulong)Window)), ("max", Decimal((ulong)Max)),
+    ];
+
+    private static string Hex(ulong epoch) => epoch.ToString("x16", CultureInfo.InvariantCulture);
+
+    private static string Decimal(ulong number) => number.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>The client's first line.</summary>
+/// <param name="Id">The client's name.</param>
+/// <param name="Connection">The number of this connection among those of its epoch, so that an opening that was late is not taken for a newer one.</param>
+/// <param name="Offer">Its side of the session.</param>
+/// <param name="Nonce">16 random bytes, if it wants both ends to prove that they know its key.</param>
+internal sealed record ClientOpening(string Id, ulong Connection, SessionOffer Offer, byte[]? Nonce) : PeerOpening(Id, Version: 2)
+{
+    public const string Auth = "hmac-sha256";
+
+    public static ClientOpening Read(Tokens tokens, int maxIdBytes)
+    {
+        var id = tokens.RequiredText("id");
+        if (LinkId.Fault(id, maxIdBytes) is { } fault)
+            throw new ProtocolException($"the id {fault}");
+        var nonce = tokens.Text("auth") switch
+        {
+            null => null,
+            Auth => tokens.RequiredBytes("nonce", Proof.NonceBytes),
+            _ => throw new ProtocolException($"auth in the opening is not {Auth}"),
+        };
+        return new ClientOpening(id, tokens.RequiredNumber("conn", 1, ulong.MaxValue), SessionOffer.Read(tokens), nonce);
+    }
+
+    public string Write() => Tokens.Format("", [("id", Id), ("conn", Connection.ToString(CultureInfo.InvariantCulture)), .. Offer.Write(), ("auth", Nonce is null ? null : Auth), ("nonce", Proof.Hex(Nonce))]);
+}

@@ -1,0 +1,33 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>
+/// Proof that an end knows the device's key: HMAC-SHA-256 (RFC 2104, FIPS 180-4) over who proves it and what both ends have said, so that it can be neither
+/// replayed nor reflected.
+/// </summary>
+internal static class Proof
+{
+    public const int NonceBytes = 16;
+
+    public const int MacBytes = 32;
+
+    /// <summary>The least length of a key in bytes.</summary>
+    public const int LeastKeyBytes = 16;
+
+    public static byte[] OfServer(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 server", opening, serverNonce);
+
+    public static byte[] OfClient(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 client", opening, serverNonce);
+
+    /// <summary>Compares in a time that does not tell where the difference is.</summary>
+    public static bool Same(byte[] expected, byte[] given) => CryptographicOperations.FixedTimeEquals(expected, given);
+
+    public static string? Hex(byte[]? bytes) => bytes is null ? null : Convert.ToHexStringLower(bytes);
+
+    /// <summary>The server's line without its mac, over which both macs are made.</summary>
+    public static string Challenge(byte[] serverNonce) => Tokens.Format("prove", ("nonce", Hex(serverNonce)));
+
+    private static byte[] Compute(ReadOnlySpan<byte> key, string label, string opening, byte[] serverNonce) =>
+        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{label}\n{opening}\n{Challenge(serverNonce)}\n"));
+}

@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>Why a server lets a client not in.</summary>
+internal enum RefusalCode
+{
+    /// <summary>This version of the protocol is not spoken here.</summary>
+    Version,
+
+    /// <summary>The opening cannot be understood.</summary>
+    Malformed,
+
+    /// <summary>A line was longer than its limit.</summary>
+    TooLong,
+
+    /// <summary>No proof, or a wrong one, or an unknown id: all the same to the outside.</summary>
+    Auth,
+
+    /// <summary>The id is not expected (open servers).</summary>
+    UnknownId,
+
+    /// <summary>The id is live.</summary>
+    Busy,
+
+    /// <summary>A limit on connections is reached.</summary>
+    Overloaded,
+
+    /// <summary>What the client remembers of the server never was.</summary>
+    State,
+}
+
+/// <summary>A refusal as it stands on the wire.</summary>
+/// <param name="Code">The code, as text: a later version may know others.</param>
+/// <param name="Retry">How long the client should wait before it tries again; null: it should not.</param>
+/// <param name="Text">A sentence for people.</param>
+internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
+{
+    public static Refusal Read(Tokens tokens) => new(
+        tokens.RequiredText("code"),
+        tokens.Number("retry", 0, 86_400_000) is { } ms ? TimeSpan.FromMilliseconds(ms) : null,
+        tokens.Text("text"));
+
+    public static string Line(RefusalCode code, TimeSpan? retry, string? text) => Tokens.Format(
+        "no",
+        ("code", Name(code)),
+        ("retry", retry is { } wait ? ((long)wait.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) : null),
+        ("text", text));
+
+    public override string ToString() => Text is null ? $"the server says '{Code}'" : $"the server says '{Code}': {Text}";
+
+    private static string Name(RefusalCode code) => code switch
+    {
+        RefusalCode.TooLong => "too-long",
+        RefusalCode.UnknownId => "unknown-id",
+        _ => code.ToString().ToLowerInvariant(),
+    };
+}
+
+/// <summary>Words of farewell that mean something.</summary>
+internal static class Farewell
+{
+    public const string Displaced = "displaced";
+}

@@ -1,0 +1,132 @@
+using System.Buffers;
+
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>The sending side: numbers, the window, what must be sent again.</summary>
+internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore store)
+{
+    private readonly SentRing ring = new();
+    private ulong next = 1;
+    private ulong again = 1;
+    private ulong arrived;
+    private int window;
+
+    public SentRing Ring => ring;
+
+    /// <summary>When the oldest line that has not arrived was sent, if there is one.</summary>
+    public TimeSpan? OldestSentAt => Oldest < next ? ring.SentAt(Oldest) : null;
+
+    /// <summary>Number of the oldest line that the peer has not said to have.</summary>
+    private ulong Oldest => Math.Max(ring.First, arrived + 1);
+
+    public void Restore(SessionMemory memory)
+    {
+        ring.BeginWith(memory.First);
+        foreach (var line in memory.Lines)
+            ring.Add(new OutLine(line, Utf8.ByteCount(line) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered));
+        next = again = ring.First;
+        arrived = ring.First - 1;
+    }
+
+    /// <summary>Begins anew, with nothing sent: a new epoch.</summary>
+    public void Forget()
+    {
+        ring.Clear();
+        next = again = 1;
+        arrived = 0;
+    }
+
+    /// <summary>A connection opens: everything unacknowledged goes again, within the peer's window.</summary>
+    public void Open(int peerWindow)
+    {
+        window = peerWindow;
+        SendAgainFrom(ring.First);
+    }
+
+    /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
+    public bool Acknowledge(ulong number)
+    {
+        if (number >= ring.Next)
+            return false;
+        if (number < ring.First)
+            return true;
+        while (ring.First <= number)
+            host.Finished(ring.RemoveFirst());
+        next = Math.Max(next, ring.First);
+        arrived = Math.Max(arrived, number);
+        store.RemoveThrough(number);
+        return true;
+    }
+
+    /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
+    public bool Arrived(ulong number)
+    {
+        if (number >= ring.Next)
+            return false;
+        arrived = Math.Max(arrived, number);
+        next = Math.Max(next, arrived + 1);
+        return true;
+    }
+
+    /// <summary>What has not arrived is lost: it goes again.</summary>
+    public void SendAgain() => SendAgainFrom(Oldest);
+
+    /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>
+    public ulong Whole(ushort low) => ring.Next + (ulong)(long)(short)(low - (ushort)ring.Next);
+
+    /// <summary>Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.</summary>
+    public void Send(IBufferWriter<byte> output, TimeSpan now)
+    {
+        while (host.HasRoomToSend && HasNext())
+        {
+            var line = ring[next];
+            output.Write("+"u8);
+            WriteLow(output, next);
+            EndWith(output, line);
+            if (next < again)
+                host.Repeated();
+            ring.Sent(next++, now);
+        }
+
+        while (host.HasRoomToSend && outbox.BestEffort is { } line)
+        {
+            outbox.Remove(line);
+            output.Write("-"u8);
+            EndWith(output, line);
+            host.Finished(line);
+        }
+    }
+
+    public static void WriteLow(IBufferWriter<byte> output, ulong number)
+    {
+        var span = output.GetSpan(4);
+        ((ushort)number).TryFormat(span, out _, "x4");
+        output.Advance(4);
+    }
+
+    private bool HasNext()
+    {
+        if (next == ring.Next && ring.Count < window && outbox.FirstExactlyOnce is { } line)
+        {
+            store.Add(ring.Next, line.Text);
+            outbox.Remove(line);
+            ring.Add(line);
+        }
+
+        // Restored lines may be more than a window that has become smaller.
+        return next < ring.Next && next - ring.First < (ulong)window;
+    }
+
+    private void SendAgainFrom(ulong number)
+    {
+        again = Math.Max(again, next);
+        arrived = Math.Min(arrived, number - 1);
+        next = number;
+    }
+
+    private static void EndWith(IBufferWriter<byte> output, OutLine line)
+    {
+        Utf8.Write(output, line.Text);
+        output.Write("\n"u8);
+    }
+}

@@ -1,0 +1,61 @@
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>The lines that are numbered and not acknowledged, oldest first. The window bounds it.</summary>
+internal sealed class SentRing
+{
+    private (OutLine Line, TimeSpan SentAt)[] lines = new (OutLine, TimeSpan)[16];
+    private int head;
+
+    /// <summary>Number of the oldest line, or of the next one if there is none.</summary>
+    public ulong First { get; private set; } = 1;
+
+    public int Count { get; private set; }
+
+    /// <summary>Number of the next line.</summary>
+    public ulong Next => First + (ulong)Count;
+
+    public OutLine this[ulong number] => lines[Index(number)].Line;
+
+    public TimeSpan SentAt(ulong number) => lines[Index(number)].SentAt;
+
+    public ulong Add(OutLine line)
+    {
+        if (Count == lines.Length)
+            Grow();
+        lines[Index(Next)] = (line, default);
+        return First + (ulong)Count++;
+    }
+
+    public void Sent(ulong number, TimeSpan at) => lines[Index(number)].SentAt = at;
+
+    public OutLine RemoveFirst()
+    {
+        var line = lines[head].Line;
+        lines[head] = default;
+        head = (head + 1) & (lines.Length - 1);
+        First++;
+        Count--;
+        return line;
+    }
+
+    public IEnumerable<OutLine> All => Enumerable.Range(0, Count).Select(at => this[First + (ulong)at]);
+
+    /// <summary>Begins with another number; there are no lines yet.</summary>
+    public void BeginWith(ulong first) => First = first;
+
+    public void Clear()
+    {
+        Array.Clear(lines);
+        (head, First, Count) = (0, 1, 0);
+    }
+
+    private int Index(ulong number) => (head + (int)(number - First)) & (lines.Length - 1);
+
+    private void Grow()
+    {
+        var larger = new (OutLine, TimeSpan)[lines.Length * 2];
+        for (var at = 0; at < Count; at++)
+            larger[at] = lines[(head + at) & (lines.Length - 1)];
+        (lines, head) = (larger, 0);
+    }
+}

@@ -1,0 +1,63 @@
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>
+/// The server's part of an opening, before there is a link: reads the client's first line, and where keys are asked for, proves itself and has the client prove itself.
+/// </summary>
+/// <param name="keyOf">The key of a device, or null if it has none; null on an open server.</param>
+/// <param name="random">Where nonces come from.</param>
+/// <param name="maxIdBytes">The longest id.</param>
+internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf, FillRandom random, int maxIdBytes)
+{
+    private string firstLine = "";
+    private byte[] expected = [];
+    private bool known;
+
+    public ClientOpening? Opening { get; private set; }
+
+    /// <summary>Whether the client has proved that it knows its key.</summary>
+    public bool Proven { get; private set; }
+
+    /// <summary>Takes the client's first line; gives a challenge to send, or null: the client is as good as it will be.</summary>
+    /// <exception cref="ProtocolException">The line is malformed.</exception>
+    /// <exception cref="NotProvenException">The server asks for proof and the client offers none.</exception>
+    public string? First(string line)
+    {
+        firstLine = line;
+        var tokens = Tokens.Parse(line);
+        if (tokens.Word.Length > 0)
+            throw new ProtocolException($"a client's opening has no word, not '{tokens.Word}'");
+        Opening = ClientOpening.Read(tokens, maxIdBytes);
+        if (keyOf is null)
+            return null;
+        if (Opening.Nonce is null)
+            throw new NotProvenException();
+
+        // An id without a key gets the same work with a key that nobody has, and the same answer in the end.
+        var secret = new byte[Proof.MacBytes];
+        var nonce = new byte[Proof.NonceBytes];
+        random(secret);
+        random(nonce);
+        var key = keyOf(Opening.Id);
+        known = key is not null;
+        var span = (key ?? secret).Span;
+        expected = Proof.OfClient(span, firstLine, nonce);
+        return Tokens.Format("prove", ("nonce", Proof.Hex(nonce)), ("mac", Proof.Hex(Proof.OfServer(span, firstLine, nonce))));
+    }
+
+    /// <summary>Takes the client's proof.</summary>
+    /// <exception cref="ProtocolException">The line is malformed.</exception>
+    /// <exception cref="NotProvenException">It is no proof.</exception>
+    public void Second(string line)
+    {
+        var tokens = Tokens.Parse(line);
+        if (tokens.Word != "proof")
+            throw new ProtocolException($"'{tokens.Word}' where the client's proof must be");
+        // Both are looked at, whatever the first says.
+        if (!(Proof.Same(expected, tokens.RequiredBytes("mac", Proof.MacBytes)) & known))
+            throw new NotProvenException();
+        Proven = true;
+    }
+}
+
+/// <summary>A client did not prove that it knows its key: unknown id, no proof, or a wrong one; the outside must not learn which.</summary>
+internal sealed class NotProvenException() : Exception("it did not prove that it knows its key");

@@ -1,0 +1,143 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>A line of the opening: <c>IOTLINK/2</c>, perhaps a word, and <c>key=value</c> tokens with percent-encoded values. Unknown keys are ignored, so that later versions can add some.</summary>
+internal sealed class Tokens
+{
+    public const string Prefix = "IOTLINK/2";
+
+    /// <summary>The longest line of an opening that is read, in bytes.</summary>
+    public const int MaxBytes = 2_048;
+
+    private static readonly SearchValues<char> Plain =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~");
+
+    private readonly Dictionary<string, string> values = new(StringComparer.Ordinal);
+
+    private Tokens(string word) => Word = word;
+
+    /// <summary>What the line says: <c>ok</c>, <c>no</c>, <c>prove</c>, <c>proof</c>, or nothing (the client's first).</summary>
+    public string Word { get; }
+
+    public static bool IsOpening(string line) =>
+        line == Prefix || line.StartsWith(Prefix + " ", StringComparison.Ordinal);
+
+    /// <summary>Whether bytes, finished or not, begin an opening of this protocol.</summary>
+    public static bool Begins(in ReadOnlySequence<byte> bytes) =>
+        bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)));
+
+    /// <summary>Takes a line of an opening apart.</summary>
+    /// <exception cref="ProtocolException">The line is no line of an opening.</exception>
+    public static Tokens Parse(string line)
+    {
+        var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (parts.Length == 0 || parts[0] != Prefix)
+            throw new ProtocolException($"the opening must begin with {Prefix}");
+        var hasWord = parts.Length > 1 && !parts[1].Contains('=', StringComparison.Ordinal);
+        var tokens = new Tokens(hasWord ? parts[1] : "");
+        foreach (var part in parts.Skip(hasWord ? 2 : 1))
+        {
+            var at = part.IndexOf('=', StringComparison.Ordinal);
+            if (at <= 0)
+                throw new ProtocolException($"'{Shorten(part)}' in the opening is not key=value");
+            if (!tokens.values.TryAdd(part[..at], Decode(part[(at + 1)..])))
+                throw new ProtocolException($"'{Shorten(part[..at])}' stands twice in the opening");
+        }
+
+        return tokens;
+    }
+
+    public static string Format(string word, params ReadOnlySpan<(string Key, string? Value)> tokens)
+    {
+        var line = new StringBuilder(Prefix);
+        if (word.Length > 0)
+            line.Append(' ').Append(word);
+        foreach (var (key, value) in tokens)
+        {
+            if (value is not null)
+                line.Append(' ').Append(key).Append('=').Append(Encode(value));
+        }
+
+        return line.ToString();
+    }
+
+    public string? Text(string key) => values.GetValueOrDefault(key);
+
+    public string RequiredText(string key) => Text(key) ?? throw Missing(key);
+
+    /// <summary>64 bits as hex digits.</summary>
+    public ulong? Epoch(string key) => Text(key) is not { } text ? null
+        : text.Length <= 16 && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var epoch) ? epoch
+        : throw new ProtocolException($"{key}={Shorten(text)} in the opening is not 1 to 16 hex digits");
+
+    public ulong RequiredEpoch(string key) => Epoch(key) ?? throw Missing(key);
+
+    /// <summary>A decimal number within limits.</summary>
+    public ulong? Number(string key, ulong least, ulong most)
+    {
+        if (Text(key) is not { } text)
+            return null;
+        if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < least || number > most)
+            throw new ProtocolException($"{key}={Shorten(text)} in the opening is not a number from {least} to {most}");
+        return number;
+    }
+
+    public ulong RequiredNumber(string key, ulong least, ulong most) => Number(key, least, most) ?? throw Missing(key);
+
+    /// <summary>Bytes of a fixed number as hex digits.</summary>
+    public byte[]? Bytes(string key, int length)
+    {
+        if (Text(key) is not { } text)
+            return null;
+        if (text.Length != 2 * length || !text.All(char.IsAsciiHexDigit))
+            throw new ProtocolException($"{key} in the opening is not {2 * length} hex digits");
+        return Convert.FromHexString(text);
+    }
+
+    public byte[] RequiredBytes(string key, int length) => Bytes(key, length) ?? throw Missing(key);
+
+    private static ProtocolException Missing(string key) => new($"the opening has no {key}");
+
+    private static string Shorten(string text) => text.Length <= 32 ? text : text[..32] + "…";
+
+    private static string Encode(string value)
+    {
+        if (value.AsSpan().IndexOfAnyExcept(Plain) < 0)
+            return value;
+        var encoded = new StringBuilder();
+        foreach (var b in Encoding.UTF8.GetBytes(value))
+        {
+            if (b < 128 && Plain.Contains((char)b))
+                encoded.Append((char)b);
+            else
+                encoded.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
+        }
+
+        return encoded.ToString();
+    }
+
+    private static string Decode(string value)
+    {
+        if (!value.Contains('%', StringComparison.Ordinal))
+            return value;
+        var bytes = new List<byte>(value.Length);
+        for (var at = 0; at < value.Length; at++)
+        {
+            if (value[at] != '%')
+            {
+                bytes.AddRange(Encoding.UTF8.GetBytes(value, at, 1));
+                continue;
+            }
+
+            if (at + 2 >= value.Length || !byte.TryParse(value.AsSpan(at + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b))
+                throw new ProtocolException($"'{Shorten(value)}' in the opening has a % that is not followed by two hex digits");
+            bytes.Add(b);
+            at += 2;
+        }
+
+        return Utf8.Decode([.. bytes]) ?? throw new ProtocolException("a percent-encoded value in the opening is not UTF-8");
+    }
+}

@@ -1,0 +1,317 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
+
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>Protocol 2: sessions that resume. The specification is docs/protocol.md; all states are in <see cref="Phases"/>.</summary>
+internal sealed class Version2Protocol : IProtocol
+{
+    private readonly Version2Settings settings;
+    private readonly Outbox outbox;
+    private readonly IProtocolHost host;
+    private readonly Sender sender;
+    private readonly Receiver receiver;
+    private readonly ClientGreeting? greeting;
+    private Phase phase = Phase.Disconnected;
+    private IBufferWriter<byte>? output;
+    private ulong epoch;
+    private int peerMax = int.MaxValue;
+    private ulong peerConnection;
+    private bool rolledBack;
+
+    public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
+    {
+        (this.settings, this.outbox, this.host) = (settings, outbox, host);
+        sender = new(outbox, host, settings.Store);
+        receiver = new(host, settings.Store);
+        greeting = settings.Role == Role.Client ? new(settings) : null;
+        Timeout = settings.Timeout;
+        if (settings.Store.Load() is { } memory)
+        {
+            epoch = memory.Epoch;
+            sender.Restore(memory);
+            receiver.Restore(memory);
+        }
+        else
+        {
+            NewEpoch();
+        }
+    }
+
+    public bool OneSendPerLine => false;
+
+    public bool KeepaliveAlways => false;
+
+    public TimeSpan Timeout { get; private set; }
+
+    // A returning connection displaces its own ghost: nobody needs to be waited for.
+    public TimeSpan QuietTime => TimeSpan.Zero;
+
+    public bool WantsToSend => phase == Phase.Open && receiver.AcknowledgementDue;
+
+    public TimeSpan? Deadline => phase == Phase.Open ? sender.OldestSentAt + Timeout : null;
+
+    public IEnumerable<OutLine> Unfinished => sender.Ring.All;
+
+    /// <summary>
+    /// Server: whether this opening is of the very client that is connected now, come back over a newer connection. An older opening may be late, when its client
+    /// has long gone on to the connection that lives.
+    /// </summary>
+    public bool IsSuccessor(ClientOpening opening) =>
+        phase == Phase.Open && receiver.PeerEpoch == opening.Offer.Epoch && opening.Connection > peerConnection;
+
+    public void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening)
+    {
+        this.output = output;
+        if (greeting is not null)
+        {
+            Move(Step.Connect);
+            SayLine(greeting.Open(Offer()));
+            return;
+        }
+
+        Move(Step.Admit);
+        var client = (ClientOpening)opening!;
+        var theirs = client.Offer;
+        peerConnection = client.Connection;
+        var mine = Offer();
+        if (Resume(theirs))
+        {
+            // What it said of the peer is what it remembered before; what it holds is what is left now.
+            mine = mine with { Tx = sender.Ring.First };
+            SayLine(Tokens.Format("ok", [.. mine.Write(), ("timeout", Milliseconds(settings.Timeout))]));
+            Begin(theirs, now);
+        }
+        else
+        {
+            SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you accepted was never sent: this end's memory was rolled back"));
+            Leave(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"), final: false);
+        }
+    }
+
+    public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
+    {
+        var rest = bytes;
+        // What marks a line comes on top of its own limit; an opening has a limit of its own.
+        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? 0 : Tokens.MaxBytes), out var line))
+            Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
+        Send(now);
+        return phase == Phase.Over ? bytes.End : rest.Start;
+    }
+
+    public void Disconnect(TimeSpan now, bool byPeer)
+    {
+        Move(Step.Disconnect);
+        output = null;
+        Timeout = settings.Timeout;
+        // A memory that was found too old ends with the connection that showed it; its lines are in nobody's hands yet.
+        if (!rolledBack)
+            return;
+        rolledBack = false;
+        outbox.PutBack(sender.Ring.All.ToList());
+        sender.Forget();
+        NewEpoch();
+    }
+
+    public void Send(TimeSpan now)
+    {
+        if (phase != Phase.Open)
+            return;
+        receiver.Acknowledge(output!);
+        sender.Send(output!, now);
+    }
+
+    public void Accept(TimeSpan now) => receiver.Accept();
+
+    public void Keepalive()
+    {
+        if (phase != Phase.Open)
+            return;
+        // A sign of life that also tells a peer with a slow application not to repeat what has arrived.
+        if (receiver.LinesWait)
+            receiver.SayArrived(output!);
+        else
+            output!.Write("\n"u8);
+    }
+
+    public void Bye(string text)
+    {
+        if (phase != Phase.Open)
+            return;
+        Send(default);
+        SayLine(text.Length == 0 ? "!bye" : $"!bye {text}");
+        Move(Step.End);
+    }
+
+    public string? Fault(int bytes) => bytes > peerMax ? $"must have at most {peerMax} bytes of UTF-8, the peer takes no longer ones; this one has {bytes}" : null;
+
+    public void Elapse(TimeSpan now)
+    {
+        if (Deadline is not { } due || due > now)
+            return;
+        sender.SendAgain();
+        Send(now);
+    }
+
+    private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, settings.Window, settings.MaxLineBytes);
+
+    /// <summary>The four rules of resuming. False: this end's memory was rolled back.</summary>
+    private bool Resume(SessionOffer theirs)
+    {
+        if (theirs.Peer == epoch)
+        {
+            if (!sender.Acknowledge(theirs.Rx))
+            {
+                rolledBack = true;
+                host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer accepted lines up to {theirs.Rx} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
+                return false;
+            }
+
+            if (theirs.Rx + 1 < sender.Ring.First)
+                host.Notify(LinkNoticeKind.LinesLost, $"the peer has forgotten lines {theirs.Rx + 1} to {sender.Ring.First - 1}, which it had accepted");
+        }
+        else if (receiver.PeerEpoch is not null)
+        {
+            host.Notify(LinkNoticeKind.SessionNotResumed, $"the peer remembers nothing of this end's session; {sender.Ring.Count} unacknowledged lines are sent again");
+        }
+
+        if (receiver.PeerEpoch is { } before && before != theirs.Epoch)
+            host.Notify(LinkNoticeKind.PeerRestarted, "the peer began a new memory: what it had written and was not accepted is gone");
+        if (receiver.Open(theirs.Epoch, theirs.Tx) is { } lost)
+            host.Notify(LinkNoticeKind.LinesLost, $"lines {lost.First} to {lost.Last} were lost at the peer");
+        return true;
+    }
+
+    private void Begin(SessionOffer theirs, TimeSpan now)
+    {
+        peerMax = theirs.Max;
+        foreach (var line in outbox.All.Where(l => l.Bytes > peerMax).ToList())
+        {
+            outbox.Remove(line);
+            host.Impossible(line, Fault(line.Bytes)!);
+        }
+
+        sender.Open(theirs.Window);
+        host.Opened();
+        Send(now);
+    }
+
+    private void Take(ReadOnlySpan<byte> line, TimeSpan now)
+    {
+        if (phase is Phase.Greeting or Phase.Proving)
+        {
+            TakeAnswer(line, now);
+            return;
+        }
+
+        if (line.IsEmpty)
+        {
+            host.Heartbeat();
+            return;
+        }
+
+        switch (line[0])
+        {
+            case (byte)'+':
+                receiver.Take(Low(line), Text(line[5..]));
+                break;
+            case (byte)'-':
+                receiver.TakeBestEffort(Text(line[1..]));
+                break;
+            case (byte)'=' when line.Length == 5:
+                if (!sender.Acknowledge(sender.Whole(Low(line))))
+                    throw new ProtocolException($"{Text(line)} acknowledges a line that was never sent");
+                break;
+            case (byte)'~' when line.Length == 5:
+                if (!sender.Arrived(sender.Whole(Low(line))))
+                    throw new ProtocolException($"{Text(line)} tells the arrival of a line that was never sent");
+                host.Heartbeat();
+                break;
+            case (byte)'!' when line.StartsWith("!bye"u8) && (line.Length == 4 || line[4] == ' '):
+                TakeFarewell(Text(line.Length > 5 ? line[5..] : default));
+                break;
+            default:
+                throw new ProtocolException($"a line of {line.Length} bytes that begins with 0x{line[0]:x2} means nothing");
+        }
+    }
+
+    /// <summary>A client hears what the server says to its opening.</summary>
+    private void TakeAnswer(ReadOnlySpan<byte> line, TimeSpan now)
+    {
+        var answer = Tokens.Parse(Text(line));
+        switch (answer.Word)
+        {
+            case "prove" when phase == Phase.Greeting && settings.Key is not null:
+                if (greeting!.Prove(answer) is { } proof)
+                {
+                    Move(Step.Prove);
+                    SayLine(proof);
+                    break;
+                }
+
+                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key"), final: false);
+                break;
+            case "ok" when phase == Phase.Greeting && settings.Key is not null:
+                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key"), final: false);
+                break;
+            case "ok":
+                var theirs = SessionOffer.Read(answer);
+                Timeout = TimeSpan.FromMilliseconds(answer.RequiredNumber("timeout", 1, 86_400_000));
+                Move(Step.Ok);
+                if (Resume(theirs))
+                    Begin(theirs, now);
+                else
+                    Leave(new Outage(OutageReason.ConnectionLost, "this end's memory was rolled back; a new one begins"), final: false);
+                break;
+            case "no":
+                var refusal = Refusal.Read(answer);
+                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null);
+                break;
+            default:
+                throw new ProtocolException($"'{answer.Word}' is no answer to an opening in this state");
+        }
+    }
+
+    private void TakeFarewell(string text)
+    {
+        var displaced = text == Farewell.Displaced;
+        var said = text.Length == 0 ? "the peer left" : $"the peer left: {text}";
+        // Whoever took this one's place has the same name: fighting back would go on for ever.
+        Leave(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said), final: displaced);
+    }
+
+    private void Leave(Outage outage, bool final)
+    {
+        Move(Step.End);
+        host.Leave(outage, final);
+    }
+
+    private void Move(Step step) => phase = Phases.Next(phase, step)
+        ?? throw new InvalidOperationException($"{step} cannot happen to a {settings.Role} that is {phase}.");
+
+    private void NewEpoch()
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        settings.Random(bytes);
+        epoch = BitConverter.ToUInt64(bytes);
+        settings.Store.Begin(epoch);
+    }
+
+    private void SayLine(string line)
+    {
+        Utf8.Write(output!, line);
+        output!.Write("\n"u8);
+    }
+
+    private static ushort Low(ReadOnlySpan<byte> line)
+    {
+        if (line.Length >= 5 && Utf8Parser.TryParse(line[1..5], out ushort low, out var read, 'x') && read == 4 && line[1..5].IndexOfAnyInRange((byte)'A', (byte)'F') < 0)
+            return low;
+        throw new ProtocolException($"a line that begins with 0x{line[0]:x2} has no number of four lower-case hex digits");
+    }
+
+    private static string Text(ReadOnlySpan<byte> bytes) => Utf8.Decode(bytes) ?? throw new ProtocolException("a line is not UTF-8");
+
+    private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,29 @@
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>What protocol 2 is told at the start. Chance comes from outside, so that a seed can make it repeat itself.</summary>
+internal sealed record Version2Settings
+{
+    public required Role Role { get; init; }
+
+    public required string Id { get; init; }
+
+    /// <summary>Server: the timeout that holds for both ends. Client: what holds until the server has said.</summary>
+    public required TimeSpan Timeout { get; init; }
+
+    /// <summary>The longest line this end is ready to receive.</summary>
+    public required int MaxLineBytes { get; init; }
+
+    /// <summary>The most unacknowledged lines this end is ready to receive.</summary>
+    public required int Window { get; init; }
+
+    /// <summary>Client: the device's key, or null on an open link.</summary>
+    public ReadOnlyMemory<byte>? Key { get; init; }
+
+    /// <summary>Fills a span with random bytes.</summary>
+    public required FillRandom Random { get; init; }
+
+    public required ISessionStore Store { get; init; }
+}
+
+/// <summary>Fills a span with random bytes.</summary>
+internal delegate void FillRandom(Span<byte> bytes);
