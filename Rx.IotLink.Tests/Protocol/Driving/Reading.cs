@@ -105,13 +105,13 @@ internal sealed class Reading
         }
 
         var bytes = Pieces.Of(beforeId, piece);
-        if (!Opening.TryRead(ref bytes, LinkId.MaxBytes, out var id))
+        if (!FirstLine.TryRead(ref bytes, LinkId.MaxBytes, out var first))
         {
             beforeId = [.. beforeId, .. piece];
             return;
         }
 
-        log.Add("id " + id);
+        log.Add("id " + IdOpening.Read(first, LinkId.MaxBytes).Id);
         beforeId = null;
         end.Connect();
         if (!bytes.IsEmpty)

@@ -55,8 +55,8 @@ public sealed class GarbageTests
             var bytes = Pieces.Of(unread, piece);
             try
             {
-                if (Opening.TryRead(ref bytes, maxIdBytes: 10, out var id))
-                    return (id, null, (int)(unread.Length + piece.Length - bytes.Length));
+                if (FirstLine.TryRead(ref bytes, maxBytes: 10, out var first))
+                    return (IdOpening.Read(first, maxIdBytes: 10).Id, null, (int)(unread.Length + piece.Length - bytes.Length));
             }
             catch (ProtocolException refusal)
             {

@@ -25,6 +25,7 @@ internal sealed class ScriptedNetwork : ITransport
     {
         Host = "script",
         Id = ProtocolDriver.Id,
+        Protocol = 1,
         Timeout = timeout,
         Transport = this,
         Scheduler = Scheduler,

@@ -91,7 +91,8 @@ internal sealed class Replay
         var rest = Pieces.Of(bytes);
         try
         {
-            Opening.TryRead(ref rest, LinkId.MaxBytes, out _);
+            FirstLine.TryRead(ref rest, LinkId.MaxBytes, out var first);
+            IdOpening.Read(first, LinkId.MaxBytes);
         }
         catch (ProtocolException refusal)
         {
@@ -118,7 +119,7 @@ internal sealed class Replay
     private void End()
     {
         if (connected)
-            end.Disconnect();
+            end.Disconnect(byPeer: true);
         connected = false;
     }
 
