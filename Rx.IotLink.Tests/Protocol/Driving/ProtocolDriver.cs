@@ -27,10 +27,10 @@ internal sealed class ProtocolDriver : IProtocolHost
     private RecordingOutput? output;
     private int waiting;
 
-    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000)
+    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000, string id = Id)
     {
         this.side = side;
-        Protocol = new Version1Protocol(new Version1Settings(side.Role(), Id, timeout ?? T, maxLineBytes), outbox, this);
+        Protocol = new Version1Protocol(new Version1Settings(side.Role(), id, timeout ?? T, maxLineBytes), outbox, this);
     }
 
     public IProtocol Protocol { get; }
@@ -88,8 +88,8 @@ internal sealed class ProtocolDriver : IProtocolHost
         var bytes = Pieces.Of(unread);
         var rest = bytes.Slice(Protocol.Receive(bytes, Now));
         unread.Clear();
-        foreach (var left in rest)
-            unread.Add(left.ToArray());
+        if (!rest.IsEmpty)
+            unread.Add(rest.ToArray());
     }
 
     public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)

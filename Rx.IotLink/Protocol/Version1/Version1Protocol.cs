@@ -76,9 +76,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Disconnect(TimeSpan now, bool byPeer)
     {
+        received.Disconnect(now, byPeer, wasThere: settings.Role == Role.Server || phase == Phase.Open);
         Move(Step.Disconnect, now);
         output = null;
-        received.Disconnect(now, byPeer);
         sent.GiveUpBestEffort(sentBefore: now);
     }
 
