@@ -11,6 +11,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly ServerLog log;
     private readonly Fleet fleet;
     private readonly Reception reception;
+    private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
     private KestrelListener? listener;
     private Task? stopped;
@@ -21,7 +22,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         this.options = options;
         log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
         fleet = new(options, log);
-        reception = new(options, fleet, log);
+        reception = new(options, fleet, log, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -78,6 +79,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         listener?.Dispose();
+        closed.Dispose();
     }
 
     internal async Task ListenAsync(CancellationToken cancellationToken)
@@ -106,6 +108,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
         fleet.Close();
+        await closed.CancelAsync().ConfigureAwait(false);
         await unlistened.ConfigureAwait(false);
         log.Stopped(unfinished);
     }

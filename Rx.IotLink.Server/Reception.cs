@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Reactive.Concurrency;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version1;
@@ -9,7 +10,7 @@ namespace Rx.IotLink.Server;
 /// Where connections arrive: each says its id within its own deadline, beside all others, and is then handed to its link or refused. One that
 /// misbehaves is closed, counted and logged, and nothing else notices.
 /// </summary>
-internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, ServerLog log)
+internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, ServerLog log, CancellationToken stopped)
 {
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
@@ -85,6 +86,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
             Volatile.Write(ref late, true);
             connection.Input.CancelPendingRead();
         });
+        using var end = stopped.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Input);
         while (true)
         {
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
@@ -97,6 +99,8 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
             }
 
             connection.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+            if (stopped.IsCancellationRequested)
+                throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (Volatile.Read(ref late))
                 throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
             if (result.IsCompleted)
