@@ -40,6 +40,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, Serve
             if (refusal is not null)
                 throw refusal;
             var session = link!.TryServe(connection) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+            fleet.Served(id, connection.RemoteEndPoint);
             await session.Finished.ConfigureAwait(false);
         }
         catch (RefusedException refusal)

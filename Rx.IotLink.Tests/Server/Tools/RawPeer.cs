@@ -12,7 +12,7 @@ internal sealed class RawPeer : IDisposable
 
     private RawPeer(Socket socket) => this.socket = socket;
 
-    public IPEndPoint Address => (IPEndPoint)socket.LocalEndPoint!;
+    public IPEndPoint Address { get; private set; } = new(0, 0);
 
     /// <summary>Connects, from one of the addresses of loopback if it is given; says the id if it is given.</summary>
     public static async Task<RawPeer> ConnectAsync(IPEndPoint to, string? id = null, IPAddress? from = null)
@@ -23,6 +23,7 @@ internal sealed class RawPeer : IDisposable
             if (from is not null)
                 peer.socket.Bind(new IPEndPoint(from, 0));
             await peer.socket.ConnectAsync(to).Within();
+            peer.Address = (IPEndPoint)peer.socket.LocalEndPoint!;
             if (id is not null)
                 await peer.SayAsync($"{id}\n");
             return peer;
