@@ -7,6 +7,9 @@ namespace Rx.IotLink.Tests.Server.Tools;
 /// <summary>A scripted socket: says and hears exactly what a test tells it to.</summary>
 internal sealed class RawPeer : IDisposable
 {
+    /// <summary>Little, so that one that does not read is soon one that cannot be sent to.</summary>
+    private const int ReceiveBytes = 16_384;
+
     private readonly Socket socket;
     private readonly List<byte> heard = [];
 
@@ -17,7 +20,7 @@ internal sealed class RawPeer : IDisposable
     /// <summary>Connects, from one of the addresses of loopback if it is given; says the id if it is given.</summary>
     public static async Task<RawPeer> ConnectAsync(IPEndPoint to, string? id = null, IPAddress? from = null)
     {
-        var peer = new RawPeer(new Socket(to.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        var peer = new RawPeer(new Socket(to.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveBufferSize = ReceiveBytes });
         try
         {
             if (from is not null)
