@@ -64,9 +64,9 @@ public sealed class ClientLifeTests : ServerTest
     [Test]
     public async Task A_client_that_may_fail_first_still_heals_what_comes_later()
     {
-        var server = await StartServerAsync(ServerOptions with { Timeout = Short });
+        var server = await StartServerAsync(ServerOptions with { Timeout = TimeSpan.FromMilliseconds(500) });
         var wire = Own(new Wire(server.EndPoint));
-        var client = StartClient(ClientOptions(wire.EndPoint) with { Timeout = Short, FirstConnection = FirstConnection.Fail });
+        var client = StartClient(ClientOptions(wire.EndPoint) with { Timeout = TimeSpan.FromMilliseconds(500), FirstConnection = FirstConnection.Fail });
         var states = client.State.Record();
         await states.FirstAsync(s => s is { Status: LinkStatus.Up, Connections: 1 });
 

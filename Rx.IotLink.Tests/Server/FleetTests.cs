@@ -11,7 +11,7 @@ public sealed class FleetTests : ServerTest
     [Test]
     public async Task Each_link_is_told_once_and_replayed_to_late_observers()
     {
-        var server = await StartServerAsync(ServerOptions with { Timeout = Short });
+        var server = await StartServerAsync();
         var early = server.Links.Record();
         for (var round = 0; round < 2; round++)
         {
