@@ -20,9 +20,9 @@ public sealed class ManyClientsTests : ServerTest
         var received = server.Links.SelectMany(link => link.Lines.Select(line => (link.Id, line))).Record();
         var clients = Ids.Select(id => StartClient(server, id)).ToList();
         var atClients = clients.Select(c => c.Lines.Record()).ToList();
-        var upstream = clients.SelectMany(c => Written(c, "up")).ToList();
+        var upstream = clients.SelectMany(c => WriteAll(c, "up")).ToList();
         var links = await server.WaitForAllAsync().Within();
-        var downstream = links.Values.SelectMany(l => Written(l, "down")).ToList();
+        var downstream = links.Values.SelectMany(l => WriteAll(l, "down")).ToList();
 
         await Task.WhenAll(upstream).Within("all lines of the clients are accepted");
         await Task.WhenAll(downstream).Within("all lines of the server are accepted");
@@ -55,5 +55,5 @@ public sealed class ManyClientsTests : ServerTest
 
     private static IEnumerable<string> Numbered(string what) => Enumerable.Range(0, Lines).Select(i => $"{what} {i}");
 
-    private static IEnumerable<Task> Written(ILink link, string what) => Numbered(what).Select(line => link.WriteAsync(line));
+    private static IEnumerable<Task> WriteAll(ILink link, string what) => Numbered(what).Select(line => link.WriteAsync(line));
 }

@@ -32,7 +32,7 @@ internal sealed partial class Link
         var bytes = LineText.Check(line, options.MaxLineBytes);
         return Observable.Create<Unit>(observer =>
         {
-            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers);
+            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, ObserverFailed);
             Take(write);
             return Disposable.Create((Link: this, write), static s => s.Link.TakeBack(s.write));
         });

@@ -38,21 +38,32 @@ internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Order
 }
 
 /// <summary>A line that an observer waits for.</summary>
-internal sealed class ObservedWrite(string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler)
+internal sealed class ObservedWrite(
+    string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<Exception> observerFailed)
     : PendingWrite(text, bytes, delivery, ordering)
 {
-    public override void Finish(Exception? error) => scheduler.Run((observer, error), static s =>
+    public override void Finish(Exception? error) => scheduler.Run((Write: this, error), static s => s.Write.Tell(s.error));
+
+    // An observer without OnError throws at a failure: on a thread of observers that would end the process.
+    private void Tell(Exception? error)
     {
-        if (s.error is null)
+        try
         {
-            s.observer.OnNext(Unit.Default);
-            s.observer.OnCompleted();
+            if (error is null)
+            {
+                observer.OnNext(Unit.Default);
+                observer.OnCompleted();
+            }
+            else
+            {
+                observer.OnError(error);
+            }
         }
-        else
+        catch (Exception exception)
         {
-            s.observer.OnError(s.error);
+            observerFailed(exception);
         }
-    });
+    }
 }
 
 /// <summary>A line that nobody waits for: it came through <see cref="ILink.Writer"/>.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Reactive;
 using NUnit.Framework;
 using Rx.IotLink.Server;
 
@@ -71,6 +72,9 @@ public abstract class ServerTest
         Assert.That(await peer.HearAsync(), Is.Empty, "a server's first line is a keepalive");
         return peer;
     }
+
+    /// <summary>What is written when it is subscribed to. (For analyzers, Write in an asynchronous method is a WriteAsync that was forgotten.)</summary>
+    private protected static IObservable<Unit> Written(ILink link, string line) => link.Write(line);
 
     private protected async Task<RawPeer> ConnectAsync(IotLinkServer server, string? id = null, IPAddress? from = null) =>
         Own(await RawPeer.ConnectAsync(server.EndPoint, id, from));
