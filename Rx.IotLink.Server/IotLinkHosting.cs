@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,7 +26,8 @@ public static class IotLinkHosting
         services.AddSingleton(provider =>
         {
             var options = new IotLinkServerOptions { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
-            configuration?.Bind(options);
+            if (configuration is not null)
+                options = Read(configuration, options);
             return new IotLinkServer(configure?.Invoke(options) ?? options);
         });
         return services.AddHostedService<Service>();
@@ -44,6 +46,16 @@ public static class IotLinkHosting
     /// </summary>
     public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink") =>
         checks.AddCheck<Check>(name);
+
+    private static IotLinkServerOptions Read(IConfiguration configuration, IotLinkServerOptions options)
+    {
+        configuration.Bind(options);
+        // The binder knows no way from a text to an address, and passes over it in silence.
+        if (configuration[nameof(options.Bind)] is not { } bind)
+            return options;
+        Require.NotFaulty(IPAddress.TryParse(bind, out var address) ? null : "is not an IP address", bind, nameof(options.Bind));
+        return options with { Bind = address! };
+    }
 
     private sealed class Service(IotLinkServer server) : IHostedService
     {
