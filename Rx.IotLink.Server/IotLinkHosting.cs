@@ -33,11 +33,15 @@ public static class IotLinkHosting
         return services.AddHostedService<Service>();
     }
 
-    /// <summary>Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint.</summary>
+    /// <summary>
+    /// Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint. The server then stops
+    /// as soon as the host begins to stop, before the host's services are stopped.
+    /// </summary>
     public static IConnectionBuilder UseIotLink(this IConnectionBuilder endpoint)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         var server = endpoint.ApplicationServices.GetRequiredService<IotLinkServer>();
+        server.HasGuestEndPoints = true;
         return endpoint.Run(server.ServeAsync);
     }
 
@@ -57,11 +61,21 @@ public static class IotLinkHosting
         return options with { Bind = address! };
     }
 
-    private sealed class Service(IotLinkServer server) : IHostedService
+    private sealed class Service(IotLinkServer server) : IHostedLifecycleService
     {
         public Task StartAsync(CancellationToken cancellationToken) => server.ListenAsync(cancellationToken);
 
+        // The application's Kestrel is the first service to be stopped, and waits for its connections to end: so the links on them are drained and closed
+        // before, or it would wait as long as the host allows, and then reset them.
+        public Task StoppingAsync(CancellationToken cancellationToken) => server.HasGuestEndPoints ? server.StopAsync(cancellationToken) : Task.CompletedTask;
+
         public Task StopAsync(CancellationToken cancellationToken) => server.StopAsync(cancellationToken);
+
+        public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class Check(IotLinkServer server) : IHealthCheck

@@ -97,6 +97,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     internal IReadOnlyCollection<string> MissingIds =>
         [.. fleet.Expected.Where(id => fleet.Find(id) is not Link { Current.IsUp: true })];
 
+    /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
+    internal bool HasGuestEndPoints { get; set; }
+
     /// <summary>For connections of any kind.</summary>
     internal Reception Reception => reception;
 

@@ -30,6 +30,23 @@ public sealed class HostingTests : ServerTest
     }
 
     [Test]
+    public async Task A_service_that_was_added_after_the_server_can_say_goodbye_when_it_is_stopped()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddIotLinkServer(configure: _ => ServerOptions with { DrainTimeout = Bound.Limit });
+        builder.Services.AddHostedService<Goodbye>();
+        var host = Own(builder.Build());
+        await host.StartAsync().Within();
+        var client = StartClient(host.Services.GetRequiredService<IotLinkServer>());
+        var received = client.Lines.Record();
+        await client.WaitUntilUpAsync().Within();
+
+        await host.StopAsync().Within();
+
+        Assert.That(received.Values, Is.EqualTo(["goodbye"]));
+    }
+
+    [Test]
     public async Task Options_come_from_the_configuration()
     {
         IotLinkServerOptions? bound = null;
@@ -177,5 +194,16 @@ public sealed class HostingTests : ServerTest
         });
         builder.Services.AddHealthChecks().AddIotLink();
         return Own(builder.Build());
+    }
+
+    private sealed class Goodbye(IotLinkServer server) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            server.Find("1")!.Writer.OnNext("goodbye");
+            return Task.CompletedTask;
+        }
     }
 }
