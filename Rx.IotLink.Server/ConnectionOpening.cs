@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -20,12 +21,15 @@ internal sealed class ConnectionOpening : IDisposable
     private readonly FillRandom random;
     private readonly TimeSpan limit;
     private readonly IDisposable deadline;
+    private readonly CancellationToken stopped;
+    private readonly CancellationTokenRegistration end;
     private volatile bool late;
     private bool speaksVersion2;
 
-    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random)
+    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, CancellationToken stopped)
     {
-        (this.connection, this.options, this.random) = (connection, options, random);
+        (this.connection, this.options, this.random, this.stopped) = (connection, options, random, stopped);
+        end = stopped.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Input);
         limit = options.OpeningTimeout ?? options.Timeout;
         deadline = options.Scheduler.Schedule(limit, () =>
         {
@@ -45,11 +49,11 @@ internal sealed class ConnectionOpening : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PeerOpening> ReadAsync()
     {
-        var first = await ReadLineAsync(options.Protocol2 ? Math.Max(Tokens.MaxBytes, options.MaxIdBytes) : options.MaxIdBytes).ConfigureAwait(false);
+        var first = await ReadLineAsync(options.MaxIdBytes).ConfigureAwait(false);
         var opening = Tokens.IsOpening(first)
             ? await Version2Async(first).ConfigureAwait(false)
             : Version1(first);
-        deadline.Dispose();
+        Dispose();
         return opening;
     }
 
@@ -66,7 +70,11 @@ internal sealed class ConnectionOpening : IDisposable
         await connection.Output.CompleteAsync().ConfigureAwait(false);
     }
 
-    public void Dispose() => deadline.Dispose();
+    public void Dispose()
+    {
+        deadline.Dispose();
+        end.Dispose();
+    }
 
     private IdOpening Version1(string first)
     {
@@ -105,7 +113,7 @@ internal sealed class ConnectionOpening : IDisposable
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
             var bytes = result.Buffer;
             speaksVersion2 |= Tokens.Begins(bytes);
-            if (FirstLine.TryRead(ref bytes, maxBytes, out var line))
+            if (FirstLine.TryRead(ref bytes, speaksVersion2 ? Tokens.MaxBytes : maxBytes, out var line))
             {
                 // What follows is looked at again by the next reader.
                 connection.Input.AdvanceTo(bytes.Start);
@@ -113,6 +121,8 @@ internal sealed class ConnectionOpening : IDisposable
             }
 
             connection.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+            if (stopped.IsCancellationRequested)
+                throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (late)
                 throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
             if (result.IsCompleted)

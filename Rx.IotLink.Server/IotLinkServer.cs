@@ -11,6 +11,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly ServerLog log;
     private readonly Fleet fleet;
     private readonly Reception reception;
+    private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
     private KestrelListener? listener;
     private Task? stopped;
@@ -22,7 +23,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
         var random = Chance.From(options.Seed);
         fleet = new(options, random, log);
-        reception = new(options, fleet, random, log);
+        reception = new(options, fleet, random, log, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -79,6 +80,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         listener?.Dispose();
+        closed.Dispose();
     }
 
     internal async Task ListenAsync(CancellationToken cancellationToken)
@@ -96,6 +98,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     internal IReadOnlyCollection<string> MissingIds =>
         [.. fleet.Expected.Where(id => fleet.Find(id) is not Link { Current.IsUp: true })];
 
+    /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
+    internal bool HasGuestEndPoints { get; set; }
+
     /// <summary>For connections of any kind.</summary>
     internal Reception Reception => reception;
 
@@ -107,6 +112,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
         fleet.Close();
+        await closed.CancelAsync().ConfigureAwait(false);
         await unlistened.ConfigureAwait(false);
         log.Stopped(unfinished);
     }

@@ -85,7 +85,7 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.NotFaulty(!Protocol2 && KeyOf is not null ? "is of no use without protocol 2" : null, "given", nameof(KeyOf));
         Require.InRange(MaxIdBytes, 1, 4_096, nameof(MaxIdBytes));
         foreach (var id in Expected)
-            Require.NotFaulty(LinkId.Fault(id, MaxIdBytes), id, nameof(Expected));
+            Require.NotFaulty(id is null ? "is null" : LinkId.Fault(id, MaxIdBytes), id ?? "", nameof(Expected));
         Require.Defined(UnknownIds, nameof(UnknownIds));
         Require.InRange(MaxUnknownIds, 0, 10_000_000, nameof(MaxUnknownIds));
         Require.InRange(MaxConnections, 1, 10_000_000, nameof(MaxConnections));

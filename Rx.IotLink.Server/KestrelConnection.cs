@@ -10,8 +10,11 @@ namespace Rx.IotLink.Server;
 /// A connection of Kestrel's, seen as a link sees it. Kestrel ends it, with FIN, when it is done with; aborting it would send RST, on which a
 /// micropython-iot client may hang for ever. So that is kept for a peer that does not even take the rest within a while.
 /// </summary>
-internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan patience) : IConnection
+internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection
 {
+    /// <summary>How long a peer may take for the rest, at most: what it does not take by then holds up the end of a server.</summary>
+    private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
+
     private int disposed;
 
     public PipeReader Input => context.Transport.Input;
@@ -24,8 +27,9 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)
             return;
-        var abort = scheduler.Schedule(patience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
-        context.ConnectionClosed.UnsafeRegister(static a => ((IDisposable)a!).Dispose(), abort);
+        // Not called off by ConnectionClosed, which Kestrel cancels when it reads no more, though it may still wait in vain to send. It does nothing to a
+        // connection that is gone.
+        scheduler.Schedule(timeout < MaxPatience ? timeout : MaxPatience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
     }
 
     // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.

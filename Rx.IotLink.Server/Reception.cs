@@ -9,7 +9,7 @@ namespace Rx.IotLink.Server;
 /// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its link or refused. One that
 /// misbehaves is told why (where its protocol has words for it), closed, counted and logged, and nothing else notices.
 /// </summary>
-internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillRandom random, ServerLog log)
+internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillRandom random, ServerLog log, CancellationToken stopped)
 {
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
@@ -29,12 +29,13 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
     public async Task ReceiveAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
-        using var opening = new ConnectionOpening(connection, options, random);
+        using var opening = new ConnectionOpening(connection, options, random, stopped);
         try
         {
             if (Interlocked.Increment(ref connections) > options.MaxConnections)
                 throw new RefusedException(Refusal.TooManyConnections, $"{options.MaxConnections} connections are there already");
             var session = Admit(await OpenAsync(opening).ConfigureAwait(false), opening, connection);
+            fleet.Served(opening.Id, connection.RemoteEndPoint);
             await session.Finished.ConfigureAwait(false);
         }
         catch (RefusedException refusal)
