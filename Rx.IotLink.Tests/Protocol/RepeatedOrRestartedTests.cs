@@ -121,63 +121,6 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
-    public void A_peer_that_ends_a_connection_and_is_back_within_T_has_restarted()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: true);
-        end.Advance(T - Tick);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]));
-    }
-
-    [Test]
-    public void A_peer_that_is_back_after_T_may_have_had_an_outage()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: true);
-        end.Advance(T);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("00a"), Has.Member("duplicate"));
-    }
-
-    [Test]
-    public void After_an_end_that_this_side_made_an_early_return_proves_nothing()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: false);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("00a"), Has.Member("duplicate"));
-    }
-
-    [Test]
-    public void Any_line_but_00_that_comes_again_stays_a_repeat_however_soon_the_peer_is_back()
-    {
-        Hear("00a", "01b", "02c");
-        end.Disconnect(byPeer: true);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("02c"), Is.EqualTo(Repeat), "the end may have come late, held up by the outage that the peer has had");
-        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]), "a restart is told by 00, which nothing overtakes");
-    }
-
-    [Test]
-    public void A_server_that_ends_a_connection_before_its_first_line_tells_nothing_of_its_process()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: true);
-        end.Advance(2 * T);
-        end.Connect();
-        end.Disconnect(byPeer: true);
-        end.ConnectAndOpen();
-        end.Take();
-        var isNew = Judge("00a")[0] == "line a";
-        Assert.That(isNew, Is.EqualTo(side == Side.Server), "it refused an id that it believes to be live, or a relay between could not reach it; a client has said its id");
-    }
-
-    [Test]
     public void A_00_with_the_same_text_after_new_lines_is_a_restart()
     {
         Hear("00a", "01b");

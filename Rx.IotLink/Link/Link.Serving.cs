@@ -119,7 +119,7 @@ internal sealed partial class Link
                 return;
             session = null;
             ending.LetGo();
-            Disconnect(byPeer: outage.Reason is OutageReason.ClosedByPeer or OutageReason.ConnectionLost);
+            Disconnect();
             if (outage.Reason == OutageReason.ProtocolError)
                 counts.ProtocolErrors++;
             // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
@@ -273,11 +273,11 @@ internal sealed partial class Link
         }
     }
 
-    private void Disconnect(bool byPeer)
+    private void Disconnect()
     {
         try
         {
-            protocol.Disconnect(Now, byPeer);
+            protocol.Disconnect(Now);
         }
         catch (StoreFailedException exception)
         {

@@ -154,7 +154,7 @@ internal sealed partial class Link : ILink, IDisposable
                 protocol.Bye("");
                 session = null;
                 closing.LetGo();
-                Disconnect(byPeer: false);
+                Disconnect();
             }
 
             Become(status, outage);

@@ -34,8 +34,8 @@ internal interface IProtocol
     /// <exception cref="ProtocolException">The peer broke the protocol. Complete lines before the offender have been taken.</exception>
     SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
 
-    /// <summary>The connection has ended, at the peer's word (FIN, RST) or at ours.</summary>
-    void Disconnect(TimeSpan now, bool byPeer);
+    /// <summary>The connection has ended.</summary>
+    void Disconnect(TimeSpan now);
 
     /// <summary>Sends what may be sent: a line was put into the outbox, or there is room in the output again.</summary>
     void Send(TimeSpan now);

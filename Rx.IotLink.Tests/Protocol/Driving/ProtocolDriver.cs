@@ -65,9 +65,9 @@ internal sealed class ProtocolDriver : IProtocolHost
         Advance(side == Side.Server ? SettlingTime : TimeSpan.Zero);
     }
 
-    public void Disconnect(bool byPeer = false)
+    public void Disconnect()
     {
-        Protocol.Disconnect(Now, byPeer);
+        Protocol.Disconnect(Now);
         output = null;
         unread.Clear();
     }

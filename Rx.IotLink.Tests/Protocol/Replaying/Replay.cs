@@ -119,7 +119,7 @@ internal sealed class Replay
     private void End()
     {
         if (connected)
-            end.Disconnect(byPeer: true);
+            end.Disconnect();
         connected = false;
     }
 

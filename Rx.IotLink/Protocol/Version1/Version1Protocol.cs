@@ -74,9 +74,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         return rest.Start;
     }
 
-    public void Disconnect(TimeSpan now, bool byPeer)
+    public void Disconnect(TimeSpan now)
     {
-        received.Disconnect(now, byPeer, wasThere: settings.Role == Role.Server || phase == Phase.Open);
+        received.Disconnect();
         Move(Step.Disconnect, now);
         output = null;
         sent.GiveUpBestEffort(sentBefore: now);

@@ -100,7 +100,7 @@ internal sealed class Version2Protocol : IProtocol
         return phase == Phase.Over ? bytes.End : rest.Start;
     }
 
-    public void Disconnect(TimeSpan now, bool byPeer)
+    public void Disconnect(TimeSpan now)
     {
         Move(Step.Disconnect);
         output = null;
