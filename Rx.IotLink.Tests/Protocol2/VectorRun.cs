@@ -157,6 +157,8 @@ internal sealed class VectorRun
                     throw new FormatException($"'{verb}' is no step");
             }
 
+            if (end!.Protocol.Deadline <= now)
+                end.ElapseTo(now);
             Listen();
         }
         catch (LineTooLongException)
