@@ -266,7 +266,9 @@ internal sealed class Version2Protocol : IProtocol
                 break;
             case "no":
                 var refusal = Refusal.Read(answer);
-                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null);
+                // Who has a key lets nobody end its link who has not proved to know it.
+                var believed = settings.Key is null || phase == Phase.Proving;
+                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null && believed);
                 break;
             default:
                 throw new ProtocolException($"'{answer.Word}' is no answer to an opening in this state");
