@@ -93,8 +93,8 @@ internal sealed class Version2Protocol : IProtocol
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
         var rest = bytes;
-        // What marks a line comes on top of its own limit; an opening has a limit of its own.
-        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? 0 : Tokens.MaxBytes), out var line))
+        // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
+        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? Farewell.LeastBytes : Tokens.MaxBytes), out var line))
             Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
         Send(now);
         return phase == Phase.Over ? bytes.End : rest.Start;
@@ -214,10 +214,10 @@ internal sealed class Version2Protocol : IProtocol
         switch (line[0])
         {
             case (byte)'+':
-                receiver.Take(Low(line), Text(line[5..]));
+                receiver.Take(Low(line), Payload(line[5..]));
                 break;
             case (byte)'-':
-                receiver.TakeBestEffort(Text(line[1..]));
+                receiver.TakeBestEffort(Payload(line[1..]));
                 break;
             case (byte)'=' when line.Length == 5:
                 if (!sender.Acknowledge(sender.Whole(Low(line))))
@@ -312,6 +312,10 @@ internal sealed class Version2Protocol : IProtocol
             return low;
         throw new ProtocolException($"a line that begins with 0x{line[0]:x2} has no number of four lower-case hex digits");
     }
+
+    private string Payload(ReadOnlySpan<byte> bytes) => bytes.Length <= settings.MaxLineBytes
+        ? Text(bytes)
+        : throw new LineTooLongException($"a line of {bytes.Length} bytes; the limit is {settings.MaxLineBytes}");
 
     private static string Text(ReadOnlySpan<byte> bytes) => Utf8.Decode(bytes) ?? throw new ProtocolException("a line is not UTF-8");
 
