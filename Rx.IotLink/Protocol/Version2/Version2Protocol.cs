@@ -128,7 +128,8 @@ internal sealed class Version2Protocol : IProtocol
     {
         if (phase != Phase.Open)
             return;
-        // A sign of life that also tells a peer with a slow application not to repeat what has arrived.
+        receiver.Acknowledge(output!);
+        // A sign of life that also tells a peer with a slow application not to repeat what has arrived; an empty line says that nothing waits.
         if (receiver.LinesWait)
             receiver.SayArrived(output!);
         else
@@ -207,6 +208,7 @@ internal sealed class Version2Protocol : IProtocol
 
         if (line.IsEmpty)
         {
+            sender.NothingWaits();
             host.Heartbeat();
             return;
         }
