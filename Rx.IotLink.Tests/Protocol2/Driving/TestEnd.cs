@@ -78,6 +78,8 @@ internal sealed class TestEnd : IProtocolHost
 
     public int Waiting => inbox.Count;
 
+    public IReadOnlyList<string> WaitingLines => [.. inbox];
+
     /// <summary>What the output may hold before it has no room for further lines.</summary>
     public int Room { get; set; } = int.MaxValue;
 
