@@ -18,6 +18,7 @@ internal sealed class Version2Protocol : IProtocol
     private ulong epoch;
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
+    private ulong firstAtMeeting;
     private bool rolledBack;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
@@ -172,11 +173,14 @@ internal sealed class Version2Protocol : IProtocol
             if (theirs.Rx + 1 < sender.Ring.First)
                 host.Notify(LinkNoticeKind.LinesLost, $"the peer has forgotten lines {theirs.Rx + 1} to {sender.Ring.First - 1}, which it had accepted");
         }
-        else if (receiver.PeerEpoch is not null)
+        else if (receiver.PeerEpoch is { } met && !(theirs.Peer is null && theirs.Epoch == met && sender.Ring.First == firstAtMeeting))
         {
+            // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
             host.Notify(LinkNoticeKind.SessionNotResumed, $"the peer remembers nothing of this end's session; {sender.Ring.Count} unacknowledged lines are sent again");
         }
 
+        if (receiver.PeerEpoch != theirs.Epoch)
+            firstAtMeeting = sender.Ring.First;
         if (receiver.PeerEpoch is { } before && before != theirs.Epoch)
             host.Notify(LinkNoticeKind.PeerRestarted, "the peer began a new memory: what it had written and was not accepted is gone");
         if (receiver.Open(theirs.Epoch, theirs.Tx) is { } lost)
