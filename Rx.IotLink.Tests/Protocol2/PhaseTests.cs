@@ -57,7 +57,7 @@ public sealed class PhaseTests
     {
         var end = Server(phase);
 
-        Assert.That(() => end.Protocol.Connect(new RecordingOutput(_ => { }), end.Now, new ClientOpening("a", 1, new SessionOffer(1, 1, null, 0, 1, 1), Nonce: null)), Throws.InvalidOperationException);
+        Assert.That(() => end.Protocol.Connect(new RecordingOutput(_ => { }), end.Now, new ClientOpening("a", 1, new SessionOffer(1, 1, null, 0, 0, 1, 1), Nonce: null)), Throws.InvalidOperationException);
     }
 
     [TestCase("proving")]

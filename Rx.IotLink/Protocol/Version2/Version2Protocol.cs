@@ -18,7 +18,7 @@ internal sealed class Version2Protocol : IProtocol
     private ulong epoch;
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
-    private ulong firstAtMeeting;
+    private ulong firstAtMeeting = 1;
     private bool rolledBack;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
@@ -86,7 +86,7 @@ internal sealed class Version2Protocol : IProtocol
         }
         else
         {
-            SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you accepted was never sent: this end's memory was rolled back"));
+            SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you received was never sent: this end's memory was rolled back"));
             Leave(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"), final: false);
         }
     }
@@ -156,17 +156,17 @@ internal sealed class Version2Protocol : IProtocol
         Send(now);
     }
 
-    private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, settings.Window, settings.MaxLineBytes);
+    private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
 
     /// <summary>The four rules of resuming. False: this end's memory was rolled back.</summary>
     private bool Resume(SessionOffer theirs)
     {
         if (theirs.Peer == epoch)
         {
-            if (!sender.Acknowledge(theirs.Rx))
+            if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx))
             {
                 rolledBack = true;
-                host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer accepted lines up to {theirs.Rx} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
+                host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer has lines up to {theirs.Seen} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
                 return false;
             }
 
