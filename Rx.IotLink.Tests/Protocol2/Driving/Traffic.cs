@@ -14,12 +14,15 @@ internal sealed class Traffic(params IReadOnlyList<string> lines)
 
     public IReadOnlyList<string> Written => [.. lines.Take(next)];
 
+    /// <summary>The next line to be written, or null.</summary>
+    public string? Next() => next == lines.Count ? null : lines[next++];
+
     /// <summary>Writes the next line. False: there is none.</summary>
     public bool Write(TestEnd end)
     {
-        if (next == lines.Count)
+        if (Next() is not { } line)
             return false;
-        end.Write(lines[next++]);
+        end.Write(line);
         return true;
     }
 
