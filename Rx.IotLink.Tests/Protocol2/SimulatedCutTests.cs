@@ -73,7 +73,7 @@ public sealed class SimulatedCutTests
         private void Follow(ILink end, List<string> received)
         {
             end.Lines.Subscribe(received.Add);
-            end.Notices.Where(n => n.Kind is not LinkNoticeKind.ConnectFailed).Subscribe(n => Notices.Add(n.Kind));
+            end.Notices.Where(n => n.Kind is not (LinkNoticeKind.ConnectFailed or LinkNoticeKind.RepetitionAssumed)).Subscribe(n => Notices.Add(n.Kind));
         }
 
         private static void WriteLater(SimulatedLink link, ILink from, Traffic traffic, List<string> accepted) =>

@@ -27,7 +27,7 @@ internal sealed class Tokens
 
     /// <summary>Whether bytes, finished or not, begin an opening of this protocol.</summary>
     public static bool Begins(in ReadOnlySequence<byte> bytes) =>
-        bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)));
+        bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)).TrimEnd('\n'));
 
     /// <summary>Takes a line of an opening apart.</summary>
     /// <exception cref="ProtocolException">The line is no line of an opening.</exception>
