@@ -28,7 +28,7 @@ internal sealed class TestEnd : IProtocolHost
     public TestEnd(Side side, EndOptions? given = null)
     {
         (this.side, options) = (side, given ?? new EndOptions());
-        AcceptsAtOnce = options.AcceptsAtOnce;
+        (AcceptsAtOnce, Room) = (options.AcceptsAtOnce, options.Room);
         Protocol = new Version2Protocol(
             new Version2Settings
             {
@@ -81,7 +81,7 @@ internal sealed class TestEnd : IProtocolHost
     public IReadOnlyList<string> WaitingLines => [.. inbox];
 
     /// <summary>What the output may hold before it has no room for further lines.</summary>
-    public int Room { get; set; } = int.MaxValue;
+    public int Room { get; set; }
 
     /// <summary>Begins a connection: a client says its opening, a server waits for one.</summary>
     public void Connect()
@@ -120,9 +120,9 @@ internal sealed class TestEnd : IProtocolHost
         greeting = null;
     }
 
-    public void Write(string text, Delivery delivery = Delivery.ExactlyOnce)
+    public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
-        outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, Ordering.Ordered));
+        outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering));
         Protocol.Send(Now);
     }
 
