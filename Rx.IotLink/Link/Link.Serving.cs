@@ -86,7 +86,8 @@ internal sealed partial class Link
     /// <summary>The device speaks another version than before (its software was changed): a new protocol takes over what was not finished.</summary>
     private void Speak(int otherVersion)
     {
-        outbox.PutBack(protocol.Unfinished.Where(l => l is PendingWrite { IsDone: false }).ToList());
+        // Lines of a kept memory have no writer here, and must not be lost for that.
+        outbox.PutBack(protocol.Unfinished.Where(l => l is not PendingWrite { IsDone: true }).ToList());
         version = otherVersion;
         protocol = create(version, outbox, new Host(this));
         acceptedOfOldProtocol = delivered;
@@ -96,6 +97,7 @@ internal sealed partial class Link
             if (protocol.Fault(line.Bytes) is not { } fault)
                 continue;
             outbox.Remove(line);
+            notices.Post(new LinkNotice(LinkNoticeKind.LineImpossible, $"a line {fault}"));
             Done(line as PendingWrite, new InvalidLineException(Id, $"a line {fault}"));
         }
     }
