@@ -19,7 +19,7 @@ internal sealed class Version2Protocol : IProtocol
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
     private ulong firstAtMeeting = 1;
-    private bool rolledBack;
+    private bool epochEnds;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
     {
@@ -106,10 +106,10 @@ internal sealed class Version2Protocol : IProtocol
         Move(Step.Disconnect);
         output = null;
         Timeout = settings.Timeout;
-        // A memory that was found too old ends with the connection that showed it; its lines are in nobody's hands yet.
-        if (!rolledBack)
+        // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands yet.
+        if (!epochEnds)
             return;
-        rolledBack = false;
+        epochEnds = false;
         outbox.PutBack(sender.Ring.All.ToList());
         sender.Forget();
         NewEpoch();
@@ -165,7 +165,7 @@ internal sealed class Version2Protocol : IProtocol
         {
             if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx))
             {
-                rolledBack = true;
+                epochEnds = true;
                 host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer has lines up to {theirs.Seen} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
                 return false;
             }
@@ -191,6 +191,14 @@ internal sealed class Version2Protocol : IProtocol
     private void Begin(SessionOffer theirs, TimeSpan now)
     {
         peerMax = theirs.Max;
+        if (sender.Ring.All.FirstOrDefault(l => l.Bytes > peerMax) is { } tooLong)
+        {
+            // It has its number, which cannot be left out: sent as it is, it would end every connection.
+            epochEnds = true;
+            Leave(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"), final: false);
+            return;
+        }
+
         foreach (var line in outbox.All.Where(l => l.Bytes > peerMax).ToList())
         {
             outbox.Remove(line);
