@@ -98,7 +98,8 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
 
     private IObservable<Unit> ConnectForEver() =>
-        Observable.Defer(ConnectAndServe).SelectMany(Recover).Repeat();
+        // A final refusal comes just after the end of its connection was told: it may be waiting for its next attempt then.
+        Observable.Defer(() => link.Current.IsFinal ? Observable.Never<Outage>() : ConnectAndServe()).SelectMany(Recover).Repeat();
 
     /// <summary>One connection: gives the outage that ended it, or prevented it.</summary>
     private IObservable<Outage> ConnectAndServe() =>

@@ -95,7 +95,8 @@ internal sealed partial class Link
     /// <summary>The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes over what was not finished.</summary>
     private void Speak()
     {
-        outbox.PutBack(protocol.Unfinished.Where(l => l is PendingWrite { IsDone: false }).ToList());
+        // Lines of a kept memory have no writer here, and must not be lost for that.
+        outbox.PutBack(protocol.Unfinished.Where(l => l is not PendingWrite { IsDone: true }).ToList());
         version = wanted;
         protocol = create(version, outbox, new Host(this));
         acceptedOfOldProtocol = delivered;
@@ -106,6 +107,7 @@ internal sealed partial class Link
             if (protocol.Fault(line.Bytes) is not { } fault)
                 continue;
             outbox.Remove(line);
+            notices.Post(new LinkNotice(LinkNoticeKind.LineImpossible, $"a line {fault}"));
             Done(line as PendingWrite, new InvalidLineException(Id, $"a line {fault}"));
         }
     }

@@ -112,7 +112,7 @@ internal sealed partial class Link
     {
         if (options.WriterOverflow == OverflowPolicy.Fail)
             throw new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines);
-        if (options.WriterOverflow == OverflowPolicy.DropNewest || outbox.OldestOrdered(l => ((PendingWrite)l).MayBeDropped) is not PendingWrite oldest)
+        if (options.WriterOverflow == OverflowPolicy.DropNewest || outbox.OldestOrdered(l => l is PendingWrite { MayBeDropped: true }) is not PendingWrite oldest)
             return false;
         outbox.Remove(oldest);
         unfinished--;

@@ -68,6 +68,9 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         return true;
     }
 
+    /// <summary>Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged by now, the acknowledgement was lost.</summary>
+    public void NothingWaits() => arrived = Math.Min(arrived, ring.First - 1);
+
     /// <summary>What has not arrived is lost: it goes again.</summary>
     public void SendAgain() => SendAgainFrom(Oldest);
 
@@ -108,6 +111,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     {
         if (next == ring.Next && ring.Count < window && outbox.FirstExactlyOnce is { } line)
         {
+            // First, since a line that the store fails to keep must stay where it is.
             store.Add(ring.Next, line.Text);
             outbox.Remove(line);
             ring.Add(line);
