@@ -12,11 +12,13 @@ namespace Rx.IotLink.Server;
 /// </summary>
 internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan patience) : IConnection
 {
+    // Asked for once: under TLS Kestrel puts the bare transport back when the handler has returned, and a send that is late would go out in clear.
+    private readonly IDuplexPipe transport = context.Transport;
     private int disposed;
 
-    public PipeReader Input => context.Transport.Input;
+    public PipeReader Input => transport.Input;
 
-    public PipeWriter Output => context.Transport.Output;
+    public PipeWriter Output => transport.Output;
 
     public EndPoint? RemoteEndPoint { get; } = Plain(context.RemoteEndPoint);
 
@@ -29,7 +31,7 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     }
 
     // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.
-    private static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
+    internal static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
         ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port)
         : remote;
 }

@@ -91,6 +91,7 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         await link.DrainWithinAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
         connecting.Dispose();
         link.Close();
+        await link.Goodbye.ConfigureAwait(false);
     }
 
     /// <summary><see cref="CloseAsync"/>.</summary>

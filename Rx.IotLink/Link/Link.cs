@@ -124,6 +124,9 @@ internal sealed partial class Link : ILink, IDisposable
         }
     }
 
+    /// <summary>Completes, once this end is closed, when the peer was told so or cannot be.</summary>
+    public Task Goodbye { get; private set; } = Task.CompletedTask;
+
     /// <summary>Closes this end for good.</summary>
     public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
 
@@ -166,6 +169,7 @@ internal sealed partial class Link : ILink, IDisposable
 
         alarm.Dispose();
         closing?.Close(outage);
+        Goodbye = closing?.Released ?? Task.CompletedTask;
         AfterLock();
     }
 
