@@ -22,6 +22,7 @@ internal sealed class ConnectionOpening : IDisposable
     private readonly IDisposable deadline;
     private volatile bool late;
     private bool speaksVersion2;
+    private bool challenged;
 
     public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random)
     {
@@ -90,6 +91,7 @@ internal sealed class ConnectionOpening : IDisposable
         if (challenge is not null)
         {
             await SayAsync(challenge).ConfigureAwait(false);
+            challenged = true;
             greeting.Second(await ReadLineAsync(Tokens.MaxBytes).ConfigureAwait(false));
             Proven = true;
         }
@@ -105,6 +107,8 @@ internal sealed class ConnectionOpening : IDisposable
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
             var bytes = result.Buffer;
             speaksVersion2 |= Tokens.Begins(bytes);
+            if (BeginsTls(bytes))
+                throw new RefusedException(Refusal.Tls, "it speaks TLS, which is not spoken on this port");
             if (FirstLine.TryRead(ref bytes, maxBytes, out var line))
             {
                 // What follows is looked at again by the next reader.
@@ -115,10 +119,16 @@ internal sealed class ConnectionOpening : IDisposable
             connection.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
             if (late)
                 throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
+            if (result.IsCompleted && challenged)
+                throw new RefusedException(Refusal.NotProven, "it left when the server had proved itself: its key is another one, or it has none");
             if (result.IsCompleted)
                 throw new RefusedException(Refusal.NoId, "it closed before it had said its id");
         }
     }
+
+    /// <summary>Whether bytes begin a TLS handshake (RFC 8446, 5.1): no id begins so, since it has no control characters.</summary>
+    private static bool BeginsTls(in ReadOnlySequence<byte> bytes) =>
+        bytes.Length >= 2 && bytes.Slice(0, 2).ToArray() is [0x16, 0x03];
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask SayAsync(string line)
