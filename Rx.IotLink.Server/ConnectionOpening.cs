@@ -75,7 +75,7 @@ internal sealed class ConnectionOpening : IDisposable
         Id = opening.Id;
         if (!options.SpeaksProtocol1)
             throw new RefusedException(Refusal.Version, "protocol 1 is switched off");
-        if (options.KeyOf?.Invoke(Id) is not null)
+        if (Proof.KeyOf(Id, options.KeyOf) is not null)
             throw new RefusedException(Refusal.Version, "the id has a key, which protocol 1 cannot use");
         return opening;
     }
@@ -86,8 +86,16 @@ internal sealed class ConnectionOpening : IDisposable
         if (!options.Protocol2)
             throw new RefusedException(Refusal.Version, "protocol 2 is switched off");
         var greeting = new ServerGreeting(options.KeyOf, random, options.MaxIdBytes);
-        var challenge = greeting.First(first);
-        Id = greeting.Opening!.Id;
+        string? challenge;
+        try
+        {
+            challenge = greeting.First(first);
+        }
+        finally
+        {
+            Id = greeting.Opening?.Id ?? "";
+        }
+
         if (challenge is not null)
         {
             await SayAsync(challenge).ConfigureAwait(false);
@@ -96,7 +104,7 @@ internal sealed class ConnectionOpening : IDisposable
             Proven = true;
         }
 
-        return greeting.Opening;
+        return greeting.Opening!;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

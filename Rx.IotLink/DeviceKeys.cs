@@ -59,7 +59,8 @@ public sealed class DeviceKeys
     public static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Proof.MacBytes));
 
     /// <summary>The key of a device, or null.</summary>
-    public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var key) ? key : null;
+    // The type is said, or null would become a byte[], and that an empty key: one that everybody knows.
+    public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var key) ? key : default(ReadOnlyMemory<byte>?);
 
     private string? Fault(string text)
     {

@@ -16,6 +16,10 @@ internal static class Proof
     /// <summary>The least length of a key in bytes.</summary>
     public const int LeastKeyBytes = 16;
 
+    /// <summary>The key of a device, or null if it has none that protects it: a byte array that is null comes as an empty key, which everybody knows.</summary>
+    public static ReadOnlyMemory<byte>? KeyOf(string id, Func<string, ReadOnlyMemory<byte>?>? keyOf) =>
+        keyOf?.Invoke(id) is { Length: >= LeastKeyBytes } key ? key : default(ReadOnlyMemory<byte>?);
+
     public static byte[] OfServer(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 server", opening, serverNonce);
 
     public static byte[] OfClient(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 client", opening, serverNonce);
