@@ -158,6 +158,8 @@ internal sealed partial class Link : ILink, IDisposable
                 protocol.Disconnect(Now, byPeer: false);
             }
 
+            if (state.IsUp && status == LinkStatus.Refused)
+                counts.Outages++;
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();
@@ -175,9 +177,11 @@ internal sealed partial class Link : ILink, IDisposable
 
     private void Carry(Leaving leave)
     {
-        End(leave.Session, leave.Outage);
+        // At once where it is for good: no state, notice or attempt comes in between.
         if (leave.Final)
             Refuse(leave.Outage);
+        else
+            End(leave.Session, leave.Outage);
     }
 
     private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused
