@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +27,7 @@ public static class IotLinkHosting
         {
             var options = new IotLinkServerOptions { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
             configuration?.Bind(options);
+            options = options with { Bind = AddressOf(configuration?[nameof(IotLinkServerOptions.Bind)]) ?? options.Bind };
             return new IotLinkServer(configure?.Invoke(options) ?? options);
         });
         return services.AddHostedService<Service>();
@@ -44,6 +46,14 @@ public static class IotLinkHosting
     /// </summary>
     public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink") =>
         checks.AddCheck<Check>(name);
+
+    /// <summary>The binder passes an address over, having no converter for it: a server meant for one network would listen on all.</summary>
+    private static IPAddress? AddressOf(string? text) => text switch
+    {
+        null => null,
+        _ when IPAddress.TryParse(text, out var address) => address,
+        _ => throw new ArgumentException($"{nameof(IotLinkServerOptions.Bind)} '{text}' is not an IPv4 or IPv6 address.", nameof(text)),
+    };
 
     private sealed class Service(IotLinkServer server) : IHostedService
     {
