@@ -67,7 +67,7 @@ internal sealed record TlsFiles(bool On, string? Ca, string? Cert, string? CertK
         if (Cert is null)
             return null;
         PrivateFile.WarnIfReadable(CertKey ?? Cert, output);
-        var isPem = PrivateFile.Read("--cert", Cert, () => X509Certificate2.GetCertContentType(Cert)) != X509ContentType.Pkcs12;
+        var isPem = PrivateFile.Read("--cert", Cert, () => X509Certificate2.GetCertContentType(File.ReadAllBytes(Cert))) != X509ContentType.Pkcs12;
         var all = PrivateFile.Read("--cert", Cert, () => isPem ? LoadPem(Cert) : X509CertificateLoader.LoadPkcs12CollectionFromFile(Cert, password: null));
         var own = isPem ? LoadPemWithKey(Cert) : all.FirstOrDefault(c => c.HasPrivateKey);
         return own is null
