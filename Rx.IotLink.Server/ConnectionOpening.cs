@@ -25,6 +25,7 @@ internal sealed class ConnectionOpening : IDisposable
     private readonly CancellationTokenRegistration end;
     private volatile bool late;
     private bool speaksVersion2;
+    private bool challenged;
 
     public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, CancellationToken stopped)
     {
@@ -93,16 +94,25 @@ internal sealed class ConnectionOpening : IDisposable
         if (!options.Protocol2)
             throw new RefusedException(Refusal.Version, "protocol 2 is switched off");
         var greeting = new ServerGreeting(options.KeyOf, random, options.MaxIdBytes);
-        var challenge = greeting.First(first);
-        Id = greeting.Opening!.Id;
+        string? challenge;
+        try
+        {
+            challenge = greeting.First(first);
+        }
+        finally
+        {
+            Id = greeting.Opening?.Id ?? "";
+        }
+
         if (challenge is not null)
         {
             await SayAsync(challenge).ConfigureAwait(false);
+            challenged = true;
             greeting.Second(await ReadLineAsync(Tokens.MaxBytes).ConfigureAwait(false));
             Proven = true;
         }
 
-        return greeting.Opening;
+        return greeting.Opening!;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -113,6 +123,8 @@ internal sealed class ConnectionOpening : IDisposable
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
             var bytes = result.Buffer;
             speaksVersion2 |= Tokens.Begins(bytes);
+            if (BeginsTls(bytes))
+                throw new RefusedException(Refusal.Tls, "it speaks TLS, which is not spoken on this port");
             if (FirstLine.TryRead(ref bytes, speaksVersion2 ? Tokens.MaxBytes : maxBytes, out var line))
             {
                 // What follows is looked at again by the next reader.
@@ -125,10 +137,16 @@ internal sealed class ConnectionOpening : IDisposable
                 throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (late)
                 throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
+            if (result.IsCompleted && challenged)
+                throw new RefusedException(Refusal.NotProven, "it left when the server had proved itself: its key is another one, or it has none");
             if (result.IsCompleted)
                 throw new RefusedException(Refusal.NoId, "it closed before it had said its id");
         }
     }
+
+    /// <summary>Whether bytes begin a TLS handshake (RFC 8446, 5.1): no id begins so, since it has no control characters.</summary>
+    private static bool BeginsTls(in ReadOnlySequence<byte> bytes) =>
+        bytes.Length >= 2 && bytes.Slice(0, 2).ToArray() is [0x16, 0x03];
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask SayAsync(string line)

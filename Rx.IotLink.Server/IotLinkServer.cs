@@ -19,7 +19,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     internal IotLinkServer(IotLinkServerOptions options)
     {
         options.Validate();
-        this.options = options;
+        this.options = options = options.WithKeys();
         log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
         var random = Chance.From(options.Seed);
         fleet = new(options, random, log);
@@ -28,7 +28,8 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>Starts to listen.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
-    /// <exception cref="IOException">The endpoint is in use or cannot be had; the message names it.</exception>
+    /// <exception cref="IOException">The endpoint is in use or cannot be had, or the key file cannot be read; the message names it.</exception>
+    /// <exception cref="FormatException">A line of the key file is wrong; the message names the file, the line and the rule.</exception>
     public static async Task<IotLinkServer> StartAsync(IotLinkServerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -87,12 +88,16 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         if (!options.Listen)
             return;
-        listener = await KestrelListener.StartAsync(options, ServeAsync, cancellationToken).ConfigureAwait(false);
+        listener = await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 
     /// <summary>Serves one connection of Kestrel's; completes when it has ended.</summary>
-    internal Task ServeAsync(ConnectionContext connection) => reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
+    internal Task ServeAsync(ConnectionContext connection)
+    {
+        TlsGate.Passed(connection);
+        return reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
+    }
 
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>

@@ -15,11 +15,13 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     /// <summary>How long a peer may take for the rest, at most: what it does not take by then holds up the end of a server.</summary>
     private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
+    // Asked for once: under TLS Kestrel puts the bare transport back when the handler has returned, and a send that is late would go out in clear.
+    private readonly IDuplexPipe transport = context.Transport;
     private int disposed;
 
-    public PipeReader Input => context.Transport.Input;
+    public PipeReader Input => transport.Input;
 
-    public PipeWriter Output => context.Transport.Output;
+    public PipeWriter Output => transport.Output;
 
     public EndPoint? RemoteEndPoint { get; } = Plain(context.RemoteEndPoint);
 
@@ -33,7 +35,7 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     }
 
     // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.
-    private static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
+    internal static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
         ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port)
         : remote;
 }

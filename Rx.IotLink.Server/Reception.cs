@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
@@ -40,9 +42,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         }
         catch (RefusedException refusal)
         {
-            Interlocked.Increment(ref refused[(int)refusal.Refusal]);
-            log.Refused(connection.RemoteEndPoint, opening.Id, refusal);
-            fleet.Refused(opening.Id, connection.RemoteEndPoint, refusal);
+            Note(connection.RemoteEndPoint, opening.Id, refusal);
             await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
         }
         finally
@@ -50,6 +50,28 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
             Interlocked.Decrement(ref connections);
             connection.Dispose();
         }
+    }
+
+    /// <summary>Takes one of the places of connections that have not said their id yet, or says why there is none.</summary>
+    public bool TryBeginOpening([NotNullWhen(false)] out RefusedException? limit)
+    {
+        limit = Interlocked.Increment(ref openings) > options.MaxOpenings
+            ? new(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet")
+            : null;
+        if (limit is not null)
+            EndOpening();
+        return limit is null;
+    }
+
+    /// <summary>Gives the place back.</summary>
+    public void EndOpening() => Interlocked.Decrement(ref openings);
+
+    /// <summary>Counts, logs and tells a refusal.</summary>
+    public void Note(EndPoint? remote, string id, RefusedException refusal)
+    {
+        Interlocked.Increment(ref refused[(int)refusal.Refusal]);
+        log.Refused(remote, id, refusal);
+        fleet.Refused(id, remote, refusal);
     }
 
     private Session Admit(PeerOpening peer, ConnectionOpening opening, IConnection connection)
@@ -68,10 +90,10 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening)
     {
+        if (!TryBeginOpening(out var limit))
+            throw limit;
         try
         {
-            if (Interlocked.Increment(ref openings) > options.MaxOpenings)
-                throw new RefusedException(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet");
             return await opening.ReadAsync().ConfigureAwait(false);
         }
         catch (LineTooLongException exception)
@@ -92,7 +114,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         }
         finally
         {
-            Interlocked.Decrement(ref openings);
+            EndOpening();
         }
     }
 }

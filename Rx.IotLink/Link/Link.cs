@@ -126,6 +126,9 @@ internal sealed partial class Link : ILink, IDisposable
         }
     }
 
+    /// <summary>Completes, once this end is closed, when the peer was told so or cannot be.</summary>
+    public Task Goodbye { get; private set; } = Task.CompletedTask;
+
     /// <summary>Closes this end for good.</summary>
     public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
 
@@ -157,6 +160,8 @@ internal sealed partial class Link : ILink, IDisposable
                 Disconnect();
             }
 
+            if (state.IsUp && status == LinkStatus.Refused)
+                counts.Outages++;
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();
@@ -168,14 +173,17 @@ internal sealed partial class Link : ILink, IDisposable
 
         alarm.Dispose();
         closing?.Close(outage);
+        Goodbye = closing?.Released ?? Task.CompletedTask;
         AfterLock();
     }
 
     private void Carry(Leaving leave)
     {
-        End(leave.Session, leave.Outage);
+        // At once where it is for good: no state, notice or attempt comes in between.
         if (leave.Final)
             Refuse(leave.Outage);
+        else
+            End(leave.Session, leave.Outage);
     }
 
     private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused

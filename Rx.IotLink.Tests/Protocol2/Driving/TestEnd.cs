@@ -116,7 +116,7 @@ internal sealed class TestEnd : IProtocolHost
             return;
         (Connected, IsOpen) = (false, false);
         if (greeting is null)
-            Protocol.Disconnect(Now, byPeer: false);
+            Protocol.Disconnect(Now);
         greeting = null;
     }
 

@@ -271,10 +271,10 @@ internal sealed class Version2Protocol : IProtocol
                     break;
                 }
 
-                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key"), final: false);
+                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key: it has another one, or none, or is an impostor"), final: false);
                 break;
             case "ok" when phase == Phase.Greeting && settings.Key is not null:
-                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key"), final: false);
+                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key: it asks for no keys, or is an impostor"), final: false);
                 break;
             case "ok":
                 var theirs = SessionOffer.Read(answer);
