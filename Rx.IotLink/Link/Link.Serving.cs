@@ -21,6 +21,7 @@ internal sealed partial class Link
     public Session? TryServe(IConnection connection)
     {
         Session serving;
+        TimeSpan silence;
         lock (gate)
         {
             if (session is not null || state.IsFinal)
@@ -30,10 +31,13 @@ internal sealed partial class Link
             serving.Heard(Now);
             serving.Said(Now);
             protocol.Connect(serving.Output, Now);
+            // Twice as long until lines flow, since a server may have others to greet first; at a server they flow at once. Decided under the lock: after
+            // it another thread could act on justOpened first, and its short watch be replaced by the long one.
+            silence = justOpened == serving ? options.Timeout : 2 * options.Timeout;
+            justOpened = null;
         }
 
-        // Twice as long, until lines flow: a server may have others to greet first.
-        serving.WatchSilence(2 * options.Timeout);
+        serving.WatchSilence(silence);
         serving.StartKeepalives(options.Timeout / 4, protocol.KeepaliveAlways);
         AfterLock();
         serving.StartReading();
