@@ -89,6 +89,25 @@ public sealed class ClientLifeTests : ServerTest
     }
 
     [Test]
+    public async Task A_client_that_starts_anew_is_told_of_and_its_lines_are_new()
+    {
+        var server = await StartServerAsync();
+        for (var process = 0; process < 3; process++)
+        {
+            var client = StartClient(server);
+            var link = await server.WaitForAsync("1").Within();
+            var (received, notices) = (link.Lines.Record(), link.Notices.Record());
+            for (var i = 0; i < 3; i++)
+                await client.WriteAsync($"{process} {i}").Within();
+            await client.DisposeAsync().Within();
+            await link.State.FirstAsync(s => !s.IsUp);
+
+            Assert.That(received.Values, Is.EqualTo([$"{process} 0", $"{process} 1", $"{process} 2"]));
+            Assert.That(notices.Values.Select(n => n.Kind), Is.EqualTo(Enumerable.Repeat(LinkNoticeKind.PeerRestarted, process == 0 ? 0 : 1)));
+        }
+    }
+
+    [Test]
     public async Task A_server_that_accepts_and_says_nothing_is_given_up_after_twice_the_timeout()
     {
         using var deaf = new TcpListener(IPAddress.Loopback, 0);

@@ -73,6 +73,23 @@ public sealed class DeliveryTests : ServerTest
         Assert.That(late.Values, Is.EquivalentTo(Enumerable.Range(0, 12).Select(i => $"{i}")));
     }
 
+    [TestCase(4_000)]
+    [TestCase(1_048_576)]
+    public async Task The_longest_line_arrives_whole_both_ways(int bytes)
+    {
+        var server = await StartServerAsync(ServerOptions with { MaxLineBytes = bytes });
+        var client = StartClient(ClientOptions(server.EndPoint) with { MaxLineBytes = bytes });
+        var link = await server.WaitForAsync("1").Within();
+        var (atServer, atClient) = (link.Lines.Record(), client.Lines.Record());
+        var line = string.Concat(Enumerable.Repeat("\U0001f600é \r", bytes / 8));
+
+        await Task.WhenAll(client.WriteAsync(line), link.WriteAsync(line), client.WriteAsync("next"), link.WriteAsync("next")).Within();
+
+        Assert.That(atServer.Values, Is.EqualTo([line, "next"]));
+        Assert.That(atClient.Values, Is.EqualTo([line, "next"]));
+        Assert.That(async () => await client.WriteAsync($"{line}x").Within(), Throws.ArgumentException);
+    }
+
     [Test]
     public async Task An_observer_that_comes_late_gets_what_comes_after_it()
     {

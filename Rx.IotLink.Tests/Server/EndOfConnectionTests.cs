@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Server.Tools;
 
@@ -28,6 +29,24 @@ public sealed class EndOfConnectionTests : ServerTest
         Assert.That(await peer.HearToEndAsync(), Is.Empty);
         var down = await server.Find("1")!.State.FirstAsync(s => !s.IsUp);
         Assert.That(down.Outage!.Reason, Is.EqualTo(OutageReason.Silence));
+    }
+
+    /// <summary>One who writes at the very moment at which a connection is opened must not prolong the silence that is endured on it.</summary>
+    [Test]
+    public async Task After_one_timeout_of_silence_whoever_writes_while_the_connection_opens()
+    {
+        var scheduler = new HookedScheduler();
+        var server = await StartServerAsync(ServerOptions with { Timeout = Short, Scheduler = scheduler, OutboxLines = 1_000 });
+        (await JoinAsync(server)).Dispose();
+        var link = server.Find("1")!;
+        await link.State.FirstAsync(s => !s.IsUp);
+        scheduler.Hook = () => link.Writer.OnNext("in between");
+
+        await JoinAsync(server);
+        scheduler.Hook = null;
+
+        var down = await link.State.FirstAsync(s => s is { IsUp: false, Connections: 2 });
+        Assert.That(down.Outage, Is.EqualTo(new Outage(OutageReason.Silence, "nothing was received for 0.3 s")));
     }
 
     [Test]
@@ -75,5 +94,26 @@ public sealed class EndOfConnectionTests : ServerTest
 
         var down = await server.Find("1")!.State.FirstAsync(s => !s.IsUp);
         Assert.That(down.Outage!.Reason, Is.EqualTo(OutageReason.ClosedByPeer));
+    }
+
+    /// <summary>The default scheduler, with something done whenever it is asked to schedule.</summary>
+    private sealed class HookedScheduler : LocalScheduler
+    {
+        [ThreadStatic]
+        private static bool hooked;
+
+        public Action? Hook { get; set; }
+
+        public override IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action)
+        {
+            if (!hooked && Hook is { } hook)
+            {
+                hooked = true;
+                hook();
+                hooked = false;
+            }
+
+            return DefaultScheduler.Instance.Schedule(state, dueTime, action);
+        }
     }
 }
