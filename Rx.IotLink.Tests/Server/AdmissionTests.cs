@@ -12,24 +12,24 @@ public sealed class AdmissionTests : ServerTest
     private static readonly IEnumerable<TestCaseData> BadIds =
     [
         Bad("empty", "\n"u8, "the id is empty"),
-        Bad("not UTF-8", [0xff, (byte)'\n'], "the id is not UTF-8: FF"),
-        Bad("overlong UTF-8", [0xc0, 0xaf, (byte)'\n'], "the id is not UTF-8: C0AF"),
+        Bad("not UTF-8", [0xff, (byte)'\n'], "the first line is not UTF-8: FF"),
+        Bad("overlong UTF-8", [0xc0, 0xaf, (byte)'\n'], "the first line is not UTF-8: C0AF"),
         Bad("CR at its end", "pump\r\n"u8, "the id ends in CR: lines end in LF alone"),
         Bad("control character", "pu\u0007mp\n"u8, "the id has a control character"),
         Bad("nul", "\0\n"u8, "the id has a control character"),
-        Bad("too long", [.. Enumerable.Repeat((byte)'x', 129), (byte)'\n'], "a line of 129 bytes long, the limit is 128"),
-        Bad("too long, no LF", [.. Enumerable.Repeat((byte)'x', 129)], "a line of 129 bytes without a line feed so far, the limit is 128"),
+        Bad("too long", [.. Enumerable.Repeat((byte)'x', 129), (byte)'\n'], "a line of more than 128 bytes, which is the limit", Refusal.TooLong),
+        Bad("too long, no LF", [.. Enumerable.Repeat((byte)'x', 129)], "a line of more than 128 bytes, which is the limit", Refusal.TooLong),
     ];
 
     [TestCaseSource(nameof(BadIds))]
-    public async Task A_bad_id_is_refused(byte[] bytes, string detail)
+    public async Task A_bad_id_is_refused(byte[] bytes, string detail, Refusal refusal)
     {
         var server = await StartServerAsync();
         var bystander = await JoinAsync(server, "bystander");
         var peer = await ConnectAsync(server);
         await peer.SayAsync(bytes);
 
-        await AssertRefusedAsync(server, peer, Refusal.BadId, "", detail);
+        await AssertRefusedAsync(server, peer, refusal, "", detail);
 
         await AssertServedAsync(server, bystander, "bystander");
     }
@@ -169,11 +169,11 @@ public sealed class AdmissionTests : ServerTest
         await AssertServedAsync(server, await JoinAsync(server, "éé"), "éé");
         var longer = await ConnectAsync(server, "ééa");
 
-        await AssertRefusedAsync(server, longer, Refusal.BadId, "", "a line of 5 bytes long, the limit is 4");
+        await AssertRefusedAsync(server, longer, Refusal.TooLong, "", "a line of more than 4 bytes, which is the limit");
     }
 
-    private static TestCaseData Bad(string name, ReadOnlySpan<byte> bytes, string detail) =>
-        new TestCaseData(bytes.ToArray(), detail).SetArgDisplayNames(name);
+    private static TestCaseData Bad(string name, ReadOnlySpan<byte> bytes, string detail, Refusal refusal = Refusal.BadId) =>
+        new TestCaseData(bytes.ToArray(), detail, refusal).SetArgDisplayNames(name);
 
     private async Task AssertRefusedAsync(IotLinkServer server, RawPeer peer, Refusal refusal, string id, string detail)
     {

@@ -46,7 +46,7 @@ public sealed class AncestorFaultTests : ServerTest
 
         var logged = await Log.Entries.FirstAsync(e => e.Id == 13);
 
-        Assert.That(logged.Text, Does.Contain("BadId").And.Contain("the limit is 128"));
+        Assert.That(logged.Text, Does.Contain("TooLong").And.Contain("more than 128 bytes"));
         await flood.Within("the server takes no more");
         await JoinAsync(server);
     }

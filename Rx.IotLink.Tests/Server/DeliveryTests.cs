@@ -39,7 +39,7 @@ public sealed class DeliveryTests : ServerTest
     public async Task Without_observer_lines_wait_unaccepted_and_arrive_when_somebody_subscribes()
     {
         var server = await StartServerAsync();
-        var client = StartClient(server);
+        var client = StartClient(ClientOptions(server.EndPoint) with { Protocol = 1 });
         var link = await server.WaitForAsync("1").Within();
         var writes = Enumerable.Range(0, 3).Select(i => client.WriteAsync($"{i}", ordering: Ordering.Concurrent)).ToList();
         // The first line of a process goes alone: the others follow its acceptance.
@@ -60,7 +60,7 @@ public sealed class DeliveryTests : ServerTest
     public async Task A_full_inbox_makes_the_peer_repeat_and_loses_nothing()
     {
         var server = await StartServerAsync(ServerOptions with { Timeout = Short, InboxLines = 4 });
-        var client = StartClient(ClientOptions(server.EndPoint) with { Timeout = Short });
+        var client = StartClient(ClientOptions(server.EndPoint) with { Timeout = Short, Protocol = 1 });
         var link = await server.WaitForAsync("1").Within();
         using (link.Lines.Take(1).Subscribe())
             await client.WriteAsync("first").Within();

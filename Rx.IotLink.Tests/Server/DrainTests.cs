@@ -96,6 +96,6 @@ public sealed class DrainTests : ServerTest
         await Task.WhenAll(writes).Within();
         Assert.That(received.Values, Has.Count.EqualTo(50));
         var state = await link.State.FirstAsync(s => s.Status == LinkStatus.Down);
-        Assert.That(state.Outage!.Reason, Is.EqualTo(OutageReason.ClosedByPeer));
+        Assert.That(state.Outage!.Reason, Is.EqualTo(OutageReason.PeerLeft));
     }
 }

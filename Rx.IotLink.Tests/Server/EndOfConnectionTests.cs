@@ -93,7 +93,7 @@ public sealed class EndOfConnectionTests : ServerTest
         await client.CloseAsync().Within();
 
         var down = await server.Find("1")!.State.FirstAsync(s => !s.IsUp);
-        Assert.That(down.Outage!.Reason, Is.EqualTo(OutageReason.ClosedByPeer));
+        Assert.That(down.Outage!.Reason, Is.EqualTo(OutageReason.PeerLeft));
     }
 
     /// <summary>The default scheduler, with something done whenever it is asked to schedule.</summary>

@@ -99,7 +99,7 @@ public sealed class MisbehavingPeerTests : ServerTest
 
         var down = await states.FirstAsync(s => !s.IsUp);
         Assert.That(down.Outage!.Reason, Is.EqualTo(OutageReason.ProtocolError));
-        Assert.That(down.Outage.Detail, Does.Contain("without a line feed so far, the limit is 4002"));
+        Assert.That(down.Outage.Detail, Does.Contain("more than 4002 bytes, which is the limit"));
         await flood.Within("it is cut off");
         await AssertServedAsync(server, good);
     }

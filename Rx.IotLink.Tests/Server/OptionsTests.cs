@@ -12,7 +12,7 @@ public sealed class OptionsTests : ServerTest
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
     /// <summary>Options that take any value.</summary>
-    private static readonly string[] Free = ["ObserverScheduler", "PinAddresses", "Listen", "Transport", "Seed"];
+    private static readonly string[] Free = ["ObserverScheduler", "PinAddresses", "Listen", "Transport", "Seed", "Protocol1", "SessionStore", "SessionStores", "Tls"];
 
     private static readonly (string Option, IotLinkServerOptions Bad)[] BadForServer =
     [
@@ -39,6 +39,13 @@ public sealed class OptionsTests : ServerTest
         ("OpeningTimeout", new() { OpeningTimeout = TimeSpan.Zero }),
         ("OpeningTimeout", new() { OpeningTimeout = Hour + Tick }),
         ("LoggerFactory", new() { LoggerFactory = null! }),
+        ("Protocol2", new() { Protocol2 = false, Protocol1 = false }),
+        ("KeyOf", new() { Protocol2 = false, KeyOf = _ => null }),
+        ("KeyFile", new() { KeyFile = "" }),
+        ("KeyFile", new() { KeyFile = "keys", KeyOf = _ => null }),
+        ("Tls", new() { Tls = new() }),
+        ("RetryAfter", new() { RetryAfter = -Tick }),
+        ("RetryAfter", new() { RetryAfter = Hour + Tick }),
     ];
 
     private static readonly IotLinkClientOptions GoodClient = new() { Host = "127.0.0.1", Port = 1, Id = "1" };
@@ -71,6 +78,10 @@ public sealed class OptionsTests : ServerTest
         ("ConnectTimeout", GoodClient with { ConnectTimeout = Hour + Tick }),
         ("FirstConnection", GoodClient with { FirstConnection = (FirstConnection)2 }),
         ("Network", GoodClient with { Network = null! }),
+        ("Protocol", GoodClient with { Protocol = 0 }),
+        ("Protocol", GoodClient with { Protocol = 3 }),
+        ("Key.Length", GoodClient with { Key = new byte[15] }),
+        ("Key", GoodClient with { Key = new byte[16], Protocol = 1 }),
     ];
 
     private static IEnumerable<TestCaseData> ServerCases => Cases(BadForServer);

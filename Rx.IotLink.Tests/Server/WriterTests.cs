@@ -130,7 +130,7 @@ public sealed class WriterTests : ServerTest
     /// <summary>The lines that the link's client is given, when it comes back.</summary>
     private async Task<IReadOnlyList<string>> ReceiveAsync(IotLinkServer server, int count)
     {
-        var received = StartClient(server).Lines.Record();
+        var received = StartClient(ClientOptions(server.EndPoint) with { Protocol = 1 }).Lines.Record();
         await received.TakeAsync(count);
         await server.Find("1")!.DrainAsync().Within();
         return received.Values;

@@ -28,6 +28,6 @@ public sealed class FallBackTests
 
         Assert.That(link.Client.Counters.Outbox, Is.Zero);
         Assert.That(link.Server.Find(SimulatedLink.Id), Is.Null);
-        Assert.That(link.Client.State.FirstAsync().Wait().Status, Is.EqualTo(LinkStatus.Refused));
+        Assert.That(link.Client.State.FirstAsync().Wait().Status, Is.EqualTo(LinkStatus.Connecting), "it goes on looking for a server that knows its key");
     }
 }
