@@ -122,7 +122,11 @@ public sealed class FlowTests
         server.Receive("+0002b\n+0003c\n+0004d\n");
 
         Assert.That(server.Received, Is.EqualTo(new[] { "a", "b", "c", "d" }));
-        Assert.That(server.Duplicates, Is.Zero);
+        Assert.That(server.Duplicates, Is.Zero, "what was beyond a gap had not been taken");
+
+        server.Receive("+0004d\n+0001a\n");
+
+        Assert.That(server.Duplicates, Is.EqualTo(2));
     }
 
     [Test]
