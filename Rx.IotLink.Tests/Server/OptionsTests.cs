@@ -40,7 +40,7 @@ public sealed class OptionsTests : ServerTest
         ("OpeningTimeout", new() { OpeningTimeout = Hour + Tick }),
         ("LoggerFactory", new() { LoggerFactory = null! }),
         ("Protocol2", new() { Protocol2 = false, Protocol1 = false }),
-        ("KeyOf", new() { Protocol2 = false, KeyOf = _ => null }),
+        ("KeyOf", new() { Protocol2 = false, Protocol1 = true, KeyOf = _ => null }),
         ("KeyFile", new() { KeyFile = "" }),
         ("KeyFile", new() { KeyFile = "keys", KeyOf = _ => null }),
         ("Tls", new() { Tls = new() }),

@@ -108,7 +108,7 @@ internal sealed partial class Link
                 continue;
             outbox.Remove(line);
             notices.Post(new LinkNotice(LinkNoticeKind.LineImpossible, $"a line {fault}"));
-            Done(line as PendingWrite, new InvalidLineException(Id, $"a line {fault}"));
+            Done(line, new InvalidLineException(Id, $"a line {fault}"));
         }
     }
 

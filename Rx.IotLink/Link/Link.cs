@@ -58,6 +58,7 @@ internal sealed partial class Link : ILink, IDisposable
         Writer = new LinkWriter(this);
         alarm = new(options.Scheduler, clock, Elapsed);
         protocol = create(version, outbox, new Host(this));
+        unfinished = protocol.Unfinished.Count() + outbox.All.Count();
     }
 
     public string Id { get; }
@@ -168,7 +169,7 @@ internal sealed partial class Link : ILink, IDisposable
             heartbeats.End();
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
-                Done(line as PendingWrite, WhyEnded(state));
+                Done(line, WhyEnded(state));
         }
 
         alarm.Dispose();

@@ -58,6 +58,8 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
 
         public void Begin(ulong epoch) => store.Begin(epoch);
 
+        public void Connect(ulong number) => store.Connect(number);
+
         public void Add(ulong number, string line) => store.Add(number, line);
 
         public void RemoveThrough(ulong number) => store.RemoveThrough(number);
@@ -73,6 +75,10 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
         public SessionMemory? Load() => null;
 
         public void Begin(ulong epoch)
+        {
+        }
+
+        public void Connect(ulong number)
         {
         }
 

@@ -33,6 +33,7 @@ internal sealed class Version2Protocol : IProtocol
             epoch = memory.Epoch;
             sender.Restore(memory);
             receiver.Restore(memory);
+            greeting?.Restore(memory);
         }
         else
         {
