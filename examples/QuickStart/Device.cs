@@ -17,12 +17,12 @@ internal sealed class Device : IAsyncDisposable
     /// <param name="sensor">What it measures; its name is the device's id.</param>
     /// <param name="server">Where it finds the server, or what it takes for the server.</param>
     /// <param name="books">Where its lines are written down.</param>
-    /// <param name="seed">Makes the random part of its waits the same each time.</param>
     /// <param name="protocol">The version of the wire protocol.</param>
+    /// <param name="key">The secret it shares with the server, or null (protocol 1 has none).</param>
     /// <param name="over">When to stop measuring.</param>
     /// <param name="stopwatch">Tells when a reading was made.</param>
     /// <param name="scheduler">The clock of its measurements.</param>
-    public Device(Sensor sensor, IPEndPoint server, Books books, int seed, int protocol, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
+    public Device(Sensor sensor, IPEndPoint server, Books books, int protocol, ReadOnlyMemory<byte>? key, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
     {
         Sensor = sensor;
         var (toServer, toDevice) = (books.ToServer[sensor.Name], books.ToDevice[sensor.Name]);
@@ -34,7 +34,7 @@ internal sealed class Device : IAsyncDisposable
             Timeout = Demo.Timeout,
             BackOff = Demo.BackOff,
             Protocol = protocol,
-            Seed = seed,
+            Key = key,
         });
 
         _reading = _link.Lines

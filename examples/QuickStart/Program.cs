@@ -20,10 +20,13 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     var sensors = ThisMachine.Sensors(stopwatch);
     using var books = new Books([.. sensors.Select(sensor => sensor.Name)], stopwatch);
     using var over = new Subject<Unit>();
-    Console.WriteLine($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}, protocol {settings.Protocol}");
+    Console.WriteLine($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}, protocol {settings.Protocol}{(settings.Protocol == 2 ? " with a key for each device" : "")}");
 
-    // 1. A server, on a free port of this machine. It holds one link for each device, for good; connections come and go underneath.
-    await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions { Bind = IPAddress.Loopback, Port = 0, Timeout = Demo.Timeout }, cancellation);
+    // 1. A server, on a free port of this machine. It holds one link for each device, for good; connections come and go underneath. Each device has a
+    //    key: both ends prove that they know it. (Protocol 1 has no keys; there anyone may be anyone.)
+    var keys = DeviceKeys.Parse(sensors.Select(sensor => $"{sensor.Name} {DeviceKeys.NewKey()}"));
+    Func<string, ReadOnlyMemory<byte>?>? keyOf = settings.Protocol == 2 ? keys.Find : null;
+    await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions { Bind = IPAddress.Loopback, Port = 0, Timeout = Demo.Timeout, KeyOf = keyOf }, cancellation);
     using var watching = server.Links.Subscribe(link => books.Ledger.Watch(link, End.Server));
 
     // 2. What the server makes of its devices' lines: see Fleet.cs. What arrives is written down for the checker.
@@ -40,7 +43,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
         .ToTask();
 
     // 4. The devices, each behind a proxy that breaks its connections: see Device.cs, and the folder Proxy.
-    await using var sites = new Sites(sensors.Select((sensor, i) => new Site(sensor, server.EndPoint, books, (settings.Seed * 397) + i, settings.Protocol, over, stopwatch, scheduler)));
+    await using var sites = new Sites(sensors.Select((sensor, i) => new Site(sensor, server.EndPoint, books, (settings.Seed * 397) + i, settings.Protocol, keyOf?.Invoke(sensor.Name), over, stopwatch, scheduler)));
 
     // 5. Watch it until the time is up.
     var until = settings.Until(scheduler, cancellation);

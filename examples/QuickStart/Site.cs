@@ -13,10 +13,10 @@ internal sealed class Site : IAsyncDisposable
     private readonly FaultProxy _proxy;
     private readonly IDisposable _faults;
 
-    public Site(Sensor sensor, IPEndPoint server, Books books, int seed, int protocol, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
+    public Site(Sensor sensor, IPEndPoint server, Books books, int seed, int protocol, ReadOnlyMemory<byte>? key, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
     {
         _proxy = FaultProxy.Start(sensor.Name, server, scheduler, stopwatch);
-        Device = new Device(sensor, _proxy.EndPoint, books, seed, protocol, over, stopwatch, scheduler);
+        Device = new Device(sensor, _proxy.EndPoint, books, protocol, key, over, stopwatch, scheduler);
         books.Ledger.Watch(_proxy);
         books.Ledger.Watch(Device.Link, End.Device);
         _faults = FaultSchedule.Run(_proxy, seed, new FaultMix(), scheduler).Subscribe();
