@@ -42,9 +42,9 @@ public sealed class ObserverThreadsTests : ServerTest
     public async Task Work_can_be_delayed_and_called_off()
     {
         var ran = new Recorder<string>();
-        using var calledOff = ObserverThreads.Instance.Schedule(TimeSpan.FromMilliseconds(1), () => ran.OnNext("called off"));
+        using var calledOff = ObserverThreads.Instance.Schedule(TimeSpan.FromMilliseconds(500), () => ran.OnNext("called off"));
         calledOff.Dispose();
-        ObserverThreads.Instance.Schedule(TimeSpan.FromMilliseconds(20), () => ran.OnNext("delayed"));
+        ObserverThreads.Instance.Schedule(TimeSpan.FromMilliseconds(600), () => ran.OnNext("delayed"));
         ObserverThreads.Instance.Schedule(() => ran.OnNext("at once"));
 
         Assert.That(await ran.TakeAsync(2), Is.EqualTo(["at once", "delayed"]));
