@@ -89,7 +89,7 @@ internal static class CommandLine
             parsed.GetValue(stay),
             TimeSpan.FromSeconds(parsed.GetValue(drain)))
         {
-            Protocol = parsed.GetValue(protocol) == "1" ? 1 : 2,
+            Protocol = parsed.GetValue(protocol) is { } version ? version == "1" ? 1 : 2 : null,
             KeyFile = parsed.GetValue(keyFile),
             Tls = tls.Of(parsed),
         }));

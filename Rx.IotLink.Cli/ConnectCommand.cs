@@ -5,7 +5,7 @@ namespace Rx.IotLink.Cli;
 /// <summary>The options of <c>iotlink connect</c>.</summary>
 internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan Timeout, Delivery Delivery, bool Echo, bool Stay, TimeSpan Drain)
 {
-    public required int Protocol { get; init; }
+    public required int? Protocol { get; init; }
 
     public required string? KeyFile { get; init; }
 
@@ -76,7 +76,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             return true;
         });
 
-        var pump = new InputPump(session.Input, maxLineBytes, input, session.Output, emptyIsLine: settings.Protocol == 2);
+        var pump = new InputPump(session.Input, maxLineBytes, input, session.Output, emptyIsLine: settings.Protocol != 1);
         await pump.RunAsync(line => Send(link, input, line), stop.Token).ConfigureAwait(false);
         if (settings.Stay)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);

@@ -64,7 +64,8 @@ internal static class Options
         Description = "Send each line once and forget it: at most once, lost if an outage is on its way. Default: exactly once and in order.",
     };
 
-    public static Option<string> Protocol() => OneOf("2", ["1", "2"], "The version of the wire protocol: 2, or 1 for a server of micropython-iot.");
+    public static Option<string?> Protocol() =>
+        OneOf<string?>(null, ["1", "2"], "The version of the wire protocol: 2, or 1 for a server of micropython-iot. Default: 2, and 1 from then on if the server turns out to be one of those (never with --key-file); say 1 to spare it the first attempt.");
 
     public static Option<string?> Protocols() =>
         OneOf<string?>(null, ["1", "2", "both"], "The version of the wire protocol that devices may speak: 2, 1 (that of micropython-iot) or both. Default: both; with --key-file 2.");

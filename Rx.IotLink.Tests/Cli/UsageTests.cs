@@ -81,7 +81,7 @@ internal sealed class UsageTests
     [TestCase("--help", "Exit codes:")]
     [TestCase("serve --help", "[default: 8123]")]
     [TestCase("connect --help", "[default: 30]")]
-    [TestCase("connect --help", "[default: 2]")]
+    [TestCase("connect --help", "Default: 2, and 1")]
     [TestCase("serve --help", "--cert-key")]
     [TestCase("key new --help", "iotlink key new pump-1")]
     [TestCase("--version", ".")]
