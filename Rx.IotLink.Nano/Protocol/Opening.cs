@@ -72,7 +72,7 @@ namespace Rx.IotLink.Nano.Protocol
                 Array.Copy(output.Bytes, start, line, 0, lineLength);
             }
 
-            output.Byte(Ascii.LineFeed);
+            output.Byte(AsciiText.LineFeed);
         }
 
         /// <summary>Whether the server's challenge is well formed.</summary>
@@ -97,7 +97,7 @@ namespace Rx.IotLink.Nano.Protocol
             Compute("iotlink/2 client\n");
             output.Word("IOTLINK/2 proof mac=");
             output.Hex(computed);
-            output.Byte(Ascii.LineFeed);
+            output.Byte(AsciiText.LineFeed);
         }
 
         private void Compute(string label)
@@ -111,7 +111,7 @@ namespace Rx.IotLink.Nano.Protocol
             text.Clear();
             text.Word("\nIOTLINK/2 prove nonce=");
             text.Hex(serverNonce);
-            text.Byte(Ascii.LineFeed);
+            text.Byte(AsciiText.LineFeed);
             mac.Add(text.Bytes, 0, text.Length);
             mac.End(computed);
         }
@@ -129,7 +129,7 @@ namespace Rx.IotLink.Nano.Protocol
                     continue;
                 }
 
-                output.Byte(Ascii.Percent);
+                output.Byte(AsciiText.Percent);
                 output.Byte(Upper(value >> 4));
                 output.Byte(Upper(value & 15));
             }

@@ -28,7 +28,7 @@ namespace Rx.IotLink.Nano.Protocol
             int end = offset + count;
             int at = NextToken(offset, end);
             int stop = TokenEnd(at, end);
-            if (!Ascii.Same(line, at, stop - at, Prefix))
+            if (!AsciiText.Same(line, at, stop - at, Prefix))
                 return "the opening must begin with IOTLINK/2";
             at = NextToken(stop, end);
             stop = TokenEnd(at, end);
@@ -59,7 +59,7 @@ namespace Rx.IotLink.Nano.Protocol
 
         public bool Is(string word)
         {
-            return Ascii.Same(bytes, wordOffset, wordLength, word);
+            return AsciiText.Same(bytes, wordOffset, wordLength, word);
         }
 
         public bool Has(string key)
@@ -82,20 +82,20 @@ namespace Rx.IotLink.Nano.Protocol
         {
             epoch = 0;
             int index = IndexOf(key);
-            return offsets[index] >= 0 && Ascii.TryHex(bytes, offsets[index], lengths[index], out epoch);
+            return offsets[index] >= 0 && AsciiText.TryHex(bytes, offsets[index], lengths[index], out epoch);
         }
 
         public bool TryNumber(string key, ulong least, ulong most, out ulong number)
         {
             number = 0;
             int index = IndexOf(key);
-            return offsets[index] >= 0 && Ascii.TryDecimal(bytes, offsets[index], lengths[index], least, most, out number);
+            return offsets[index] >= 0 && AsciiText.TryDecimal(bytes, offsets[index], lengths[index], least, most, out number);
         }
 
         public bool TryBytes(string key, byte[] into)
         {
             int index = IndexOf(key);
-            return offsets[index] >= 0 && Ascii.TryBytes(bytes, offsets[index], lengths[index], into);
+            return offsets[index] >= 0 && AsciiText.TryBytes(bytes, offsets[index], lengths[index], into);
         }
 
         private static int IndexOf(string key)
@@ -110,7 +110,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             for (int key = 0; key < Keys.Length; key++)
             {
-                if (Ascii.Same(bytes, offset, count, Keys[key]))
+                if (AsciiText.Same(bytes, offset, count, Keys[key]))
                     return key;
             }
 
@@ -119,14 +119,14 @@ namespace Rx.IotLink.Nano.Protocol
 
         private int NextToken(int at, int end)
         {
-            while (at < end && bytes[at] == Ascii.Blank)
+            while (at < end && bytes[at] == AsciiText.Blank)
                 at++;
             return at;
         }
 
         private int TokenEnd(int at, int end)
         {
-            while (at < end && bytes[at] != Ascii.Blank)
+            while (at < end && bytes[at] != AsciiText.Blank)
                 at++;
             return at;
         }
@@ -135,7 +135,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             for (; at < stop; at++)
             {
-                if (bytes[at] == Ascii.EqualSign)
+                if (bytes[at] == AsciiText.EqualSign)
                     return at;
             }
 
@@ -151,7 +151,7 @@ namespace Rx.IotLink.Nano.Protocol
                 for (int other = NextToken(stop, end); length > 0 && other < end;)
                 {
                     int otherStop = TokenEnd(other, end);
-                    if (other + length < otherStop && bytes[other + length] == Ascii.EqualSign && Ascii.Same(bytes, at, length, other, length))
+                    if (other + length < otherStop && bytes[other + length] == AsciiText.EqualSign && AsciiText.Same(bytes, at, length, other, length))
                         return true;
                     other = NextToken(otherStop, end);
                 }
@@ -169,10 +169,10 @@ namespace Rx.IotLink.Nano.Protocol
             for (int at = start; at < stop; at++)
             {
                 byte value = bytes[at];
-                if (value == Ascii.Percent)
+                if (value == AsciiText.Percent)
                 {
-                    int high = stop - at > 2 ? Ascii.HexDigit(bytes[at + 1]) : -1;
-                    int low = stop - at > 2 ? Ascii.HexDigit(bytes[at + 2]) : -1;
+                    int high = stop - at > 2 ? AsciiText.HexDigit(bytes[at + 1]) : -1;
+                    int low = stop - at > 2 ? AsciiText.HexDigit(bytes[at + 2]) : -1;
                     if (high < 0 || low < 0)
                         return -1;
                     value = (byte)((high << 4) | low);

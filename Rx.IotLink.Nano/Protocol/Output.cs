@@ -56,21 +56,21 @@ namespace Rx.IotLink.Nano.Protocol
         {
             int low = (int)(number & 0xFFFF);
             for (int shift = 12; shift >= 0; shift -= 4)
-                bytes[length++] = Ascii.HexDigit((low >> shift) & 15);
+                bytes[length++] = AsciiText.HexDigit((low >> shift) & 15);
         }
 
         public void Hex(ulong number)
         {
             for (int shift = 60; shift >= 0; shift -= 4)
-                bytes[length++] = Ascii.HexDigit((int)(number >> shift) & 15);
+                bytes[length++] = AsciiText.HexDigit((int)(number >> shift) & 15);
         }
 
         public void Hex(byte[] from)
         {
             for (int at = 0; at < from.Length; at++)
             {
-                bytes[length++] = Ascii.HexDigit(from[at] >> 4);
-                bytes[length++] = Ascii.HexDigit(from[at] & 15);
+                bytes[length++] = AsciiText.HexDigit(from[at] >> 4);
+                bytes[length++] = AsciiText.HexDigit(from[at] & 15);
             }
         }
 

@@ -103,7 +103,7 @@ namespace Rx.IotLink.Nano.Protocol
                 return;
             output.Byte((byte)'=');
             output.Low(Accepted);
-            output.Byte(Ascii.LineFeed);
+            output.Byte(AsciiText.LineFeed);
             if (repeated && LinesWait)
                 SayArrived(output);
             AcknowledgementDue = false;
@@ -114,7 +114,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             output.Byte((byte)'~');
             output.Low(arrived);
-            output.Byte(Ascii.LineFeed);
+            output.Byte(AsciiText.LineFeed);
         }
 
         private bool Put(byte[] bytes, int offset, int count, long mark)

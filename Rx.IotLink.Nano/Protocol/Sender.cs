@@ -185,7 +185,7 @@ namespace Rx.IotLink.Nano.Protocol
                 output.Byte((byte)'+');
                 output.Low(next);
                 output.Append(ring.Bytes, ring.Start(index), ring.Length(index));
-                output.Byte(Ascii.LineFeed);
+                output.Byte(AsciiText.LineFeed);
                 if (next < sentEnd)
                     host.Repeated();
                 ring.SetMark(index, now);
@@ -198,7 +198,7 @@ namespace Rx.IotLink.Nano.Protocol
             {
                 output.Byte((byte)'-');
                 output.Append(bestEffort.Bytes, bestEffort.Start(0), bestEffort.Length(0));
-                output.Byte(Ascii.LineFeed);
+                output.Byte(AsciiText.LineFeed);
                 host.Finished(false, bestEffort.Bytes, bestEffort.Start(0), bestEffort.Length(0));
                 bestEffort.RemoveFirst();
             }

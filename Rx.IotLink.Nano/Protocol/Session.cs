@@ -181,7 +181,7 @@ namespace Rx.IotLink.Nano.Protocol
             while (offset < end && Hears)
             {
                 int stop = offset;
-                while (stop < end && bytes[stop] != Ascii.LineFeed)
+                while (stop < end && bytes[stop] != AsciiText.LineFeed)
                     stop++;
                 int length = stop - offset;
                 byte mark = unfinishedLength > 0 ? unfinished[0] : bytes[offset];
@@ -284,9 +284,9 @@ namespace Rx.IotLink.Nano.Protocol
                 byeDue = false;
                 output.Word("!bye");
                 if (byeText.Length > 0)
-                    output.Byte(Ascii.Blank);
+                    output.Byte(AsciiText.Blank);
                 output.Word(byeText);
-                output.Byte(Ascii.LineFeed);
+                output.Byte(AsciiText.LineFeed);
                 phase = Phase.Over;
             }
 
@@ -299,7 +299,7 @@ namespace Rx.IotLink.Nano.Protocol
             if (receiver.LinesWait)
                 receiver.SayArrived(output);
             else
-                output.Byte(Ascii.LineFeed);
+                output.Byte(AsciiText.LineFeed);
         }
 
         private void Take(byte[] bytes, int offset, int count)
@@ -323,7 +323,7 @@ namespace Rx.IotLink.Nano.Protocol
             }
 
             byte mark = bytes[offset];
-            int low = count >= 5 ? Ascii.Low(bytes, offset + 1) : -1;
+            int low = count >= 5 ? AsciiText.Low(bytes, offset + 1) : -1;
             if (mark == '+' && low >= 0)
                 receiver.Take(low, bytes, offset + 5, count - 5);
             else if (mark == '-')
@@ -332,7 +332,7 @@ namespace Rx.IotLink.Nano.Protocol
                 TakeAccepted(low);
             else if (mark == '~' && count == 5 && low >= 0)
                 TakeArrived(low);
-            else if (mark == '!' && count >= 4 && Ascii.Same(bytes, offset, 4, "!bye") && (count == 4 || bytes[offset + 4] == Ascii.Blank))
+            else if (mark == '!' && count >= 4 && AsciiText.Same(bytes, offset, 4, "!bye") && (count == 4 || bytes[offset + 4] == AsciiText.Blank))
                 TakeFarewell(bytes, offset, count);
             else
                 Fail("a line means nothing");

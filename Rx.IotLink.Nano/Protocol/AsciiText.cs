@@ -1,7 +1,7 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>Numbers and words as ASCII bytes: read and compared where they lie, so that nothing is allocated.</summary>
-    internal static class Ascii
+    internal static class AsciiText
     {
         public const byte LineFeed = 10;
         public const byte Blank = 32;
