@@ -74,7 +74,7 @@ internal sealed class ConnectionOpening : IDisposable
         Id = opening.Id;
         if (!options.SpeaksProtocol1)
             throw new RefusedException(Refusal.Version, "protocol 1 is switched off");
-        if (options.KeyOf?.Invoke(Id) is not null)
+        if (Proof.Usable(options.KeyOf?.Invoke(Id)) is not null)
             throw new RefusedException(Refusal.Version, "the id has a key, which protocol 1 cannot use");
         return opening;
     }

@@ -28,7 +28,7 @@ public sealed record IotLinkServerOptions : LinkOptions
     public bool? Protocol1 { get; init; }
 
     /// <summary>
-    /// The key of a device, or null for an id that has none, which is refused; called when a device connects, and must be quick. Default null: an open server, where anyone may be
+    /// The key of a device, or null for an id that has none, which is refused; one of less than 16 bytes is none. Called when a device connects, and must be quick. Default null: an open server, where anyone may be
     /// anyone. See <see cref="DeviceKeys"/>.
     /// </summary>
     public Func<string, ReadOnlyMemory<byte>?>? KeyOf { get; init; }

@@ -20,9 +20,20 @@ internal sealed class SimulatedPath(IScheduler scheduler, Func<IConnection, Task
     /// <summary>While true, connections are refused at once.</summary>
     public bool Refuses { get; set; }
 
+    /// <summary>The next connection breaks after so many bytes in this direction.</summary>
+    public (bool Up, int Bytes)? NextBreak { get; set; }
+
+    /// <summary>Whether a connection broke so.</summary>
+    public bool Broke { get; private set; }
+
+    /// <summary>When connections were asked for.</summary>
+    public List<DateTimeOffset> Attempts { get; } = [];
+
     public IObservable<IConnection> Connect() => Observable.Create<IConnection>(observer =>
+    {
+        Attempts.Add(scheduler.Now);
         // The handshake takes a round trip; on a stalled path it never ends.
-        scheduler.Schedule(2 * options.Latency, () =>
+        return scheduler.Schedule(2 * options.Latency, () =>
         {
             if (Refuses)
             {
@@ -33,7 +44,8 @@ internal sealed class SimulatedPath(IScheduler scheduler, Func<IConnection, Task
                 observer.OnNext(Join());
                 observer.OnCompleted();
             }
-        }));
+        });
+    });
 
     /// <summary>Nothing goes through in the given directions (half-open: nobody is told).</summary>
     public void Stall(bool up, bool down)
@@ -56,6 +68,16 @@ internal sealed class SimulatedPath(IScheduler scheduler, Func<IConnection, Task
     {
         var (up, down) = (new Wire(scheduler, options, random), new Wire(scheduler, options, random));
         wires = (up, down);
+        if (NextBreak is { } next)
+        {
+            (next.Up ? up : down).BreakAfter(next.Bytes, () =>
+            {
+                Broke = true;
+                Kill(reset: false);
+            });
+        }
+
+        NextBreak = null;
         _ = server(new SimulatedConnection(up.Reader, down.Writer));
         return new SimulatedConnection(down.Reader, up.Writer);
     }

@@ -19,6 +19,8 @@ internal sealed class Wire
     private DateTimeOffset latest;
     private bool stalled;
     private bool cut;
+    private long left = long.MaxValue;
+    private Action broken = () => { };
 
     public Wire(IScheduler scheduler, PathOptions options, Random random)
     {
@@ -50,6 +52,9 @@ internal sealed class Wire
         held.Clear();
         exit.Writer.Complete(error);
     }
+
+    /// <summary>After so many bytes it breaks; what follows is lost.</summary>
+    public void BreakAfter(int bytes, Action then) => (left, broken) = (bytes, then);
 
     private async Task CarryAsync()
     {
@@ -102,9 +107,13 @@ internal sealed class Wire
             return;
         }
 
-        exit.Writer.Write(piece);
+        var last = piece.Length >= left;
+        exit.Writer.Write(last ? piece.AsSpan(0, (int)left) : piece);
+        left -= piece.Length;
         // Completes at once: the pipe has no limit, since the link always reads.
         _ = exit.Writer.FlushAsync().AsTask();
+        if (last)
+            broken();
     }
 }
 

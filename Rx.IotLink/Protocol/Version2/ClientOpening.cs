@@ -7,9 +7,10 @@ namespace Rx.IotLink.Protocol.Version2;
 /// <param name="Tx">Number of the oldest line the sender still holds unacknowledged (the next one it will send, if none).</param>
 /// <param name="Peer">The epoch of the other end that the sender remembers, or null.</param>
 /// <param name="Rx">The number of the last line it accepted from that epoch; 0 with no <paramref name="Peer"/>.</param>
+/// <param name="Seen">The number of the last line of that epoch that has arrived, and may still wait for the application; at least <paramref name="Rx"/>. A sender whose memory is older than that would give its number to another line.</param>
 /// <param name="Window">The most unacknowledged lines the sender is ready to receive.</param>
 /// <param name="Max">The longest line, in bytes without LF and without what marks it, that the sender is ready to receive.</param>
-internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx, int Window, int Max)
+internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx, ulong Seen, int Window, int Max)
 {
     public const int MaxWindow = 16_384;
 
@@ -25,13 +26,14 @@ internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx
             tokens.RequiredNumber("tx", 1, MaxNumber),
             peer,
             rx ?? 0,
+            tokens.Number("seen", rx ?? 0, MaxNumber) ?? rx ?? 0,
             (int)tokens.RequiredNumber("window", 1, MaxWindow),
             (int)tokens.RequiredNumber("max", 1, 1_048_576));
     }
 
     public (string Key, string? Value)[] Write() =>
     [
-        ("epoch", Hex(Epoch)), ("tx", Decimal(Tx)), ("peer", Peer is { } peer ? Hex(peer) : null), ("rx", Peer is null ? null : Decimal(Rx)),
+        ("epoch", Hex(Epoch)), ("tx", Decimal(Tx)), ("peer", Peer is { } peer ? Hex(peer) : null), ("rx", Peer is null ? null : Decimal(Rx)), ("seen", Peer is null || Seen == Rx ? null : Decimal(Seen)),
         ("window", Decimal((ulong)Window)), ("max", Decimal((ulong)Max)),
     ];
 

@@ -16,6 +16,9 @@ internal static class Proof
     /// <summary>The least length of a key in bytes.</summary>
     public const int LeastKeyBytes = 16;
 
+    /// <summary>A key that protects: none that is too short counts, least of all an empty one, which every short key of zeros equals (and a null array becomes one).</summary>
+    public static ReadOnlyMemory<byte>? Usable(ReadOnlyMemory<byte>? key) => key is { Length: >= LeastKeyBytes } ? key : null;
+
     public static byte[] OfServer(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 server", opening, serverNonce);
 
     public static byte[] OfClient(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 client", opening, serverNonce);

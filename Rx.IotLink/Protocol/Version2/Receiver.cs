@@ -7,7 +7,6 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
 {
     /// <summary>For each line that waits for the application: its number, or 0 (best effort, or of a memory of the peer's that is gone).</summary>
     private Queue<ulong> waiting = new();
-    private ulong arrived;
     private bool repeated;
 
     public ulong? PeerEpoch { get; private set; }
@@ -15,16 +14,19 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
     /// <summary>The number of the last accepted line.</summary>
     public ulong Accepted { get; private set; }
 
+    /// <summary>The number of the last line that has arrived.</summary>
+    public ulong Arrived { get; private set; }
+
     /// <summary>Whether an acknowledgement is due.</summary>
     public bool AcknowledgementDue { get; private set; }
 
     /// <summary>Whether lines have arrived that wait for the application.</summary>
-    public bool LinesWait => arrived > Accepted;
+    public bool LinesWait => Arrived > Accepted;
 
     public void Restore(SessionMemory memory)
     {
         PeerEpoch = memory.PeerEpoch;
-        Accepted = arrived = memory.Accepted;
+        Accepted = Arrived = memory.Accepted;
     }
 
     /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. Gives the numbers of lines that were lost at the peer, if any.</summary>
@@ -36,27 +38,27 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
             // Another memory, other numbers: what still waits must never be acknowledged under the new ones.
             waiting = new(waiting.Select(_ => 0UL));
             PeerEpoch = epoch;
-            Accepted = arrived = oldest - 1;
+            Accepted = Arrived = oldest - 1;
             store.Accept(epoch, Accepted);
             return null;
         }
 
-        if (oldest <= arrived + 1)
+        if (oldest <= Arrived + 1)
             return null;
-        var lost = (arrived + 1, oldest - 1);
+        var lost = (Arrived + 1, oldest - 1);
         waiting = new(waiting.Select(_ => 0UL));
-        Accepted = arrived = oldest - 1;
+        Accepted = Arrived = oldest - 1;
         store.Accept(epoch, Accepted);
         return lost;
     }
 
     public void Take(ushort low, string line)
     {
-        switch ((short)(low - (ushort)arrived))
+        switch ((short)(low - (ushort)Arrived))
         {
             case 1:
                 if (host.TryDeliver(line, Delivery.ExactlyOnce))
-                    waiting.Enqueue(++arrived);
+                    waiting.Enqueue(++Arrived);
                 return;
             case <= 0:
                 host.DuplicateReceived();
@@ -104,7 +106,7 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
     public void SayArrived(IBufferWriter<byte> output)
     {
         output.Write("~"u8);
-        Sender.WriteLow(output, arrived);
+        Sender.WriteLow(output, Arrived);
         output.Write("\n"u8);
     }
 }

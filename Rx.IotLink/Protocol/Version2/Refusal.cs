@@ -61,4 +61,7 @@ internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
 internal static class Farewell
 {
     public const string Displaced = "displaced";
+
+    /// <summary>A farewell of this length is read even where lines must be shorter.</summary>
+    public const int LeastBytes = 64;
 }

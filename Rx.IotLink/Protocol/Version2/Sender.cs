@@ -68,6 +68,9 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         return true;
     }
 
+    /// <summary>Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged by now, the acknowledgement was lost.</summary>
+    public void NothingWaits() => arrived = Math.Min(arrived, ring.First - 1);
+
     /// <summary>What has not arrived is lost: it goes again.</summary>
     public void SendAgain() => SendAgainFrom(Oldest);
 

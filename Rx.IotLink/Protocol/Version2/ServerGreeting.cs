@@ -37,7 +37,7 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
         var nonce = new byte[Proof.NonceBytes];
         random(secret);
         random(nonce);
-        var key = keyOf(Opening.Id);
+        var key = Proof.Usable(keyOf(Opening.Id));
         known = key is not null;
         var span = (key ?? secret).Span;
         expected = Proof.OfClient(span, firstLine, nonce);

@@ -27,7 +27,7 @@ internal sealed class Tokens
 
     /// <summary>Whether bytes, finished or not, begin an opening of this protocol.</summary>
     public static bool Begins(in ReadOnlySequence<byte> bytes) =>
-        bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)));
+        bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)).TrimEnd('\n'));
 
     /// <summary>Takes a line of an opening apart.</summary>
     /// <exception cref="ProtocolException">The line is no line of an opening.</exception>
@@ -123,16 +123,18 @@ internal sealed class Tokens
     {
         if (!value.Contains('%', StringComparison.Ordinal))
             return value;
-        var bytes = new List<byte>(value.Length);
-        for (var at = 0; at < value.Length; at++)
+        // As bytes, since one character of the text may be two of a string.
+        var raw = Encoding.UTF8.GetBytes(value);
+        var bytes = new List<byte>(raw.Length);
+        for (var at = 0; at < raw.Length; at++)
         {
-            if (value[at] != '%')
+            if (raw[at] != (byte)'%')
             {
-                bytes.AddRange(Encoding.UTF8.GetBytes(value, at, 1));
+                bytes.Add(raw[at]);
                 continue;
             }
 
-            if (at + 2 >= value.Length || !byte.TryParse(value.AsSpan(at + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b))
+            if (at + 2 >= raw.Length || !byte.TryParse(raw.AsSpan(at + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b))
                 throw new ProtocolException($"'{Shorten(value)}' in the opening has a % that is not followed by two hex digits");
             bytes.Add(b);
             at += 2;

@@ -18,6 +18,7 @@ internal sealed class Version2Protocol : IProtocol
     private ulong epoch;
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
+    private ulong firstAtMeeting = 1;
     private bool rolledBack;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
@@ -85,7 +86,7 @@ internal sealed class Version2Protocol : IProtocol
         }
         else
         {
-            SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you accepted was never sent: this end's memory was rolled back"));
+            SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you received was never sent: this end's memory was rolled back"));
             Leave(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"), final: false);
         }
     }
@@ -93,8 +94,8 @@ internal sealed class Version2Protocol : IProtocol
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
         var rest = bytes;
-        // What marks a line comes on top of its own limit; an opening has a limit of its own.
-        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? 0 : Tokens.MaxBytes), out var line))
+        // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
+        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? Farewell.LeastBytes : Tokens.MaxBytes), out var line))
             Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
         Send(now);
         return phase == Phase.Over ? bytes.End : rest.Start;
@@ -128,7 +129,8 @@ internal sealed class Version2Protocol : IProtocol
     {
         if (phase != Phase.Open)
             return;
-        // A sign of life that also tells a peer with a slow application not to repeat what has arrived.
+        receiver.Acknowledge(output!);
+        // A sign of life that also tells a peer with a slow application not to repeat what has arrived; an empty line says that nothing waits.
         if (receiver.LinesWait)
             receiver.SayArrived(output!);
         else
@@ -154,28 +156,31 @@ internal sealed class Version2Protocol : IProtocol
         Send(now);
     }
 
-    private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, settings.Window, settings.MaxLineBytes);
+    private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
 
     /// <summary>The four rules of resuming. False: this end's memory was rolled back.</summary>
     private bool Resume(SessionOffer theirs)
     {
         if (theirs.Peer == epoch)
         {
-            if (!sender.Acknowledge(theirs.Rx))
+            if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx))
             {
                 rolledBack = true;
-                host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer accepted lines up to {theirs.Rx} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
+                host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer has lines up to {theirs.Seen} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
                 return false;
             }
 
             if (theirs.Rx + 1 < sender.Ring.First)
                 host.Notify(LinkNoticeKind.LinesLost, $"the peer has forgotten lines {theirs.Rx + 1} to {sender.Ring.First - 1}, which it had accepted");
         }
-        else if (receiver.PeerEpoch is not null)
+        else if (receiver.PeerEpoch is { } met && !(theirs.Peer is null && theirs.Epoch == met && sender.Ring.First == firstAtMeeting))
         {
+            // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
             host.Notify(LinkNoticeKind.SessionNotResumed, $"the peer remembers nothing of this end's session; {sender.Ring.Count} unacknowledged lines are sent again");
         }
 
+        if (receiver.PeerEpoch != theirs.Epoch)
+            firstAtMeeting = sender.Ring.First;
         if (receiver.PeerEpoch is { } before && before != theirs.Epoch)
             host.Notify(LinkNoticeKind.PeerRestarted, "the peer began a new memory: what it had written and was not accepted is gone");
         if (receiver.Open(theirs.Epoch, theirs.Tx) is { } lost)
@@ -207,6 +212,7 @@ internal sealed class Version2Protocol : IProtocol
 
         if (line.IsEmpty)
         {
+            sender.NothingWaits();
             host.Heartbeat();
             return;
         }
@@ -214,10 +220,10 @@ internal sealed class Version2Protocol : IProtocol
         switch (line[0])
         {
             case (byte)'+':
-                receiver.Take(Low(line), Text(line[5..]));
+                receiver.Take(Low(line), Payload(line[5..]));
                 break;
             case (byte)'-':
-                receiver.TakeBestEffort(Text(line[1..]));
+                receiver.TakeBestEffort(Payload(line[1..]));
                 break;
             case (byte)'=' when line.Length == 5:
                 if (!sender.Acknowledge(sender.Whole(Low(line))))
@@ -266,7 +272,9 @@ internal sealed class Version2Protocol : IProtocol
                 break;
             case "no":
                 var refusal = Refusal.Read(answer);
-                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null);
+                // Who has a key lets nobody end its link who has not proved to know it.
+                var believed = settings.Key is null || phase == Phase.Proving;
+                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null && believed);
                 break;
             default:
                 throw new ProtocolException($"'{answer.Word}' is no answer to an opening in this state");
@@ -310,6 +318,10 @@ internal sealed class Version2Protocol : IProtocol
             return low;
         throw new ProtocolException($"a line that begins with 0x{line[0]:x2} has no number of four lower-case hex digits");
     }
+
+    private string Payload(ReadOnlySpan<byte> bytes) => bytes.Length <= settings.MaxLineBytes
+        ? Text(bytes)
+        : throw new LineTooLongException($"a line of {bytes.Length} bytes; the limit is {settings.MaxLineBytes}");
 
     private static string Text(ReadOnlySpan<byte> bytes) => Utf8.Decode(bytes) ?? throw new ProtocolException("a line is not UTF-8");
 

@@ -1,0 +1,30 @@
+using Rx.IotLink.Protocol.Version2;
+
+namespace Rx.IotLink.Tests.Protocol2.Driving;
+
+/// <summary>How a <see cref="TestEnd"/> is set up.</summary>
+internal sealed record EndOptions
+{
+    public string Id { get; init; } = "pump-1";
+
+    public byte[]? Key { get; init; }
+
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMilliseconds(2_000);
+
+    public int Window { get; init; } = 64;
+
+    public int Max { get; init; } = 4_000;
+
+    public ISessionStore Store { get; init; } = new MemoryStore();
+
+    public FillRandom Random { get; init; } = Seeded(1);
+
+    /// <summary>Whether the application takes each line at once.</summary>
+    public bool AcceptsAtOnce { get; init; } = true;
+
+    public static FillRandom Seeded(int seed)
+    {
+        var random = new Random(seed);
+        return bytes => random.NextBytes(bytes);
+    }
+}

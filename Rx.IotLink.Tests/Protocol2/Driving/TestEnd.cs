@@ -1,0 +1,241 @@
+using System.Buffers;
+using System.Text;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Tests.Protocol.Driving;
+
+namespace Rx.IotLink.Tests.Protocol2.Driving;
+
+/// <summary>
+/// Plays the link and the application to one end of protocol 2 (a server's greeting included): tells it the time, hands it bytes as a pipe would, and
+/// keeps what it says as bytes and what happens as events.
+/// </summary>
+/// <remarks>
+/// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>withheld text</c>, <c>finished text</c>, <c>impossible text</c>, <c>notice kind</c>,
+/// <c>leave reason [retry=ms] [final]</c>.
+/// </remarks>
+internal sealed class TestEnd : IProtocolHost
+{
+    private readonly EndOptions options;
+    private readonly Side side;
+    private readonly Outbox outbox = new();
+    private readonly ArrayBufferWriter<byte> output = new();
+    private readonly List<string> events = [];
+    private readonly Queue<string> inbox = new();
+    private byte[] unread = [];
+    private ServerGreeting? greeting;
+
+    public TestEnd(Side side, EndOptions? given = null)
+    {
+        (this.side, options) = (side, given ?? new EndOptions());
+        AcceptsAtOnce = options.AcceptsAtOnce;
+        Protocol = new Version2Protocol(
+            new Version2Settings
+            {
+                Role = side.Role(),
+                Id = options.Id,
+                Timeout = options.Timeout,
+                MaxLineBytes = options.Max,
+                Window = options.Window,
+                Key = side == Side.Client && options.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
+                Random = options.Random,
+                Store = options.Store,
+            },
+            outbox,
+            this);
+    }
+
+    public Version2Protocol Protocol { get; }
+
+    public TimeSpan Now { get; set; }
+
+    public bool AcceptsAtOnce { get; set; }
+
+    /// <summary>Whether there is a connection.</summary>
+    public bool Connected { get; private set; }
+
+    /// <summary>Whether lines flow.</summary>
+    public bool IsOpen { get; private set; }
+
+    /// <summary>What the protocol wants the connection ended for.</summary>
+    public Outage? Left { get; private set; }
+
+    /// <summary>What the application took, in order.</summary>
+    public List<string> Received { get; } = [];
+
+    /// <summary>What the peer accepted of what was written here, in order.</summary>
+    public List<string> Finished { get; } = [];
+
+    public List<LinkNoticeKind> Notices { get; } = [];
+
+    /// <summary>How often lines were sent again, and how often they came again.</summary>
+    public int Repeated { get; private set; }
+
+    public int Duplicates { get; private set; }
+
+    /// <summary>Written lines that have no number yet.</summary>
+    public IReadOnlyList<string> Unsent => [.. outbox.All.Select(l => l.Text)];
+
+    public int Waiting => inbox.Count;
+
+    public IReadOnlyList<string> WaitingLines => [.. inbox];
+
+    /// <summary>What the output may hold before it has no room for further lines.</summary>
+    public int Room { get; set; } = int.MaxValue;
+
+    /// <summary>Begins a connection: a client says its opening, a server waits for one.</summary>
+    public void Connect()
+    {
+        output.ResetWrittenCount();
+        (unread, Left, Connected) = ([], null, true);
+        if (side == Side.Client)
+            Protocol.Connect(output, Now, opening: null);
+        else
+            greeting = new ServerGreeting(options.Key is null ? null : id => id == options.Id ? options.Key : (ReadOnlyMemory<byte>?)null, options.Random, LinkId.MaxBytes);
+    }
+
+    public void Receive(string text) => Receive(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Hands over a piece of what the peer sent; what is left of it is put before the next piece.</summary>
+    public void Receive(ReadOnlySpan<byte> piece)
+    {
+        unread = unread.Length == 0 ? piece.ToArray() : [.. unread, .. piece];
+        if (greeting is not null && !Greet())
+            return;
+        var bytes = new ReadOnlySequence<byte>(unread);
+        var rest = bytes.Slice(Protocol.Receive(bytes, Now));
+        unread = rest.IsEmpty ? [] : rest.ToArray();
+        if (AcceptsAtOnce)
+            AcceptAll();
+        Protocol.Send(Now);
+    }
+
+    public void Disconnect()
+    {
+        if (!Connected)
+            return;
+        (Connected, IsOpen) = (false, false);
+        if (greeting is null)
+            Protocol.Disconnect(Now, byPeer: false);
+        greeting = null;
+    }
+
+    public void Write(string text, Delivery delivery = Delivery.ExactlyOnce)
+    {
+        outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, Ordering.Ordered));
+        Protocol.Send(Now);
+    }
+
+    public void Accept(int lines)
+    {
+        for (; lines > 0; lines--)
+        {
+            Received.Add(inbox.Dequeue());
+            Protocol.Accept(Now);
+        }
+
+        Protocol.Send(Now);
+    }
+
+    public void AcceptAll() => Accept(inbox.Count);
+
+    public void ElapseTo(TimeSpan now)
+    {
+        Now = now;
+        Protocol.Elapse(now);
+    }
+
+    /// <summary>What was said since this was asked last.</summary>
+    public byte[] TakeOutput()
+    {
+        var said = output.WrittenSpan.ToArray();
+        output.ResetWrittenCount();
+        return said;
+    }
+
+    /// <summary>The lines that were said since this was asked last.</summary>
+    public string[] TakeSaid()
+    {
+        var text = Encoding.UTF8.GetString(TakeOutput());
+        return text.Length == 0 ? [] : text[^1] == '\n' ? text[..^1].Split('\n') : throw new InvalidOperationException("Bytes without an LF were said.");
+    }
+
+    public string[] TakeEvents()
+    {
+        var taken = events.ToArray();
+        events.Clear();
+        return taken;
+    }
+
+    /// <summary>A server reads the opening; true once lines may follow.</summary>
+    private bool Greet()
+    {
+        while (greeting is not null)
+        {
+            var bytes = new ReadOnlySequence<byte>(unread);
+            if (!FirstLine.TryRead(ref bytes, Tokens.MaxBytes, out var line))
+                return false;
+            unread = bytes.ToArray();
+            if (greeting.Opening is not null)
+            {
+                greeting.Second(line);
+            }
+            else if (greeting.First(line) is { } challenge)
+            {
+                output.Write(Encoding.UTF8.GetBytes(challenge + "\n"));
+                continue;
+            }
+
+            var opening = greeting.Opening;
+            greeting = null;
+            Protocol.Connect(output, Now, opening);
+        }
+
+        return true;
+    }
+
+    void IProtocolHost.Opened()
+    {
+        IsOpen = true;
+        events.Add("opened");
+    }
+
+    void IProtocolHost.Heartbeat() => events.Add("heartbeat");
+
+    bool IProtocolHost.TryDeliver(string line, Delivery delivery)
+    {
+        events.Add("line " + line);
+        inbox.Enqueue(line);
+        return true;
+    }
+
+    void IProtocolHost.DuplicateReceived() => Duplicates++;
+
+    void IProtocolHost.Finished(OutLine line)
+    {
+        Finished.Add(line.Text);
+        events.Add("finished " + line.Text);
+    }
+
+    void IProtocolHost.Repeated() => Repeated++;
+
+    void IProtocolHost.Impossible(OutLine line, string fault) => events.Add("impossible " + line.Text);
+
+    bool IProtocolHost.HasRoomToSend => output.WrittenCount < Room;
+
+    void IProtocolHost.Notify(LinkNoticeKind kind, string detail)
+    {
+        Notices.Add(kind);
+        events.Add("notice " + Kebab(kind.ToString()));
+    }
+
+    void IProtocolHost.Leave(Outage outage, bool final)
+    {
+        Left = outage;
+        IsOpen = false;
+        events.Add($"leave {Kebab(outage.Reason.ToString())}{(outage.RetryAfter is { } wait ? $" retry={wait.TotalMilliseconds}" : "")}{(final ? " final" : "")}");
+    }
+
+    private static string Kebab(string name) =>
+        string.Concat(name.Select((c, at) => char.IsUpper(c) ? (at > 0 ? "-" : "") + char.ToLowerInvariant(c) : c.ToString()));
+}
