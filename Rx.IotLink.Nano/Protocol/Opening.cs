@@ -39,7 +39,7 @@ namespace Rx.IotLink.Nano.Protocol
             return (3 * settings.Id.Length) + 256;
         }
 
-        public void Say(Output output, ulong epoch, ulong tx, bool knowsPeer, ulong peer, ulong rx)
+        public void Say(Output output, ulong epoch, ulong tx, Receiver memory)
         {
             connections++;
             int start = output.Length;
@@ -51,12 +51,18 @@ namespace Rx.IotLink.Nano.Protocol
             output.Hex(epoch);
             output.Word(" tx=");
             output.Decimal(tx);
-            if (knowsPeer)
+            if (memory.KnowsPeer)
             {
                 output.Word(" peer=");
-                output.Hex(peer);
+                output.Hex(memory.PeerEpoch);
                 output.Word(" rx=");
-                output.Decimal(rx);
+                output.Decimal(memory.Accepted);
+            }
+
+            if (memory.LinesWait)
+            {
+                output.Word(" seen=");
+                output.Decimal(memory.Arrived);
             }
 
             output.Word(" window=");

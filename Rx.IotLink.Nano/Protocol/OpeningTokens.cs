@@ -11,7 +11,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>The longest line of an opening that is read, in bytes.</summary>
         public const int MaxBytes = 2048;
 
-        private static readonly string[] Keys = new string[] { "epoch", "tx", "peer", "rx", "window", "max", "timeout", "nonce", "mac", "code", "retry", "text" };
+        private static readonly string[] Keys = new string[] { "epoch", "tx", "peer", "rx", "seen", "window", "max", "timeout", "nonce", "mac", "code", "retry", "text" };
 
         private readonly int[] offsets = new int[Keys.Length];
         private readonly int[] lengths = new int[Keys.Length];

@@ -30,6 +30,12 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>The number of the last accepted line.</summary>
         public ulong Accepted { get; private set; }
 
+        /// <summary>The number of the last line that has arrived.</summary>
+        public ulong Arrived
+        {
+            get { return arrived; }
+        }
+
         public bool AcknowledgementDue { get; private set; }
 
         /// <summary>Whether numbered lines have arrived that wait for the application.</summary>

@@ -29,6 +29,12 @@ namespace Rx.IotLink.Nano.Protocol
             get { return first; }
         }
 
+        /// <summary>Number of the first line that was never sent.</summary>
+        public ulong SentEnd
+        {
+            get { return sentEnd; }
+        }
+
         /// <summary>Exactly-once lines that are not accepted yet, and best-effort lines that are not sent yet.</summary>
         public int Count
         {
@@ -149,6 +155,13 @@ namespace Rx.IotLink.Nano.Protocol
             if (next < arrived + 1)
                 next = arrived + 1;
             return true;
+        }
+
+        /// <summary>Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged by now, the acknowledgement was lost.</summary>
+        public void NothingWaits()
+        {
+            if (arrived >= first)
+                arrived = first - 1;
         }
 
         /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>

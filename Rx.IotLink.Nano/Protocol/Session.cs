@@ -47,6 +47,7 @@ namespace Rx.IotLink.Nano.Protocol
         private ulong epoch;
         private bool hasEpoch;
         private bool epochIsSpoilt;
+        private ulong firstAtMeeting = 1;
         private bool openingDue;
         private bool proofDue;
         private bool keepaliveDue;
@@ -218,7 +219,7 @@ namespace Rx.IotLink.Nano.Protocol
             if (openingDue)
             {
                 openingDue = false;
-                opening.Say(output, epoch, sender.First, receiver.KnowsPeer, receiver.PeerEpoch, receiver.Accepted);
+                opening.Say(output, epoch, sender.First, receiver);
             }
             else if (proofDue)
             {
@@ -318,6 +319,7 @@ namespace Rx.IotLink.Nano.Protocol
 
             if (count == 0)
             {
+                sender.NothingWaits();
                 host.Heartbeat();
                 return;
             }
@@ -408,7 +410,9 @@ namespace Rx.IotLink.Nano.Protocol
             string text = "the server says " + Text(bytes, answer.Offset("code"), answer.Length("code"));
             if (answer.Has("text"))
                 text = text + ": " + Text(bytes, answer.Offset("text"), answer.Length("text"));
-            Leave(LeaveReason.Refused, retries ? (int)retry : -1, text, !retries);
+            // Who has a key lets nobody end its link who has not proved to know it.
+            bool believed = settings.Key == null || phase == Phase.Proving;
+            Leave(LeaveReason.Refused, retries ? (int)retry : -1, text, !retries && believed);
         }
 
         private void TakeOk()
@@ -429,6 +433,10 @@ namespace Rx.IotLink.Nano.Protocol
                 good &= answer.TryNumber("rx", 0, MaxNumber, out rx);
             }
 
+            ulong seen = rx;
+            if (answer.Has("seen"))
+                good &= answer.TryNumber("seen", rx, MaxNumber, out seen);
+
             if (!good)
             {
                 Fail("the server's ok lacks something, or has it out of its limits");
@@ -436,7 +444,7 @@ namespace Rx.IotLink.Nano.Protocol
             }
 
             timeoutMs = (int)timeout;
-            if (!Resume(theirEpoch, tx, hasPeer, peer, rx))
+            if (!Resume(theirEpoch, tx, hasPeer, peer, rx, seen))
             {
                 SpoilEpoch("this end's memory was rolled back; a new one begins");
             }
@@ -452,25 +460,29 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>The rules of resuming. False: this end's memory was rolled back.</summary>
-        private bool Resume(ulong theirEpoch, ulong tx, bool hasPeer, ulong peer, ulong rx)
+        private bool Resume(ulong theirEpoch, ulong tx, bool hasPeer, ulong peer, ulong rx, ulong seen)
         {
             if (hasPeer && peer == epoch)
             {
-                if (!sender.Acknowledge(rx))
+                if (seen >= sender.SentEnd || !sender.Acknowledge(rx))
                 {
-                    host.Notice(SessionNotice.MemoryRolledBack, rx, 0);
+                    host.Notice(SessionNotice.MemoryRolledBack, seen, 0);
                     return false;
                 }
 
                 if (rx + 1 < sender.First)
                     host.Notice(SessionNotice.LinesLost, rx + 1, sender.First - 1);
             }
-            else if (receiver.KnowsPeer)
+            else if (receiver.KnowsPeer && (hasPeer || receiver.PeerEpoch != theirEpoch || sender.First != firstAtMeeting))
             {
+                // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
                 host.Notice(SessionNotice.SessionNotResumed, 0, 0);
             }
 
-            if (receiver.KnowsPeer && receiver.PeerEpoch != theirEpoch)
+            bool meets = !receiver.KnowsPeer || receiver.PeerEpoch != theirEpoch;
+            if (meets)
+                firstAtMeeting = sender.First;
+            if (meets && receiver.KnowsPeer)
                 host.Notice(SessionNotice.PeerRestarted, 0, 0);
             ulong firstLost;
             if (!receiver.Open(theirEpoch, tx, out firstLost))

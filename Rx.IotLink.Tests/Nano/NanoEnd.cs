@@ -54,6 +54,7 @@ internal sealed class NanoEnd : ISessionHost, IRandomSource
     public void Receive(byte[] bytes)
     {
         Session.Receive(bytes, 0, bytes.Length, Now);
+        Session.Elapse(Now);
         Pump();
     }
 
@@ -95,12 +96,15 @@ internal sealed class NanoEnd : ISessionHost, IRandomSource
         while (Session.Phase == Phase.Open && Session.NextIn(Now) is var next && Now + next <= until)
         {
             Now += Math.Max(next, 0);
+            if (Session.IsSilent(Now))
+            {
+                events.Add("leave silence");
+                Disconnect();
+                continue;
+            }
+
             Session.Elapse(Now);
             Pump();
-            if (!Session.IsSilent(Now))
-                continue;
-            events.Add("leave silence");
-            Disconnect();
         }
 
         Now = until;
