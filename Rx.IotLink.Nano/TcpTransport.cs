@@ -39,6 +39,11 @@ namespace Rx.IotLink.Nano
             this.port = port;
         }
 
+        public Socket Socket
+        {
+            get { return socket; }
+        }
+
         public void Connect()
         {
             IPEndPoint server = new IPEndPoint(Resolve(host), port);
