@@ -353,7 +353,8 @@ namespace Rx.IotLink.Nano
             Note(where + ": " + exception.Message);
         }
 
-        void ISessionHost.Opened()
+        /// <inheritdoc/>
+        public void Opened()
         {
             Counters.Connections++;
             Escalation.Up();
@@ -362,19 +363,22 @@ namespace Rx.IotLink.Nano
             Changed.Set();
         }
 
-        void ISessionHost.Heartbeat()
+        /// <inheritdoc/>
+        public void Heartbeat()
         {
             Counters.Heartbeats++;
             heartbeatIsNew = true;
         }
 
-        void ISessionHost.Arrived(byte[] bytes, int offset, int count)
+        /// <inheritdoc/>
+        public void Arrived(byte[] bytes, int offset, int count)
         {
             TellWake.Set();
             Changed.Set();
         }
 
-        void ISessionHost.Finished(bool exactlyOnce, byte[] bytes, int offset, int count)
+        /// <inheritdoc/>
+        public void Finished(bool exactlyOnce, byte[] bytes, int offset, int count)
         {
             if (exactlyOnce)
                 Counters.LinesAccepted++;
@@ -383,28 +387,33 @@ namespace Rx.IotLink.Nano
             Changed.Set();
         }
 
-        void ISessionHost.Impossible(byte[] bytes, int offset, int count)
+        /// <inheritdoc/>
+        public void Impossible(byte[] bytes, int offset, int count)
         {
             Counters.LinesImpossible++;
             Note("a line can never be sent: the server takes none so long");
         }
 
-        void ISessionHost.Repeated()
+        /// <inheritdoc/>
+        public void Repeated()
         {
             Counters.LinesRepeated++;
         }
 
-        void ISessionHost.Duplicate()
+        /// <inheritdoc/>
+        public void Duplicate()
         {
             Counters.Duplicates++;
         }
 
-        void ISessionHost.Withheld()
+        /// <inheritdoc/>
+        public void Withheld()
         {
             Counters.LinesWithheld++;
         }
 
-        void ISessionHost.Notice(SessionNotice notice, ulong first, ulong last)
+        /// <inheritdoc/>
+        public void Notice(SessionNotice notice, ulong first, ulong last)
         {
             if (notice == SessionNotice.SessionNotResumed)
                 Note("the server remembers nothing of this session: a line in flight may be seen twice");
@@ -416,7 +425,8 @@ namespace Rx.IotLink.Nano
                 Note("the server accepted what this memory never sent: a new one begins");
         }
 
-        void ISessionHost.Leave(LeaveReason reason, int retryAfterMs, string text, bool final)
+        /// <inheritdoc/>
+        public void Leave(LeaveReason reason, int retryAfterMs, string text, bool final)
         {
             retryMs = retryAfterMs;
             peerLeft = reason == LeaveReason.PeerLeft;

@@ -133,6 +133,8 @@ namespace Rx.IotLink.Nano
         private void Rest()
         {
             int rest = core.Options.BackOffMs;
+            if (failures > 0 && rest == 0)
+                rest = 1;
             for (int times = failures; times > 0 && rest < core.Options.BackOffCapMs; times--)
                 rest = rest > core.Options.BackOffCapMs / 2 ? core.Options.BackOffCapMs : rest * 2;
             failures++;

@@ -40,20 +40,20 @@ namespace Rx.IotLink.Nano
         /// <summary>The longest line, in bytes of UTF-8, that is received or written. Default 1024; 1 to 16,384.</summary>
         public int MaxLineBytes = 1024;
 
-        /// <summary>Lines that wait to be sent or accepted, at most. Default 64; 1 to 4,096.</summary>
-        public int OutboxLines = 64;
+        /// <summary>Lines that wait to be sent or accepted, at most. Default 48; 1 to 4,096.</summary>
+        public int OutboxLines = 48;
 
-        /// <summary>Their bytes, at most. Default 4096; <see cref="MaxLineBytes"/> to 65,536.</summary>
-        public int OutboxBytes = 4096;
+        /// <summary>Their bytes, at most. Default 3072; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        public int OutboxBytes = 3072;
 
         /// <summary>Lines of the server that wait for the application, at most; also the window that the server is told. Default 8; 1 to 256.</summary>
         public int InboxLines = 8;
 
-        /// <summary>Their bytes, at most. When it is full further lines are not acknowledged, and the server repeats them. Default 2048; <see cref="MaxLineBytes"/> to 65,536.</summary>
-        public int InboxBytes = 2048;
+        /// <summary>Their bytes, at most. When it is full further lines are not acknowledged, and the server repeats them. Default 1536; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        public int InboxBytes = 1536;
 
-        /// <summary>Best-effort lines that wait to be sent, at most; the oldest give way. Default 8; 1 to 256.</summary>
-        public int BestEffortLines = 8;
+        /// <summary>Best-effort lines that wait to be sent, at most; the oldest give way. Default 4; 1 to 256.</summary>
+        public int BestEffortLines = 4;
 
         /// <summary>Their bytes, at most, and the longest best-effort line. Default 512; 1 to 65,536.</summary>
         public int BestEffortBytes = 512;
@@ -61,7 +61,7 @@ namespace Rx.IotLink.Nano
         /// <summary>What happens when the very first connection fails. Default: keep trying.</summary>
         public FirstConnection FirstConnection = FirstConnection.KeepTrying;
 
-        /// <summary>The first delay between attempts to connect, in milliseconds; each is twice the one before, less up to half of it by chance. Default 500; 1 to 3,600,000.</summary>
+        /// <summary>The first delay between attempts to connect, in milliseconds; each is twice the one before, less up to half of it by chance. Default 500; 0 to 3,600,000.</summary>
         public int BackOffMs = 500;
 
         /// <summary>The longest delay. Default 30,000; <see cref="BackOffMs"/> to 86,400,000.</summary>

@@ -25,7 +25,7 @@ namespace Rx.IotLink.Nano
             InRange(options.InboxBytes, options.MaxLineBytes, 65536, "InboxBytes");
             InRange(options.BestEffortLines, 1, 256, "BestEffortLines");
             InRange(options.BestEffortBytes, 1, 65536, "BestEffortBytes");
-            InRange(options.BackOffMs, 1, 3600000, "BackOffMs");
+            InRange(options.BackOffMs, 0, 3600000, "BackOffMs");
             InRange(options.BackOffCapMs, options.BackOffMs, 86400000, "BackOffCapMs");
             InRange(options.ConnectTimeoutMs, 0, 3600000, "ConnectTimeoutMs");
             InRange(options.WifiPatienceMs, 0, 86400000, "WifiPatienceMs");

@@ -60,15 +60,21 @@ namespace Rx.IotLink.Nano
                 throw new InvalidOperationException("closed while it connected");
             }
 
-            // An acknowledged line takes 40 ms otherwise.
-            made.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.NoDelay, true);
             made.Connect(server);
+            Hurry(made);
         }
 
         public void SetTimeouts(int milliseconds)
         {
-            socket.ReceiveTimeout = milliseconds;
-            socket.SendTimeout = milliseconds;
+            try
+            {
+                socket.ReceiveTimeout = milliseconds;
+                socket.SendTimeout = milliseconds;
+            }
+            catch (Exception)
+            {
+                // Not every network stack has them, and they are but the last resort.
+            }
         }
 
         public int Receive(byte[] buffer, int offset, int count)
@@ -117,6 +123,19 @@ namespace Rx.IotLink.Nano
                 {
                     return closed;
                 }
+            }
+        }
+
+        /// <summary>Sends at once: an acknowledged line takes 40 ms otherwise.</summary>
+        private static void Hurry(Socket made)
+        {
+            try
+            {
+                made.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.NoDelay, true);
+            }
+            catch (Exception)
+            {
+                // Not every network stack can: then it is slower.
             }
         }
 

@@ -9,19 +9,20 @@ namespace Rx.IotLink.Nano.Protocol
     internal sealed class LineRing
     {
         private readonly byte[] bytes;
-        private readonly int[] starts;
-        private readonly int[] lengths;
-        private readonly long[] marks;
+        private readonly ushort[] starts;
+        private readonly ushort[] lengths;
+        private readonly int[] marks;
         private int head;
         private int count;
         private int end;
 
+        /// <summary>At most 65,536 bytes.</summary>
         public LineRing(int maxLines, int maxBytes)
         {
             bytes = new byte[maxBytes];
-            starts = new int[maxLines];
-            lengths = new int[maxLines];
-            marks = new long[maxLines];
+            starts = new ushort[maxLines];
+            lengths = new ushort[maxLines];
+            marks = new int[maxLines];
         }
 
         public byte[] Bytes
@@ -46,12 +47,12 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>A number that the owner keeps with a line.</summary>
-        public long Mark(int index)
+        public int Mark(int index)
         {
             return marks[Slot(index)];
         }
 
-        public void SetMark(int index, long mark)
+        public void SetMark(int index, int mark)
         {
             marks[Slot(index)] = mark;
         }
@@ -68,15 +69,15 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>Appends a copy of a line. False: there is no room.</summary>
-        public bool TryAdd(byte[] from, int offset, int length, long mark)
+        public bool TryAdd(byte[] from, int offset, int length, int mark)
         {
             int place = Place(length);
             if (place < 0)
                 return false;
             Array.Copy(from, offset, bytes, place, length);
             int slot = Slot(count);
-            starts[slot] = place;
-            lengths[slot] = length;
+            starts[slot] = (ushort)place;
+            lengths[slot] = (ushort)length;
             marks[slot] = mark;
             end = place + Taken(length);
             count++;

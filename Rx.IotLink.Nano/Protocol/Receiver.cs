@@ -3,8 +3,8 @@ namespace Rx.IotLink.Nano.Protocol
     /// <summary>The receiving side: the inbox, what of it is accepted, and what the peer must be told of both.</summary>
     internal sealed class Receiver
     {
-        private const long Numbered = 1;
-        private const long Unnumbered = 0;
+        private const int Numbered = 1;
+        private const int Unnumbered = 0;
 
         private readonly LineRing inbox;
         private readonly ISessionHost host;
@@ -94,7 +94,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>The application has accepted the oldest line of the inbox.</summary>
         public void Accept()
         {
-            long mark = inbox.Mark(0);
+            int mark = inbox.Mark(0);
             inbox.RemoveFirst();
             if (mark == Unnumbered)
                 return;
@@ -123,7 +123,7 @@ namespace Rx.IotLink.Nano.Protocol
             output.Byte(AsciiText.LineFeed);
         }
 
-        private bool Put(byte[] bytes, int offset, int count, long mark)
+        private bool Put(byte[] bytes, int offset, int count, int mark)
         {
             if (!inbox.TryAdd(bytes, offset, count, mark))
             {

@@ -2,7 +2,7 @@ namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
     /// The sending side: numbers, the window, what must be sent again. All exactly-once lines, sent or not, are in one ring; the oldest has number <see cref="First"/>, and
-    /// the mark of each is when it was sent last.
+    /// the mark of each is when it was sent last (the low 32 bits of it: a line is sent again long before these come round).
     /// </summary>
     internal sealed class Sender
     {
@@ -170,10 +170,10 @@ namespace Rx.IotLink.Nano.Protocol
             return sentEnd + (ulong)(long)(short)(low - (int)(sentEnd & 0xFFFF));
         }
 
-        /// <summary>When the oldest line that has not arrived was sent, or -1.</summary>
-        public long OldestSentAt
+        /// <summary>For how many milliseconds the oldest line that was sent and has not arrived was on its way, or -1.</summary>
+        public int OldestAge(long now)
         {
-            get { return Oldest < next ? ring.Mark((int)(Oldest - first)) : -1; }
+            return Oldest < next ? (int)now - ring.Mark((int)(Oldest - first)) : -1;
         }
 
         /// <summary>What has not arrived is lost: it goes again.</summary>
@@ -201,7 +201,7 @@ namespace Rx.IotLink.Nano.Protocol
                 output.Byte(AsciiText.LineFeed);
                 if (next < sentEnd)
                     host.Repeated();
-                ring.SetMark(index, now);
+                ring.SetMark(index, (int)now);
                 next++;
                 if (sentEnd < next)
                     sentEnd = next;

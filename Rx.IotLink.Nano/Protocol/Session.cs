@@ -241,7 +241,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             if (phase != Phase.Open)
                 return;
-            if (sender.OldestSentAt >= 0 && now - sender.OldestSentAt >= timeoutMs)
+            if (sender.OldestAge(now) >= timeoutMs)
                 sender.SendAgain();
             if (now - lastSaid >= timeoutMs / 4)
                 keepaliveDue = true;
@@ -263,12 +263,14 @@ namespace Rx.IotLink.Nano.Protocol
                 return long.MaxValue;
             if (phase != Phase.Open)
                 return connectedAt + (2L * settings.TimeoutMs) - now;
-            long next = lastSaid + (timeoutMs / 4);
-            if (lastHeard + timeoutMs < next)
-                next = lastHeard + timeoutMs;
-            if (sender.OldestSentAt >= 0 && sender.OldestSentAt + timeoutMs < next)
-                next = sender.OldestSentAt + timeoutMs;
-            return next - now;
+            long next = lastSaid + (timeoutMs / 4) - now;
+            long silence = lastHeard + timeoutMs - now;
+            if (silence < next)
+                next = silence;
+            int age = sender.OldestAge(now);
+            if (age >= 0 && timeoutMs - age < next)
+                next = timeoutMs - age;
+            return next;
         }
 
         private bool Hears
