@@ -12,6 +12,9 @@ namespace Rx.IotLink.Nano
     {
         private const int NoticesKept = 4;
 
+        // A farewell may be lost where a socket is closed at once: the server, who hears it, closes first.
+        private const int FarewellMs = 500;
+
         public readonly object Gate = new object();
 
         /// <summary>There may be something to send, or to give up.</summary>
@@ -47,6 +50,7 @@ namespace Rx.IotLink.Nano
         private bool peerLeft;
         private bool isFinal;
         private bool closing;
+        private long closingSince;
         private bool linkEnded;
 
         public LinkCore(NanoClientOptions options, SessionSettings settings)
@@ -148,7 +152,7 @@ namespace Rx.IotLink.Nano
             lock (Gate)
             {
                 Session.Receive(bytes, 0, count, Now);
-                goesOn = Session.Phase != Phase.Over;
+                goesOn = Session.Phase != Phase.Over || closing;
             }
 
             PumpWake.Set();
@@ -231,6 +235,7 @@ namespace Rx.IotLink.Nano
                 if (closing)
                     return false;
                 closing = true;
+                closingSince = Now;
                 Session.Bye("closed");
                 if (linkEnded)
                     SetStatus(LinkStatus.Closed, "closed here");
@@ -278,7 +283,7 @@ namespace Rx.IotLink.Nano
             if (!connected)
                 return closing ? "closed here" : ConnectIsLate(now) ? "no connection within the connect timeout" : null;
             if (Session.Phase == Phase.Over)
-                return "the last word was said";
+                return closing && now - closingSince < FarewellMs ? null : "the last word was said";
             if (closing && Session.Phase != Phase.Open)
                 return "closed here";
             return Session.IsSilent(now) ? "nothing was received for the timeout" : null;
@@ -292,7 +297,7 @@ namespace Rx.IotLink.Nano
                 return (int)pause;
             long next = pause;
             if (connected)
-                next = Session.Phase == Phase.Over ? 1 : Session.NextIn(now);
+                next = Session.Phase != Phase.Over ? Session.NextIn(now) : closing ? closingSince + FarewellMs - now : 1;
             else if (Options.ConnectTimeoutMs > 0)
                 next = attemptBegan + Options.ConnectTimeoutMs - now;
             if (next > pause)

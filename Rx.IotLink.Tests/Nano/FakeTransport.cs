@@ -22,7 +22,12 @@ internal sealed class FakeTransport(Func<FakeConnection, string, string?> answer
     public Action<FakeConnection> Connecting { get; init; } = _ => { };
 
     /// <summary>A server that lets everyone in and then says nothing.</summary>
-    public static string? Admit(FakeConnection connection, string said) => said.StartsWith("IOTLINK/2 id=", StringComparison.Ordinal) ? Ok : null;
+    public static string? Admit(FakeConnection connection, string said)
+    {
+        if (said.Contains("!bye", StringComparison.Ordinal))
+            connection.Say(null);
+        return said.StartsWith("IOTLINK/2 id=", StringComparison.Ordinal) ? Ok : null;
+    }
 
     public INanoConnection Create()
     {

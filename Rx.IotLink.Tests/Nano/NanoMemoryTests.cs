@@ -89,9 +89,9 @@ public sealed class NanoMemoryTests
         const int Times = 2000;
         long firstSend = 0, lastSend = 0, firstReceive = 0, lastReceive = 0;
         int sends = 0, receives = 0;
-        var enough = new ManualResetEventSlim();
+        using var enough = new ManualResetEventSlim();
         var keepalive = "\n"u8.ToArray();
-        var transport = new Script(
+        using var transport = new Script(
             send: _ =>
             {
                 if (++sends == 20)
@@ -193,7 +193,7 @@ public sealed class NanoMemoryTests
     }
 
     /// <summary>One connection of two functions.</summary>
-    private sealed class Script(Action<int> send, Func<byte[], int> receive) : INanoTransport, INanoConnection
+    private sealed class Script(Action<int> send, Func<byte[], int> receive) : INanoTransport, INanoConnection, IDisposable
     {
         private readonly ManualResetEventSlim opened = new();
         private bool closed;
@@ -225,5 +225,7 @@ public sealed class NanoMemoryTests
             closed = true;
             opened.Set();
         }
+
+        public void Dispose() => opened.Dispose();
     }
 }

@@ -58,7 +58,7 @@ public sealed class NanoServerTests
         Assert.That(client.Drain(40_000), Is.True);
         await writes.WaitAsync(Soon.Bound);
 
-        TestContext.Out.WriteLine($"{relay.Cuts} cuts, {client.Counters.Connections} connections, {client.Counters.LinesRepeated} lines said again, {client.Counters.Duplicates} heard again");
+        await TestContext.Out.WriteLineAsync($"{relay.Cuts} cuts, {client.Counters.Connections} connections, {client.Counters.LinesRepeated} lines said again, {client.Counters.Duplicates} heard again");
         Assert.Multiple(() =>
         {
             Assert.That(received(), Is.EqualTo(Enumerable.Range(1, Lines).Select(Up)));
@@ -123,12 +123,12 @@ public sealed class NanoServerTests
         var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
         var received = Collect(link);
         Assert.That(client.WaitUntilUp(40_000), Is.True);
-        foreach (var n in Enumerable.Range(1, 5))
+        foreach (var n in Enumerable.Range(1, 4))
             Assert.That(client.WriteBestEffort(Up(n)), Is.EqualTo(WriteResult.Taken));
         client.Write("last");
         Assert.That(client.Drain(40_000), Is.True);
-        Soon.Holds(() => received().Length == 6, "all of them, on a good network");
-        Assert.That(received(), Is.SupersetOf(Enumerable.Range(1, 5).Select(Up)));
+        Soon.Holds(() => received().Length == 5, "all of them, on a good network");
+        Assert.That(received(), Is.SupersetOf(Enumerable.Range(1, 4).Select(Up)));
     }
 
     [Test]
@@ -208,7 +208,7 @@ public sealed class NanoServerTests
         var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
         var left = link.State.FirstAsync(s => s.Outage is { Reason: OutageReason.PeerLeft }).GetAwaiter();
         client.Dispose();
-        Soon.Holds(() => left.IsCompleted, "the server hears the farewell");
+        Soon.Holds(() => left.IsCompleted, $"the server hears the farewell {ThreadPool.ThreadCount} {ThreadPool.PendingWorkItemCount}");
         Assert.That(link.Counters.Outages, Is.Zero);
     }
 
