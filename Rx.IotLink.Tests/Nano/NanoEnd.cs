@@ -51,9 +51,14 @@ internal sealed class NanoEnd : ISessionHost, IRandomSource
         Pump();
     }
 
+    /// <summary>Whether what arrives does so byte by byte.</summary>
+    public bool InPieces { get; init; }
+
     public void Receive(byte[] bytes)
     {
-        Session.Receive(bytes, 0, bytes.Length, Now);
+        var piece = InPieces ? 1 : Math.Max(bytes.Length, 1);
+        for (var at = 0; at < bytes.Length; at += piece)
+            Session.Receive(bytes, at, piece, Now);
         Session.Elapse(Now);
         Pump();
     }

@@ -10,27 +10,24 @@ namespace NanoTests;
 /// <summary>The conformance vectors of protocol 2 (Protocol2/Vectors/README.md), those of a client, against the device's session.</summary>
 public sealed class NanoVectorTests
 {
-    private static readonly string[] Folders =
-    [
-        Path.Combine(Repository.Root, "Rx.IotLink.Tests", "Nano", "Vectors"),
-        Path.Combine(Repository.Root, "Rx.IotLink.Tests", "Protocol2", "Vectors"),
-    ];
+    private static readonly string Folder = Path.Combine(Repository.Root, "Rx.IotLink.Tests", "Protocol2", "Vectors");
 
     [TestCaseSource(nameof(Vectors))]
     public void Vector(string file) => Run(File.ReadAllLines(file));
+
+    [TestCaseSource(nameof(Vectors))]
+    public void Vector_byte_by_byte(string file) => Run(File.ReadAllLines(file), inPieces: true);
 
     [Test]
     public void A_runner_that_finds_nothing_is_worth_nothing() =>
         Assert.That(() => Run(["role client", "random 0102030405060708", "connect", "> something else"]), Throws.InstanceOf<AssertionException>());
 
     private static IEnumerable<TestCaseData> Vectors() =>
-        from folder in Folders
-        where Directory.Exists(folder)
-        from file in Directory.EnumerateFiles(folder, "*.txt").Order(StringComparer.Ordinal)
+        from file in Directory.EnumerateFiles(Folder, "*.txt").Order(StringComparer.Ordinal)
         where File.ReadAllLines(file).Contains("role client", StringComparer.Ordinal)
         select new TestCaseData(file).SetArgDisplayNames(Path.GetFileNameWithoutExtension(file));
 
-    private static void Run(string[] lines)
+    private static void Run(string[] lines, bool inPieces = false)
     {
         var settings = NanoEnd.Settings();
         var random = new List<byte>();
@@ -72,7 +69,7 @@ public sealed class NanoVectorTests
                     break;
             }
 
-            end ??= Begin(settings, random, memory, held);
+            end ??= Begin(settings, random, memory, held, inPieces);
             Input(end, verb, argument);
             var (expectedSaid, expectedEvents) = (new List<string>(), new List<string>());
             for (var first = at; at < lines.Length; at++)
@@ -93,9 +90,9 @@ public sealed class NanoVectorTests
         }
     }
 
-    private static NanoEnd Begin(SessionSettings settings, List<byte> random, Dictionary<string, string>? memory, List<string> held)
+    private static NanoEnd Begin(SessionSettings settings, List<byte> random, Dictionary<string, string>? memory, List<string> held, bool inPieces)
     {
-        var end = new NanoEnd(settings);
+        var end = new NanoEnd(settings) { InPieces = inPieces };
         end.WillDraw(random);
         foreach (var line in held)
             end.Write(Encoding.UTF8.GetString(Escaped.ToBytes(line)));
