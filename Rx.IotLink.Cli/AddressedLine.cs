@@ -8,15 +8,15 @@ internal sealed record AddressedLine(string Id, string Text)
     /// <summary>The longest line of the input that can be right.</summary>
     public static int MaxBytes(int maxLineBytes) => DeviceId.MaxBytes + 1 + maxLineBytes;
 
-    /// <summary>Reads one, or says what is wrong with it as a clause of a sentence.</summary>
-    public static (AddressedLine? Line, string? Fault) Parse(string text, int maxLineBytes)
+    /// <summary>Reads one (nothing after the TAB is a line only where protocol 2 alone is spoken), or says what is wrong with it as a clause of a sentence.</summary>
+    public static (AddressedLine? Line, string? Fault) Parse(string text, int maxLineBytes, bool emptyIsLine = false)
     {
         var tab = text.IndexOf('\t', StringComparison.Ordinal);
         if (tab < 0)
             return (null, "it has no TAB, it must be ID TAB line");
         if (DeviceId.Fault(text[..tab]) is { } fault)
             return (null, $"its id {fault}");
-        if (tab == text.Length - 1)
+        if (tab == text.Length - 1 && !emptyIsLine)
             return (null, "nothing follows its TAB");
         return Encoding.UTF8.GetByteCount(text.AsSpan(tab + 1)) > maxLineBytes
             ? (null, $"it has more than {maxLineBytes} bytes after its TAB")

@@ -18,8 +18,9 @@ internal static class CommandLine
         Session Session(bool withIds) => new(input, json ? new JsonOutput(lines, events, scheduler) : new TextOutput(lines, events, withIds), scheduler, stop);
 
         var parsed = Root(
-            settings => new ServeCommand(settings, Session(withIds: true)).RunAsync(),
-            settings => new ConnectCommand(settings, Session(withIds: false)).RunAsync()).Parse(args, Parsing);
+            settings => StartAsync(Session(withIds: true), session => new ServeCommand(settings, session).RunAsync()),
+            settings => StartAsync(Session(withIds: false), session => new ConnectCommand(settings, session).RunAsync()),
+            id => NewKeyCommand.RunAsync(id, lines)).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = events, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop);
 
@@ -29,30 +30,56 @@ internal static class CommandLine
         return Task.FromResult(ExitCode.Usage);
     }
 
-    private static RootCommand Root(Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect) =>
-        new(HelpTexts.Root) { Serve(serve), Connect(connect) };
+    private static async Task<int> StartAsync(Session session, Func<Session, Task<int>> run)
+    {
+        try
+        {
+            return await run(session).ConfigureAwait(false);
+        }
+        catch (UsageException e)
+        {
+            session.Output.Error(e.Message);
+            return ExitCode.Usage;
+        }
+    }
+
+    private static RootCommand Root(Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey) =>
+        new(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey) };
 
     private static Command Serve(Func<ServeSettings, Task<int>> run)
     {
-        var (port, bind, expected) = (Options.ListenPort(), Options.Bind(), Options.Expect());
-        var (timeout, echo, drain) = (Options.Timeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
-        var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, echo, drain, Options.Json };
+        var (port, bind, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.Expect(), Options.Protocols());
+        var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
+        var (keyFile, tls) = (Options.ServerKeyFile(), TlsOptions.OfServer());
+        var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, protocols, keyFile };
+        tls.AddTo(command);
+        foreach (var option in new Option[] { echo, drain, Options.Json })
+            command.Add(option);
         command.SetAction((parsed, _) => run(new(
             parsed.GetValue(port),
             parsed.GetValue(bind)!,
             parsed.GetValue(expected)!,
             TimeSpan.FromMilliseconds(parsed.GetValue(timeout)),
             parsed.GetValue(echo),
-            TimeSpan.FromSeconds(parsed.GetValue(drain)))));
+            TimeSpan.FromSeconds(parsed.GetValue(drain)))
+        {
+            Protocol = parsed.GetValue(protocols),
+            KeyFile = parsed.GetValue(keyFile),
+            Tls = tls.Of(parsed),
+        }));
         return command;
     }
 
     private static Command Connect(Func<ConnectSettings, Task<int>> run)
     {
         var (server, id, protocol) = (Options.Server(), Options.Id(), Options.Protocol());
-        var (timeout, echo, drain) = (Options.Timeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
+        var (timeout, echo, drain) = (Options.ClientTimeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
         var (bestEffort, stay) = (Options.BestEffort(), Options.Stay());
-        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, echo, bestEffort, stay, drain, Options.Json };
+        var (keyFile, tls) = (Options.ClientKeyFile(), TlsOptions.OfClient());
+        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile };
+        tls.AddTo(command);
+        foreach (var option in new Option[] { echo, bestEffort, stay, drain, Options.Json })
+            command.Add(option);
         command.SetAction((parsed, _) => run(new(
             parsed.GetValue(server)!,
             parsed.GetValue(id)!,
@@ -60,7 +87,20 @@ internal static class CommandLine
             parsed.GetValue(bestEffort) ? Delivery.BestEffort : Delivery.ExactlyOnce,
             parsed.GetValue(echo),
             parsed.GetValue(stay),
-            TimeSpan.FromSeconds(parsed.GetValue(drain)))));
+            TimeSpan.FromSeconds(parsed.GetValue(drain)))
+        {
+            Protocol = parsed.GetValue(protocol) == "1" ? 1 : 2,
+            KeyFile = parsed.GetValue(keyFile),
+            Tls = tls.Of(parsed),
+        }));
         return command;
+    }
+
+    private static Command Key(Func<string, Task<int>> run)
+    {
+        var id = Options.IdOfNewKey();
+        var make = new Command("new", HelpTexts.NewKey) { id };
+        make.SetAction((parsed, _) => run(parsed.GetValue(id)!));
+        return new Command("key", HelpTexts.Key) { make };
     }
 }

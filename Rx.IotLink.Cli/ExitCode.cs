@@ -6,10 +6,10 @@ internal static class ExitCode
     /// <summary>Every line of the input was delivered.</summary>
     public const int Delivered = 0;
 
-    /// <summary>A line was skipped or not delivered, or a stream failed; standard error says which and how many.</summary>
+    /// <summary>A line was skipped or not delivered, a stream failed, or the device was refused for good; standard error says which and why.</summary>
     public const int NotDelivered = 1;
 
-    /// <summary>Nothing was started: an option is wrong, or the port cannot be had.</summary>
+    /// <summary>Nothing was started: an option or a file is wrong, or the port cannot be had.</summary>
     public const int Usage = 2;
 
     /// <summary>Left at once, on the second Ctrl-C.</summary>

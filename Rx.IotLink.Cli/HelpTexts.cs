@@ -8,17 +8,19 @@ internal static class HelpTexts
         Rx.IotLink and micropython-iot devices.
 
         All streams are UTF-8 without a byte order mark. Lines end in LF alone; a CR is
-        part of the line. A line of the input that is empty, longer than 4000 bytes or
-        not UTF-8 is skipped, with a sentence on standard error.
+        part of the line. A line of the input that is longer than 4000 bytes or not
+        UTF-8 is skipped, with a sentence on standard error; an empty one too, where
+        protocol 1 may be spoken, which cannot carry it.
 
         Received lines go to standard output, everything else to standard error. A line
         is printed before it is acknowledged to its sender.
 
         Exit codes:
           0    everything was delivered
-          1    a line was skipped or not delivered, or a stream failed: standard error
-               says which and how many
-          2    nothing was started: an option is wrong, or the port cannot be had
+          1    a line was skipped or not delivered, a stream failed, or the server
+               refused this device for good: standard error says which and why
+          2    nothing was started: an option or a file is wrong, or the port cannot
+               be had
           130  left at once, on the second Ctrl-C
         The first Ctrl-C (or SIGTERM) waits for lines to be acknowledged, as long as
         --drain says at most, and leaves with 0 or 1. When nobody reads standard output
@@ -28,7 +30,7 @@ internal static class HelpTexts
           standard output  {"id":ID,"line":LINE}
           standard error   {"time":TIME,"event":EVENT,"id":ID or null,"detail":TEXT}
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, joined, up, down,
-        refused, notice, skipped, draining, undelivered or error.
+        refused, notice, skipped, draining, undelivered, warning or error.
         """;
 
     public const string Serve = """
@@ -41,6 +43,12 @@ internal static class HelpTexts
         up no other device. When 4096 lines wait in all, standard input is not read on
         until some of them are acknowledged. The end of standard input does not end the
         command; Ctrl-C does.
+
+        With --key-file an id that is not in the file is refused, as is a wrong key, and
+        protocol 1 is not spoken, since it has no keys; with --protocol both besides,
+        ids without a key are served over protocol 1, and anyone may be one of them. The
+        file is read once, at the start. Keys say who is who; only --tls hides the lines
+        from others on the network.
         """;
 
     public const string Connect = """
@@ -53,8 +61,27 @@ internal static class HelpTexts
         leaves; with --stay only Ctrl-C ends it. At most 1000 lines are on their way at a
         time; standard input is read on as they are acknowledged.
 
-        Protocol 1 cannot tell a new process from an old one that repeats itself: when a
-        command delivers a single line and the next one of the same id begins with the
-        same line soon after, the server takes it for a repetition and drops it.
+        When the server refuses this device for good, or does not prove that it has the
+        key of --key-file, it says so and leaves with 1. A command that takes the id of a
+        running one with the same key takes its place, and the other one leaves with 1;
+        without keys it waits until the other one is gone.
+
+        What was not acknowledged when a command ended is known to nobody: whoever runs
+        it again may deliver such a line twice. With --protocol 1 beware besides: it
+        cannot tell a new process from an old one that repeats itself, so when a command
+        delivers a single line and the next one of the same id begins with the same line
+        soon after, the server takes it for a repetition and drops it.
+        """;
+
+    public const string Key = "Make keys, with which devices and servers prove who they are.";
+
+    public const string NewKey = """
+        Print a line for a key file: the id, a blank and a new key of 32 random bytes.
+
+        Append it to the server's file and to the device's own, and keep both readable by
+        their owners alone:
+          (umask 077; iotlink key new pump-1 | tee -a devices.keys >pump-1.keys)
+          iotlink serve --key-file devices.keys
+          iotlink connect HOST --id pump-1 --key-file pump-1.keys
         """;
 }

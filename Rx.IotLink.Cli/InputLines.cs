@@ -13,7 +13,7 @@ internal readonly record struct InputLine(long Number, string Text, string? Faul
 /// Splits a stream of UTF-8 at LF alone (a CR is payload). Never holds more than a buffer of it: a line longer than the limit is passed over,
 /// however long it is. The last line may lack its LF; a byte order mark at the very start is not text.
 /// </summary>
-internal sealed class InputLines(Stream input, int maxBytes)
+internal sealed class InputLines(Stream input, int maxBytes, bool emptyIsLine = false)
 {
     private const int ReadBytes = 16_384;
     private readonly byte[] buffer = new byte[maxBytes + ReadBytes];
@@ -70,7 +70,7 @@ internal sealed class InputLines(Stream input, int maxBytes)
     {
         if (overlong || line.Length > maxBytes)
             return $"it is longer than {maxBytes} bytes";
-        if (line.IsEmpty)
+        if (line.IsEmpty && !emptyIsLine)
             return "it is empty";
         return Utf8.IsValid(line) ? null : "it is not valid UTF-8";
     }

@@ -1,9 +1,9 @@
 namespace Rx.IotLink.Cli;
 
 /// <summary>Reads the input, line by line and only as fast as lines are delivered; says which lines it skipped and why.</summary>
-internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoing, Output output)
+internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoing, Output output, bool emptyIsLine = false)
 {
-    private readonly InputLines lines = new(input, maxLineBytes);
+    private readonly InputLines lines = new(input, maxLineBytes, emptyIsLine);
 
     /// <summary>Whether a line was skipped or the input could not be read.</summary>
     public bool Failed { get; private set; }

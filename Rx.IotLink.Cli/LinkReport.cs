@@ -1,4 +1,5 @@
 using System.Reactive.Disposables;
+using System.Reactive.Linq;
 
 namespace Rx.IotLink.Cli;
 
@@ -11,9 +12,10 @@ internal static class LinkReport
     /// <param name="link">The link.</param>
     /// <param name="output">Where it is said.</param>
     /// <param name="echo">Writes a received line back, or null.</param>
-    public static IDisposable Start(ILink link, Output output, Action<string>? echo) => new CompositeDisposable(
+    /// <param name="handles">Takes a notice that is not to be said, or leaves it; null: all are said.</param>
+    public static IDisposable Start(ILink link, Output output, Action<string>? echo, Func<LinkNotice, bool>? handles = null) => new CompositeDisposable(
         link.State.Subscribe(state => output.State(link.Id, state), Ignore),
-        link.Notices.Subscribe(notice => output.Notice(link.Id, notice), Ignore),
+        link.Notices.Where(notice => handles?.Invoke(notice) != true).Subscribe(notice => output.Notice(link.Id, notice), Ignore),
         link.Lines.Subscribe(
             line =>
             {

@@ -46,8 +46,11 @@ internal static class Options
         CustomParser = result => IPAddress.TryParse(Token(result), out var address) ? address : Fail<IPAddress>(result, $"--bind must be an IPv4 or IPv6 address, not '{Token(result)}'."),
     };
 
-    public static Option<int> Timeout() =>
-        Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which the link is down. Both ends must be given the same.");
+    public static Option<int> ClientTimeout() =>
+        Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which the link is down. With protocol 2 the server's counts once it has answered; with 1 both ends must be given the same.");
+
+    public static Option<int> ServerTimeout() =>
+        Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which a link is down. Devices of protocol 2 are told; those of protocol 1 must be given the same.");
 
     public static Option<int> Drain(int seconds, string when) =>
         Number("--drain", "SECONDS", seconds, 0, 3_600, $"How long to wait {when} for lines to be acknowledged, in seconds (0 to 3600).");
@@ -61,13 +64,39 @@ internal static class Options
         Description = "Send each line once and forget it: at most once, lost if an outage is on its way. Default: exactly once and in order.",
     };
 
-    public static Option<string> Protocol() => new("--protocol")
+    public static Option<string> Protocol() => OneOf("2", ["1", "2"], "The version of the wire protocol: 2, or 1 for a server of micropython-iot.");
+
+    public static Option<string?> Protocols() =>
+        OneOf<string?>(null, ["1", "2", "both"], "The version of the wire protocol that devices may speak: 2, 1 (that of micropython-iot) or both. Default: both; with --key-file 2.");
+
+    public static Option<string?> ClientKeyFile() => new("--key-file")
     {
-        HelpName = "VERSION",
-        Description = "The version of the wire protocol: 1, that of micropython-iot.",
-        DefaultValueFactory = _ => "1",
-        CustomParser = result => Token(result) == "1" ? "1" : Fail<string>(result, $"--protocol must be 1, not '{Token(result)}'."),
+        HelpName = "FILE",
+        Description = "Prove who this device is: a file of lines 'ID key', of which the one of --id is used. The server must prove that it has the same key.",
     };
+
+    public static Option<string?> ServerKeyFile() => new("--key-file")
+    {
+        HelpName = "FILE",
+        Description = "Let only those devices in that prove who they are: a file of lines 'ID key', made by 'iotlink key new'. Default: an open server, where anyone may be anyone.",
+    };
+
+    public static Argument<string> IdOfNewKey() => new("ID")
+    {
+        Description = $"The device's name: 1 to {DeviceId.MaxBytes} bytes of UTF-8, no control characters, no # first, no blank first or last.",
+        CustomParser = result => NewKeyCommand.Fault(Token(result)) is { } fault ? Fail<string>(result, $"The id '{Token(result)}' {fault}.")! : Token(result),
+    };
+
+    private static Option<T> OneOf<T>(T standard, string[] values, string description)
+        where T : class? => new("--protocol")
+        {
+            HelpName = "VERSION",
+            Description = description,
+            DefaultValueFactory = standard is null ? null : _ => standard,
+            CustomParser = result => values.Contains(Token(result), StringComparer.Ordinal)
+                ? (T)(object)Token(result)
+                : Fail<T>(result, $"--protocol must be {string.Join(", ", values[..^1])} or {values[^1]}, not '{Token(result)}'.")!,
+        };
 
     private static Option<int> Number(string name, string unit, int standard, int least, int most, string description) => new(name)
     {

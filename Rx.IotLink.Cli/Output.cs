@@ -52,6 +52,8 @@ internal abstract class Output(TextWriter lines, TextWriter events)
 
     public void Undelivered(string sentence) => Event("undelivered", null, sentence);
 
+    public void Warning(string sentence) => Event("warning", null, sentence);
+
     public void Error(string sentence) => Event("error", null, sentence);
 
     /// <summary>A change of a link's state. To begin and to end is not one.</summary>
@@ -66,7 +68,7 @@ internal abstract class Output(TextWriter lines, TextWriter events)
                 Event("down", id, state.Outage?.ToString() ?? "");
                 break;
             case LinkStatus.Refused:
-                Event("refused", id, state.Outage?.ToString() ?? "");
+                Event("refused", id, state.Outage?.Detail ?? "");
                 break;
         }
     }

@@ -6,7 +6,19 @@ using Rx.IotLink.Server;
 namespace Rx.IotLink.Cli;
 
 /// <summary>The options of <c>iotlink serve</c>.</summary>
-internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<string> Expected, TimeSpan Timeout, bool Echo, TimeSpan Drain);
+internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<string> Expected, TimeSpan Timeout, bool Echo, TimeSpan Drain)
+{
+    /// <summary><c>1</c>, <c>2</c>, <c>both</c>, or null for the default.</summary>
+    public required string? Protocol { get; init; }
+
+    public required string? KeyFile { get; init; }
+
+    public required TlsFiles Tls { get; init; }
+
+    public bool Protocol1 => Protocol is "1" or "both" || (Protocol is null && KeyFile is null);
+
+    public bool Protocol2 => Protocol is not "1";
+}
 
 /// <summary><c>iotlink serve</c>: the server's end of many links, between standard input and standard output.</summary>
 internal sealed class ServeCommand(ServeSettings settings, Session session)
@@ -24,6 +36,10 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Bind = settings.Bind,
             Expected = settings.Expected,
             Timeout = settings.Timeout,
+            Protocol1 = settings.Protocol1,
+            Protocol2 = settings.Protocol2,
+            KeyOf = LoadKeys() is { } keys ? keys.Find : null,
+            Tls = settings.Tls.ForServer(session.Output),
             Scheduler = session.Scheduler,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,
@@ -48,6 +64,15 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         return code;
     }
 
+    private DeviceKeys? LoadKeys()
+    {
+        if (settings.KeyFile is not { } file)
+            return null;
+        return settings.Protocol2
+            ? PrivateFile.LoadKeys(file, session.Output)
+            : throw new UsageException("--key-file is of no use with --protocol 1, which has no keys.");
+    }
+
     private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, CancellationToken over)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
@@ -70,9 +95,9 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed);
     }
 
-    private static string? Send(Mailboxes mailboxes, string text, int maxLineBytes)
+    private string? Send(Mailboxes mailboxes, string text, int maxLineBytes)
     {
-        var (line, fault) = AddressedLine.Parse(text, maxLineBytes);
+        var (line, fault) = AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
         if (line is not null)
             mailboxes.Post(line.Id, line.Text);
         return fault;

@@ -11,6 +11,7 @@ internal sealed class TextOutput(TextWriter lines, TextWriter events, bool withI
     private static string Sentence(string name, string? id, string detail) => (name, id) switch
     {
         ("listening", _) => $"listening on {detail}",
+        ("warning", _) => $"iotlink: warning: {detail}",
         ("error", _) => $"iotlink: {detail}",
         ("up", _) => $"{id} up ({detail})",
         (_, null) => name is "refused" ? $"refused: {detail}" : detail,

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -20,12 +21,16 @@ internal sealed class ConnectionOpening : IDisposable
     private readonly FillRandom random;
     private readonly TimeSpan limit;
     private readonly IDisposable deadline;
+    private readonly CancellationToken stopped;
+    private readonly CancellationTokenRegistration end;
     private volatile bool late;
     private bool speaksVersion2;
+    private bool challenged;
 
-    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random)
+    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, CancellationToken stopped)
     {
-        (this.connection, this.options, this.random) = (connection, options, random);
+        (this.connection, this.options, this.random, this.stopped) = (connection, options, random, stopped);
+        end = stopped.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Input);
         limit = options.OpeningTimeout ?? options.Timeout;
         deadline = options.Scheduler.Schedule(limit, () =>
         {
@@ -45,11 +50,11 @@ internal sealed class ConnectionOpening : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PeerOpening> ReadAsync()
     {
-        var first = await ReadLineAsync(options.Protocol2 ? Math.Max(Tokens.MaxBytes, options.MaxIdBytes) : options.MaxIdBytes).ConfigureAwait(false);
+        var first = await ReadLineAsync(options.MaxIdBytes).ConfigureAwait(false);
         var opening = Tokens.IsOpening(first)
             ? await Version2Async(first).ConfigureAwait(false)
             : Version1(first);
-        deadline.Dispose();
+        Dispose();
         return opening;
     }
 
@@ -66,7 +71,11 @@ internal sealed class ConnectionOpening : IDisposable
         await connection.Output.CompleteAsync().ConfigureAwait(false);
     }
 
-    public void Dispose() => deadline.Dispose();
+    public void Dispose()
+    {
+        deadline.Dispose();
+        end.Dispose();
+    }
 
     private IdOpening Version1(string first)
     {
@@ -85,16 +94,25 @@ internal sealed class ConnectionOpening : IDisposable
         if (!options.Protocol2)
             throw new RefusedException(Refusal.Version, "protocol 2 is switched off");
         var greeting = new ServerGreeting(options.KeyOf, random, options.MaxIdBytes);
-        var challenge = greeting.First(first);
-        Id = greeting.Opening!.Id;
+        string? challenge;
+        try
+        {
+            challenge = greeting.First(first);
+        }
+        finally
+        {
+            Id = greeting.Opening?.Id ?? "";
+        }
+
         if (challenge is not null)
         {
             await SayAsync(challenge).ConfigureAwait(false);
+            challenged = true;
             greeting.Second(await ReadLineAsync(Tokens.MaxBytes).ConfigureAwait(false));
             Proven = true;
         }
 
-        return greeting.Opening;
+        return greeting.Opening!;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -105,7 +123,9 @@ internal sealed class ConnectionOpening : IDisposable
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
             var bytes = result.Buffer;
             speaksVersion2 |= Tokens.Begins(bytes);
-            if (FirstLine.TryRead(ref bytes, maxBytes, out var line))
+            if (BeginsTls(bytes))
+                throw new RefusedException(Refusal.Tls, "it speaks TLS, which is not spoken on this port");
+            if (FirstLine.TryRead(ref bytes, speaksVersion2 ? Tokens.MaxBytes : maxBytes, out var line))
             {
                 // What follows is looked at again by the next reader.
                 connection.Input.AdvanceTo(bytes.Start);
@@ -113,12 +133,20 @@ internal sealed class ConnectionOpening : IDisposable
             }
 
             connection.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+            if (stopped.IsCancellationRequested)
+                throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (late)
                 throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
+            if (result.IsCompleted && challenged)
+                throw new RefusedException(Refusal.NotProven, "it left when the server had proved itself: its key is another one, or it has none");
             if (result.IsCompleted)
                 throw new RefusedException(Refusal.NoId, "it closed before it had said its id");
         }
     }
+
+    /// <summary>Whether bytes begin a TLS handshake (RFC 8446, 5.1): no id begins so, since it has no control characters.</summary>
+    private static bool BeginsTls(in ReadOnlySequence<byte> bytes) =>
+        bytes.Length >= 2 && bytes.Slice(0, 2).ToArray() is [0x16, 0x03];
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask SayAsync(string line)

@@ -79,7 +79,6 @@ internal sealed class Fleet
     public (Link? Link, RefusedException? Refused) Admit(PeerOpening opening, EndPoint? remote)
     {
         var (id, version) = (opening.Id, opening.Version);
-        var address = (remote as IPEndPoint)?.Address;
         Member? member;
         var joined = false;
         lock (gate)
@@ -88,23 +87,39 @@ internal sealed class Fleet
                 return (null, new(Refusal.Stopping, "the server is stopping"));
             if (members.TryGetValue(id, out member))
             {
-                if (options.PinAddresses && !Equals(member.Address, address))
+                if (options.PinAddresses && !Equals(member.Address, AddressOf(remote)))
                     return (null, new(Refusal.OtherAddress, $"the id belongs to {member.Address}"));
             }
             else
             {
                 if (RefusalOf(id) is { } refused)
                     return (null, refused);
-                member = Join(id, version, address);
+                member = Join(id, version, remote);
                 joined = true;
             }
         }
 
         if (joined)
             Announce(member, remote);
-        else
-            member.NoteAddress(address, log);
         return (member.Link, null);
+    }
+
+    /// <summary>A connection with this id is being served. Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
+    public void Served(string id, EndPoint? remote)
+    {
+        Member member;
+        IPAddress? before;
+        var address = AddressOf(remote);
+        lock (gate)
+        {
+            member = members[id];
+            (before, member.Address) = (member.Address, address);
+        }
+
+        if (Equals(before, address))
+            return;
+        log.AddressChanged(id, before, address);
+        member.Link.Notify(new LinkNotice(LinkNoticeKind.AddressChanged, $"'{id}' came from {address}, before from {before}"));
     }
 
     public void Refused(string id, EndPoint? remote, RefusedException refused) =>
@@ -113,16 +128,16 @@ internal sealed class Fleet
     /// <summary>Closes every link; the streams complete.</summary>
     public void Close()
     {
-        TaskCompletionSource<ILink>[] unmet;
+        KeyValuePair<string, TaskCompletionSource<ILink>>[] unmet;
         lock (gate)
         {
             closed = true;
-            unmet = [.. waiting.Values];
+            unmet = [.. waiting];
             waiting.Clear();
         }
 
-        foreach (var joined in unmet)
-            joined.TrySetException(Closed("?"));
+        foreach (var (id, joined) in unmet)
+            joined.TrySetException(Closed(id));
         foreach (var link in All)
             link.Close();
         links.End();
@@ -142,22 +157,22 @@ internal sealed class Fleet
             : null;
     }
 
-    private Member Join(string id, int version, IPAddress? address)
+    private Member Join(string id, int version, EndPoint? remote)
     {
         if (!expected.Contains(id))
-        {
             unknown++;
-            log.UnknownId(id, address);
-        }
-
         var link = new Link(id, options, version, new Protocols(options, Role.Server, id)
         {
             Store = options.SessionStores?.Invoke(id),
             Random = random,
         }.Create);
-        var member = new Member(link) { Address = address };
+        var member = new Member(link) { Address = AddressOf(remote) };
+        // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
+        link.State.Skip(1).Subscribe(state => Changed(member, state));
+        link.Notices.Subscribe(notice => log.Notice(id, notice));
         members.Add(id, member);
         links.Post(link);
+        changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
         if (waiting.Remove(id, out var joined))
             joined.TrySetResult(link);
         return member;
@@ -165,12 +180,11 @@ internal sealed class Fleet
 
     private void Announce(Member member, EndPoint? remote)
     {
+        if (!expected.Contains(member.Link.Id))
+            log.UnknownId(member.Link.Id, AddressOf(remote));
         log.Joined(member.Link.Id, remote);
         links.Kick();
-        Post(new LinkChange(LinkChangeKind.Joined, member.Link.Id, member.Link, remote, "connected for the first time"));
-        // The link tells its own story from here on; it has no connection yet, so that nothing of it is missed.
-        member.Link.State.Skip(1).Subscribe(state => Changed(member, state));
-        member.Link.Notices.Subscribe(notice => log.Notice(member.Link.Id, notice));
+        changes.Kick();
     }
 
     private void Changed(Member member, LinkState state)
@@ -188,22 +202,14 @@ internal sealed class Fleet
 
     private static LinkClosedException Closed(string id) => new(id, "the server has stopped");
 
+    private static IPAddress? AddressOf(EndPoint? remote) => (remote as IPEndPoint)?.Address;
+
     private sealed class Member(Link link)
     {
         public Link Link { get; } = link;
 
+        /// <summary>Where it came from, the last time that it was served. Guarded by the fleet's lock.</summary>
         public IPAddress? Address { get; set; }
-
-        /// <summary>Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
-        public void NoteAddress(IPAddress? address, ServerLog log)
-        {
-            var before = Address;
-            Address = address;
-            if (Equals(before, address))
-                return;
-            log.AddressChanged(Link.Id, before, address);
-            Link.Notify(new LinkNotice(LinkNoticeKind.AddressChanged, $"'{Link.Id}' came from {address}, before from {before}"));
-        }
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,17 +26,22 @@ public static class IotLinkHosting
         services.AddSingleton(provider =>
         {
             var options = new IotLinkServerOptions { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
-            configuration?.Bind(options);
+            if (configuration is not null)
+                options = Read(configuration, options);
             return new IotLinkServer(configure?.Invoke(options) ?? options);
         });
         return services.AddHostedService<Service>();
     }
 
-    /// <summary>Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint.</summary>
+    /// <summary>
+    /// Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint. The server then stops
+    /// as soon as the host begins to stop, before the host's services are stopped.
+    /// </summary>
     public static IConnectionBuilder UseIotLink(this IConnectionBuilder endpoint)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         var server = endpoint.ApplicationServices.GetRequiredService<IotLinkServer>();
+        server.HasGuestEndPoints = true;
         return endpoint.Run(server.ServeAsync);
     }
 
@@ -45,11 +51,31 @@ public static class IotLinkHosting
     public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink") =>
         checks.AddCheck<Check>(name);
 
-    private sealed class Service(IotLinkServer server) : IHostedService
+    private static IotLinkServerOptions Read(IConfiguration configuration, IotLinkServerOptions options)
+    {
+        configuration.Bind(options);
+        // The binder knows no way from a text to an address, and passes over it in silence.
+        if (configuration[nameof(options.Bind)] is not { } bind)
+            return options;
+        Require.NotFaulty(IPAddress.TryParse(bind, out var address) ? null : "is not an IP address", bind, nameof(options.Bind));
+        return options with { Bind = address! };
+    }
+
+    private sealed class Service(IotLinkServer server) : IHostedLifecycleService
     {
         public Task StartAsync(CancellationToken cancellationToken) => server.ListenAsync(cancellationToken);
 
+        // The application's Kestrel is the first service to be stopped, and waits for its connections to end: so the links on them are drained and closed
+        // before, or it would wait as long as the host allows, and then reset them.
+        public Task StoppingAsync(CancellationToken cancellationToken) => server.HasGuestEndPoints ? server.StopAsync(cancellationToken) : Task.CompletedTask;
+
         public Task StopAsync(CancellationToken cancellationToken) => server.StopAsync(cancellationToken);
+
+        public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class Check(IotLinkServer server) : IHealthCheck

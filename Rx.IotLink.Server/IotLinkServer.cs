@@ -11,6 +11,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly ServerLog log;
     private readonly Fleet fleet;
     private readonly Reception reception;
+    private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
     private KestrelListener? listener;
     private Task? stopped;
@@ -18,16 +19,17 @@ public sealed class IotLinkServer : IAsyncDisposable
     internal IotLinkServer(IotLinkServerOptions options)
     {
         options.Validate();
-        this.options = options;
+        this.options = options = options.WithKeys();
         log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
         var random = Chance.From(options.Seed);
         fleet = new(options, random, log);
-        reception = new(options, fleet, random, log);
+        reception = new(options, fleet, random, log, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
-    /// <exception cref="IOException">The endpoint is in use or cannot be had; the message names it.</exception>
+    /// <exception cref="IOException">The endpoint is in use or cannot be had, or the key file cannot be read; the message names it.</exception>
+    /// <exception cref="FormatException">A line of the key file is wrong; the message names the file, the line and the rule.</exception>
     public static async Task<IotLinkServer> StartAsync(IotLinkServerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -79,22 +81,30 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         listener?.Dispose();
+        closed.Dispose();
     }
 
     internal async Task ListenAsync(CancellationToken cancellationToken)
     {
         if (!options.Listen)
             return;
-        listener = await KestrelListener.StartAsync(options, ServeAsync, cancellationToken).ConfigureAwait(false);
+        listener = await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 
     /// <summary>Serves one connection of Kestrel's; completes when it has ended.</summary>
-    internal Task ServeAsync(ConnectionContext connection) => reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
+    internal Task ServeAsync(ConnectionContext connection)
+    {
+        TlsGate.Passed(connection);
+        return reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
+    }
 
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>
         [.. fleet.Expected.Where(id => fleet.Find(id) is not Link { Current.IsUp: true })];
+
+    /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
+    internal bool HasGuestEndPoints { get; set; }
 
     /// <summary>For connections of any kind.</summary>
     internal Reception Reception => reception;
@@ -107,6 +117,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
         fleet.Close();
+        await closed.CancelAsync().ConfigureAwait(false);
         await unlistened.ConfigureAwait(false);
         log.Stopped(unfinished);
     }

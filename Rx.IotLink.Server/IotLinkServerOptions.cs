@@ -22,16 +22,21 @@ public sealed record IotLinkServerOptions : LinkOptions
     public bool Protocol2 { get; init; } = true;
 
     /// <summary>
-    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which. Default null: yes on an open server, no where <see cref="KeyOf"/> asks
+    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which. Default null: yes on an open server, no where <see cref="KeyOf"/> or <see cref="KeyFile"/> asks
     /// for keys, which protocol 1 does not have. If true beside keys, an id that has a key is still refused over protocol 1.
     /// </summary>
     public bool? Protocol1 { get; init; }
 
     /// <summary>
-    /// The key of a device, or null for an id that has none, which is refused; one of less than 16 bytes is none. Called when a device connects, and must be quick. Default null: an open server, where anyone may be
+    /// The key of a device, at least 16 bytes, or null for an id that has none, which is refused (as is a shorter one); called when a device connects, and must be quick. Default null: an open server, where anyone may be
     /// anyone. See <see cref="DeviceKeys"/>.
     /// </summary>
     public Func<string, ReadOnlyMemory<byte>?>? KeyOf { get; init; }
+
+    /// <summary>
+    /// A file with the devices' keys (<see cref="DeviceKeys.Load"/>), read once at the start: <see cref="KeyOf"/> for those who configure by text. Default null: none.
+    /// </summary>
+    public string? KeyFile { get; init; }
 
     /// <summary>Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default null: plain TCP.</summary>
     public HttpsConnectionAdapterOptions? Tls { get; init; }
@@ -72,7 +77,12 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// <summary>Where the server logs. Default: nowhere.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
-    internal bool SpeaksProtocol1 => Protocol1 ?? KeyOf is null;
+    internal bool SpeaksProtocol1 => Protocol1 ?? !AsksForKeys;
+
+    private bool AsksForKeys => KeyOf is not null || KeyFile is not null;
+
+    /// <summary>The same with the keys read from their file.</summary>
+    internal IotLinkServerOptions WithKeys() => KeyFile is null ? this : this with { KeyOf = DeviceKeys.Load(KeyFile).Find, KeyFile = null };
 
     internal override void Validate()
     {
@@ -82,10 +92,13 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.NotNull(Expected, nameof(Expected));
         Require.InRange(RetryAfter, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(RetryAfter));
         Require.NotFaulty(!Protocol2 && !SpeaksProtocol1 ? "and Protocol1 are both off" : null, Protocol2, nameof(Protocol2));
-        Require.NotFaulty(!Protocol2 && KeyOf is not null ? "is of no use without protocol 2" : null, "given", nameof(KeyOf));
+        Require.NotFaulty(!Protocol2 && AsksForKeys ? "is of no use without protocol 2" : null, "given", KeyFile is null ? nameof(KeyOf) : nameof(KeyFile));
+        Require.NotFaulty(KeyFile is not null && KeyOf is not null ? "and KeyOf are both given" : KeyFile?.Length == 0 ? "is empty" : null, KeyFile ?? "", nameof(KeyFile));
+        if (Tls is not null)
+            Require.NotFaulty(TlsFault(Tls), "given", nameof(Tls));
         Require.InRange(MaxIdBytes, 1, 4_096, nameof(MaxIdBytes));
         foreach (var id in Expected)
-            Require.NotFaulty(LinkId.Fault(id, MaxIdBytes), id, nameof(Expected));
+            Require.NotFaulty(id is null ? "is null" : LinkId.Fault(id, MaxIdBytes), id ?? "", nameof(Expected));
         Require.Defined(UnknownIds, nameof(UnknownIds));
         Require.InRange(MaxUnknownIds, 0, 10_000_000, nameof(MaxUnknownIds));
         Require.InRange(MaxConnections, 1, 10_000_000, nameof(MaxConnections));
@@ -94,6 +107,13 @@ public sealed record IotLinkServerOptions : LinkOptions
             Require.InRange(limit, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(OpeningTimeout));
         Require.NotNull(LoggerFactory, nameof(LoggerFactory));
     }
+
+    private static string? TlsFault(HttpsConnectionAdapterOptions tls) => tls switch
+    {
+        { ServerCertificate: null, ServerCertificateSelector: null } => "has neither ServerCertificate nor ServerCertificateSelector",
+        { ServerCertificate.HasPrivateKey: false } => "has a ServerCertificate without its private key",
+        _ => null,
+    };
 }
 
 /// <summary>What happens to a device that is not among the expected ones.</summary>

@@ -10,13 +10,18 @@ namespace Rx.IotLink.Server;
 /// A connection of Kestrel's, seen as a link sees it. Kestrel ends it, with FIN, when it is done with; aborting it would send RST, on which a
 /// micropython-iot client may hang for ever. So that is kept for a peer that does not even take the rest within a while.
 /// </summary>
-internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan patience) : IConnection
+internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection
 {
+    /// <summary>How long a peer may take for the rest, at most: what it does not take by then holds up the end of a server.</summary>
+    private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
+
+    // Asked for once: under TLS Kestrel puts the bare transport back when the handler has returned, and a send that is late would go out in clear.
+    private readonly IDuplexPipe transport = context.Transport;
     private int disposed;
 
-    public PipeReader Input => context.Transport.Input;
+    public PipeReader Input => transport.Input;
 
-    public PipeWriter Output => context.Transport.Output;
+    public PipeWriter Output => transport.Output;
 
     public EndPoint? RemoteEndPoint { get; } = Plain(context.RemoteEndPoint);
 
@@ -24,12 +29,13 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)
             return;
-        var abort = scheduler.Schedule(patience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
-        context.ConnectionClosed.UnsafeRegister(static a => ((IDisposable)a!).Dispose(), abort);
+        // Not called off by ConnectionClosed, which Kestrel cancels when it reads no more, though it may still wait in vain to send. It does nothing to a
+        // connection that is gone.
+        scheduler.Schedule(timeout < MaxPatience ? timeout : MaxPatience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
     }
 
     // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.
-    private static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
+    internal static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
         ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port)
         : remote;
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Rx.IotLink.Server;
@@ -20,27 +22,27 @@ internal sealed class KestrelListener : IDisposable
 
     public required IPEndPoint EndPoint { get; init; }
 
-    public static async Task<KestrelListener> StartAsync(IotLinkServerOptions options, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
+    public static async Task<KestrelListener> StartAsync(IotLinkServerOptions options, TlsGate gate, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
     {
-        var provider = new ServiceCollection().AddSingleton(options.LoggerFactory).BuildServiceProvider();
+        var provider = Services(options.LoggerFactory);
         var settings = new KestrelServerOptions { ApplicationServices = provider };
         ListenOptions? listening = null;
         void Configure(ListenOptions listen)
         {
             listening = listen;
             if (options.Tls is not null)
-                listen.UseHttps(options.Tls);
+                gate.Guard(listen, options.Tls);
             listen.Run(serve);
         }
 
-        if (options.Bind.Equals(IPAddress.IPv6Any))
-            settings.ListenAnyIP(options.Port, Configure);
-        else
-            settings.Listen(options.Bind, options.Port, Configure);
         var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions { NoDelay = true }), options.LoggerFactory);
         var server = new KestrelServer(Options.Create(settings), sockets, options.LoggerFactory);
         try
         {
+            if (options.Bind.Equals(IPAddress.IPv6Any))
+                settings.ListenAnyIP(options.Port, Configure);
+            else
+                settings.Listen(options.Bind, options.Port, Configure);
             await server.StartAsync(new NoHttp(), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -61,6 +63,14 @@ internal sealed class KestrelListener : IDisposable
     {
         kestrel.Dispose();
         services.Dispose();
+    }
+
+    private static ServiceProvider Services(ILoggerFactory loggers)
+    {
+        // TLS wants Kestrel's metrics, which nobody but Kestrel's own registration can make.
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore();
+        return builder.Services.AddSingleton(loggers).BuildServiceProvider();
     }
 
     /// <summary>Kestrel wants an application for HTTP; the endpoint never hands it a request.</summary>

@@ -68,4 +68,7 @@ public enum Refusal
 
     /// <summary>It speaks a version of the protocol that is switched off, or that needs a key it cannot use.</summary>
     Version,
+
+    /// <summary>The TLS handshake failed, or was tried where TLS is not spoken.</summary>
+    Tls,
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
@@ -9,7 +11,7 @@ namespace Rx.IotLink.Server;
 /// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its link or refused. One that
 /// misbehaves is told why (where its protocol has words for it), closed, counted and logged, and nothing else notices.
 /// </summary>
-internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillRandom random, ServerLog log)
+internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillRandom random, ServerLog log, CancellationToken stopped)
 {
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
@@ -29,19 +31,18 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
     public async Task ReceiveAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
-        using var opening = new ConnectionOpening(connection, options, random);
+        using var opening = new ConnectionOpening(connection, options, random, stopped);
         try
         {
             if (Interlocked.Increment(ref connections) > options.MaxConnections)
                 throw new RefusedException(Refusal.TooManyConnections, $"{options.MaxConnections} connections are there already");
             var session = Admit(await OpenAsync(opening).ConfigureAwait(false), opening, connection);
+            fleet.Served(opening.Id, connection.RemoteEndPoint);
             await session.Finished.ConfigureAwait(false);
         }
         catch (RefusedException refusal)
         {
-            Interlocked.Increment(ref refused[(int)refusal.Refusal]);
-            log.Refused(connection.RemoteEndPoint, opening.Id, refusal);
-            fleet.Refused(opening.Id, connection.RemoteEndPoint, refusal);
+            Note(connection.RemoteEndPoint, opening.Id, refusal);
             await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
         }
         finally
@@ -49,6 +50,28 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
             Interlocked.Decrement(ref connections);
             connection.Dispose();
         }
+    }
+
+    /// <summary>Takes one of the places of connections that have not said their id yet, or says why there is none.</summary>
+    public bool TryBeginOpening([NotNullWhen(false)] out RefusedException? limit)
+    {
+        limit = Interlocked.Increment(ref openings) > options.MaxOpenings
+            ? new(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet")
+            : null;
+        if (limit is not null)
+            EndOpening();
+        return limit is null;
+    }
+
+    /// <summary>Gives the place back.</summary>
+    public void EndOpening() => Interlocked.Decrement(ref openings);
+
+    /// <summary>Counts, logs and tells a refusal.</summary>
+    public void Note(EndPoint? remote, string id, RefusedException refusal)
+    {
+        Interlocked.Increment(ref refused[(int)refusal.Refusal]);
+        log.Refused(remote, id, refusal);
+        fleet.Refused(id, remote, refusal);
     }
 
     private Session Admit(PeerOpening peer, ConnectionOpening opening, IConnection connection)
@@ -67,10 +90,10 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening)
     {
+        if (!TryBeginOpening(out var limit))
+            throw limit;
         try
         {
-            if (Interlocked.Increment(ref openings) > options.MaxOpenings)
-                throw new RefusedException(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet");
             return await opening.ReadAsync().ConfigureAwait(false);
         }
         catch (LineTooLongException exception)
@@ -91,7 +114,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         }
         finally
         {
-            Interlocked.Decrement(ref openings);
+            EndOpening();
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
 
@@ -10,6 +11,9 @@ namespace Rx.IotLink;
 /// </summary>
 public sealed class DeviceKeys
 {
+    // An id that is not text must not become another one.
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly Dictionary<string, ReadOnlyMemory<byte>> keys = new(StringComparer.Ordinal);
 
     /// <summary>How many devices have a key.</summary>
@@ -21,7 +25,18 @@ public sealed class DeviceKeys
     /// <summary>Reads the keys from a file.</summary>
     /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the key.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static DeviceKeys Load(string path) => Parse(File.ReadLines(path), path);
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    public static DeviceKeys Load(string path)
+    {
+        try
+        {
+            return Parse(File.ReadLines(path, Strict), path);
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new FormatException($"{path} is not UTF-8.", exception);
+        }
+    }
 
     /// <summary>Reads the keys from lines of text.</summary>
     /// <exception cref="FormatException">A line is wrong; the message names the source, the line and the rule, never the key.</exception>
@@ -44,7 +59,8 @@ public sealed class DeviceKeys
     public static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Proof.MacBytes));
 
     /// <summary>The key of a device, or null.</summary>
-    public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var key) ? key : null;
+    // The type is said, or null would become a byte[], and that an empty key: one that everybody knows.
+    public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var key) ? key : default(ReadOnlyMemory<byte>?);
 
     private string? Fault(string text)
     {
@@ -54,8 +70,9 @@ public sealed class DeviceKeys
         var (id, key) = (text[..blank].TrimEnd(), text[(blank + 1)..]);
         if (LinkId.Fault(id, LinkId.MaxBytes) is { } fault)
             return $"the id {fault}";
+        // The id is not told: where the two stand in the wrong order, it is the key.
         if (key.Length % 2 != 0 || key.Length < 2 * Proof.LeastKeyBytes || !key.All(char.IsAsciiHexDigit))
-            return $"the key of '{id}' must be an even number of hex digits, at least {2 * Proof.LeastKeyBytes}";
-        return keys.TryAdd(id, Convert.FromHexString(key)) ? null : $"'{id}' has a key already";
+            return $"the key, at the end of the line, must be an even number of hex digits, at least {2 * Proof.LeastKeyBytes}";
+        return keys.TryAdd(id, Convert.FromHexString(key)) ? null : "the id has a key already";
     }
 }

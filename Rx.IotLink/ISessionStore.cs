@@ -13,6 +13,9 @@ public interface ISessionStore
     /// <summary>A new memory begins under this epoch; everything before is forgotten.</summary>
     void Begin(ulong epoch);
 
+    /// <summary>A client opens its connection of this number: the next is never lower, whatever becomes of this one.</summary>
+    void Connect(ulong number);
+
     /// <summary>A line was given its number; it is sent after this returns, and again until it is acknowledged.</summary>
     void Add(ulong number, string line);
 
@@ -29,4 +32,5 @@ public interface ISessionStore
 /// <param name="Lines">The unacknowledged lines, oldest first.</param>
 /// <param name="PeerEpoch">The peer's memory that was met last, or null.</param>
 /// <param name="Accepted">The number of the last line accepted from it.</param>
-public sealed record SessionMemory(ulong Epoch, ulong First, IReadOnlyList<string> Lines, ulong? PeerEpoch, ulong Accepted);
+/// <param name="Connections">The number of the client's last connection.</param>
+public sealed record SessionMemory(ulong Epoch, ulong First, IReadOnlyList<string> Lines, ulong? PeerEpoch, ulong Accepted, ulong Connections = 0);

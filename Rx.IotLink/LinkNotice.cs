@@ -38,6 +38,11 @@ public enum LinkNoticeKind
     /// <summary>An attempt to connect failed; the next follows after the back-off.</summary>
     ConnectFailed,
 
+    /// <summary>
+    /// An attempt to connect failed, as <see cref="ConnectFailed"/>, because the server did not prove that it knows this device's key: it has another one, or none, or is an impostor.
+    /// </summary>
+    PeerNotProven,
+
     /// <summary>The device's id came from another network address than before. Protocol 1 has no keys: it may be another device.</summary>
     AddressChanged,
 

@@ -74,7 +74,7 @@ internal sealed class EndingTests
         var port = NobodysPort;
         nobody.Dispose();
         await using var client = IotLinkProcess.Connect(port, "a");
-        await client.WriteAsync("one\n\n");
+        await client.WriteAsync([.. "one\n"u8, 0xff, (byte)'\n']);
         await client.EventAsync("line 2");
         client.Signal();
         await client.EventAsync("waiting up to 30 s for 1 line to be delivered");
@@ -88,7 +88,7 @@ internal sealed class EndingTests
     public async Task The_second_signal_leaves_at_once([Values] bool inputEnded)
     {
         await using var client = IotLinkProcess.Connect(NobodysPort, "a", "--drain", "3600");
-        await client.WriteAsync("one\n\n");
+        await client.WriteAsync([.. "one\n"u8, 0xff, (byte)'\n']);
         if (inputEnded)
             client.EndInput();
         await client.EventAsync("line 2");

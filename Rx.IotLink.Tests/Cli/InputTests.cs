@@ -12,7 +12,7 @@ internal sealed class InputTests
     {
         var (server, port) = await IotLinkProcess.ServeAsync();
         await using var serving = server;
-        await using var client = IotLinkProcess.Connect(port, "a");
+        await using var client = IotLinkProcess.Connect(port, "a", "--protocol", "1");
         var longest = new string('x', 4_000);
         await client.WriteAsync(Encoding.UTF8.GetBytes($"first\n\n{longest}\n{longest}x\n"));
         await client.WriteAsync([0xff, 0xfe, (byte)'\n', (byte)'l', (byte)'a', (byte)'s', (byte)'t', (byte)'\n']);

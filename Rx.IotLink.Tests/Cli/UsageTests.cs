@@ -22,9 +22,25 @@ internal sealed class UsageTests
     [TestCase("connect --id a", "HOST[:PORT]")]
     [TestCase("connect localhost:0 --id a", "'localhost:0' has a port that is not 1 to 65535")]
     [TestCase("connect [::1 --id a", "'[::1' is not a host name or an address")]
-    [TestCase("connect localhost --id a --protocol 2", "--protocol must be 1, not '2'")]
+    [TestCase("connect localhost --id a --protocol 3", "--protocol must be 1 or 2, not '3'")]
     [TestCase("connect localhost --id a --timeout 3600001", "--timeout must be")]
     [TestCase("connect localhost --id a --drain soon", "--drain must be a whole number from 0 to 3600, not 'soon'")]
+    [TestCase("connect localhost --id a --protocol both", "--protocol must be 1 or 2, not 'both'")]
+    [TestCase("connect localhost --id a --ca none", "--ca is of no use without --tls")]
+    [TestCase("connect localhost --id a --cert none", "--cert is of no use without --tls")]
+    [TestCase("connect localhost --id a --tls --cert-key none", "--cert-key is of no use without --cert")]
+    [TestCase("connect localhost --id a --tls --ca none", "--ca: Could not find file")]
+    [TestCase("connect localhost --id a --key-file none", "--key-file: Could not find file")]
+    [TestCase("connect localhost --id a --key-file none --protocol 1", "--key-file is of no use with --protocol 1")]
+    [TestCase("serve --protocol 3", "--protocol must be 1, 2 or both, not '3'")]
+    [TestCase("serve --tls", "--tls needs the server's certificate: give it with --cert FILE")]
+    [TestCase("serve --cert none", "--cert is of no use without --tls")]
+    [TestCase("serve --tls --cert none", "--cert: Could not find file")]
+    [TestCase("serve --key-file none", "--key-file: Could not find file")]
+    [TestCase("serve --key-file none --protocol 1", "--key-file is of no use with --protocol 1")]
+    [TestCase("key", "Required command")]
+    [TestCase("key new", "'new'")]
+    [TestCase("key new #1", "The id '#1' begins with #, which makes a line of a key file a comment")]
     public async Task A_bad_option_is_one_sentence_and_exit_code_2(string arguments, string sentence)
     {
         await using var command = IotLinkProcess.Start(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -65,6 +81,9 @@ internal sealed class UsageTests
     [TestCase("--help", "Exit codes:")]
     [TestCase("serve --help", "[default: 8123]")]
     [TestCase("connect --help", "[default: 30]")]
+    [TestCase("connect --help", "[default: 2]")]
+    [TestCase("serve --help", "--cert-key")]
+    [TestCase("key new --help", "iotlink key new pump-1")]
     [TestCase("--version", ".")]
     public async Task Help_and_version_go_to_standard_output(string arguments, string text)
     {

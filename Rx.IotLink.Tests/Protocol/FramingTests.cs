@@ -159,11 +159,11 @@ public sealed class FramingTests(Side side)
         limit.ConnectAndOpen();
         limit.Receive("00aaaaaaaaaa\n01ééé€x\n");
         limit.Receive("02bbbbbbbbbb");
-        Assert.That(() => limit.Receive("b"), Throws.TypeOf<ProtocolException>().With.Message.Contains("more than 12 bytes"));
+        Assert.That(() => limit.Receive("b"), Throws.InstanceOf<ProtocolException>().With.Message.Contains("more than 12 bytes"));
 
         var beyond = new ProtocolDriver(side, maxLineBytes: 10);
         beyond.ConnectAndOpen();
-        Assert.That(() => beyond.Receive("00aaaaaaaaaaa\n"), Throws.TypeOf<ProtocolException>().With.Message.Contains("more than 12 bytes"));
+        Assert.That(() => beyond.Receive("00aaaaaaaaaaa\n"), Throws.InstanceOf<ProtocolException>().With.Message.Contains("more than 12 bytes"));
     }
 
     [Test]

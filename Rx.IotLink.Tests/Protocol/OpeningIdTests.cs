@@ -31,7 +31,7 @@ public sealed class OpeningIdTests
     [TestCase("q\\x7fs\\n", "control character")]
     [TestCase("\\x1b[2J\\n", "control character")]
     public void What_cannot_be_an_id_is_refused(string bytes, string why) =>
-        Assert.That(() => Read(bytes), Throws.TypeOf<ProtocolException>().With.Message.Contains(why));
+        Assert.That(() => Read(bytes), Throws.InstanceOf<ProtocolException>().With.Message.Contains(why));
 
     [TestCase(10, true)]
     [TestCase(11, false)]
@@ -45,12 +45,12 @@ public sealed class OpeningIdTests
             return;
         }
 
-        Assert.That(() => Read(id + "\\n", maxBytes: 10), Throws.TypeOf<ProtocolException>().With.Message.Contains("more than 10 bytes"));
-        Assert.That(() => Read(id, maxBytes: 10), Throws.TypeOf<ProtocolException>().With.Message.Contains("more than 10 bytes"));
+        Assert.That(() => Read(id + "\\n", maxBytes: 10), Throws.InstanceOf<ProtocolException>().With.Message.Contains("more than 10 bytes"));
+        Assert.That(() => Read(id, maxBytes: 10), Throws.InstanceOf<ProtocolException>().With.Message.Contains("more than 10 bytes"));
     }
 
     [Test]
-    public void The_limit_counts_bytes_not_characters() => Assert.That(() => Read("\\xc3\\xbc\\xc3\\xbc\\n", maxBytes: 3), Throws.TypeOf<ProtocolException>());
+    public void The_limit_counts_bytes_not_characters() => Assert.That(() => Read("\\xc3\\xbc\\xc3\\xbc\\n", maxBytes: 3), Throws.InstanceOf<ProtocolException>());
 
     private static (string? Id, string Left) Read(string escaped, int maxBytes = LinkId.MaxBytes)
     {

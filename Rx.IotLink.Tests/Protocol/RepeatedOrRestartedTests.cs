@@ -121,38 +121,6 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
-    public void A_peer_that_ends_a_connection_and_is_back_within_T_has_restarted()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: true);
-        end.Advance(T - Tick);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("00a"), Is.EqualTo(["line a", "restarted"]));
-    }
-
-    [Test]
-    public void A_peer_that_is_back_after_T_may_have_had_an_outage()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: true);
-        end.Advance(T);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("00a"), Has.Member("duplicate"));
-    }
-
-    [Test]
-    public void After_an_end_that_this_side_made_an_early_return_proves_nothing()
-    {
-        Hear("00a");
-        end.Disconnect(byPeer: false);
-        end.ConnectAndOpen();
-        end.Take();
-        Assert.That(Judge("00a"), Has.Member("duplicate"));
-    }
-
-    [Test]
     public void A_00_with_the_same_text_after_new_lines_is_a_restart()
     {
         Hear("00a", "01b");

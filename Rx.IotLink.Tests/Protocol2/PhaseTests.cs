@@ -140,7 +140,7 @@ public sealed class PhaseTests
     {
         var end = ClientIn(phase);
 
-        end.Protocol.Disconnect(end.Now, byPeer: true);
+        end.Protocol.Disconnect(end.Now);
         end.Connect();
 
         Assert.That(end.TakeSaid()[^1], Does.StartWith("IOTLINK/2 id=pump-1 conn="));

@@ -24,9 +24,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         this.options = options;
         transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls);
         random = options.Seed is { } seed ? new Random(seed) : new Random();
-        link = new Link(options.Id, options, options.Protocol, new Protocols(options, Role.Client, options.Id)
+        link = new Link(options.Id, options, options.Protocol ?? 2, new Protocols(options, Role.Client, options.Id)
         {
             Key = options.Key,
+            MayFallBack = options is { Protocol: null, Key: null },
             Store = options.SessionStore,
             Random = Chance.From(options.Seed),
         }.Create);
@@ -91,13 +92,15 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         await link.DrainWithinAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
         connecting.Dispose();
         link.Close();
+        await link.Goodbye.ConfigureAwait(false);
     }
 
     /// <summary><see cref="CloseAsync"/>.</summary>
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
 
     private IObservable<Unit> ConnectForEver() =>
-        Observable.Defer(ConnectAndServe).SelectMany(Recover).Repeat();
+        // A final refusal comes just after the end of its connection was told: it may be waiting for its next attempt then.
+        Observable.Defer(() => link.Current.IsFinal ? Observable.Never<Outage>() : ConnectAndServe()).SelectMany(Recover).Repeat();
 
     /// <summary>One connection: gives the outage that ended it, or prevented it.</summary>
     private IObservable<Outage> ConnectAndServe() =>
@@ -129,10 +132,13 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         var pause = Pause(wasUp: connections > connectionsSeen, outage.RetryAfter);
         connectionsSeen = connections;
         if (failures > 0)
-            link.Notify(new LinkNotice(LinkNoticeKind.ConnectFailed, $"{outage.Detail}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
+            link.Notify(new LinkNotice(KindOf(outage), $"{WhyNot(outage)}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
         return Observable.Defer(options.Network.BringDown).IgnoreElements().Catch(Observable.Empty<Unit>())
             .Concat(Observable.Timer(pause, options.Scheduler).Select(_ => Unit.Default));
     }
+
+    private static LinkNoticeKind KindOf(Outage outage) =>
+        outage.Reason == OutageReason.PeerNotProven ? LinkNoticeKind.PeerNotProven : LinkNoticeKind.ConnectFailed;
 
     /// <summary>
     /// How long to wait before the next attempt: after an outage long enough for the other end to notice it too, where the protocol asks for it; after a
@@ -151,6 +157,11 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     private TimeSpan ConnectTimeout => options.ConnectTimeout ?? Longer(options.Timeout, LeastConnectTimeout);
+
+    /// <summary>A server that closes without a word leaves a person to guess; at least at the right things.</summary>
+    private string WhyNot(Outage outage) => outage.Reason == OutageReason.ClosedByPeer
+        ? $"{options.Host}:{options.Port} closed the connection without an answer: it may {(options.Tls is null ? "speak nothing but TLS" : "want another client certificate")}, or not this version of the protocol"
+        : outage.Detail;
 
     private string WhyNot(Exception exception) => exception is TimeoutException
         ? $"no connection to {options.Host}:{options.Port} within {ConnectTimeout.TotalSeconds:0.###} s"

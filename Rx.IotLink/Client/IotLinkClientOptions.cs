@@ -32,8 +32,11 @@ public sealed record IotLinkClientOptions : LinkOptions
     /// <summary>How connections are made. Default null: TCP to <see cref="Host"/> and <see cref="Port"/>.</summary>
     public ITransport? Transport { get; init; }
 
-    /// <summary>The version of the wire protocol. Default 2; 1 is for a micropython-iot server.</summary>
-    public int Protocol { get; init; } = 2;
+    /// <summary>
+    /// The version of the wire protocol, 2 or 1. Default null: 2, and 1 from then on if the server turns out to be one of micropython-iot, which is only believed on a link without <see cref="Key"/>.
+    /// Such a server takes the first attempt for a device with an odd name; say 1 to spare it that.
+    /// </summary>
+    public int? Protocol { get; init; }
 
     /// <summary>
     /// This device's key, at least 16 bytes, known to the server and to nobody else: both ends then prove that they know it (protocol 2). Default null: an open link.
@@ -56,7 +59,8 @@ public sealed record IotLinkClientOptions : LinkOptions
         Require.InRange(Port, 1, 65_535, nameof(Port));
         Require.NotNull(Id, nameof(Id));
         Require.NotFaulty(LinkId.Fault(Id, LinkId.MaxBytes), Id, nameof(Id));
-        Require.InRange(Protocol, 1, 2, nameof(Protocol));
+        if (Protocol is { } version)
+            Require.InRange(version, 1, 2, nameof(Protocol));
         if (Key is { } key)
         {
             Require.InRange(key.Length, Proof.LeastKeyBytes, 1_024, $"{nameof(Key)}.Length");

@@ -7,6 +7,8 @@ internal sealed class GuardedStore(ISessionStore store) : ISessionStore
 
     public void Begin(ulong epoch) => Guard(() => store.Begin(epoch));
 
+    public void Connect(ulong number) => Guard(() => store.Connect(number));
+
     public void Add(ulong number, string line) => Guard(() => store.Add(number, line));
 
     public void RemoveThrough(ulong number) => Guard(() => store.RemoveThrough(number));

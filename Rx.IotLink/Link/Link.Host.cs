@@ -37,18 +37,19 @@ internal sealed partial class Link
 
         public void DuplicateReceived() => link.counts.DuplicatesReceived++;
 
-        // A line that a store remembered has no writer any more.
-        public void Finished(OutLine line) => link.Done(line as PendingWrite, error: null);
+        public void Finished(OutLine line) => link.Done(line, error: null);
 
         public void Impossible(OutLine line, string fault)
         {
             Notify(LinkNoticeKind.LineImpossible, $"a line {fault}");
-            link.Done(line as PendingWrite, new InvalidLineException(link.Id, $"a line {fault}"));
+            link.Done(line, new InvalidLineException(link.Id, $"a line {fault}"));
         }
 
         public void Repeated() => link.counts.LinesRepeated++;
 
         public void Notify(LinkNoticeKind kind, string detail) => link.notices.Post(new LinkNotice(kind, detail));
+
+        public void FallBack(int version) => link.wanted = version;
 
         public void Leave(Outage outage, bool final) => link.leaving = new Leaving(link.session!, outage, final);
     }

@@ -40,8 +40,9 @@ internal sealed partial class Link
         {
             if (session is not null || state.IsFinal)
                 return null;
-            if (opening is not null && opening.Version != version)
-                Speak(opening.Version);
+            wanted = opening?.Version ?? wanted;
+            if (wanted != version)
+                Speak();
             session = serving = new Session(this, connection, options);
             RemoteEndPoint = connection.RemoteEndPoint;
             serving.Heard(Now);
@@ -91,20 +92,23 @@ internal sealed partial class Link
             return session is not null && protocol is Version2Protocol two && two.IsSuccessor(opening);
     }
 
-    /// <summary>The device speaks another version than before (its software was changed): a new protocol takes over what was not finished.</summary>
-    private void Speak(int otherVersion)
+    /// <summary>The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes over what was not finished.</summary>
+    private void Speak()
     {
-        outbox.PutBack(protocol.Unfinished.Where(l => l is PendingWrite { IsDone: false }).ToList());
-        version = otherVersion;
+        // Lines of a kept memory have no writer here, and must not be lost for that.
+        outbox.PutBack(protocol.Unfinished.Where(l => l is not PendingWrite { IsDone: true }).ToList());
+        version = wanted;
         protocol = create(version, outbox, new Host(this));
         acceptedOfOldProtocol = delivered;
-        notices.Post(new LinkNotice(LinkNoticeKind.SessionNotResumed, $"the device speaks protocol {version} now; what was not acknowledged is sent again"));
+        if (state.Connections > 0)
+            notices.Post(new LinkNotice(LinkNoticeKind.SessionNotResumed, $"the peer speaks protocol {version} now; what was not acknowledged is sent again"));
         foreach (var line in outbox.All.ToList())
         {
             if (protocol.Fault(line.Bytes) is not { } fault)
                 continue;
             outbox.Remove(line);
-            Done(line as PendingWrite, new InvalidLineException(Id, $"a line {fault}"));
+            notices.Post(new LinkNotice(LinkNoticeKind.LineImpossible, $"a line {fault}"));
+            Done(line, new InvalidLineException(Id, $"a line {fault}"));
         }
     }
 
@@ -117,7 +121,7 @@ internal sealed partial class Link
                 return;
             session = null;
             ending.LetGo();
-            Disconnect(byPeer: outage.Reason is OutageReason.ClosedByPeer or OutageReason.ConnectionLost);
+            Disconnect();
             if (outage.Reason == OutageReason.ProtocolError)
                 counts.ProtocolErrors++;
             // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
@@ -271,11 +275,11 @@ internal sealed partial class Link
         }
     }
 
-    private void Disconnect(bool byPeer)
+    private void Disconnect()
     {
         try
         {
-            protocol.Disconnect(Now, byPeer);
+            protocol.Disconnect(Now);
         }
         catch (StoreFailedException exception)
         {

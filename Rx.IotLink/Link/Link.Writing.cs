@@ -112,7 +112,7 @@ internal sealed partial class Link
     {
         if (options.WriterOverflow == OverflowPolicy.Fail)
             throw new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines);
-        if (options.WriterOverflow == OverflowPolicy.DropNewest || outbox.OldestOrdered(l => ((PendingWrite)l).MayBeDropped) is not PendingWrite oldest)
+        if (options.WriterOverflow == OverflowPolicy.DropNewest || outbox.OldestOrdered(l => l is PendingWrite { MayBeDropped: true }) is not PendingWrite oldest)
             return false;
         outbox.Remove(oldest);
         unfinished--;
@@ -148,10 +148,18 @@ internal sealed partial class Link
     }
 
     /// <summary>A line is done with: accepted or sent, or (with an error) given up. Told to its writer after the lock.</summary>
-    private void Done(PendingWrite? line, Exception? error)
+    private void Done(OutLine finished, Exception? error)
     {
+        if (finished is not PendingWrite line)
+        {
+            // A line of a kept memory: whoever wrote it is gone.
+            counts.LinesAcknowledged += error is null ? 1 : 0;
+            Leave();
+            return;
+        }
+
         // The first line of a process is carried on after its writer was told, if it is best effort (see SentLines).
-        if (line is null or { IsDone: true })
+        if (line.IsDone)
             return;
         line.IsDone = true;
         if (error is null && line.Delivery == Delivery.ExactlyOnce)

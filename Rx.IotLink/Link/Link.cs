@@ -34,6 +34,7 @@ internal sealed partial class Link : ILink, IDisposable
     private readonly Alarm alarm;
     private IProtocol protocol;
     private int version;
+    private int wanted;
     private LinkState state;
     private Session? session;
 
@@ -46,6 +47,7 @@ internal sealed partial class Link : ILink, IDisposable
     {
         Id = id;
         (this.options, this.version, this.create) = (options, version, create);
+        wanted = version;
         clock = options.Scheduler.StartStopwatch();
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
         states = new(options.Observers, Replay.Latest, StateChangesKept, ObserverFailed);
@@ -56,6 +58,7 @@ internal sealed partial class Link : ILink, IDisposable
         Writer = new LinkWriter(this);
         alarm = new(options.Scheduler, clock, Elapsed);
         protocol = create(version, outbox, new Host(this));
+        unfinished = protocol.Unfinished.Count() + outbox.All.Count();
     }
 
     public string Id { get; }
@@ -124,6 +127,9 @@ internal sealed partial class Link : ILink, IDisposable
         }
     }
 
+    /// <summary>Completes, once this end is closed, when the peer was told so or cannot be.</summary>
+    public Task Goodbye { get; private set; } = Task.CompletedTask;
+
     /// <summary>Closes this end for good.</summary>
     public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
 
@@ -152,28 +158,33 @@ internal sealed partial class Link : ILink, IDisposable
                 protocol.Bye("");
                 session = null;
                 closing.LetGo();
-                Disconnect(byPeer: false);
+                Disconnect();
             }
 
+            if (state.IsUp && status == LinkStatus.Refused)
+                counts.Outages++;
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();
             heartbeats.End();
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
-                Done(line as PendingWrite, WhyEnded(state));
+                Done(line, WhyEnded(state));
         }
 
         alarm.Dispose();
         closing?.Close(outage);
+        Goodbye = closing?.Released ?? Task.CompletedTask;
         AfterLock();
     }
 
     private void Carry(Leaving leave)
     {
-        End(leave.Session, leave.Outage);
+        // At once where it is for good: no state, notice or attempt comes in between.
         if (leave.Final)
             Refuse(leave.Outage);
+        else
+            End(leave.Session, leave.Outage);
     }
 
     private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused

@@ -38,29 +38,32 @@ internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Order
 }
 
 /// <summary>A line that an observer waits for.</summary>
-internal sealed class ObservedWrite(string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<Exception> observerFailed)
+internal sealed class ObservedWrite(
+    string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<Exception> observerFailed)
     : PendingWrite(text, bytes, delivery, ordering)
 {
-    public override void Finish(Exception? error) => scheduler.Run((observer, error, observerFailed), static s =>
+    public override void Finish(Exception? error) => scheduler.Run((Write: this, error), static s => s.Write.Tell(s.error));
+
+    // An observer without OnError throws at a failure: on a thread of observers that would end the process.
+    private void Tell(Exception? error)
     {
         try
         {
-            if (s.error is null)
+            if (error is null)
             {
-                s.observer.OnNext(Unit.Default);
-                s.observer.OnCompleted();
+                observer.OnNext(Unit.Default);
+                observer.OnCompleted();
             }
             else
             {
-                s.observer.OnError(s.error);
+                observer.OnError(error);
             }
         }
         catch (Exception exception)
         {
-            // It harms itself alone, not the thread that called it.
-            s.observerFailed(exception);
+            observerFailed(exception);
         }
-    });
+    }
 }
 
 /// <summary>A line that nobody waits for: it came through <see cref="ILink.Writer"/>.</summary>

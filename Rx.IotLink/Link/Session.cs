@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
@@ -17,6 +18,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private readonly SerialDisposable silence = new();
     private readonly SerialDisposable keepalives = new();
     private readonly AsyncSubject<Outage> ended = new();
+    private readonly SingleAssignmentDisposable patience = new();
+    private readonly TaskCompletionSource released = new();
     private long heardAt;
     private long saidAt;
     private volatile bool over;
@@ -24,8 +27,11 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>One value, when the connection has ended.</summary>
     public IObservable<Outage> Ended => ended.AsObservable();
 
-    /// <summary>Completes when nothing is read from the connection any more. To be awaited at most once.</summary>
+    /// <summary>Completes when the connection is done with: nothing is read from it any more, and the last word is said. To be awaited at most once.</summary>
     public ValueTask Finished { get; private set; }
+
+    /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
+    public Task Released => released.Task;
 
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
@@ -85,11 +91,13 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
         catch (Exception exception)
         {
-            link.End(this, new Outage(OutageReason.ConnectionLost, exception.Message));
+            link.End(this, new Outage(OutageReason.ConnectionLost, exception.GetBaseException().Message));
         }
         finally
         {
             await connection.Input.CompleteAsync().ConfigureAwait(false);
+            // Whoever waits for the end of reading closes what is below, which would cut the last word off.
+            await released.Task.ConfigureAwait(false);
         }
     }
 
@@ -113,11 +121,12 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
             // Closed during the send: its end was left to this loop.
             if (over)
-                SayLastWord();
+                await SayLastWordAsync().ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            link.End(this, new Outage(OutageReason.ConnectionLost, exception.Message));
+            link.End(this, new Outage(OutageReason.ConnectionLost, exception.GetBaseException().Message));
+            Release();
         }
     }
 
@@ -129,26 +138,41 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     {
         silence.Dispose();
         keepalives.Dispose();
-        if (!Sending)
-            SayLastWord();
         connection.Input.CancelPendingRead();
-        connection.Dispose();
+        if (!Sending)
+            _ = SayLastWordAsync();
+        // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes nothing.
+        if (outage.Reason is OutageReason.Silence or OutageReason.ConnectionLost or OutageReason.PeerNotReading)
+            Release();
+        else if (!released.Task.IsCompleted)
+            patience.Disposable = options.Scheduler.Schedule(options.Timeout, Release);
         ended.OnNext(outage);
         ended.OnCompleted();
     }
 
     /// <summary>Sends what was still to be said, and ends the output. For whoever owns the output at the end.</summary>
-    private void SayLastWord()
+    private async Task SayLastWordAsync()
     {
         try
         {
             connection.Output.Write(Output.Take().Span);
-            connection.Output.Complete();
+            await connection.Output.CompleteAsync().ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is IOException or InvalidOperationException or OperationCanceledException)
         {
             // The connection is broken already, which is what its last word would have led to.
         }
+        finally
+        {
+            Release();
+        }
+    }
+
+    private void Release()
+    {
+        connection.Dispose();
+        released.TrySetResult();
+        patience.Dispose();
     }
 
     void IDisposable.Dispose() => connection.Dispose();

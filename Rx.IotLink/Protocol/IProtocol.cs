@@ -34,8 +34,8 @@ internal interface IProtocol
     /// <exception cref="ProtocolException">The peer broke the protocol. Complete lines before the offender have been taken.</exception>
     SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
 
-    /// <summary>The connection has ended, at the peer's word (FIN, RST) or at ours.</summary>
-    void Disconnect(TimeSpan now, bool byPeer);
+    /// <summary>The connection has ended.</summary>
+    void Disconnect(TimeSpan now);
 
     /// <summary>Sends what may be sent: a line was put into the outbox, or there is room in the output again.</summary>
     void Send(TimeSpan now);
@@ -88,6 +88,9 @@ internal interface IProtocolHost
 
     /// <summary>Something the application should know.</summary>
     void Notify(LinkNoticeKind kind, string detail);
+
+    /// <summary>The peer knows only another version: it is to be spoken from the next connection on.</summary>
+    void FallBack(int version);
 
     /// <summary>The connection must end, once what was said is sent. Final: the link will not be up again.</summary>
     void Leave(Outage outage, bool final);

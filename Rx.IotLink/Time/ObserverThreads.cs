@@ -18,7 +18,10 @@ internal sealed class ObserverThreads : LocalScheduler
     private readonly BlockingCollection<Action> work = [];
     private readonly Lock gate = new();
     private int threads;
-    private int idle;
+
+    // Work that waits or runs: while there are not too many, there is a thread for each. Idle threads are not counted, since whether one that is just
+    // taking some work is idle nobody can tell.
+    private int outstanding;
 
     private ObserverThreads()
     {
@@ -46,8 +49,8 @@ internal sealed class ObserverThreads : LocalScheduler
         bool oneMore;
         lock (gate)
         {
-            // What waits is counted against the idle threads, since they may not have woken up yet.
-            oneMore = work.Count >= idle && threads < MaxThreads;
+            outstanding++;
+            oneMore = outstanding > threads && threads < MaxThreads;
             if (oneMore)
                 threads++;
             work.Add(action);
@@ -61,21 +64,21 @@ internal sealed class ObserverThreads : LocalScheduler
     {
         while (true)
         {
-            lock (gate)
-                idle++;
-            var got = work.TryTake(out var action, IdleTime);
-            lock (gate)
+            if (work.TryTake(out var action, IdleTime))
             {
-                idle--;
-                // Looked at again under the lock, so that no work is left without a thread.
-                if (!got && work.Count == 0)
-                {
-                    threads--;
-                    return;
-                }
+                action();
+                lock (gate)
+                    outstanding--;
+                continue;
             }
 
-            action?.Invoke();
+            lock (gate)
+            {
+                if (outstanding >= threads)
+                    continue;
+                threads--;
+                return;
+            }
         }
     }
 }

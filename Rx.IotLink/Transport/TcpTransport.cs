@@ -40,7 +40,7 @@ public sealed class TcpTransport : ITransport
             var remote = socket.RemoteEndPoint;
             Stream stream = new NetworkStream(socket, ownsSocket: true);
             if (tls is not null)
-                stream = await TlsHandshake.AsClientAsync(stream, host, tls, cancellationToken).ConfigureAwait(false);
+                stream = await TlsHandshake.AsClientAsync(stream, host, port, tls, cancellationToken).ConfigureAwait(false);
             return new StreamConnection(stream, remote);
         }
         catch (SocketException exception)

@@ -9,7 +9,7 @@ internal static class TlsHandshake
 {
     /// <summary>Makes the handshake of a client. The stream is owned from here on.</summary>
     /// <exception cref="IOException">The handshake failed; the message says why.</exception>
-    public static async Task<Stream> AsClientAsync(Stream stream, string host, SslClientAuthenticationOptions options, CancellationToken cancellationToken)
+    public static async Task<Stream> AsClientAsync(Stream stream, string host, int port, SslClientAuthenticationOptions options, CancellationToken cancellationToken)
     {
         var fault = "";
         var checkedOptions = Copy(options, host, (sender, certificate, chain, errors) =>
@@ -27,7 +27,12 @@ internal static class TlsHandshake
         catch (AuthenticationException exception)
         {
             await ssl.DisposeAsync().ConfigureAwait(false);
-            throw new IOException($"TLS with {host} failed: {(fault.Length > 0 ? fault : exception.Message)}", exception);
+            throw new IOException($"TLS with {host}:{port} failed: {(fault.Length > 0 ? fault : exception.GetBaseException().Message)}", exception);
+        }
+        catch (IOException exception)
+        {
+            await ssl.DisposeAsync().ConfigureAwait(false);
+            throw new IOException($"TLS with {host}:{port} failed: the server ended the handshake ({exception.GetBaseException().Message})", exception);
         }
         catch
         {
@@ -36,32 +41,35 @@ internal static class TlsHandshake
         }
     }
 
-    private static SslClientAuthenticationOptions Copy(SslClientAuthenticationOptions options, string host, RemoteCertificateValidationCallback validate) => new()
+    /// <summary>A copy with a check of its own: what the application gave is not touched.</summary>
+    internal static SslClientAuthenticationOptions Copy(SslClientAuthenticationOptions options, string host, RemoteCertificateValidationCallback validate)
     {
-        TargetHost = options.TargetHost ?? host,
-        RemoteCertificateValidationCallback = validate,
-        ClientCertificates = options.ClientCertificates,
-        ClientCertificateContext = options.ClientCertificateContext,
-        LocalCertificateSelectionCallback = options.LocalCertificateSelectionCallback,
-        CertificateChainPolicy = options.CertificateChainPolicy,
-        CertificateRevocationCheckMode = options.CertificateRevocationCheckMode,
-        EnabledSslProtocols = options.EnabledSslProtocols,
-        EncryptionPolicy = options.EncryptionPolicy,
-        CipherSuitesPolicy = options.CipherSuitesPolicy,
-        AllowRenegotiation = options.AllowRenegotiation,
-        AllowTlsResume = options.AllowTlsResume,
-        ApplicationProtocols = options.ApplicationProtocols,
-    };
+        var copy = new SslClientAuthenticationOptions
+        {
+            TargetHost = options.TargetHost ?? host,
+            RemoteCertificateValidationCallback = validate,
+            ClientCertificates = options.ClientCertificates,
+            ClientCertificateContext = options.ClientCertificateContext,
+            LocalCertificateSelectionCallback = options.LocalCertificateSelectionCallback,
+            // A handshake adds what the server presented to the one it is given.
+            CertificateChainPolicy = options.CertificateChainPolicy?.Clone(),
+            CertificateRevocationCheckMode = options.CertificateRevocationCheckMode,
+            EnabledSslProtocols = options.EnabledSslProtocols,
+            EncryptionPolicy = options.EncryptionPolicy,
+            CipherSuitesPolicy = options.CipherSuitesPolicy,
+            AllowRenegotiation = options.AllowRenegotiation,
+            AllowTlsResume = options.AllowTlsResume,
+            ApplicationProtocols = options.ApplicationProtocols,
+        };
+        if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows())
+        {
+            copy.AllowRsaPkcs1Padding = options.AllowRsaPkcs1Padding;
+            copy.AllowRsaPssPadding = options.AllowRsaPssPadding;
+        }
 
-    private static string Explain(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, string host)
-    {
-        if (certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable))
-            return "the server presented no certificate";
-        var faults = new List<string>();
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
-            faults.Add($"it is not for '{host}'");
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
-            faults.AddRange(chain?.ChainStatus.Select(s => s.StatusInformation.Trim()) ?? ["its chain cannot be built"]);
-        return $"the server's certificate '{certificate.Subject}' was refused: {(faults.Count > 0 ? string.Join("; ", faults.Distinct(StringComparer.Ordinal)) : "by the validation callback")}";
+        return copy;
     }
+
+    private static string Explain(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, string host) =>
+        certificate is null ? "the server presented no certificate" : $"the server's {CertificateFaults.Explain(certificate, chain, errors, host)}";
 }

@@ -27,10 +27,10 @@ internal sealed class ProtocolDriver : IProtocolHost
     private RecordingOutput? output;
     private int waiting;
 
-    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000)
+    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000, string id = Id)
     {
         this.side = side;
-        Protocol = new Version1Protocol(new Version1Settings(side.Role(), Id, timeout ?? T, maxLineBytes), outbox, this);
+        Protocol = new Version1Protocol(new Version1Settings(side.Role(), id, timeout ?? T, maxLineBytes), outbox, this);
     }
 
     public IProtocol Protocol { get; }
@@ -65,9 +65,9 @@ internal sealed class ProtocolDriver : IProtocolHost
         Advance(side == Side.Server ? SettlingTime : TimeSpan.Zero);
     }
 
-    public void Disconnect(bool byPeer = false)
+    public void Disconnect()
     {
-        Protocol.Disconnect(Now, byPeer);
+        Protocol.Disconnect(Now);
         output = null;
         unread.Clear();
     }
@@ -88,8 +88,8 @@ internal sealed class ProtocolDriver : IProtocolHost
         var bytes = Pieces.Of(unread);
         var rest = bytes.Slice(Protocol.Receive(bytes, Now));
         unread.Clear();
-        foreach (var left in rest)
-            unread.Add(left.ToArray());
+        if (!rest.IsEmpty)
+            unread.Add(rest.ToArray());
     }
 
     public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
@@ -169,6 +169,8 @@ internal sealed class ProtocolDriver : IProtocolHost
     void IProtocolHost.Notify(LinkNoticeKind kind, string detail) => log.Add(kind == LinkNoticeKind.PeerRestarted ? "restarted" : $"notice {kind}");
 
     void IProtocolHost.Impossible(OutLine line, string fault) => log.Add($"impossible {line.Text}");
+
+    void IProtocolHost.FallBack(int version) => log.Add($"fall back {version}");
 
     void IProtocolHost.Leave(Outage outage, bool final) => log.Add($"leave {outage.Reason}{(final ? " for good" : "")}");
 }

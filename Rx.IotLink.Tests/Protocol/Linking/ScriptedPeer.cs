@@ -40,9 +40,11 @@ internal sealed class ScriptedPeer : IConnection
 
     EndPoint? IConnection.RemoteEndPoint => null;
 
-    public void Say(string text)
+    public void Say(string text) => Say(Encoding.UTF8.GetBytes(text));
+
+    public void Say(byte[] bytes)
     {
-        toLink.Writer.Write(Encoding.UTF8.GetBytes(text));
+        toLink.Writer.Write(bytes);
         _ = toLink.Writer.FlushAsync().AsTask();
     }
 

@@ -22,6 +22,9 @@ internal sealed record EndOptions
     /// <summary>Whether the application takes each line at once.</summary>
     public bool AcceptsAtOnce { get; init; } = true;
 
+    /// <summary>What the output may hold before it has no room for further lines.</summary>
+    public int Room { get; init; } = int.MaxValue;
+
     public static FillRandom Seeded(int seed)
     {
         var random = new Random(seed);

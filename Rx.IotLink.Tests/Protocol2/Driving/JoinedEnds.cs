@@ -3,6 +3,8 @@ namespace Rx.IotLink.Tests.Protocol2.Driving;
 /// <summary>Two ends, joined by bytes in memory, on a connection that may be cut after any byte. Nothing here takes time.</summary>
 internal sealed class JoinedEnds(TestEnd client, TestEnd server)
 {
+    private const int MaxRounds = 100_000;
+
     public TestEnd Client { get; set; } = client;
 
     public TestEnd Server { get; set; } = server;
@@ -20,7 +22,7 @@ internal sealed class JoinedEnds(TestEnd client, TestEnd server)
         Carried = 0;
         Client.Connect();
         Server.Connect();
-        while (true)
+        for (var round = 0; round < MaxRounds; round++)
         {
             var worked = work();
             var carried = Carried;
@@ -40,6 +42,8 @@ internal sealed class JoinedEnds(TestEnd client, TestEnd server)
             if (!worked && carried == Carried)
                 return true;
         }
+
+        throw new InvalidOperationException($"After {MaxRounds} rounds there is still something to do: a line is lost, or repeated without end.");
     }
 
     public void Disconnect()

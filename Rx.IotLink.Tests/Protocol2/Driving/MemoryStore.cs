@@ -21,7 +21,9 @@ internal sealed class MemoryStore(SessionMemory? start = null) : ISessionStore
         return Latest;
     }
 
-    public void Begin(ulong epoch) => Keep(new SessionMemory(epoch, First: 1, Lines: [], PeerEpoch: null, Accepted: 0));
+    public void Begin(ulong epoch) => Keep(new SessionMemory(epoch, First: 1, Lines: [], PeerEpoch: null, Accepted: 0, Latest?.Connections ?? 0));
+
+    public void Connect(ulong number) => Keep(Latest! with { Connections = number });
 
     public void Add(ulong number, string line)
     {

@@ -28,7 +28,7 @@ internal sealed class TestEnd : IProtocolHost
     public TestEnd(Side side, EndOptions? given = null)
     {
         (this.side, options) = (side, given ?? new EndOptions());
-        AcceptsAtOnce = options.AcceptsAtOnce;
+        (AcceptsAtOnce, Room) = (options.AcceptsAtOnce, options.Room);
         Protocol = new Version2Protocol(
             new Version2Settings
             {
@@ -81,7 +81,7 @@ internal sealed class TestEnd : IProtocolHost
     public IReadOnlyList<string> WaitingLines => [.. inbox];
 
     /// <summary>What the output may hold before it has no room for further lines.</summary>
-    public int Room { get; set; } = int.MaxValue;
+    public int Room { get; set; }
 
     /// <summary>Begins a connection: a client says its opening, a server waits for one.</summary>
     public void Connect()
@@ -116,13 +116,13 @@ internal sealed class TestEnd : IProtocolHost
             return;
         (Connected, IsOpen) = (false, false);
         if (greeting is null)
-            Protocol.Disconnect(Now, byPeer: false);
+            Protocol.Disconnect(Now);
         greeting = null;
     }
 
-    public void Write(string text, Delivery delivery = Delivery.ExactlyOnce)
+    public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
-        outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, Ordering.Ordered));
+        outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering));
         Protocol.Send(Now);
     }
 
@@ -228,6 +228,8 @@ internal sealed class TestEnd : IProtocolHost
         Notices.Add(kind);
         events.Add("notice " + Kebab(kind.ToString()));
     }
+
+    void IProtocolHost.FallBack(int version) => events.Add($"fall-back {version}");
 
     void IProtocolHost.Leave(Outage outage, bool final)
     {

@@ -15,8 +15,6 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private TimeSpan connectedAt;
     private TimeSpan heardAt;
     private int restartSeenOn;
-    private TimeSpan? endedByPeerAt;
-    private bool restartedBefore;
     private byte newest;
     private bool zeroSeen;
     private bool zeroFollowed;
@@ -33,8 +31,6 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     {
         connection++;
         connectedAt = heardAt = now;
-        // A process that had an outage is silent for more than a timeout before it returns; who comes back sooner is another one.
-        restartedBefore = endedByPeerAt is { } ended && now - ended < timeout;
     }
 
     public void Heard(TimeSpan now) => heardAt = now;
@@ -43,9 +39,8 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     /// Settles what the ended connection has proved: a peer that had not got an acknowledgement would have repeated the line within one timeout
     /// (two, after a reconnection); so what was acknowledged three timeouts before the end will not come again.
     /// </summary>
-    public void Disconnect(TimeSpan now, bool byPeer)
+    public void Disconnect()
     {
-        endedByPeerAt = byPeer ? now : null;
         foreach (var entry in entries)
         {
             if (entry is { AcknowledgedAt: { } at } && heardAt - (at > connectedAt ? at : connectedAt) > 3 * timeout)
@@ -59,7 +54,9 @@ internal sealed class ReceivedLines(TimeSpan timeout)
             return mid == 0 && HeardFromEarlierProcess ? Verdict.NewAfterRestart : Verdict.New;
         if (seen.LastConnection == connection)
             return seen.Hash == hash ? Verdict.Repeat : Verdict.New;
-        var again = seen.Hash == hash && !seen.Settled && !restartedBefore && !(mid == 0 && zeroFollowed);
+        // Only 00 may be taken for that of another process on the strength of how soon the peer is back: the end of the connection before may have come
+        // late, held up by the outage that the peer has had, and then the line is a repetition.
+        var again = seen.Hash == hash && !seen.Settled && !(mid == 0 && zeroFollowed);
         return again ? Verdict.Repeat : Verdict.NewAfterRestart;
     }
 

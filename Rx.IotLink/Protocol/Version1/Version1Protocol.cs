@@ -74,11 +74,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         return rest.Start;
     }
 
-    public void Disconnect(TimeSpan now, bool byPeer)
+    public void Disconnect(TimeSpan now)
     {
+        received.Disconnect();
         Move(Step.Disconnect, now);
         output = null;
-        received.Disconnect(now, byPeer);
         sent.GiveUpBestEffort(sentBefore: now);
     }
 

@@ -6,11 +6,15 @@ internal sealed class ClientGreeting(Version2Settings settings)
     private string opening = "";
     private ulong connections;
 
+    /// <summary>Goes on counting connections where a kept memory ends.</summary>
+    public void Restore(SessionMemory memory) => connections = memory.Connections;
+
     /// <summary>The first line of a connection.</summary>
     public string Open(SessionOffer offer)
     {
         var nonce = settings.Key is null ? null : new byte[Proof.NonceBytes];
         settings.Random(nonce);
+        settings.Store.Connect(connections + 1);
         return opening = new ClientOpening(settings.Id, ++connections, offer, nonce).Write();
     }
 

@@ -47,7 +47,12 @@ internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
         ("retry", retry is { } wait ? ((long)wait.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) : null),
         ("text", text));
 
-    public override string ToString() => Text is null ? $"the server says '{Code}'" : $"the server says '{Code}': {Text}";
+    public bool Is(RefusalCode code) => Code == Name(code);
+
+    public override string ToString() => (Text ?? Meaning) is { } text ? $"the server says '{Code}': {text}" : $"the server says '{Code}'";
+
+    /// <summary>For people, what a server leaves unsaid so that strangers learn nothing.</summary>
+    private string? Meaning => Is(RefusalCode.Auth) ? "it wants proof of this device's key, and had none or a wrong one" : null;
 
     private static string Name(RefusalCode code) => code switch
     {

@@ -111,6 +111,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     {
         if (next == ring.Next && ring.Count < window && outbox.FirstExactlyOnce is { } line)
         {
+            // First, since a line that the store fails to keep must stay where it is.
             store.Add(ring.Next, line.Text);
             outbox.Remove(line);
             ring.Add(line);

@@ -19,7 +19,7 @@ internal sealed class Version2Protocol : IProtocol
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
     private ulong firstAtMeeting = 1;
-    private bool rolledBack;
+    private bool epochEnds;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
     {
@@ -33,6 +33,7 @@ internal sealed class Version2Protocol : IProtocol
             epoch = memory.Epoch;
             sender.Restore(memory);
             receiver.Restore(memory);
+            greeting?.Restore(memory);
         }
         else
         {
@@ -101,15 +102,15 @@ internal sealed class Version2Protocol : IProtocol
         return phase == Phase.Over ? bytes.End : rest.Start;
     }
 
-    public void Disconnect(TimeSpan now, bool byPeer)
+    public void Disconnect(TimeSpan now)
     {
         Move(Step.Disconnect);
         output = null;
         Timeout = settings.Timeout;
-        // A memory that was found too old ends with the connection that showed it; its lines are in nobody's hands yet.
-        if (!rolledBack)
+        // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands yet.
+        if (!epochEnds)
             return;
-        rolledBack = false;
+        epochEnds = false;
         outbox.PutBack(sender.Ring.All.ToList());
         sender.Forget();
         NewEpoch();
@@ -165,7 +166,7 @@ internal sealed class Version2Protocol : IProtocol
         {
             if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx))
             {
-                rolledBack = true;
+                epochEnds = true;
                 host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer has lines up to {theirs.Seen} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
                 return false;
             }
@@ -191,6 +192,14 @@ internal sealed class Version2Protocol : IProtocol
     private void Begin(SessionOffer theirs, TimeSpan now)
     {
         peerMax = theirs.Max;
+        if (sender.Ring.All.FirstOrDefault(l => l.Bytes > peerMax) is { } tooLong)
+        {
+            // It has its number, which cannot be left out: sent as it is, it would end every connection.
+            epochEnds = true;
+            Leave(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"), final: false);
+            return;
+        }
+
         foreach (var line in outbox.All.Where(l => l.Bytes > peerMax).ToList())
         {
             outbox.Remove(line);
@@ -245,6 +254,13 @@ internal sealed class Version2Protocol : IProtocol
     /// <summary>A client hears what the server says to its opening.</summary>
     private void TakeAnswer(ReadOnlySpan<byte> line, TimeSpan now)
     {
+        if (line.IsEmpty && phase == Phase.Greeting)
+        {
+            // A server that answers an opening with a keepalive took it for an id: it is one of micropython-iot.
+            FallBack();
+            return;
+        }
+
         var answer = Tokens.Parse(Text(line));
         switch (answer.Word)
         {
@@ -256,10 +272,10 @@ internal sealed class Version2Protocol : IProtocol
                     break;
                 }
 
-                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key"), final: false);
+                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key: it has another one, or none, or is an impostor"), final: false);
                 break;
             case "ok" when phase == Phase.Greeting && settings.Key is not null:
-                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key"), final: false);
+                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key: it asks for no keys, or is an impostor"), final: false);
                 break;
             case "ok":
                 var theirs = SessionOffer.Read(answer);
@@ -272,6 +288,12 @@ internal sealed class Version2Protocol : IProtocol
                 break;
             case "no":
                 var refusal = Refusal.Read(answer);
+                if (settings.MayFallBack && refusal.Is(RefusalCode.Version))
+                {
+                    FallBack();
+                    break;
+                }
+
                 // Who has a key lets nobody end its link who has not proved to know it.
                 var believed = settings.Key is null || phase == Phase.Proving;
                 Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null && believed);
@@ -279,6 +301,14 @@ internal sealed class Version2Protocol : IProtocol
             default:
                 throw new ProtocolException($"'{answer.Word}' is no answer to an opening in this state");
         }
+    }
+
+    private void FallBack()
+    {
+        if (!settings.MayFallBack)
+            throw new ProtocolException("the server answered with a keepalive, as one of protocol 1 does (micropython-iot): it needs Protocol = 1, which has no keys");
+        host.FallBack(version: 1);
+        Leave(new Outage(OutageReason.ProtocolError, "the server speaks protocol 1; so does this client from now on"), final: false);
     }
 
     private void TakeFarewell(string text)

@@ -19,6 +19,9 @@ internal sealed record Version2Settings
     /// <summary>Client: the device's key, or null on an open link.</summary>
     public ReadOnlyMemory<byte>? Key { get; init; }
 
+    /// <summary>Client: whether it speaks protocol 1 to a server that knows no other.</summary>
+    public bool MayFallBack { get; init; }
+
     /// <summary>Fills a span with random bytes.</summary>
     public required FillRandom Random { get; init; }
 

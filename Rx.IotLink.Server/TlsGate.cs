@@ -1,0 +1,89 @@
+using System.Net.Security;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Rx.IotLink.Transport;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>
+/// Where connections make their TLS handshake, before they arrive at the <see cref="Reception"/>. Kestrel drops one that fails without a word; here it is
+/// refused like any other misbehaviour: limited, counted, logged and told.
+/// </summary>
+internal sealed class TlsGate(Reception reception)
+{
+    // Kestrel tells the check of a client's certificate nothing of the connection.
+    private static readonly AsyncLocal<Passage?> Current = new();
+
+    /// <summary>Puts the gate and Kestrel's handshake in front of an endpoint.</summary>
+    public void Guard(ListenOptions endpoint, HttpsConnectionAdapterOptions options)
+    {
+        endpoint.Use(handshake => connection => PassAsync(connection, handshake, options.ClientCertificateMode == ClientCertificateMode.RequireCertificate));
+        endpoint.UseHttps(Watched(options));
+    }
+
+    /// <summary>The handshake of a connection, if it made one, was good.</summary>
+    public static void Passed(ConnectionContext connection) => connection.Features.Get<Passage>()?.End();
+
+    private async Task PassAsync(ConnectionContext connection, ConnectionDelegate handshake, bool asksForCertificate)
+    {
+        var remote = KestrelConnection.Plain(connection.RemoteEndPoint);
+        if (!reception.TryBeginOpening(out var limit))
+        {
+            reception.Note(remote, "", limit);
+            return;
+        }
+
+        var passage = new Passage(reception, asksForCertificate);
+        connection.Features.Set(passage);
+        Current.Value = passage;
+        try
+        {
+            await handshake(connection).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (passage.End())
+                reception.Note(remote, "", new RefusedException(Refusal.Tls, passage.Fault));
+        }
+    }
+
+    /// <summary>A copy that takes note of what is wrong with a client's certificate: what the application gave is not touched.</summary>
+    internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options) => new()
+    {
+        ServerCertificate = options.ServerCertificate,
+        ServerCertificateChain = options.ServerCertificateChain,
+        ServerCertificateSelector = options.ServerCertificateSelector,
+        ClientCertificateMode = options.ClientCertificateMode,
+        ClientCertificateValidation = (certificate, chain, errors) =>
+        {
+            var good = options.ClientCertificateValidation?.Invoke(certificate, chain, errors) ?? errors == SslPolicyErrors.None;
+            if (!good && Current.Value is { } passage)
+                passage.Fault = $"its {CertificateFaults.Explain(certificate, chain, errors, host: null)}";
+            return good;
+        },
+        SslProtocols = options.SslProtocols,
+        CheckCertificateRevocation = options.CheckCertificateRevocation,
+        TlsClientHelloBytesCallback = options.TlsClientHelloBytesCallback,
+        HandshakeTimeout = options.HandshakeTimeout,
+        OnAuthenticate = options.OnAuthenticate,
+    };
+
+    /// <summary>One connection on its way through the gate.</summary>
+    private sealed class Passage(Reception reception, bool asksForCertificate)
+    {
+        private int ended;
+
+        public string Fault { get; set; } = $"the TLS handshake failed: it speaks no TLS, {(asksForCertificate ? "presented no client certificate, " : "")}or gave up";
+
+        /// <summary>Whether it was still on its way.</summary>
+        public bool End()
+        {
+            if (Interlocked.Exchange(ref ended, 1) != 0)
+                return false;
+            reception.EndOpening();
+            return true;
+        }
+    }
+}

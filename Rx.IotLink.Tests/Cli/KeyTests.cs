@@ -1,0 +1,149 @@
+using NUnit.Framework;
+using Rx.IotLink.Tests.Security;
+
+namespace Rx.IotLink.Tests.Cli;
+
+/// <summary>The command with keys.</summary>
+[TestFixture]
+internal sealed class KeyTests
+{
+    private TestFiles files = null!;
+
+    [SetUp]
+    public void MakeFiles() => files = new();
+
+    [TearDown]
+    public void RemoveFiles() => files.Dispose();
+
+    [TestCase("pump-1")]
+    [TestCase("öl ∂ 7")]
+    public async Task A_new_key_is_a_line_of_a_key_file(string id)
+    {
+        await using var command = IotLinkProcess.Start("key", "new", id);
+        Assert.That(await command.ExitAsync(), Is.Zero);
+        Assert.That(await IotLinkProcess.AllAsync(command.Events), Is.Empty);
+        var lines = await IotLinkProcess.AllAsync(command.Output);
+        Assert.That(lines, Has.Count.EqualTo(1));
+        Assert.That(DeviceKeys.Parse(lines).Ids, Is.EqualTo([id]));
+    }
+
+    [TestCase("", "is empty")]
+    [TestCase("a\tb", "has a control character")]
+    [TestCase(" a", "begins or ends with a blank")]
+    public async Task An_id_that_no_key_file_can_hold_is_refused(string id, string fault)
+    {
+        await using var command = IotLinkProcess.Start("key", "new", id);
+        await AssertUsageAsync(command, fault);
+    }
+
+    [Test]
+    public async Task With_the_right_key_lines_go_both_ways()
+    {
+        var keys = KeyFile("keys", "pump-1");
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "pump-1", "--key-file", keys);
+        await client.WriteAsync("there\n\n");
+        Assert.That(await server.OutputAsync(2), Is.EqualTo(["pump-1\tthere", "pump-1\t"]), "protocol 2 carries empty lines");
+        await server.WriteAsync("pump-1\tback\npump-1\t\n");
+        Assert.That(await client.OutputAsync(2), Is.EqualTo(["back", ""]));
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.Zero);
+        Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo(["pump-1 up (connection 1)"]));
+    }
+
+    [TestCase("pump-1", true, "pump-1 refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor")]
+    [TestCase("stranger", true, "stranger refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor")]
+    [TestCase("pump-1", false, "pump-1 refused: the server says 'auth': it wants proof of this device's key, and had none or a wrong one")]
+    public async Task Who_is_refused_for_good_hears_one_sentence(string id, bool withKey, string sentence)
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", KeyFile("server", "pump-1"));
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, id, withKey ? ["--key-file", KeyFile("client", id)] : []);
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1), "its input is still open");
+        Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo([sentence]));
+        Assert.That(await server.EventAsync("refused"), Does.StartWith($"{id} refused: it "));
+    }
+
+    [Test]
+    public async Task A_key_is_not_shown_to_an_open_server()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync();
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "a", "--key-file", KeyFile("keys", "a"));
+        await client.WriteAsync("secret\n");
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1));
+        server.Signal();
+        Assert.That(await server.ExitAsync(), Is.Zero);
+        Assert.That(await IotLinkProcess.AllAsync(server.Output), Is.Empty);
+    }
+
+    [Test]
+    public async Task An_id_without_a_key_is_told()
+    {
+        var keys = KeyFile("keys", "pump-1");
+        await using var client = IotLinkProcess.Connect(1, "pump-2", "--key-file", keys);
+        await AssertUsageAsync(client, $"--key-file: {keys} has no key for 'pump-2'.");
+    }
+
+    [Test]
+    public async Task A_bad_line_is_told_without_its_key()
+    {
+        var key = DeviceKeys.NewKey();
+        var keys = files.Write("keys", $"\n{key} pump-1\n");
+        await using var server = IotLinkProcess.Start("serve", "--port", "0", "--key-file", keys);
+        var told = await AssertUsageAsync(server, $"--key-file: {keys}, line 2: the key, at the end of the line, must be");
+        Assert.That(told, Does.Not.Contain(key[..8]));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public async Task A_key_file_that_others_can_read_is_warned_of()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        var keys = KeyFile("keys", "pump-1");
+        File.SetUnixFileMode(keys, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        var (server, _) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        Assert.That(await server.EventAsync("warning"), Is.EqualTo($"iotlink: warning: {keys} holds a secret and others than its owner may read it: 'chmod 600' mends that"));
+    }
+
+    [TestCase("2", "1")]
+    [TestCase("1", "2")]
+    public async Task A_version_that_is_not_spoken_is_refused(string served, string spoken)
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync("--protocol", served);
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "a", "--protocol", spoken);
+        Assert.That(await server.EventAsync("refused"), Does.Contain($"protocol {spoken} is switched off"));
+        if (spoken == "2")
+            Assert.That(await client.ExitAsync(), Is.EqualTo(1));
+        else
+            Assert.That(await client.EventAsync("ConnectFailed"), Does.Contain("or not this version of the protocol"));
+    }
+
+    [Test]
+    public async Task Protocol_1_is_spoken_by_default_and_carries_no_empty_lines()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync();
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "a", "--protocol", "1");
+        await client.WriteAsync("\none\n");
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1));
+        Assert.That(await client.EventAsync("line 1"), Does.EndWith("it is empty"));
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["a\tone"]));
+    }
+
+    private static async Task<string> AssertUsageAsync(IotLinkProcess command, string sentence)
+    {
+        Assert.That(await command.ExitAsync(), Is.EqualTo(2));
+        var told = await IotLinkProcess.AllAsync(command.Events);
+        Assert.That(told, Has.Count.EqualTo(1));
+        Assert.That(told[0], Does.StartWith("iotlink: ").And.Contains(sentence));
+        return told[0];
+    }
+
+    private string KeyFile(string name, string id) => files.Write(name, $"{id} {DeviceKeys.NewKey()}\n");
+}

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using NUnit.Framework;
+
+namespace Rx.IotLink.Tests.Examples;
+
+/// <summary>The quick start as a newcomer runs it: a process of its own.</summary>
+[TestFixture]
+public sealed partial class QuickStartTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+
+    [TestCase("2")]
+    [TestCase("1")]
+    public async Task Loses_nothing_in_many_outages(string protocol)
+    {
+        var (exit, output, errors) = await RunAsync("--seconds", "8", "--seed", "1", "--plain", "--protocol", protocol);
+        await TestContext.Out.WriteLineAsync(output[Math.Max(0, output.IndexOf("\nlines ", StringComparison.Ordinal))..]);
+
+        Assert.That(exit, Is.Zero, output + errors);
+        Assert.That(errors, Is.Empty);
+        var sums = SumsLine().Match(output);
+        Assert.That(sums.Success, Is.True, output);
+        int Sum(string name) => int.Parse(sums.Groups[name].ValueSpan);
+        Assert.That(Sum("written"), Is.Positive);
+        Assert.That((Sum("accepted"), Sum("received")), Is.EqualTo((Sum("written"), Sum("written"))));
+        Assert.That((Sum("lost"), Sum("repeated"), Sum("order")), Is.EqualTo((0, 0, 0)));
+        Assert.That(Sum("outages"), Is.AtLeast(3));
+    }
+
+    [TestCase("--seconds", "4")]
+    [TestCase("--seconds", "3601")]
+    [TestCase("--seconds", "soon")]
+    [TestCase("--seed", "x")]
+    [TestCase("--protocol", "3")]
+    [TestCase("--unheard-of", "")]
+    public async Task Says_in_one_sentence_what_is_wrong_with_an_option(string option, string value)
+    {
+        var (exit, output, errors) = await RunAsync(value.Length == 0 ? [option] : [option, value]);
+
+        Assert.That(exit, Is.EqualTo(2));
+        Assert.That(output, Is.Empty);
+        Assert.That(errors.Trim().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(errors, Does.Contain(option));
+    }
+
+    [GeneratedRegex(@"^sums: written (?<written>\d+), accepted (?<accepted>\d+), received (?<received>\d+), lost (?<lost>\d+), repeated (?<repeated>\d+), out of order (?<order>\d+), outages (?<outages>\d+),", RegexOptions.Multiline, 1_000)]
+    private static partial Regex SumsLine();
+
+    private static async Task<(int Exit, string Output, string Errors)> RunAsync(params string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.ArgumentList.Add(Path.Combine(TestContext.CurrentContext.TestDirectory, "QuickStart.dll"));
+        foreach (var arg in args)
+            start.ArgumentList.Add(arg);
+
+        using var process = Process.Start(start)!;
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync();
+            var errors = process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync().WaitAsync(Bound);
+            return (process.ExitCode, await output, await errors);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Reactive;
+using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
+using NUnit.Framework;
+using NUnit.Framework.Constraints;
+using Rx.IotLink.Server;
+using Rx.IotLink.Tests.Server.Tools;
+
+namespace Rx.IotLink.Tests.Server;
+
+/// <summary>A client that finds no server, or is not let in.</summary>
+public sealed class ClientLifeTests : ServerTest
+{
+    private static readonly IotLinkClientOptions Lost = ClientOptions(new IPEndPoint(IPAddress.Loopback, 1)) with { Host = "host.invalid" };
+
+    [Test]
+    public async Task A_host_that_is_unknown_is_tried_again_and_told_as_a_notice()
+    {
+        var client = StartClient(Lost);
+
+        var notices = await client.Notices.Record().TakeAsync(2);
+
+        Assert.That(notices.Select(n => n.Kind), Is.All.EqualTo(LinkNoticeKind.ConnectFailed));
+        Assert.That(notices[0].Detail, Does.Contain("host.invalid:1").And.Contain("follows in"));
+        Assert.That(client.State.Record().Values.Single().Status, Is.EqualTo(LinkStatus.Connecting));
+    }
+
+    [Test]
+    public async Task A_first_connection_that_must_not_fail_and_does_refuses_the_link_for_good()
+    {
+        var gate = new GatedNetwork();
+        var client = StartClient(Lost with { FirstConnection = FirstConnection.Fail, Network = gate });
+        var (lines, states) = (client.Lines.Record(), client.State.Record());
+        var (write, read, drain) = (client.WriteAsync("lost"), client.ReadLineAsync(), client.DrainAsync());
+        var waiting = client.WaitUntilUpAsync();
+
+        gate.Open();
+
+        Assert.That(async () => await waiting.Within(), Refused);
+        Assert.That(async () => await lines.Ended.Within(), Refused);
+        Assert.That(async () => await read.Within(), Refused);
+        Assert.That(async () => await write.Within(), Refused);
+        Assert.That(async () => await drain.Within(), Refused);
+        await states.Ended.Within();
+        Assert.That(states.Values[^1].Status, Is.EqualTo(LinkStatus.Refused));
+        Assert.That(async () => await client.WriteAsync("late").Within(), Refused);
+        Assert.That(async () => await client.Lines.Record().Ended.Within(), Refused);
+        Assert.That(async () => await client.WaitUntilUpAsync().Within(), Refused);
+        await client.CloseAsync().Within();
+        await client.DisposeAsync().Within();
+    }
+
+    [Test]
+    public async Task A_first_connection_that_is_not_let_in_refuses_the_link_too()
+    {
+        var server = await StartServerAsync(ServerOptions with { UnknownIds = UnknownIdPolicy.Refuse });
+        var client = StartClient(ClientOptions(server.EndPoint) with { FirstConnection = FirstConnection.Fail });
+
+        Assert.That(async () => await client.WaitUntilUpAsync().Within(), Throws.InstanceOf<LinkRefusedException>());
+    }
+
+    [Test]
+    public async Task A_client_that_may_fail_first_still_heals_what_comes_later()
+    {
+        var server = await StartServerAsync(ServerOptions with { Timeout = TimeSpan.FromMilliseconds(500) });
+        var wire = Own(new Wire(server.EndPoint));
+        var client = StartClient(ClientOptions(wire.EndPoint) with { Timeout = TimeSpan.FromMilliseconds(500), FirstConnection = FirstConnection.Fail });
+        var states = client.State.Record();
+        await states.FirstAsync(s => s is { Status: LinkStatus.Up, Connections: 1 });
+
+        wire.Reset();
+
+        await states.FirstAsync(s => s is { Status: LinkStatus.Up, Connections: 2 });
+    }
+
+    [Test]
+    public async Task A_client_that_starts_before_its_server_comes_up_when_it_does()
+    {
+        var first = await StartServerAsync();
+        await first.DisposeAsync().Within();
+        var client = StartClient(first);
+        await client.Notices.FirstAsync(n => n.Kind == LinkNoticeKind.ConnectFailed);
+
+        await StartServerAsync(ServerOptions with { Port = first.EndPoint.Port });
+
+        await client.WaitUntilUpAsync().Within();
+    }
+
+    [Test]
+    public async Task A_client_that_starts_anew_is_told_of_and_its_lines_are_new()
+    {
+        var server = await StartServerAsync();
+        for (var process = 0; process < 3; process++)
+        {
+            var client = StartClient(server);
+            var link = await server.WaitForAsync("1").Within();
+            var (received, notices) = (link.Lines.Record(), link.Notices.Record());
+            for (var i = 0; i < 3; i++)
+                await client.WriteAsync($"{process} {i}").Within();
+            await client.DisposeAsync().Within();
+            await link.State.FirstAsync(s => !s.IsUp);
+
+            Assert.That(received.Values, Is.EqualTo([$"{process} 0", $"{process} 1", $"{process} 2"]));
+            Assert.That(notices.Values.Count(n => n.Kind == LinkNoticeKind.PeerRestarted), Is.EqualTo(process == 0 ? 0 : 1));
+        }
+    }
+
+    [Test]
+    public async Task A_server_that_accepts_and_says_nothing_is_given_up_after_twice_the_timeout()
+    {
+        using var deaf = new TcpListener(IPAddress.Loopback, 0);
+        deaf.Start();
+        var client = StartClient(ClientOptions((IPEndPoint)deaf.LocalEndpoint) with { Timeout = Short });
+
+        var notice = await client.Notices.FirstAsync(n => n.Kind == LinkNoticeKind.ConnectFailed);
+
+        Assert.That(notice.Detail, Does.Contain("nothing was received for 0.6 s"));
+        using var first = await deaf.AcceptSocketAsync().Within();
+        using var second = await deaf.AcceptSocketAsync().Within();
+    }
+
+    [Test]
+    public async Task Closing_ends_the_attempts_to_connect()
+    {
+        using var deaf = new TcpListener(IPAddress.Loopback, 0);
+        deaf.Start();
+        var client = StartClient(ClientOptions((IPEndPoint)deaf.LocalEndpoint) with { Protocol = 1 });
+        using var connection = await deaf.AcceptSocketAsync().Within();
+        var waiting = client.WaitUntilUpAsync();
+        var buffer = new byte[16];
+        Assert.That(await connection.ReceiveAsync(buffer).Within(), Is.EqualTo(2), "its id");
+
+        await client.CloseAsync().Within();
+
+        Assert.That(async () => await waiting.Within(), Throws.InstanceOf<LinkClosedException>());
+        Assert.That(await connection.ReceiveAsync(buffer).Within(), Is.Zero, "its end");
+    }
+
+    private static EqualConstraint Refused => Throws.InstanceOf<LinkRefusedException>()
+        .With.Property("Id").EqualTo("1").And.Message.Contains("host.invalid:1").And.Property("Outage").Property("Reason").EqualTo(OutageReason.ConnectFailed);
+
+    private sealed class GatedNetwork : INetwork
+    {
+        private readonly TaskCompletionSource open = new();
+
+        public void Open() => open.SetResult();
+
+        public IObservable<Unit> BringUp() => open.Task.ToObservable();
+
+        public IObservable<Unit> BringDown() => Observable.Empty<Unit>();
+    }
+}

@@ -1,0 +1,64 @@
+using System.Reactive;
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
+using System.Text;
+using QuickStart.Checking;
+using Spectre.Console;
+
+namespace QuickStart.Screen;
+
+/// <summary>Shows a run as a table that lives.</summary>
+internal static class LiveScreen
+{
+    private const int Sentences = 6;
+    private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(200);
+
+    public static async Task ShowAsync(Fleet fleet, Books books, IReadOnlyList<Device> devices, IStopwatch stopwatch, IObservable<Unit> until, IScheduler scheduler)
+    {
+        Console.OutputEncoding = Encoding.UTF8;
+        using var board = new Board(fleet, books);
+        var story = Story.Of(fleet, books, stopwatch).Scan(Array.Empty<string>(), (last, next) => [.. last.TakeLast(Sentences - 1), next]).StartWith([[]]);
+        var frames = Observable.Interval(Refresh, scheduler)
+            .WithLatestFrom(story, (_, sentences) => new Rows(Table(board, books, devices), new Text(string.Join('\n', sentences.Select(Fit)))))
+            .TakeUntil(until);
+        await AnsiConsole.Live(new Text("")).StartAsync(async context => await frames.Do(context.UpdateTarget).LastOrDefaultAsync());
+    }
+
+    /// <summary>Two lines for each device, so that it fits 80 columns.</summary>
+    private static Table Table(Board board, Books books, IReadOnlyList<Device> devices)
+    {
+        var table = new Table { Border = TableBorder.Horizontal }
+            .Title($"lines take {board.Delay:F0} ms on average")
+            .Caption("value: last, average of a second; lines: ↑ to the server, ↓ to the device");
+        foreach (var heading in new[] { "device", "state, fault" })
+            table.AddColumn(new TableColumn(heading).NoWrap().Padding(0, 0, 1, 0));
+        foreach (var heading in new[] { "outages", "value", "", "written", "accepted", "received" })
+            table.AddColumn(new TableColumn(heading).NoWrap().Padding(0, 0, 1, 0).RightAligned());
+        foreach (var device in devices)
+            AddRow(table, device, board[device.Sensor.Name], books.ToServer[device.Sensor.Name], books.ToDevice[device.Sensor.Name]);
+        return table;
+    }
+
+    private static void AddRow(Table table, Device device, Row row, History toServer, History toDevice) => table.AddRow(
+        $"{(device.Led ? "[yellow]●[/]" : "○")} {device.Sensor.Name}\n  {device.Sensor.Unit}",
+        $"{State(row)}\n[grey]{row.Fault}[/]",
+        $"{row.Outages}",
+        $"{Number(row.Last)}\n{Number(row.Average)}",
+        "↑\n↓",
+        Counts(toServer, toDevice, Step.Written),
+        Counts(toServer, toDevice, Step.Accepted),
+        Counts(toServer, toDevice, Step.Received));
+
+    private static string State(Row row) => row switch
+    {
+        { IsUp: true } => "[green]up[/]",
+        { IsGone: true } => "[red bold]gone[/]",
+        _ => "[red]down[/]",
+    };
+
+    private static string Counts(History toServer, History toDevice, Step step) => $"{toServer.Count(step)}\n{toDevice.Count(step)}";
+
+    private static string Number(double value) => double.IsNaN(value) ? "-" : $"{value:F2}";
+
+    private static string Fit(string sentence) => sentence.Length < AnsiConsole.Profile.Width ? sentence : sentence[..(AnsiConsole.Profile.Width - 1)];
+}

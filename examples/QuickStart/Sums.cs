@@ -1,0 +1,54 @@
+using QuickStart.Checking;
+using QuickStart.Outages;
+using Rx.IotLink;
+
+namespace QuickStart;
+
+/// <summary>What a run comes to, as text.</summary>
+internal static class Sums
+{
+    /// <summary>Judges all histories, prints what was found, and returns the program's exit code.</summary>
+    public static int Print(Books books, IReadOnlyList<Finding> findings, IReadOnlyList<ILink> links, int seed)
+    {
+        var toServer = Judge(books.ToServer.Values);
+        var toDevices = Judge(books.ToDevice.Values);
+        var all = toServer + toDevices;
+
+        Console.WriteLine();
+        Console.WriteLine("lines        written  accepted  received      lost  repeated  out of order");
+        Print("to server", toServer);
+        Print("to devices", toDevices);
+        Console.WriteLine();
+        Console.WriteLine("fault              done  outages   found by server    found by device             healed   (ms after the fault: median / longest)");
+        foreach (var kind in findings.GroupBy(finding => finding.Fault?.Fault.Name ?? "none").OrderBy(kind => kind.Key, StringComparer.Ordinal))
+            Print(kind.Key, [.. kind]);
+        Console.WriteLine("(A stall that the end of the run cut short is no outage. One that no fault explains is listed under 'none'.)");
+        Console.WriteLine();
+        Console.WriteLine(
+            $"Underneath, {links.Sum(link => link.Counters.LinesRepeated)} lines were sent again, and {links.Sum(link => link.Counters.DuplicatesReceived)} "
+            + "arrived that were there already.");
+        if (all.Unknown + all.FalselyAccepted > 0)
+            Console.WriteLine($"{all.Unknown} lines were received that nobody wrote; {all.FalselyAccepted} were said to be accepted before they were received.");
+        Console.WriteLine(
+            $"sums: written {all.Written}, accepted {all.Accepted}, received {all.Received}, lost {all.Lost}, repeated {all.Repeated}, "
+            + $"out of order {all.OutOfOrder}, outages {findings.Count(finding => finding.IsOutage)}, seed {seed}");
+        return all.IsFlawless ? 0 : 1;
+    }
+
+    private static Verdict Judge(IEnumerable<History> histories) =>
+        histories.Select(history => Checker.Judge(history.Entries())).Aggregate((a, b) => a + b);
+
+    private static void Print(string name, Verdict verdict) => Console.WriteLine(
+        $"{name,-10}  {verdict.Written,8}  {verdict.Accepted,8}  {verdict.Received,8}  {verdict.Lost,8}  {verdict.Repeated,8}  {verdict.OutOfOrder,12}");
+
+    private static void Print(string kind, IReadOnlyList<Finding> findings) => Console.WriteLine(
+        $"{kind,-16}  {findings.Count(finding => finding.Fault is not null),5}  {findings.Count(finding => finding.IsOutage),7}"
+        + $"  {Times(findings.Select(finding => finding.FoundByServer))}  {Times(findings.Select(finding => finding.FoundByDevice))}  {Times(findings.Select(finding => finding.Healed))}");
+
+    private static string Times(IEnumerable<TimeSpan?> times)
+    {
+        var sorted = times.OfType<TimeSpan>().Order().ToList();
+        var text = sorted.Count == 0 ? "-" : $"{sorted[sorted.Count / 2].TotalMilliseconds:F0} / {sorted[^1].TotalMilliseconds:F0}";
+        return $"{text,17}";
+    }
+}
