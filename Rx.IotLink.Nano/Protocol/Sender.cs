@@ -87,41 +87,23 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>
-        /// A connection opens: everything unacknowledged goes again, within the peer's window. False: a line that was sent before is longer than the peer takes now, and
-        /// was taken out; the numbers of the others do not fit any more.
+        /// A connection opens: everything unacknowledged goes again, within the peer's window. False: a line that was sent before is longer than the peer takes now; it has its
+        /// number, which cannot be left out.
         /// </summary>
         public bool Open(int peerWindow, int max)
         {
             window = peerWindow;
             peerMax = max;
             SendAgainFrom(first);
-            bool numbersFit = true;
-            for (int index = 0; index < ring.Count;)
+            for (int index = 0; index < ring.Count && first + (ulong)(uint)index < sentEnd; index++)
             {
-                if (ring.Length(index) <= max)
-                {
-                    index++;
-                    continue;
-                }
-
-                numbersFit &= first + (ulong)(uint)index >= sentEnd;
-                host.Impossible(ring.Bytes, ring.Start(index), ring.Length(index));
-                ring.RemoveAt(index);
+                if (ring.Length(index) > max)
+                    return false;
             }
 
-            for (int index = 0; index < bestEffort.Count;)
-            {
-                if (bestEffort.Length(index) <= max)
-                {
-                    index++;
-                    continue;
-                }
-
-                host.Impossible(bestEffort.Bytes, bestEffort.Start(index), bestEffort.Length(index));
-                bestEffort.RemoveAt(index);
-            }
-
-            return numbersFit;
+            DropLonger(ring, max);
+            DropLonger(bestEffort, max);
+            return true;
         }
 
         /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
@@ -226,6 +208,21 @@ namespace Rx.IotLink.Nano.Protocol
         private bool HasNext
         {
             get { return next - first < (ulong)(uint)ring.Count && next - first < (ulong)(uint)window; }
+        }
+
+        private void DropLonger(LineRing lines, int max)
+        {
+            for (int index = 0; index < lines.Count;)
+            {
+                if (lines.Length(index) <= max)
+                {
+                    index++;
+                    continue;
+                }
+
+                host.Impossible(lines.Bytes, lines.Start(index), lines.Length(index));
+                lines.RemoveAt(index);
+            }
         }
 
         private void SendAgainFrom(ulong number)
