@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Net;
+using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
+using QuickStart.Proxy;
 using Rx.IotLink;
 using Rx.IotLink.Nano;
 using Rx.IotLink.Server;
@@ -64,6 +66,49 @@ public sealed class NanoServerTests
             Assert.That(received(), Is.EqualTo(Enumerable.Range(1, Lines).Select(Up)));
             Assert.That(device.Received, Is.EqualTo(Enumerable.Range(1, Lines).Select(Down)));
             Assert.That(client.Counters.Outages, Is.GreaterThan(5));
+        });
+    }
+
+    [Test]
+    public async Task Nothing_is_lost_or_repeated_under_seven_kinds_of_fault()
+    {
+        var clock = DefaultScheduler.Instance;
+        await using var server = await ServeAsync(withKey: true);
+        await using var proxy = FaultProxy.Start("pump-1", server.EndPoint, clock, clock.StartStopwatch());
+        var device = new Device();
+        using var client = device.Start(Options(proxy.EndPoint.Port, withKey: true));
+        var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
+        var received = Collect(link);
+        var mix = new FaultMix
+        {
+            LeastPeace = TimeSpan.FromMilliseconds(50),
+            MostPeace = TimeSpan.FromMilliseconds(150),
+            ShortestStall = TimeSpan.FromMilliseconds(1200),
+            LongestStall = TimeSpan.FromMilliseconds(1500),
+            LongestAway = TimeSpan.FromMilliseconds(300),
+        };
+        var faults = 0;
+        using var harming = FaultSchedule.Run(proxy, seed: 3, mix, clock).Subscribe(_ => Interlocked.Increment(ref faults));
+
+        var (lines, writes) = (0, new List<Task>());
+        // The eighth comes only when the seventh is healed.
+        while (Volatile.Read(ref faults) < 8)
+        {
+            lines++;
+            Assert.That(client.Write(Up(lines), 40_000), Is.EqualTo(WriteResult.Taken));
+            writes.Add(link.WriteAsync(Down(lines)));
+            Assert.That(client.Drain(40_000), Is.True);
+        }
+
+        harming.Dispose();
+        Assert.That(client.Drain(40_000), Is.True);
+        await Task.WhenAll(writes).WaitAsync(Soon.Bound);
+        await TestContext.Out.WriteLineAsync($"{lines} lines each way, {client.Counters.Outages} outages, {client.Counters.LinesRepeated} lines said again, {client.Counters.Duplicates} heard again");
+        Assert.Multiple(() =>
+        {
+            Assert.That(received(), Is.EqualTo(Enumerable.Range(1, lines).Select(Up)));
+            Assert.That(device.Received, Is.EqualTo(Enumerable.Range(1, lines).Select(Down)));
+            Assert.That(client.Counters.Outages, Is.GreaterThanOrEqualTo(5));
         });
     }
 
