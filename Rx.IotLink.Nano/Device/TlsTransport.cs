@@ -1,0 +1,84 @@
+using System;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Rx.IotLink.Nano
+{
+    /// <summary>TLS 1.2 over TCP. The handshake stalls every thread of the device while it lasts; a key costs less and proves as much, but hides nothing.</summary>
+    public sealed class TlsTransport : INanoTransport
+    {
+        private readonly string host;
+        private readonly int port;
+        private readonly X509Certificate authority;
+
+        /// <summary>To a host whose certificate this authority has signed.</summary>
+        public TlsTransport(string host, int port, X509Certificate authority)
+        {
+            this.host = host;
+            this.port = port;
+            this.authority = authority;
+        }
+
+        /// <inheritdoc/>
+        public INanoConnection Create()
+        {
+            return new TlsConnection(host, port, authority);
+        }
+    }
+
+    /// <summary>One socket with TLS on it.</summary>
+    internal sealed class TlsConnection : INanoConnection
+    {
+        private readonly string host;
+        private readonly X509Certificate authority;
+        private readonly TcpConnection tcp;
+        private SslStream stream;
+
+        public TlsConnection(string host, int port, X509Certificate authority)
+        {
+            this.host = host;
+            this.authority = authority;
+            tcp = new TcpConnection(host, port);
+        }
+
+        public void Connect()
+        {
+            tcp.Connect();
+            SslStream secured = new SslStream(tcp.Socket);
+            secured.AuthenticateAsClient(host, null, authority, SslProtocols.Tls12);
+            stream = secured;
+        }
+
+        public void SetTimeouts(int milliseconds)
+        {
+            tcp.SetTimeouts(milliseconds);
+        }
+
+        public int Receive(byte[] buffer, int offset, int count)
+        {
+            return stream.Read(buffer, offset, count);
+        }
+
+        public void Send(byte[] buffer, int offset, int count)
+        {
+            stream.Write(buffer, offset, count);
+        }
+
+        public void Close()
+        {
+            // The socket first, so that nobody waits for it; then what the chip keeps for the encryption.
+            tcp.Close();
+            SslStream open = stream;
+            if (open == null)
+                return;
+            try
+            {
+                open.Close();
+            }
+            catch (Exception)
+            {
+                // It is of no use any more, however it takes that.
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+namespace Rx.IotLink.Nano
+{
+    /// <summary>The network under the link. It may block and throw: the link expects no better.</summary>
+    public interface IWifi
+    {
+        /// <summary>Whether there is a network with an address.</summary>
+        bool IsConnected { get; }
+
+        /// <summary>Brings the network up. False: it did not come up in time.</summary>
+        bool Connect(int timeoutMs);
+
+        /// <summary>Takes it down, so that it begins anew.</summary>
+        void Disconnect();
+    }
+}

@@ -1,0 +1,263 @@
+using System;
+using System.Text;
+using System.Threading;
+using Rx.IotLink.Nano.Protocol;
+
+namespace Rx.IotLink.Nano
+{
+    /// <summary>
+    /// A link of text lines with an Rx.IotLink server (protocol 2), for .NET nanoFramework. It outlives its connections: what was written waits in the outbox until the link
+    /// is up again. All members may be used from any thread, and none throws: whatever goes wrong is a result, a state, a notice or a count.
+    /// </summary>
+    public sealed class IotLinkNanoClient : IDisposable
+    {
+        // Waiting is cut into slices, since of two threads that wait for one event each may take the other's.
+        private const int SliceMs = 50;
+
+        private readonly LinkCore core;
+        private readonly Thread linkThread;
+        private readonly Thread pumpThread;
+        private readonly Thread tellThread;
+
+        private IotLinkNanoClient(NanoClientOptions options, SessionSettings settings)
+        {
+            core = new LinkCore(options, settings);
+            INanoTransport transport = options.Transport != null ? options.Transport : new TcpTransport(options.Host, options.Port);
+            linkThread = new Thread(new LinkThread(core, transport).Run);
+            pumpThread = new Thread(new PumpThread(core).Run);
+            tellThread = new Thread(new TellThread(core).Run);
+        }
+
+        /// <summary>Starts a client, which connects and reconnects from now on.</summary>
+        /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+        public static IotLinkNanoClient Start(NanoClientOptions options)
+        {
+            IotLinkNanoClient client = new IotLinkNanoClient(options, OptionsCheck.Settings(options));
+            client.tellThread.Start();
+            client.pumpThread.Start();
+            client.linkThread.Start();
+            return client;
+        }
+
+        /// <summary>The state now.</summary>
+        public LinkStatus Status
+        {
+            get { return core.Status; }
+        }
+
+        /// <summary>Whether lines flow.</summary>
+        public bool IsUp
+        {
+            get { return core.Status == LinkStatus.Up; }
+        }
+
+        /// <summary>Counts since the start.</summary>
+        public NanoCounters Counters
+        {
+            get { return core.Counters; }
+        }
+
+        /// <summary>Lines written that wait: not sent, or not accepted yet.</summary>
+        public int Outbox
+        {
+            get
+            {
+                lock (core.Gate)
+                {
+                    return core.Session.Waiting;
+                }
+            }
+        }
+
+        /// <summary>Writes a line, to arrive exactly once and in order. Does not wait.</summary>
+        public WriteResult Write(string line)
+        {
+            return Write(line, 0);
+        }
+
+        /// <summary>The same, but waits for room in the outbox if there is none. -1 waits for ever.</summary>
+        public WriteResult Write(string line, int waitMs)
+        {
+            byte[] bytes;
+            WriteResult fault = Encode(line, true, out bytes);
+            if (fault != WriteResult.Taken)
+                return fault;
+            long began = LinkCore.Now;
+            while (true)
+            {
+                lock (core.Gate)
+                {
+                    if (core.IsOver)
+                        return WriteResult.Closed;
+                    if (core.Session.Write(bytes, bytes.Length))
+                        break;
+                    core.Changed.Reset();
+                }
+
+                if (!WaitForChange(began, waitMs))
+                    return WriteResult.Full;
+            }
+
+            core.PumpWake.Set();
+            return WriteResult.Taken;
+        }
+
+        /// <summary>Writes a line that arrives once at most. While the link is down the newest of them wait; it never delays nor displaces a line of <see cref="Write(string)"/>.</summary>
+        public WriteResult WriteBestEffort(string line)
+        {
+            byte[] bytes;
+            WriteResult fault = Encode(line, false, out bytes);
+            if (fault != WriteResult.Taken)
+                return fault;
+            lock (core.Gate)
+            {
+                if (core.IsOver)
+                    return WriteResult.Closed;
+                core.Counters.BestEffortDropped += core.Session.WriteBestEffort(bytes, bytes.Length);
+            }
+
+            core.PumpWake.Set();
+            return WriteResult.Taken;
+        }
+
+        /// <summary>Takes the server's next line, waiting for it; it is acknowledged at once. Null: none came in time, or lines go to a handler. -1 waits until the link is over.</summary>
+        public string ReadLine(int waitMs)
+        {
+            if (core.Options.OnLine != null)
+                return null;
+            long began = LinkCore.Now;
+            string line;
+            while (true)
+            {
+                lock (core.Gate)
+                {
+                    if (core.Session.Inbox.Count > 0)
+                    {
+                        line = TellThread.Oldest(core);
+                        core.Session.Accept();
+                        core.Counters.LinesReceived++;
+                        break;
+                    }
+
+                    if (core.IsOver)
+                        return null;
+                    core.Changed.Reset();
+                }
+
+                if (!WaitForChange(began, waitMs))
+                    return null;
+            }
+
+            core.PumpWake.Set();
+            return line;
+        }
+
+        /// <summary>Waits until the link is up. False: it is not, in time or ever. -1 waits until it is up or over.</summary>
+        public bool WaitUntilUp(int waitMs)
+        {
+            long began = LinkCore.Now;
+            while (true)
+            {
+                lock (core.Gate)
+                {
+                    if (core.Status == LinkStatus.Up)
+                        return true;
+                    if (core.IsOver)
+                        return false;
+                    core.Changed.Reset();
+                }
+
+                if (!WaitForChange(began, waitMs))
+                    return false;
+            }
+        }
+
+        /// <summary>Waits until no written line waits any more. False: some do. -1 waits until then, or until the link is over.</summary>
+        public bool Drain(int waitMs)
+        {
+            long began = LinkCore.Now;
+            while (true)
+            {
+                lock (core.Gate)
+                {
+                    if (core.Session.Waiting == 0)
+                        return true;
+                    if (core.IsOver)
+                        return false;
+                    core.Changed.Reset();
+                }
+
+                if (!WaitForChange(began, waitMs))
+                    return false;
+            }
+        }
+
+        /// <summary>Says farewell to the server, ends the threads, and waits up to 3 s for that. Lines in the outbox are gone. May be called again, and from handlers.</summary>
+        public void Dispose()
+        {
+            core.Close();
+            if (!Join(linkThread, 1000))
+                core.GiveUp(core.Current, "closed here");
+            Join(linkThread, 1000);
+            Join(pumpThread, 500);
+            Join(tellThread, 500);
+        }
+
+        private static bool Join(Thread thread, int waitMs)
+        {
+            return thread == Thread.CurrentThread || thread.Join(waitMs);
+        }
+
+        /// <summary>Waits a while. False: the time is over.</summary>
+        private bool WaitForChange(long began, int waitMs)
+        {
+            int slice = SliceMs;
+            if (waitMs >= 0)
+            {
+                long left = began + waitMs - LinkCore.Now;
+                if (left <= 0)
+                    return false;
+                if (left < slice)
+                    slice = (int)left;
+            }
+
+            core.Changed.WaitOne(slice, false);
+            return true;
+        }
+
+        private WriteResult Encode(string line, bool exactlyOnce, out byte[] bytes)
+        {
+            bytes = null;
+            if (line == null)
+                return WriteResult.NotALine;
+            int most;
+            lock (core.Gate)
+            {
+                most = core.Session.MaxLine(exactlyOnce);
+            }
+
+            // A character has a byte at least: what is too long by far need not be made into bytes.
+            if (line.Length > most)
+                return WriteResult.TooLong;
+            try
+            {
+                bytes = Encoding.UTF8.GetBytes(line);
+            }
+            catch (Exception exception)
+            {
+                core.Caught("a line", exception);
+                return WriteResult.NotALine;
+            }
+
+            if (bytes.Length > most)
+                return WriteResult.TooLong;
+            for (int at = 0; at < bytes.Length; at++)
+            {
+                if (bytes[at] == AsciiText.LineFeed || bytes[at] == 0)
+                    return WriteResult.NotALine;
+            }
+
+            return Utf8.IsValid(bytes, 0, bytes.Length) ? WriteResult.Taken : WriteResult.NotALine;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+namespace Rx.IotLink.Nano
+{
+    /// <summary>A line of the server's. Called by a thread of the application's own, one line at a time; the line is acknowledged when it returns.</summary>
+    public delegate void LineHandler(string line);
+
+    /// <summary>The link has changed its state. Changes that follow each other faster than this returns are told as one, the last.</summary>
+    public delegate void StatusHandler(LinkStatus status, string why);
+
+    /// <summary>Something to be known that is not a change of state. While this is busy the last four wait.</summary>
+    public delegate void NoticeHandler(string text);
+
+    /// <summary>What a client does when its very first connection fails.</summary>
+    public enum FirstConnection
+    {
+        /// <summary>The same as after any outage: try for ever.</summary>
+        KeepTrying = 0,
+
+        /// <summary>The link is <see cref="LinkStatus.Refused"/> for good (the ancestor's way: a wrong address shows at once).</summary>
+        Fail = 1,
+    }
+
+    /// <summary>How a client finds its server, and what it does when it cannot. Read once, by <see cref="IotLinkNanoClient.Start"/>.</summary>
+    public sealed class NanoClientOptions
+    {
+        /// <summary>The server's name or IPv4 address. Not needed with a <see cref="Transport"/>.</summary>
+        public string Host;
+
+        /// <summary>The server's port. Default 8123.</summary>
+        public int Port = 8123;
+
+        /// <summary>This device's name, unique among the server's devices: 1 to 128 bytes of UTF-8, no control characters.</summary>
+        public string Id;
+
+        /// <summary>This device's key, at least 16 bytes, known to the server and to nobody else. Default null: an open link.</summary>
+        public byte[] Key;
+
+        /// <summary>Milliseconds of silence that are an outage, until the server has said its own. Default 2000; 100 to 3,600,000.</summary>
+        public int TimeoutMs = 2000;
+
+        /// <summary>The longest line, in bytes of UTF-8, that is received or written. Default 1024; 1 to 16,384.</summary>
+        public int MaxLineBytes = 1024;
+
+        /// <summary>Lines that wait to be sent or accepted, at most. Default 48; 1 to 4,096.</summary>
+        public int OutboxLines = 48;
+
+        /// <summary>Their bytes, at most. Default 3072; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        public int OutboxBytes = 3072;
+
+        /// <summary>Lines of the server that wait for the application, at most; also the window that the server is told. Default 8; 1 to 256.</summary>
+        public int InboxLines = 8;
+
+        /// <summary>Their bytes, at most. When it is full further lines are not acknowledged, and the server repeats them. Default 1536; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        public int InboxBytes = 1536;
+
+        /// <summary>Best-effort lines that wait to be sent, at most; the oldest give way. Default 4; 1 to 256.</summary>
+        public int BestEffortLines = 4;
+
+        /// <summary>Their bytes, at most, and the longest best-effort line. Default 512; 1 to 65,536.</summary>
+        public int BestEffortBytes = 512;
+
+        /// <summary>What happens when the very first connection fails. Default: keep trying.</summary>
+        public FirstConnection FirstConnection = FirstConnection.KeepTrying;
+
+        /// <summary>The first delay between attempts to connect, in milliseconds; each is twice the one before, less up to half of it by chance. Default 500; 0 to 3,600,000.</summary>
+        public int BackOffMs = 500;
+
+        /// <summary>The longest delay. Default 30,000; <see cref="BackOffMs"/> to 86,400,000.</summary>
+        public int BackOffCapMs = 30000;
+
+        /// <summary>First step when the link stays down: an attempt to connect is given up after this, and made again with a new socket. Default 5000; 0 waits as long as the system does.</summary>
+        public int ConnectTimeoutMs = 5000;
+
+        /// <summary>Second step: the Wi-Fi is taken off and on after the link was down for this long, and each time as long again. Default 60,000; 0 never.</summary>
+        public int WifiPatienceMs = 60000;
+
+        /// <summary>How long one attempt to bring the Wi-Fi up may take. Default 30,000.</summary>
+        public int WifiConnectMs = 30000;
+
+        /// <summary>Third step: the device is restarted after the link was down for this long. Lines in the outbox are lost then. Default 1,800,000 (30 min); 0 never.</summary>
+        public int RebootPatienceMs = 1800000;
+
+        /// <summary>Receives the server's lines. Default null: they wait for <see cref="IotLinkNanoClient.ReadLine"/>.</summary>
+        public LineHandler OnLine;
+
+        /// <summary>Is told of changes of state.</summary>
+        public StatusHandler OnStatus;
+
+        /// <summary>Is told what else there is to know (the ancestor's <c>verbose</c>).</summary>
+        public NoticeHandler OnNotice;
+
+        /// <summary>How connections are made. Default null: <see cref="TcpTransport"/>.</summary>
+        public INanoTransport Transport;
+
+        /// <summary>The network under the link. Default null: it is always there.</summary>
+        public IWifi Wifi;
+
+        /// <summary>Blinks with the server's keepalives. Default null: none.</summary>
+        public ILed Led;
+
+        /// <summary>Restarts a device whose link hangs. Default null: none.</summary>
+        public IWatchdog Watchdog;
+
+        /// <summary>Restarts the device. Default null: it is never restarted.</summary>
+        public IRebooter Rebooter;
+
+        /// <summary>Where chance comes from. Default null: <see cref="SystemRandom"/>.</summary>
+        public IRandomSource Random;
+
+        /// <summary>The code that proves the key. Default null: HMAC-SHA-256 in C#.</summary>
+        public IMac Mac;
+    }
+}

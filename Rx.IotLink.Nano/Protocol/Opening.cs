@@ -1,0 +1,149 @@
+using System;
+
+namespace Rx.IotLink.Nano.Protocol
+{
+    /// <summary>What the client says to be let in: its first line, and where it has a key, its proof.</summary>
+    internal sealed class Opening
+    {
+        private const int NonceBytes = 16;
+        private const int MacBytes = 32;
+
+        private readonly SessionSettings settings;
+        private readonly IMac mac;
+        private readonly IRandomSource random;
+        private readonly byte[] nonce;
+        private readonly byte[] line;
+        private readonly byte[] serverNonce;
+        private readonly byte[] serverMac;
+        private readonly byte[] computed;
+        private int lineLength;
+        private ulong connections;
+
+        public Opening(SessionSettings settings, IMac mac, IRandomSource random)
+        {
+            this.settings = settings;
+            this.mac = mac;
+            this.random = random;
+            if (settings.Key == null)
+                return;
+            nonce = new byte[NonceBytes];
+            line = new byte[Longest(settings)];
+            serverNonce = new byte[NonceBytes];
+            serverMac = new byte[MacBytes];
+            computed = new byte[MacBytes];
+        }
+
+        /// <summary>The most bytes of a first line: three for each of the id's, the rest for numbers.</summary>
+        public static int Longest(SessionSettings settings)
+        {
+            return (3 * settings.Id.Length) + 256;
+        }
+
+        public void Say(Output output, ulong epoch, ulong tx, Receiver memory)
+        {
+            connections++;
+            int start = output.Length;
+            output.Word("IOTLINK/2 id=");
+            SayId(output);
+            output.Word(" conn=");
+            output.Decimal(connections);
+            output.Word(" epoch=");
+            output.Hex(epoch);
+            output.Word(" tx=");
+            output.Decimal(tx);
+            if (memory.KnowsPeer)
+            {
+                output.Word(" peer=");
+                output.Hex(memory.PeerEpoch);
+                output.Word(" rx=");
+                output.Decimal(memory.Accepted);
+            }
+
+            if (memory.LinesWait)
+            {
+                output.Word(" seen=");
+                output.Decimal(memory.Arrived);
+            }
+
+            output.Word(" window=");
+            output.Decimal((ulong)(uint)settings.Window);
+            output.Word(" max=");
+            output.Decimal((ulong)(uint)settings.MaxLineBytes);
+            if (settings.Key != null)
+            {
+                random.Fill(nonce);
+                output.Word(" auth=hmac-sha256 nonce=");
+                output.Hex(nonce);
+                lineLength = output.Length - start;
+                Array.Copy(output.Bytes, start, line, 0, lineLength);
+            }
+
+            output.Byte(AsciiText.LineFeed);
+        }
+
+        /// <summary>Whether the server's challenge is well formed.</summary>
+        public bool TryRead(OpeningTokens challenge)
+        {
+            return challenge.TryBytes("nonce", serverNonce) && challenge.TryBytes("mac", serverMac);
+        }
+
+        /// <summary>Whether the server has proved that it knows this device's key.</summary>
+        public bool ServerIsProven()
+        {
+            Compute("iotlink/2 server\n");
+            int difference = 0;
+            // Every byte is looked at, so that the time does not tell where the difference is.
+            for (int at = 0; at < MacBytes; at++)
+                difference |= computed[at] ^ serverMac[at];
+            return difference == 0;
+        }
+
+        public void SayProof(Output output)
+        {
+            Compute("iotlink/2 client\n");
+            output.Word("IOTLINK/2 proof mac=");
+            output.Hex(computed);
+            output.Byte(AsciiText.LineFeed);
+        }
+
+        private void Compute(string label)
+        {
+            // The text around the opening line; it is said once a connection, and its memory is free again at once.
+            Output text = new Output(128);
+            mac.Begin(settings.Key);
+            text.Word(label);
+            mac.Add(text.Bytes, 0, text.Length);
+            mac.Add(line, 0, lineLength);
+            text.Clear();
+            text.Word("\nIOTLINK/2 prove nonce=");
+            text.Hex(serverNonce);
+            text.Byte(AsciiText.LineFeed);
+            mac.Add(text.Bytes, 0, text.Length);
+            mac.End(computed);
+        }
+
+        private void SayId(Output output)
+        {
+            for (int at = 0; at < settings.Id.Length; at++)
+            {
+                byte value = settings.Id[at];
+                bool plain = (value >= 'A' && value <= 'Z') || (value >= 'a' && value <= 'z') || (value >= '0' && value <= '9')
+                    || value == '-' || value == '.' || value == '_' || value == '~';
+                if (plain)
+                {
+                    output.Byte(value);
+                    continue;
+                }
+
+                output.Byte(AsciiText.Percent);
+                output.Byte(Upper(value >> 4));
+                output.Byte(Upper(value & 15));
+            }
+        }
+
+        private static byte Upper(int value)
+        {
+            return (byte)(value < 10 ? '0' + value : 'A' + value - 10);
+        }
+    }
+}

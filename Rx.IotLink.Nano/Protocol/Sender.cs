@@ -1,0 +1,235 @@
+namespace Rx.IotLink.Nano.Protocol
+{
+    /// <summary>
+    /// The sending side: numbers, the window, what must be sent again. All exactly-once lines, sent or not, are in one ring; the oldest has number <see cref="First"/>, and
+    /// the mark of each is when it was sent last (the low 32 bits of it: a line is sent again long before these come round).
+    /// </summary>
+    internal sealed class Sender
+    {
+        private readonly LineRing ring;
+        private readonly LineRing bestEffort;
+        private readonly ISessionHost host;
+        private ulong first = 1;
+        private ulong next = 1;
+        private ulong sentEnd = 1;
+        private ulong arrived;
+        private int window;
+        private int peerMax = int.MaxValue;
+
+        public Sender(SessionSettings settings, ISessionHost host)
+        {
+            ring = new LineRing(settings.OutboxLines, settings.OutboxBytes);
+            bestEffort = new LineRing(settings.BestEffortLines, settings.BestEffortBytes);
+            this.host = host;
+        }
+
+        /// <summary>Number of the oldest line, or of the next one if there is none.</summary>
+        public ulong First
+        {
+            get { return first; }
+        }
+
+        /// <summary>Number of the first line that was never sent.</summary>
+        public ulong SentEnd
+        {
+            get { return sentEnd; }
+        }
+
+        /// <summary>Exactly-once lines that are not accepted yet, and best-effort lines that are not sent yet.</summary>
+        public int Count
+        {
+            get { return ring.Count + bestEffort.Count; }
+        }
+
+        /// <summary>The longest line the peer takes, as far as is known.</summary>
+        public int PeerMax
+        {
+            get { return peerMax; }
+        }
+
+        public bool CouldHold(int length, bool exactlyOnce)
+        {
+            return (exactlyOnce ? ring : bestEffort).CouldHold(length);
+        }
+
+        public bool TryAdd(byte[] line, int length)
+        {
+            return ring.TryAdd(line, 0, length, 0);
+        }
+
+        /// <summary>Takes a best-effort line; the oldest that wait give way. Gives how many did.</summary>
+        public int AddBestEffort(byte[] line, int length)
+        {
+            int dropped = 0;
+            while (!bestEffort.TryAdd(line, 0, length, 0))
+            {
+                bestEffort.RemoveFirst();
+                dropped++;
+            }
+
+            return dropped;
+        }
+
+        /// <summary>Goes on where a kept memory ended.</summary>
+        public void Restore(ulong number)
+        {
+            first = next = number;
+            arrived = number - 1;
+            // All that is held was sent by the memory that kept it.
+            sentEnd = number + (ulong)(uint)ring.Count;
+        }
+
+        /// <summary>A new epoch: numbers begin anew, with nothing sent.</summary>
+        public void Renumber()
+        {
+            first = next = sentEnd = 1;
+            arrived = 0;
+        }
+
+        /// <summary>
+        /// A connection opens: everything unacknowledged goes again, within the peer's window. False: a line that was sent before is longer than the peer takes now; it has its
+        /// number, which cannot be left out.
+        /// </summary>
+        public bool Open(int peerWindow, int max)
+        {
+            window = peerWindow;
+            peerMax = max;
+            SendAgainFrom(first);
+            for (int index = 0; index < ring.Count && first + (ulong)(uint)index < sentEnd; index++)
+            {
+                if (ring.Length(index) > max)
+                    return false;
+            }
+
+            DropLonger(ring, max);
+            DropLonger(bestEffort, max);
+            return true;
+        }
+
+        /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
+        public bool Acknowledge(ulong number)
+        {
+            if (number >= sentEnd)
+                return false;
+            if (number < first)
+                return true;
+            while (first <= number)
+            {
+                host.Finished(true, ring.Bytes, ring.Start(0), ring.Length(0));
+                ring.RemoveFirst();
+                first++;
+            }
+
+            if (next < first)
+                next = first;
+            if (arrived < number)
+                arrived = number;
+            return true;
+        }
+
+        /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
+        public bool Arrived(ulong number)
+        {
+            if (number >= sentEnd)
+                return false;
+            if (arrived < number)
+                arrived = number;
+            if (next < arrived + 1)
+                next = arrived + 1;
+            return true;
+        }
+
+        /// <summary>Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged by now, the acknowledgement was lost.</summary>
+        public void NothingWaits()
+        {
+            if (arrived >= first)
+                arrived = first - 1;
+        }
+
+        /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>
+        public ulong Whole(int low)
+        {
+            return sentEnd + (ulong)(long)(short)(low - (int)(sentEnd & 0xFFFF));
+        }
+
+        /// <summary>For how many milliseconds the oldest line that was sent and has not arrived was on its way, or -1.</summary>
+        public int OldestAge(long now)
+        {
+            return Oldest < next ? (int)now - ring.Mark((int)(Oldest - first)) : -1;
+        }
+
+        /// <summary>What has not arrived is lost: it goes again.</summary>
+        public void SendAgain()
+        {
+            SendAgainFrom(Oldest);
+        }
+
+        public bool CanSend
+        {
+            get { return HasNext || bestEffort.Count > 0; }
+        }
+
+        /// <summary>Sends what the window and the output have room for; best effort after exactly once, which it must not delay.</summary>
+        public void Send(Output output, long now)
+        {
+            while (HasNext)
+            {
+                int index = (int)(next - first);
+                if (output.Room < ring.Length(index) + 6)
+                    return;
+                output.Byte((byte)'+');
+                output.Low(next);
+                output.Append(ring.Bytes, ring.Start(index), ring.Length(index));
+                output.Byte(AsciiText.LineFeed);
+                if (next < sentEnd)
+                    host.Repeated();
+                ring.SetMark(index, (int)now);
+                next++;
+                if (sentEnd < next)
+                    sentEnd = next;
+            }
+
+            while (bestEffort.Count > 0 && output.Room >= bestEffort.Length(0) + 2)
+            {
+                output.Byte((byte)'-');
+                output.Append(bestEffort.Bytes, bestEffort.Start(0), bestEffort.Length(0));
+                output.Byte(AsciiText.LineFeed);
+                host.Finished(false, bestEffort.Bytes, bestEffort.Start(0), bestEffort.Length(0));
+                bestEffort.RemoveFirst();
+            }
+        }
+
+        /// <summary>Number of the oldest line that the peer has not said to have.</summary>
+        private ulong Oldest
+        {
+            get { return first > arrived ? first : arrived + 1; }
+        }
+
+        private bool HasNext
+        {
+            get { return next - first < (ulong)(uint)ring.Count && next - first < (ulong)(uint)window; }
+        }
+
+        private void DropLonger(LineRing lines, int max)
+        {
+            for (int index = 0; index < lines.Count;)
+            {
+                if (lines.Length(index) <= max)
+                {
+                    index++;
+                    continue;
+                }
+
+                host.Impossible(lines.Bytes, lines.Start(index), lines.Length(index));
+                lines.RemoveAt(index);
+            }
+        }
+
+        private void SendAgainFrom(ulong number)
+        {
+            if (arrived >= number)
+                arrived = number - 1;
+            next = number;
+        }
+    }
+}

@@ -1,0 +1,542 @@
+using System;
+using System.Text;
+
+namespace Rx.IotLink.Nano.Protocol
+{
+    /// <summary>Where a connection stands.</summary>
+    internal enum Phase
+    {
+        /// <summary>There is no connection.</summary>
+        Disconnected,
+
+        /// <summary>The opening was sent, or is about to be; the server's answer is awaited.</summary>
+        Greeting,
+
+        /// <summary>The server has proved itself; so has this end.</summary>
+        Proving,
+
+        /// <summary>Lines flow.</summary>
+        Open,
+
+        /// <summary>The last word was said or heard; what still comes does not count.</summary>
+        Over,
+    }
+
+    /// <summary>
+    /// The client's end of protocol 2 (docs/protocol.md), for one link through all its connections: bytes in, bytes out. It is told the time, and has no clock, thread or
+    /// socket of its own; the same calls give the same answers. Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
+    /// </summary>
+    internal sealed class Session
+    {
+        private const ulong MaxNumber = ulong.MaxValue - 16384;
+
+        // "!bye displaced" must be understood however short the longest line is.
+        private const int MaxFarewell = 256;
+
+        private readonly SessionSettings settings;
+        private readonly ISessionHost host;
+        private readonly IRandomSource random;
+        private readonly Opening opening;
+        private readonly OpeningTokens answer = new OpeningTokens();
+        private readonly Sender sender;
+        private readonly Receiver receiver;
+        private readonly Output output;
+        private readonly byte[] unfinished;
+        private int unfinishedLength;
+        private Phase phase;
+        private ulong epoch;
+        private bool hasEpoch;
+        private bool epochIsSpoilt;
+        private ulong firstAtMeeting = 1;
+        private bool openingDue;
+        private bool proofDue;
+        private bool keepaliveDue;
+        private bool byeDue;
+        private string byeText = "";
+        private int timeoutMs;
+        private long connectedAt;
+        private long lastHeard;
+        private long lastSaid;
+
+        public Session(SessionSettings settings, ISessionHost host, IMac mac, IRandomSource random)
+        {
+            this.settings = settings;
+            this.host = host;
+            this.random = random;
+            opening = new Opening(settings, mac, random);
+            sender = new Sender(settings, host);
+            receiver = new Receiver(settings, host);
+            timeoutMs = settings.TimeoutMs;
+            int longest = settings.MaxLineBytes + 5;
+            unfinished = new byte[longest > OpeningTokens.MaxBytes ? longest : OpeningTokens.MaxBytes];
+            output = new Output(Largest(settings.OutputBytes, Opening.Longest(settings), 128));
+        }
+
+        public Phase Phase
+        {
+            get { return phase; }
+        }
+
+        /// <summary>Milliseconds of silence that are an outage: the server's word, once it was heard.</summary>
+        public int TimeoutMs
+        {
+            get { return timeoutMs; }
+        }
+
+        /// <summary>What <see cref="Fill"/> filled.</summary>
+        public byte[] Output
+        {
+            get { return output.Bytes; }
+        }
+
+        /// <summary>Lines of the peer that wait for the application, oldest first.</summary>
+        public LineRing Inbox
+        {
+            get { return receiver.Inbox; }
+        }
+
+        /// <summary>Lines written that wait: not sent, or not accepted yet.</summary>
+        public int Waiting
+        {
+            get { return sender.Count; }
+        }
+
+        /// <summary>The longest line that can be written.</summary>
+        public int MaxLine(bool exactlyOnce)
+        {
+            // What marks a line comes on top of it, and a send must be able to carry it.
+            int most = output.Bytes.Length - 6;
+            if (most > sender.PeerMax)
+                most = sender.PeerMax;
+            int held = exactlyOnce ? settings.OutboxBytes : settings.BestEffortBytes;
+            return most > held ? held : most;
+        }
+
+        /// <summary>Goes on where a memory ended that was kept elsewhere; what it held was written again before.</summary>
+        public void Restore(ulong keptEpoch, ulong first, bool knowsPeer, ulong peerEpoch, ulong accepted)
+        {
+            epoch = keptEpoch;
+            hasEpoch = true;
+            sender.Restore(first);
+            if (knowsPeer)
+                receiver.Restore(peerEpoch, accepted);
+        }
+
+        /// <summary>Takes a line to be sent exactly once. False: the outbox is full.</summary>
+        public bool Write(byte[] line, int length)
+        {
+            return sender.TryAdd(line, length);
+        }
+
+        /// <summary>Takes a line to be sent once at most; the oldest such lines give way to it. Gives how many did.</summary>
+        public int WriteBestEffort(byte[] line, int length)
+        {
+            return sender.AddBestEffort(line, length);
+        }
+
+        /// <summary>The application has accepted the oldest line of the inbox.</summary>
+        public void Accept()
+        {
+            receiver.Accept();
+        }
+
+        /// <summary>A connection was made.</summary>
+        public void Connect(long now)
+        {
+            // Drawn as late as can be: a radio that is on makes better chance.
+            if (!hasEpoch)
+                NewEpoch();
+            phase = Phase.Greeting;
+            openingDue = true;
+            connectedAt = lastHeard = lastSaid = now;
+        }
+
+        /// <summary>The connection has ended.</summary>
+        public void Disconnect()
+        {
+            phase = Phase.Disconnected;
+            openingDue = proofDue = keepaliveDue = byeDue = false;
+            unfinishedLength = 0;
+            timeoutMs = settings.TimeoutMs;
+            // A memory that was found wrong ends with the connection that showed it.
+            if (!epochIsSpoilt)
+                return;
+            epochIsSpoilt = false;
+            sender.Renumber();
+            NewEpoch();
+        }
+
+        /// <summary>This end leaves on purpose, when what may be sent was sent.</summary>
+        /// <param name="text">Why, in at most 64 characters of ASCII.</param>
+        public void Bye(string text)
+        {
+            byeText = text;
+            byeDue = phase == Phase.Open;
+        }
+
+        /// <summary>Bytes arrived, in any pieces. They may be changed.</summary>
+        public void Receive(byte[] bytes, int offset, int count, long now)
+        {
+            lastHeard = now;
+            int end = offset + count;
+            while (offset < end && Hears)
+            {
+                int stop = offset;
+                while (stop < end && bytes[stop] != AsciiText.LineFeed)
+                    stop++;
+                int length = stop - offset;
+                byte mark = unfinishedLength > 0 ? unfinished[0] : bytes[offset];
+                if (unfinishedLength + length > Limit(mark))
+                {
+                    Leave(LeaveReason.TooLong, -1, "a line of the peer is longer than it may be", false);
+                    return;
+                }
+
+                if (stop < end && unfinishedLength == 0)
+                {
+                    Take(bytes, offset, length);
+                }
+                else
+                {
+                    Array.Copy(bytes, offset, unfinished, unfinishedLength, length);
+                    unfinishedLength += length;
+                    if (stop < end)
+                    {
+                        length = unfinishedLength;
+                        unfinishedLength = 0;
+                        Take(unfinished, 0, length);
+                    }
+                }
+
+                offset = stop + 1;
+            }
+        }
+
+        /// <summary>Fills the output with what may be sent; gives the number of bytes. To be called, and the bytes sent, until it gives 0.</summary>
+        public int Fill(long now)
+        {
+            output.Clear();
+            if (openingDue)
+            {
+                openingDue = false;
+                opening.Say(output, epoch, sender.First, receiver);
+            }
+            else if (proofDue)
+            {
+                proofDue = false;
+                opening.SayProof(output);
+            }
+            else if (phase == Phase.Open)
+            {
+                FillOpen(now);
+            }
+
+            if (output.Length > 0)
+                lastSaid = now;
+            return output.Length;
+        }
+
+        /// <summary>Time has passed: does what was due by now.</summary>
+        public void Elapse(long now)
+        {
+            if (phase != Phase.Open)
+                return;
+            if (sender.OldestAge(now) >= timeoutMs)
+                sender.SendAgain();
+            if (now - lastSaid >= timeoutMs / 4)
+                keepaliveDue = true;
+        }
+
+        /// <summary>Whether the peer was silent for so long that the connection is to be given up.</summary>
+        public bool IsSilent(long now)
+        {
+            if (phase == Phase.Open)
+                return now - lastHeard >= timeoutMs;
+            // The answer to an opening may take its time: a proof is work.
+            return phase != Phase.Disconnected && now - connectedAt >= 2L * settings.TimeoutMs;
+        }
+
+        /// <summary>In how many milliseconds <see cref="Elapse"/> or <see cref="IsSilent"/> may have something to say.</summary>
+        public long NextIn(long now)
+        {
+            if (phase == Phase.Disconnected)
+                return long.MaxValue;
+            if (phase != Phase.Open)
+                return connectedAt + (2L * settings.TimeoutMs) - now;
+            long next = lastSaid + (timeoutMs / 4) - now;
+            long silence = lastHeard + timeoutMs - now;
+            if (silence < next)
+                next = silence;
+            int age = sender.OldestAge(now);
+            if (age >= 0 && timeoutMs - age < next)
+                next = timeoutMs - age;
+            return next;
+        }
+
+        private bool Hears
+        {
+            get { return phase == Phase.Greeting || phase == Phase.Proving || phase == Phase.Open; }
+        }
+
+        private void FillOpen(long now)
+        {
+            receiver.Acknowledge(output);
+            sender.Send(output, now);
+            if (byeDue && !sender.CanSend && output.Room >= byeText.Length + 6)
+            {
+                byeDue = false;
+                output.Word("!bye");
+                if (byeText.Length > 0)
+                    output.Byte(AsciiText.Blank);
+                output.Word(byeText);
+                output.Byte(AsciiText.LineFeed);
+                phase = Phase.Over;
+            }
+
+            if (!keepaliveDue)
+                return;
+            keepaliveDue = false;
+            if (output.Length > 0)
+                return;
+            // A sign of life that also tells a peer with a slow application here not to repeat what has arrived.
+            if (receiver.LinesWait)
+                receiver.SayArrived(output);
+            else
+                output.Byte(AsciiText.LineFeed);
+        }
+
+        private void Take(byte[] bytes, int offset, int count)
+        {
+            if (!Utf8.IsValid(bytes, offset, count))
+            {
+                Fail("a line is not UTF-8");
+                return;
+            }
+
+            if (phase != Phase.Open)
+            {
+                TakeAnswer(bytes, offset, count);
+                return;
+            }
+
+            if (count == 0)
+            {
+                sender.NothingWaits();
+                host.Heartbeat();
+                return;
+            }
+
+            byte mark = bytes[offset];
+            int low = count >= 5 ? AsciiText.Low(bytes, offset + 1) : -1;
+            if (mark == '+' && low >= 0)
+                receiver.Take(low, bytes, offset + 5, count - 5);
+            else if (mark == '-')
+                receiver.TakeBestEffort(bytes, offset + 1, count - 1);
+            else if (mark == '=' && count == 5 && low >= 0)
+                TakeAccepted(low);
+            else if (mark == '~' && count == 5 && low >= 0)
+                TakeArrived(low);
+            else if (mark == '!' && count >= 4 && AsciiText.Same(bytes, offset, 4, "!bye") && (count == 4 || bytes[offset + 4] == AsciiText.Blank))
+                TakeFarewell(bytes, offset, count);
+            else
+                Fail("a line means nothing");
+        }
+
+        private void TakeAccepted(int low)
+        {
+            if (!sender.Acknowledge(sender.Whole(low)))
+                Fail("a line was acknowledged that was never sent");
+        }
+
+        private void TakeArrived(int low)
+        {
+            if (sender.Arrived(sender.Whole(low)))
+                host.Heartbeat();
+            else
+                Fail("the arrival was told of a line that was never sent");
+        }
+
+        private void TakeFarewell(byte[] bytes, int offset, int count)
+        {
+            string text = count > 5 ? Text(bytes, offset + 5, count - 5) : "";
+            // Whoever took this one's place has the same name: fighting back would go on for ever.
+            bool displaced = text == "displaced";
+            Leave(displaced ? LeaveReason.Displaced : LeaveReason.PeerLeft, -1, text.Length > 0 ? "the server left: " + text : "the server left", displaced);
+        }
+
+        /// <summary>What the server says to the opening.</summary>
+        private void TakeAnswer(byte[] bytes, int offset, int count)
+        {
+            string fault = answer.Parse(bytes, offset, count);
+            if (fault != null)
+                Fail(fault);
+            else if (answer.Is("no"))
+                TakeRefusal(bytes);
+            else if (answer.Is("ok") && phase == Phase.Greeting && settings.Key != null)
+                Leave(LeaveReason.PeerNotProven, -1, "the server let this device in without proving that it knows its key", false);
+            else if (answer.Is("ok"))
+                TakeOk();
+            else if (answer.Is("prove") && phase == Phase.Greeting && settings.Key != null)
+                TakeChallenge();
+            else
+                Fail("what the server says is no answer to an opening");
+        }
+
+        private void TakeChallenge()
+        {
+            if (!opening.TryRead(answer))
+            {
+                Fail("the server's challenge has no nonce or no mac");
+            }
+            else if (!opening.ServerIsProven())
+            {
+                Leave(LeaveReason.PeerNotProven, -1, "the server did not prove that it knows this device's key", false);
+            }
+            else
+            {
+                phase = Phase.Proving;
+                proofDue = true;
+            }
+        }
+
+        private void TakeRefusal(byte[] bytes)
+        {
+            ulong retry = 0;
+            bool retries = answer.Has("retry");
+            if (!answer.Has("code") || (retries && !answer.TryNumber("retry", 0, 86400000, out retry)))
+            {
+                Fail("the server's refusal has no code, or no good retry");
+                return;
+            }
+
+            string text = "the server says " + Text(bytes, answer.Offset("code"), answer.Length("code"));
+            if (answer.Has("text"))
+                text = text + ": " + Text(bytes, answer.Offset("text"), answer.Length("text"));
+            // Who has a key lets nobody end its link who has not proved to know it.
+            bool believed = settings.Key == null || phase == Phase.Proving;
+            Leave(LeaveReason.Refused, retries ? (int)retry : -1, text, !retries && believed);
+        }
+
+        private void TakeOk()
+        {
+            ulong theirEpoch, tx, window, max, timeout;
+            ulong peer = 0;
+            ulong rx = 0;
+            bool hasPeer = answer.Has("peer");
+            bool good = answer.TryEpoch("epoch", out theirEpoch);
+            good &= answer.TryNumber("tx", 1, MaxNumber, out tx);
+            good &= answer.TryNumber("window", 1, 16384, out window);
+            good &= answer.TryNumber("max", 1, 1048576, out max);
+            good &= answer.TryNumber("timeout", 1, 86400000, out timeout);
+            good &= hasPeer == answer.Has("rx");
+            if (hasPeer)
+            {
+                good &= answer.TryEpoch("peer", out peer);
+                good &= answer.TryNumber("rx", 0, MaxNumber, out rx);
+            }
+
+            ulong seen = rx;
+            if (answer.Has("seen"))
+                good &= answer.TryNumber("seen", rx, MaxNumber, out seen);
+
+            if (!good)
+            {
+                Fail("the server's ok lacks something, or has it out of its limits");
+                return;
+            }
+
+            timeoutMs = (int)timeout;
+            if (!Resume(theirEpoch, tx, hasPeer, peer, rx, seen))
+            {
+                SpoilEpoch("this end's memory was rolled back; a new one begins");
+            }
+            else if (!sender.Open((int)window, (int)max))
+            {
+                SpoilEpoch("the server no longer takes a line that was sent before; a new memory begins without it");
+            }
+            else
+            {
+                phase = Phase.Open;
+                host.Opened();
+            }
+        }
+
+        /// <summary>The rules of resuming. False: this end's memory was rolled back.</summary>
+        private bool Resume(ulong theirEpoch, ulong tx, bool hasPeer, ulong peer, ulong rx, ulong seen)
+        {
+            if (hasPeer && peer == epoch)
+            {
+                if (seen >= sender.SentEnd || !sender.Acknowledge(rx))
+                {
+                    host.Notice(SessionNotice.MemoryRolledBack, seen, 0);
+                    return false;
+                }
+
+                if (rx + 1 < sender.First)
+                    host.Notice(SessionNotice.LinesLost, rx + 1, sender.First - 1);
+            }
+            else if (receiver.KnowsPeer && (hasPeer || receiver.PeerEpoch != theirEpoch || sender.First != firstAtMeeting))
+            {
+                // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
+                host.Notice(SessionNotice.SessionNotResumed, 0, 0);
+            }
+
+            bool meets = !receiver.KnowsPeer || receiver.PeerEpoch != theirEpoch;
+            if (meets)
+                firstAtMeeting = sender.First;
+            if (meets && receiver.KnowsPeer)
+                host.Notice(SessionNotice.PeerRestarted, 0, 0);
+            ulong firstLost;
+            if (!receiver.Open(theirEpoch, tx, out firstLost))
+                host.Notice(SessionNotice.LinesLost, firstLost, tx - 1);
+            return true;
+        }
+
+        private void SpoilEpoch(string why)
+        {
+            epochIsSpoilt = true;
+            Leave(LeaveReason.ConnectionLost, -1, why, false);
+        }
+
+        private void Fail(string why)
+        {
+            Leave(LeaveReason.ProtocolError, -1, why, false);
+        }
+
+        private void Leave(LeaveReason reason, int retryMs, string text, bool final)
+        {
+            phase = Phase.Over;
+            host.Leave(reason, retryMs, text, final);
+        }
+
+        private void NewEpoch()
+        {
+            byte[] bytes = new byte[8];
+            random.Fill(bytes);
+            epoch = 0;
+            for (int at = 7; at >= 0; at--)
+                epoch = (epoch << 8) | bytes[at];
+            hasEpoch = true;
+        }
+
+        private int Limit(byte mark)
+        {
+            if (phase != Phase.Open)
+                return unfinished.Length;
+            if (mark == '!')
+                return MaxFarewell > settings.MaxLineBytes + 5 ? MaxFarewell : settings.MaxLineBytes + 5;
+            return settings.MaxLineBytes + (mark == '-' ? 1 : 5);
+        }
+
+        private static string Text(byte[] bytes, int offset, int count)
+        {
+            return Encoding.UTF8.GetString(bytes, offset, count);
+        }
+
+        private static int Largest(int a, int b, int c)
+        {
+            int larger = a > b ? a : b;
+            return larger > c ? larger : c;
+        }
+    }
+}

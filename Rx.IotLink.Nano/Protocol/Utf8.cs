@@ -1,0 +1,37 @@
+namespace Rx.IotLink.Nano.Protocol
+{
+    /// <summary>Strict UTF-8 (RFC 3629): what is not valid is refused, never replaced.</summary>
+    internal static class Utf8
+    {
+        public static bool IsValid(byte[] bytes, int offset, int count)
+        {
+            int end = offset + count;
+            for (int at = offset; at < end;)
+            {
+                byte first = bytes[at++];
+                if (first < 0x80)
+                    continue;
+                if (first < 0xC2 || first > 0xF4)
+                    return false;
+                int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+                if (end - at < more)
+                    return false;
+                byte second = bytes[at];
+                // No long forms, no halves of surrogate pairs, nothing beyond U+10FFFF.
+                byte least = (byte)(first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80);
+                byte most = (byte)(first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF);
+                if (second < least || second > most)
+                    return false;
+                for (int next = 1; next < more; next++)
+                {
+                    if ((bytes[at + next] & 0xC0) != 0x80)
+                        return false;
+                }
+
+                at += more;
+            }
+
+            return true;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System;
+using System.Threading;
+
+namespace Rx.IotLink.Nano
+{
+    /// <summary>A watchdog in software, since nanoFramework offers none in hardware: a thread that restarts the device when it was not fed for too long.</summary>
+    public sealed class SoftwareWatchdog : IWatchdog
+    {
+        private readonly IRebooter rebooter;
+        private readonly AutoResetEvent fed = new AutoResetEvent(false);
+        private readonly int patienceMs;
+        private readonly Thread thread;
+        private bool stopped;
+
+        /// <summary>Starts it.</summary>
+        /// <param name="rebooter">Restarts the device.</param>
+        /// <param name="patienceMs">How long it may go unfed, in milliseconds; the ancestor's is 20,000.</param>
+        public SoftwareWatchdog(IRebooter rebooter, int patienceMs)
+        {
+            this.rebooter = rebooter;
+            this.patienceMs = patienceMs;
+            thread = new Thread(Run);
+            thread.Start();
+        }
+
+        /// <inheritdoc/>
+        public void Feed()
+        {
+            fed.Set();
+        }
+
+        /// <inheritdoc/>
+        public void Stop()
+        {
+            stopped = true;
+            fed.Set();
+        }
+
+        private void Run()
+        {
+            while (!stopped)
+            {
+                try
+                {
+                    if (!fed.WaitOne(patienceMs, false) && !stopped)
+                        rebooter.Reboot();
+                }
+                catch (Exception)
+                {
+                    // It is tried again after another patience: there is nobody left to tell.
+                    fed.WaitOne(patienceMs, false);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using NUnit.Framework;
+using Rx.IotLink.Nano;
+
+namespace NanoTests;
+
+/// <summary>The client's threads, with connections in memory: reconnecting, giving up, escalating, and never leaking.</summary>
+public sealed class NanoLifeTests
+{
+    [Test]
+    public void Ten_thousand_reconnections_leave_nothing_behind()
+    {
+        const int Times = 10_000;
+        var threads = new HashSet<int>();
+        var mostOpen = 0;
+        FakeTransport transport = null!;
+        transport = new FakeTransport((connection, said) =>
+        {
+            threads.Add(Environment.CurrentManagedThreadId);
+            mostOpen = Math.Max(mostOpen, transport.Open);
+            if (said.StartsWith("IOTLINK/2 id=", StringComparison.Ordinal))
+            {
+                connection.Say(FakeTransport.Ok);
+                connection.Say(null);
+            }
+
+            return null;
+        });
+        var connecting = new HashSet<int>();
+        using var client = Start(new NanoClientOptions { Transport = new Watched(transport, connecting), BackOffMs = 0 });
+        Soon.Holds(() => client.Counters.Connections >= 100, "the first hundred");
+        var (threadsBefore, memoryBefore) = (Process.GetCurrentProcess().Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
+        Soon.Holds(() => client.Counters.Connections >= Times, "the rest");
+        var (threadsAfter, memoryAfter) = (Process.GetCurrentProcess().Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
+        client.Dispose();
+
+        TestContext.Out.WriteLine($"{client.Counters.Connections} connections; open at most {mostOpen}, in the end {transport.Open}; threads {threadsBefore} -> {threadsAfter}; memory {memoryBefore} -> {memoryAfter}");
+        Assert.Multiple(() =>
+        {
+            Assert.That(transport.Open, Is.Zero);
+            Assert.That(mostOpen, Is.EqualTo(1));
+            Assert.That(threads, Has.Count.EqualTo(1), "one thread sends");
+            Assert.That(connecting, Has.Count.EqualTo(1), "one thread connects");
+            Assert.That(threadsAfter, Is.LessThanOrEqualTo(threadsBefore + 4), "the pool of .NET may have grown by a few");
+            Assert.That(memoryAfter - memoryBefore, Is.LessThan(200_000));
+        });
+    }
+
+    [Test]
+    public void Real_sockets_do_not_leak()
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Ignore("Counts descriptors in /proc.");
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var accepting = new Thread(() =>
+        {
+            try
+            {
+                while (true)
+                    listener.AcceptSocket().Close();
+            }
+            catch (SocketException)
+            {
+                // The test is over.
+            }
+        });
+        accepting.Start();
+        using var client = Start(new NanoClientOptions { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port, BackOffMs = 0, BackOffCapMs = 0 });
+        Soon.Holds(() => client.Counters.Attempts >= 50, "the first fifty");
+        var before = Directory.GetFiles("/proc/self/fd").Length;
+        Soon.Holds(() => client.Counters.Attempts >= 550, "five hundred more");
+        var after = Directory.GetFiles("/proc/self/fd").Length;
+        client.Dispose();
+        listener.Stop();
+        accepting.Join();
+
+        Assert.That(after, Is.LessThanOrEqualTo(before + 5));
+    }
+
+    [Test]
+    public void An_attempt_that_hangs_is_given_up()
+    {
+        var transport = new FakeTransport(FakeTransport.Admit) { Connecting = Hang };
+        using var client = Start(new NanoClientOptions { Transport = transport, ConnectTimeoutMs = 30, BackOffMs = 1, BackOffCapMs = 1 });
+        Soon.Holds(() => transport.Created >= 4, "a new socket follows");
+
+        static void Hang(FakeConnection connection)
+        {
+            connection.ClosedEvent.Wait();
+            throw new InvalidOperationException("closed");
+        }
+    }
+
+    [Test]
+    public void A_server_that_falls_silent_is_left()
+    {
+        var transport = new FakeTransport((_, said) => said.StartsWith("IOTLINK/2 id=", StringComparison.Ordinal) ? "IOTLINK/2 ok epoch=1 tx=1 window=64 max=1024 timeout=100\n" : null);
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1 });
+        Soon.Holds(() => client.Counters.Outages >= 3, "an outage, and again");
+    }
+
+    [Test]
+    public void A_server_that_never_answers_the_opening_is_left()
+    {
+        var transport = new FakeTransport((_, _) => null);
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 1, TimeoutMs = 100 });
+        Soon.Holds(() => transport.Created >= 3, "the next attempt follows");
+        Assert.That(client.Counters.Connections, Is.Zero);
+    }
+
+    [Test]
+    public void Escalation_goes_from_a_new_socket_to_the_Wifi_to_a_restart()
+    {
+        var transport = new FakeTransport(FakeTransport.Admit) { Connecting = _ => throw new InvalidOperationException("refused") };
+        var (wifi, rebooter) = (new FakeWifi(), new FakeRebooter());
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 10, Wifi = wifi, WifiPatienceMs = 50, Rebooter = rebooter, RebootPatienceMs = 300 });
+        Soon.Holds(() => rebooter.Times >= 1, "the restart");
+        Assert.Multiple(() =>
+        {
+            Assert.That(transport.Created, Is.GreaterThan(1));
+            Assert.That(wifi.Downs, Is.GreaterThanOrEqualTo(1));
+            Assert.That(client.Counters.WifiConnections, Is.GreaterThan(1));
+        });
+    }
+
+    [Test]
+    public void Each_step_of_the_escalation_can_be_switched_off()
+    {
+        var escalation = new Escalation(wifiPatienceMs: 0, rebootPatienceMs: 0, now: 0);
+        Assert.That(escalation.TakeWifiReset(long.MaxValue / 2) || escalation.TakeReboot(long.MaxValue / 2), Is.False);
+    }
+
+    [Test]
+    public void Patience_begins_anew_with_each_outage_and_each_step()
+    {
+        var escalation = new Escalation(wifiPatienceMs: 100, rebootPatienceMs: 1000, now: 0);
+        Assert.That(escalation.TakeWifiReset(99), Is.False);
+        Assert.That(escalation.TakeWifiReset(100), Is.True);
+        Assert.That(escalation.TakeWifiReset(199), Is.False);
+        Assert.That(escalation.TakeWifiReset(200), Is.True);
+        escalation.Up();
+        Assert.That(escalation.TakeReboot(5000), Is.False);
+        escalation.Down(6000);
+        escalation.Down(6500);
+        Assert.That(escalation.TakeReboot(6999), Is.False);
+        Assert.That(escalation.TakeReboot(7000), Is.True);
+    }
+
+    [Test]
+    public void A_network_that_throws_is_endured()
+    {
+        var transport = new FakeTransport(FakeTransport.Admit);
+        var wifi = new FakeWifi { Faults = 5 };
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 2, Wifi = wifi });
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        Assert.That(client.Counters.Errors, Is.GreaterThanOrEqualTo(5));
+    }
+
+    [Test]
+    public void The_first_connection_may_be_the_last()
+    {
+        var transport = new FakeTransport(FakeTransport.Admit) { Connecting = _ => throw new InvalidOperationException("no route") };
+        var told = new List<string>();
+        using var client = Start(new NanoClientOptions { Transport = transport, FirstConnection = FirstConnection.Fail, OnStatus = (status, why) => told.Add($"{LinkNames.Of(status)}: {why}") });
+        Soon.Holds(() => client.Status == LinkStatus.Refused && told.Count > 0, "refused for good");
+        Assert.That(client.Write("x"), Is.EqualTo(WriteResult.Closed));
+        client.Dispose();
+        Assert.That(transport.Created, Is.EqualTo(1));
+        Assert.That(told, Has.Some.Contain("no route"));
+        Assert.That(client.Status, Is.EqualTo(LinkStatus.Closed));
+    }
+
+    [Test]
+    public void The_lamp_blinks_with_the_servers_keepalives_and_the_watchdog_is_fed()
+    {
+        var transport = new FakeTransport(FakeTransport.Admit);
+        var lamp = new FakeLed();
+        var watchdog = new FakeWatchdog();
+        using var client = Start(new NanoClientOptions { Transport = transport, Led = lamp, Watchdog = watchdog });
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        for (var times = 1; times <= 5; times++)
+        {
+            transport.Last!.Say("\n");
+            var least = times;
+            Soon.Holds(() => lamp.Toggles >= least, "a blink");
+        }
+
+        client.Dispose();
+        Assert.Multiple(() =>
+        {
+            Assert.That(client.Counters.Heartbeats, Is.EqualTo(5));
+            Assert.That(watchdog.Feeds, Is.GreaterThan(5));
+            Assert.That(watchdog.Stopped, Is.True);
+            Assert.That(lamp.IsOff, Is.True);
+        });
+    }
+
+    [Test]
+    public void A_watchdog_that_is_not_fed_restarts_the_device()
+    {
+        var rebooter = new FakeRebooter();
+        var watchdog = new SoftwareWatchdog(rebooter, 100);
+        Soon.Holds(() => rebooter.Times >= 1, "the restart");
+        watchdog.Stop();
+    }
+
+    private static IotLinkNanoClient Start(NanoClientOptions options)
+    {
+        options.Id = "pump-1";
+        return IotLinkNanoClient.Start(options);
+    }
+
+    private sealed class Watched(FakeTransport transport, HashSet<int> threads) : INanoTransport
+    {
+        public INanoConnection Create()
+        {
+            threads.Add(Environment.CurrentManagedThreadId);
+            return transport.Create();
+        }
+    }
+
+    private sealed class FakeWifi : IWifi
+    {
+        public int Faults { get; set; }
+
+        public int Downs { get; private set; }
+
+        public bool IsConnected { get; private set; }
+
+        public bool Connect(int timeoutMs) => Faults-- > 0 ? throw new InvalidOperationException("the radio is off") : IsConnected = true;
+
+        public void Disconnect()
+        {
+            Downs++;
+            IsConnected = false;
+        }
+    }
+
+    private sealed class FakeRebooter : IRebooter
+    {
+        private int times;
+
+        public int Times => times;
+
+        public void Reboot() => Interlocked.Increment(ref times);
+    }
+
+    private sealed class FakeLed : ILed
+    {
+        public int Toggles { get; private set; }
+
+        public bool IsOff { get; private set; }
+
+        public void Toggle()
+        {
+            Toggles++;
+            IsOff = false;
+        }
+
+        public void Off() => IsOff = true;
+    }
+
+    private sealed class FakeWatchdog : IWatchdog
+    {
+        public int Feeds { get; private set; }
+
+        public bool Stopped { get; private set; }
+
+        public void Feed() => Feeds++;
+
+        public void Stop() => Stopped = true;
+    }
+}

@@ -1,0 +1,231 @@
+using System.Text;
+using NUnit.Framework;
+using Rx.IotLink.Nano;
+using Rx.IotLink.Nano.Protocol;
+
+namespace NanoTests;
+
+/// <summary>Memory is counted. .NET's objects are larger than the device's (16 bytes of header, references of 8), so what fits here fits there.</summary>
+[NonParallelizable]
+public sealed class NanoMemoryTests
+{
+    private static readonly byte[] Key = new byte[32];
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public void A_link_fits(bool withKey)
+    {
+        var options = new NanoClientOptions { Id = "pump-1", Key = withKey ? Key : null, Transport = new FakeTransport((_, _) => null) };
+        Build(options);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var (core, _) = Build(options);
+        var atRest = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        var line = new byte[100];
+        before = GC.GetAllocatedBytesForCurrentThread();
+        var lines = 0;
+        while (core.Session.Write(line, line.Length))
+            lines++;
+        for (var times = 0; times < 100; times++)
+            core.Session.WriteBestEffort(line, line.Length);
+        var full = atRest + GC.GetAllocatedBytesForCurrentThread() - before;
+
+        TestContext.Out.WriteLine($"at rest {atRest} bytes, with a full outbox of {lines} lines of 100 bytes {full} bytes");
+        Assert.That(atRest, Is.LessThanOrEqualTo(12 * 1024));
+        Assert.That(full, Is.LessThanOrEqualTo(24 * 1024));
+    }
+
+    [Test]
+    public void A_session_allocates_nothing_per_keepalive_nor_per_line()
+    {
+        var end = new Quiet();
+        var session = new Session(NanoEnd.Settings(), end, new HmacSha256(), end);
+        var ok = "IOTLINK/2 ok epoch=1 tx=1 window=64 max=1024 timeout=2000\n"u8.ToArray();
+        byte[] keepalive = "\n"u8.ToArray(), accepted = "=0000\n"u8.ToArray(), line = "+0000hello\n"u8.ToArray(), own = "mine"u8.ToArray();
+        session.Connect(0);
+        session.Fill(0);
+        session.Receive(ok, 0, ok.Length, 0);
+        session.Fill(0);
+        long now = 0;
+        Round(1);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var times = 2; times <= 1000; times++)
+            Round(times);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Round(int number)
+        {
+            now += 500;
+            session.Receive(keepalive, 0, 1, now);
+            session.Elapse(now);
+            Assume(session.Fill(now) == 1);
+            session.Write(own, own.Length);
+            Assume(session.Fill(now) > 0);
+            Number(accepted, number);
+            session.Receive(accepted, 0, accepted.Length, now);
+            Assume(session.Waiting == 0);
+            Number(line, number);
+            session.Receive(line, 0, line.Length, now);
+            session.Accept();
+            Assume(session.Fill(now) == 6);
+        }
+
+        static void Assume(bool so)
+        {
+            if (!so)
+                throw new InvalidOperationException("The session did not do what the measurement is about.");
+        }
+
+        static void Number(byte[] line, int number)
+        {
+            for (var at = 4; at >= 1; at--, number >>= 4)
+                line[at] = (byte)"0123456789abcdef"[number & 15];
+        }
+    }
+
+    [Test]
+    public void The_threads_allocate_nothing_per_keepalive()
+    {
+        const int Times = 2000;
+        long firstSend = 0, lastSend = 0, firstReceive = 0, lastReceive = 0;
+        int sends = 0, receives = 0;
+        using var enough = new ManualResetEventSlim();
+        var keepalive = "\n"u8.ToArray();
+        using var transport = new Script(
+            send: _ =>
+            {
+                if (++sends == 20)
+                    firstSend = GC.GetAllocatedBytesForCurrentThread();
+                lastSend = GC.GetAllocatedBytesForCurrentThread();
+            },
+            receive: buffer =>
+            {
+                if (receives == 0)
+                {
+                    var ok = "IOTLINK/2 ok epoch=1 tx=1 window=64 max=1024 timeout=100\n"u8;
+                    ok.CopyTo(buffer);
+                    receives++;
+                    return ok.Length;
+                }
+
+                if (++receives == 100)
+                    firstReceive = GC.GetAllocatedBytesForCurrentThread();
+                lastReceive = GC.GetAllocatedBytesForCurrentThread();
+                if (receives >= Times && sends >= 40)
+                    enough.Set();
+                if (receives >= Times)
+                    Thread.Yield();
+                keepalive.CopyTo(buffer, 0);
+                return 1;
+            });
+        using var client = IotLinkNanoClient.Start(new NanoClientOptions { Id = "pump-1", Transport = transport });
+        Assert.That(enough.Wait(Soon.Bound), Is.True);
+        var (received, sent) = (lastReceive - firstReceive, lastSend - firstSend);
+        TestContext.Out.WriteLine($"{receives} keepalives heard: {received} bytes; {sends} said: {sent} bytes");
+        Assert.That(received, Is.LessThan(Times), "not even a byte each");
+        Assert.That(sent, Is.LessThan(100), "what the first lock that two threads want costs, and nothing more");
+    }
+
+    [Test]
+    public void Writing_a_line_costs_the_line_and_no_more()
+    {
+        using var client = IotLinkNanoClient.Start(new NanoClientOptions { Id = "pump-1", Transport = new FakeTransport((_, _) => null), OutboxLines = 4000, OutboxBytes = 65_536 });
+        var line = new string('x', 15);
+        var own = Encoding.UTF8.GetByteCount(line) + 24 + 8;
+        for (var times = 0; times < 100; times++)
+            client.Write(line);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var times = 0; times < 1000; times++)
+            client.Write(line);
+        Assert.That((GC.GetAllocatedBytesForCurrentThread() - before) / 1000.0, Is.LessThanOrEqualTo(own));
+    }
+
+    private static (LinkCore Core, object Threads) Build(NanoClientOptions options)
+    {
+        var core = new LinkCore(options, OptionsCheck.Settings(options));
+        return (core, new object[] { new LinkThread(core, options.Transport), new PumpThread(core), new TellThread(core) });
+    }
+
+    /// <summary>A host that takes no note, and chance that is none.</summary>
+    private sealed class Quiet : ISessionHost, IRandomSource
+    {
+        public void Fill(byte[] bytes) => bytes.AsSpan().Fill(7);
+
+        public void Opened()
+        {
+        }
+
+        public void Heartbeat()
+        {
+        }
+
+        public void Arrived(byte[] bytes, int offset, int count)
+        {
+        }
+
+        public void Finished(bool exactlyOnce, byte[] bytes, int offset, int count)
+        {
+        }
+
+        public void Impossible(byte[] bytes, int offset, int count)
+        {
+        }
+
+        public void Repeated()
+        {
+        }
+
+        public void Duplicate()
+        {
+        }
+
+        public void Withheld()
+        {
+        }
+
+        public void Notice(SessionNotice notice, ulong first, ulong last)
+        {
+        }
+
+        public void Leave(LeaveReason reason, int retryMs, string text, bool final)
+        {
+        }
+    }
+
+    /// <summary>One connection of two functions.</summary>
+    private sealed class Script(Action<int> send, Func<byte[], int> receive) : INanoTransport, INanoConnection, IDisposable
+    {
+        private readonly ManualResetEventSlim opened = new();
+        private bool closed;
+
+        public INanoConnection Create() => this;
+
+        public void Connect()
+        {
+        }
+
+        public void SetTimeouts(int milliseconds)
+        {
+        }
+
+        public int Receive(byte[] buffer, int offset, int count)
+        {
+            opened.Wait();
+            return closed ? 0 : receive(buffer);
+        }
+
+        public void Send(byte[] buffer, int offset, int count)
+        {
+            send(count);
+            opened.Set();
+        }
+
+        public void Close()
+        {
+            closed = true;
+            opened.Set();
+        }
+
+        public void Dispose() => opened.Dispose();
+    }
+}
