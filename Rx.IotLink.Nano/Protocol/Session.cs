@@ -26,10 +26,8 @@ namespace Rx.IotLink.Nano.Protocol
     /// The client's end of protocol 2 (docs/protocol.md), for one link through all its connections: bytes in, bytes out. It is told the time, and has no clock, thread or
     /// socket of its own; the same calls give the same answers. Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
     /// </summary>
-    internal sealed class Session
+    internal sealed partial class Session
     {
-        private const ulong MaxNumber = ulong.MaxValue - 16384;
-
         // "!bye displaced" must be understood however short the longest line is.
         private const int MaxFarewell = 256;
 
@@ -362,140 +360,6 @@ namespace Rx.IotLink.Nano.Protocol
             // Whoever took this one's place has the same name: fighting back would go on for ever.
             bool displaced = text == "displaced";
             Leave(displaced ? LeaveReason.Displaced : LeaveReason.PeerLeft, -1, text.Length > 0 ? "the server left: " + text : "the server left", displaced);
-        }
-
-        /// <summary>What the server says to the opening.</summary>
-        private void TakeAnswer(byte[] bytes, int offset, int count)
-        {
-            string fault = answer.Parse(bytes, offset, count);
-            if (fault != null)
-                Fail(fault);
-            else if (answer.Is("no"))
-                TakeRefusal(bytes);
-            else if (answer.Is("ok") && phase == Phase.Greeting && settings.Key != null)
-                Leave(LeaveReason.PeerNotProven, -1, "the server let this device in without proving that it knows its key", false);
-            else if (answer.Is("ok"))
-                TakeOk();
-            else if (answer.Is("prove") && phase == Phase.Greeting && settings.Key != null)
-                TakeChallenge();
-            else
-                Fail("what the server says is no answer to an opening");
-        }
-
-        private void TakeChallenge()
-        {
-            if (!opening.TryRead(answer))
-            {
-                Fail("the server's challenge has no nonce or no mac");
-            }
-            else if (!opening.ServerIsProven())
-            {
-                Leave(LeaveReason.PeerNotProven, -1, "the server did not prove that it knows this device's key", false);
-            }
-            else
-            {
-                phase = Phase.Proving;
-                proofDue = true;
-            }
-        }
-
-        private void TakeRefusal(byte[] bytes)
-        {
-            ulong retry = 0;
-            bool retries = answer.Has("retry");
-            if (!answer.Has("code") || (retries && !answer.TryNumber("retry", 0, 86400000, out retry)))
-            {
-                Fail("the server's refusal has no code, or no good retry");
-                return;
-            }
-
-            string text = "the server says " + Text(bytes, answer.Offset("code"), answer.Length("code"));
-            if (answer.Has("text"))
-                text = text + ": " + Text(bytes, answer.Offset("text"), answer.Length("text"));
-            // Who has a key lets nobody end its link who has not proved to know it.
-            bool believed = settings.Key == null || phase == Phase.Proving;
-            Leave(LeaveReason.Refused, retries ? (int)retry : -1, text, !retries && believed);
-        }
-
-        private void TakeOk()
-        {
-            ulong theirEpoch, tx, window, max, timeout;
-            ulong peer = 0;
-            ulong rx = 0;
-            bool hasPeer = answer.Has("peer");
-            bool good = answer.TryEpoch("epoch", out theirEpoch);
-            good &= answer.TryNumber("tx", 1, MaxNumber, out tx);
-            good &= answer.TryNumber("window", 1, 16384, out window);
-            good &= answer.TryNumber("max", 1, 1048576, out max);
-            good &= answer.TryNumber("timeout", 1, 86400000, out timeout);
-            good &= hasPeer == answer.Has("rx");
-            if (hasPeer)
-            {
-                good &= answer.TryEpoch("peer", out peer);
-                good &= answer.TryNumber("rx", 0, MaxNumber, out rx);
-            }
-
-            ulong seen = rx;
-            if (answer.Has("seen"))
-                good &= answer.TryNumber("seen", rx, MaxNumber, out seen);
-
-            if (!good)
-            {
-                Fail("the server's ok lacks something, or has it out of its limits");
-                return;
-            }
-
-            timeoutMs = (int)timeout;
-            if (!Resume(theirEpoch, tx, hasPeer, peer, rx, seen))
-            {
-                SpoilEpoch("this end's memory was rolled back; a new one begins");
-            }
-            else if (!sender.Open((int)window, (int)max))
-            {
-                SpoilEpoch("the server no longer takes a line that was sent before; a new memory begins without it");
-            }
-            else
-            {
-                phase = Phase.Open;
-                host.Opened();
-            }
-        }
-
-        /// <summary>The rules of resuming. False: this end's memory was rolled back.</summary>
-        private bool Resume(ulong theirEpoch, ulong tx, bool hasPeer, ulong peer, ulong rx, ulong seen)
-        {
-            if (hasPeer && peer == epoch)
-            {
-                if (seen >= sender.SentEnd || !sender.Acknowledge(rx))
-                {
-                    host.Notice(SessionNotice.MemoryRolledBack, seen, 0);
-                    return false;
-                }
-
-                if (rx + 1 < sender.First)
-                    host.Notice(SessionNotice.LinesLost, rx + 1, sender.First - 1);
-            }
-            else if (receiver.KnowsPeer && (hasPeer || receiver.PeerEpoch != theirEpoch || sender.First != firstAtMeeting))
-            {
-                // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
-                host.Notice(SessionNotice.SessionNotResumed, 0, 0);
-            }
-
-            bool meets = !receiver.KnowsPeer || receiver.PeerEpoch != theirEpoch;
-            if (meets)
-                firstAtMeeting = sender.First;
-            if (meets && receiver.KnowsPeer)
-                host.Notice(SessionNotice.PeerRestarted, 0, 0);
-            ulong firstLost;
-            if (!receiver.Open(theirEpoch, tx, out firstLost))
-                host.Notice(SessionNotice.LinesLost, firstLost, tx - 1);
-            return true;
-        }
-
-        private void SpoilEpoch(string why)
-        {
-            epochIsSpoilt = true;
-            Leave(LeaveReason.ConnectionLost, -1, why, false);
         }
 
         private void Fail(string why)

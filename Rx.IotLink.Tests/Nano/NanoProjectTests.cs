@@ -56,6 +56,6 @@ public sealed class NanoProjectTests
     {
         var compiled = typeof(Rx.IotLink.Nano.IotLinkNanoClient).Assembly.GetTypes().Where(t => !t.IsNested).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var sources = NanoProject.Library.Sources.Where(s => Path.GetFileName(Path.GetDirectoryName(s)) is not ("Device" or "Properties"));
-        Assert.That(sources.Select(s => Path.GetFileNameWithoutExtension(s)), Is.SubsetOf(compiled));
+        Assert.That(sources.Select(s => Path.GetFileName(s).Split('.')[0]).Distinct(StringComparer.Ordinal), Is.SubsetOf(compiled));
     }
 }
