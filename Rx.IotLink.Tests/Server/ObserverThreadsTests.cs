@@ -1,4 +1,5 @@
 using System.Reactive.Concurrency;
+using System.Reactive.Linq;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Server.Tools;
 using Rx.IotLink.Time;
@@ -36,6 +37,31 @@ public sealed class ObserverThreadsTests : ServerTest
             released.Set();
             left.Wait();
         }
+    }
+
+    [Test]
+    public async Task Observers_take_no_thread_of_the_pool()
+    {
+        var server = await StartServerAsync();
+        var pooled = new Recorder<bool>();
+        void Note() => pooled.OnNext(Thread.CurrentThread.IsThreadPoolThread);
+        server.Links.Subscribe(_ => Note());
+        server.Changes.Subscribe(_ => Note());
+        var peer = await JoinAsync(server);
+        var link = server.Find("1")!;
+        link.Lines.Subscribe(_ => Note());
+        link.Heartbeat.Subscribe(_ => Note());
+        link.Notices.Subscribe(_ => Note());
+        link.State.Skip(1).Subscribe(_ => Note());
+        Written(link, "written").Subscribe(_ => Note());
+        link.Writer.OnError(new InvalidOperationException("a notice"));
+        await peer.SayAsync("\n00line\n");
+        Assert.That(await peer.HearLinesAsync(2), Is.EquivalentTo(["00", "00written"]));
+        await peer.SayAsync("00\n");
+        peer.Dispose();
+
+        // Links; Joined, Up, Down; line, heartbeat, notice, state, written.
+        Assert.That(await pooled.TakeAsync(9), Is.All.False);
     }
 
     [Test]

@@ -90,6 +90,15 @@ internal sealed class RawPeer : IDisposable
         return line;
     }
 
+    /// <summary>The next so many lines that are no keepalives. Messages and acknowledgements come in any order.</summary>
+    public async Task<IReadOnlyList<string?>> HearLinesAsync(int count)
+    {
+        var lines = new List<string?>();
+        while (lines.Count < count)
+            lines.Add(await HearLineAsync());
+        return lines;
+    }
+
     /// <summary>The lines up to the end of the connection, which is a FIN, without keepalives.</summary>
     public async Task<IReadOnlyList<string>> HearToEndAsync()
     {
