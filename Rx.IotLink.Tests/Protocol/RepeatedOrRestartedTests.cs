@@ -90,6 +90,20 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
+    public void After_a_restart_a_00_that_comes_late_on_a_later_connection_is_no_other_restart()
+    {
+        Hear("00a", "01b");
+        Reconnect();
+        end.InboxFull = true;
+        Assert.That(Judge("00x"), Is.EqualTo(["withheld x"]));
+        end.InboxFull = false;
+        Assert.That(Judge("01y"), Is.EqualTo(["line y", "restarted"]));
+        Reconnect();
+        Assert.That(Judge("00x"), Is.EqualTo(["line x"]));
+        Assert.That(Judge("01y"), Is.EqualTo(Repeat));
+    }
+
+    [Test]
     public void A_restart_is_not_told_while_its_line_finds_no_room()
     {
         Hear("00a", "01b");

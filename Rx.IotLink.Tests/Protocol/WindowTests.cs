@@ -110,12 +110,27 @@ public sealed class WindowTests(Side side)
     }
 
     [Test]
+    public void A_long_best_effort_line_goes_alone_too()
+    {
+        PassFirstLine();
+        end.WriteConcurrently("a");
+        end.WriteBestEffort(new string('b', 1_901));
+        Assert.That(Texts(end.TakeSaid()), Is.EqualTo(["a"]));
+        end.Receive("01\n");
+        Assert.That(Texts(end.TakeSaid()), Is.EqualTo([new string('b', 1_901)]));
+        end.WriteConcurrently("c");
+        Assert.That(end.TakeSaid(), Is.Empty);
+        end.Advance(T);
+        Assert.That(Texts(end.TakeSaid()), Is.EqualTo(["c"]), "T later at the latest");
+    }
+
+    [Test]
     public void A_burst_and_the_best_effort_line_beside_it_stay_under_4096_bytes()
     {
         PassFirstLine();
         foreach (var length in new[] { 4_000, 2_048, 1_901, 1_900 })
             end.WriteBestEffort(new string('b', length));
-        end.WriteConcurrently(Enumerable.Repeat(new string('x', 200), 40));
+        end.WriteConcurrently(Enumerable.Repeat(new string('x', 136), 40));
         var mid = 1;
         var onTheirWay = new Queue<int>();
         while (end.TakeSaid() is { } said && (said.Length > 0 || onTheirWay.Count > 0))

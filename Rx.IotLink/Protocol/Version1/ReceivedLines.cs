@@ -14,9 +14,7 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private int connection;
     private TimeSpan connectedAt;
     private TimeSpan heardAt;
-    private int restartSeenOn;
     private byte newest;
-    private bool zeroSeen;
     private bool zeroFollowed;
 
     /// <summary>What a received line turned out to be.</summary>
@@ -66,7 +64,6 @@ internal sealed class ReceivedLines(TimeSpan timeout)
         if (verdict == Verdict.NewAfterRestart)
             Forget();
         Pass(mid);
-        zeroSeen |= mid == 0;
         zeroFollowed = mid != 0 && (zeroFollowed || entries[0]?.AcknowledgedAt is not null);
         return entries[mid] = new Entry(mid, hash) { LastConnection = connection };
     }
@@ -94,18 +91,8 @@ internal sealed class ReceivedLines(TimeSpan timeout)
         return true;
     }
 
-    /// <summary>Whether this is the first sign of a restart on this connection.</summary>
-    public bool RestartIsNews()
-    {
-        var news = restartSeenOn != connection;
-        restartSeenOn = connection;
-        return news;
-    }
-
     // Lines that a first connection brought before its lost 00 are young and few; anything else from an earlier connection is of an earlier process.
-    private bool HeardFromEarlierProcess =>
-        restartSeenOn != connection
-        && entries.Any(e => e is not null && e.FirstConnection != connection && (zeroSeen || e.Mid >= SentLines.BurstLines));
+    private bool HeardFromEarlierProcess => entries.Any(e => e is not null && e.FirstConnection != connection && e.Mid >= SentLines.BurstLines);
 
     /// <summary>
     /// The ancestor's filter: ids half a round ahead are forgotten in groups of eight, to be new when they come round again. Unlike the ancestor's,
@@ -121,7 +108,7 @@ internal sealed class ReceivedLines(TimeSpan timeout)
                 break;
         }
 
-        newest = ahead ? mid : newest;
+        newest = mid;
     }
 
     private void ForgetGroup(int group)
@@ -134,6 +121,7 @@ internal sealed class ReceivedLines(TimeSpan timeout)
         }
     }
 
+    // After it nothing of an earlier connection is left to differ from, so that a restart is found at most once on each.
     private void Forget()
     {
         for (var mid = 0; mid < Mid.Count; mid++)

@@ -196,7 +196,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
         if (!host.TryDeliver(text, Delivery.ExactlyOnce))
             return;
-        if (verdict == ReceivedLines.Verdict.NewAfterRestart && received.RestartIsNews())
+        if (verdict == ReceivedLines.Verdict.NewAfterRestart)
             host.Notify(LinkNoticeKind.PeerRestarted, $"the peer has restarted: its message ids began anew: {mid:x2} came with another line than before");
         unaccepted.Enqueue(received.Add(mid, hash, verdict));
     }
