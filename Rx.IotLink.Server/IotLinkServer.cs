@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
@@ -14,7 +15,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
     private KestrelListener? listener;
-    private Task? stopped;
+    private TaskCompletionSource? stopped;
 
     internal IotLinkServer(IotLinkServerOptions options)
     {
@@ -70,10 +71,30 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>Stops listening, waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes every link.</summary>
     /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>
-    public Task StopAsync(CancellationToken cancellationToken = default)
+    public async Task StopAsync(CancellationToken cancellationToken = default)
     {
+        TaskCompletionSource stopping;
+        bool first;
         lock (gate)
-            return stopped ??= StopOnceAsync(cancellationToken);
+        {
+            first = stopped is null;
+            stopping = stopped ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        if (!first)
+        {
+            await stopping.Task.ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            await StopOnceAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            stopping.SetResult();
+        }
     }
 
     /// <summary><see cref="StopAsync"/>.</summary>
@@ -82,6 +103,18 @@ public sealed class IotLinkServer : IAsyncDisposable
         await StopAsync().ConfigureAwait(false);
         listener?.Dispose();
         closed.Dispose();
+    }
+
+    /// <summary>
+    /// Serves a connection that came by another way than the server's own port: a serial line, a web socket, a simulated network. Completes when it has ended,
+    /// and releases it. A connection that misbehaves is refused and counted as any other; this never fails.
+    /// </summary>
+    /// <param name="connection">Owned by the server from now on.</param>
+    /// <exception cref="ArgumentNullException">There is no connection.</exception>
+    public Task ServeAsync(IConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        return reception.ReceiveAsync(connection);
     }
 
     internal async Task ListenAsync(CancellationToken cancellationToken)
@@ -106,18 +139,15 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
     internal bool HasGuestEndPoints { get; set; }
 
-    /// <summary>For connections of any kind.</summary>
-    internal Reception Reception => reception;
-
     private async Task StopOnceAsync(CancellationToken cancellationToken)
     {
-        // No lock, no inline start: whoever calls StopAsync holds one.
-        await Task.Yield();
         var unlistened = listener?.StopAsync(CancellationToken.None) ?? Task.CompletedTask;
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
         fleet.Close();
-        await closed.CancelAsync().ConfigureAwait(false);
+#pragma warning disable VSTHRD103, MA0042 // On this thread: a virtual clock's is not left.
+        closed.Cancel();
+#pragma warning restore VSTHRD103, MA0042
         await unlistened.ConfigureAwait(false);
         log.Stopped(unfinished);
     }

@@ -104,7 +104,7 @@ public sealed class LinkTests
         {
             using var link = SimulatedLink.Start(seed, client: o => o with { BackOff = BackOff.Default with { Initial = TimeSpan.FromMilliseconds(1) } }, server: o => o with { RetryAfter = advice, Timeout = 60 * Second });
             var squatter = new Protocol.Linking.ScriptedPeer(() => link.Scheduler.Clock);
-            _ = link.Server.Reception.ReceiveAsync(squatter);
+            _ = link.Server.ServeAsync(squatter);
             squatter.Say(ServerBench.Opening("0000000000000001", id: SimulatedLink.Id) + "\n");
 
             link.Run(40 * Second);
@@ -165,7 +165,7 @@ public sealed class LinkTests
         await using var second = IotLinkClient.Start(new IotLinkClientOptions
         {
             Host = "simulated", Id = SimulatedLink.Id, Key = key, Scheduler = link.Scheduler, Seed = 9, DrainTimeout = TimeSpan.Zero,
-            Transport = new SimulatedPath(link.Scheduler, link.Server.Reception.ReceiveAsync, new(), seed: 9),
+            Transport = new SimulatedPath(link.Scheduler, link.Server.ServeAsync, new(), seed: 9),
         });
 
         link.Run(60 * Second);

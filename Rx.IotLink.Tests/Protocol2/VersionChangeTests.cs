@@ -43,7 +43,7 @@ public sealed class VersionChangeTests
         var n = 0;
         foreach (var version in versions.Split(','))
         {
-            var path = new SimulatedPath(scheduler, server.Reception.ReceiveAsync, new(), seed: 4);
+            var path = new SimulatedPath(scheduler, server.ServeAsync, new(), seed: 4);
             await using (var client = IotLinkClient.Start(new IotLinkClientOptions
             {
                 Host = "simulated", Id = "pump-1", Transport = path, Scheduler = scheduler, Seed = ++n, DrainTimeout = TimeSpan.Zero, Protocol = version == "1" ? 1 : 2,

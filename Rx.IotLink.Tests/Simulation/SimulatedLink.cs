@@ -31,7 +31,7 @@ internal sealed class SimulatedLink : IDisposable
         scheduler ??= new TestScheduler();
         var serverOptions = new IotLinkServerOptions { Listen = false, Expected = [Id], Scheduler = scheduler, Seed = ~seed };
         var listening = new IotLinkServer(server?.Invoke(serverOptions) ?? serverOptions);
-        var way = new SimulatedPath(scheduler, listening.Reception.ReceiveAsync, path ?? new(), seed);
+        var way = new SimulatedPath(scheduler, listening.ServeAsync, path ?? new(), seed);
         var clientOptions = new IotLinkClientOptions { Host = "simulated", Id = Id, Transport = way, Scheduler = scheduler, Seed = seed };
         return new SimulatedLink(scheduler, listening, way, IotLinkClient.Start(client?.Invoke(clientOptions) ?? clientOptions));
     }

@@ -164,7 +164,7 @@ public sealed class ReceptionTests : IDisposable
     private ScriptedPeer Arrive()
     {
         var client = new ScriptedPeer(() => scheduler.Clock);
-        _ = server.Reception.ReceiveAsync(client);
+        _ = server.ServeAsync(client);
         return client;
     }
 

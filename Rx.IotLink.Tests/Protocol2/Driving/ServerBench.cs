@@ -23,7 +23,7 @@ internal sealed class ServerBench : IDisposable
     public ScriptedPeer Connect(string? opening = null)
     {
         var peer = new ScriptedPeer(() => Scheduler.Clock);
-        _ = Server.Reception.ReceiveAsync(peer);
+        _ = Server.ServeAsync(peer);
         if (opening is not null)
             peer.Say(opening + "\n");
         Run(TimeSpan.FromMilliseconds(1));
