@@ -20,6 +20,7 @@ internal sealed class Fleet
     private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
     private readonly Relay<LinkChange> changes;
+    private readonly Roster roster;
     private int unknown;
     private bool closed;
 
@@ -29,11 +30,14 @@ internal sealed class Fleet
         expected = new(options.Expected, StringComparer.Ordinal);
         links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
         changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
+        roster = new(options.Observers, options.Scheduler, log.ObserverFailed);
     }
 
     public IObservable<ILink> Links => links;
 
     public IObservable<LinkChange> Changes => changes;
+
+    public Roster Roster => roster;
 
     public IReadOnlyCollection<string> Expected => options.Expected;
 
@@ -144,6 +148,7 @@ internal sealed class Fleet
         links.Kick();
         changes.End();
         changes.Kick();
+        roster.End();
     }
 
     private RefusedException? RefusalOf(string id)
@@ -172,6 +177,7 @@ internal sealed class Fleet
         link.Notices.Subscribe(notice => log.Notice(id, notice));
         members.Add(id, member);
         links.Post(link);
+        roster.Add(link);
         changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
         if (waiting.Remove(id, out var joined))
             joined.TrySetResult(link);
@@ -185,11 +191,13 @@ internal sealed class Fleet
         log.Joined(member.Link.Id, remote);
         links.Kick();
         changes.Kick();
+        roster.Kick();
     }
 
     private void Changed(Member member, LinkState state)
     {
         log.Changed(member.Link.Id, state);
+        roster.Changed(member.Link);
         if (state.Status is LinkStatus.Up or LinkStatus.Down)
             Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
     }

@@ -54,6 +54,22 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>Counts since the start: a snapshot.</summary>
     public ServerCounters Counters => reception.Counters;
 
+    /// <summary>How each device is that has connected at least once, in the order in which they first did: a snapshot.</summary>
+    public IReadOnlyList<DeviceConnection> GetConnections() => fleet.Roster.Snapshot();
+
+    /// <summary>
+    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link has come up or gone down. A device never leaves. An observer that falls
+    /// behind misses states that are past already, never the present one of any device (<see cref="Changes"/> tells each). Completes when the server stops, after telling each device as closed.
+    /// </summary>
+    /// <param name="refresh">How often devices are told again whose counts or last line have changed: 10 ms to a day. Default null: never, since that changes with each line.</param>
+    /// <exception cref="ArgumentException"><paramref name="refresh"/> is out of range.</exception>
+    public IObservable<DeviceConnection> ObserveConnections(TimeSpan? refresh = null)
+    {
+        if (refresh is { } interval)
+            Require.InRange(interval, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(refresh));
+        return fleet.Roster.Observe(refresh);
+    }
+
     /// <summary>The link of a device that has connected at least once, or null.</summary>
     public ILink? Find(string id) => fleet.Find(id);
 

@@ -24,6 +24,9 @@ internal sealed partial class Link
     private static readonly TimeSpan AcceptedWithin = TimeSpan.FromMilliseconds(1);
 
     private readonly LinkCounts counts = new();
+    // When the bytes arrived that brought the last line, and the time of day at which the monotonic clock was zero, as the last connection found it.
+    private TimeSpan? lineAt;
+    private DateTimeOffset origin;
     private Session? justOpened;
     private Leaving? leaving;
     private TimeSpan saidAt;
@@ -45,6 +48,7 @@ internal sealed partial class Link
                 Speak();
             session = serving = new Session(this, connection, options);
             RemoteEndPoint = connection.RemoteEndPoint;
+            origin = options.Scheduler.Now - Now;
             serving.Heard(Now);
             serving.Said(Now);
             try
@@ -148,6 +152,7 @@ internal sealed partial class Link
                 return null;
             var now = Now;
             from.Heard(now);
+            var before = delivered;
             try
             {
                 consumed = protocol.Receive(bytes, now);
@@ -160,6 +165,10 @@ internal sealed partial class Link
             {
                 fault = new Outage(OutageReason.StoreFailed, exception.Message);
             }
+
+            // Once for all lines of these bytes, with the time that was taken for them anyway.
+            if (delivered != before)
+                lineAt = now;
         }
 
         if (fault is not null)

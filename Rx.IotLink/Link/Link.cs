@@ -91,6 +91,16 @@ internal sealed partial class Link : ILink, IDisposable
     /// <summary>The address of the connection that serves, or served last.</summary>
     public EndPoint? RemoteEndPoint { get; private set; }
 
+    /// <summary>What a roll of devices says of this link, all of one moment.</summary>
+    public LinkFacts Facts
+    {
+        get
+        {
+            lock (gate)
+                return new(state, RemoteEndPoint, version, Counters, lineAt is { } at ? origin + at : null);
+        }
+    }
+
     public LinkCounters Counters
     {
         get
