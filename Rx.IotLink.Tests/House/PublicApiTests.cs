@@ -22,6 +22,9 @@ public sealed class PublicApiTests
 
     [TestCase(typeof(ILink))]
     [TestCase(typeof(IotLinkServer))]
+#if DYNAMICDATA
+    [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
+#endif
     public void The_public_API_is_the_one_on_file(Type inAssembly)
     {
         var assembly = inAssembly.Assembly;

@@ -20,9 +20,25 @@ public sealed partial class ReadmeTests
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(p => MetadataReference.CreateFromFile(p))];
 
     [TestCaseSource(nameof(Snippets))]
-    public void Compiles(string snippet)
+    public void Compiles(string snippet) => Compile("", snippet);
+
+#if DYNAMICDATA
+    [Test]
+    public void Those_with_DynamicData_compile()
     {
-        var tree = CSharpSyntaxTree.ParseText(Surroundings + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
+        var snippets = FenceOfDynamicData().Matches(Repository.Read("docs", "fleet.md"));
+        Assert.That(snippets, Is.Not.Empty);
+        foreach (Match snippet in snippets)
+            Compile("using DynamicData; using DynamicData.Binding;", snippet.Groups["code"].Value);
+    }
+
+    [GeneratedRegex("^```c# DynamicData\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex FenceOfDynamicData();
+#endif
+
+    private static void Compile(string more, string snippet)
+    {
+        var tree = CSharpSyntaxTree.ParseText(Surroundings + more + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
         var compilation = CSharpCompilation.Create("snippet", [tree], References, new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
 
         Assert.That(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error), Is.Empty, snippet);
