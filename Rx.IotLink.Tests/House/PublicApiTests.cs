@@ -2,6 +2,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using NUnit.Framework;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing.Tcp;
 
 namespace Rx.IotLink.Tests.House;
 
@@ -22,6 +23,7 @@ public sealed class PublicApiTests
 
     [TestCase(typeof(ILink))]
     [TestCase(typeof(IotLinkServer))]
+    [TestCase(typeof(FaultProxy))]
     public void The_public_API_is_the_one_on_file(Type inAssembly)
     {
         var assembly = inAssembly.Assembly;
