@@ -72,5 +72,8 @@ public sealed class PublicApiTests
     }
 
     private static IEnumerable<INamedTypeSymbol> Types(INamespaceSymbol space) =>
-        space.GetTypeMembers().Concat(space.GetNamespaceMembers().SelectMany(Types));
+        space.GetTypeMembers().SelectMany(WithNested).Concat(space.GetNamespaceMembers().SelectMany(Types));
+
+    private static IEnumerable<INamedTypeSymbol> WithNested(INamedTypeSymbol type) =>
+        type.GetTypeMembers().Where(t => t.DeclaredAccessibility is Accessibility.Public).SelectMany(WithNested).Prepend(type);
 }
