@@ -42,7 +42,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
         .LastOrDefaultAsync()
         .ToTask();
 
-    // 4. The devices, each behind a proxy that breaks its connections: see Device.cs, and the folder Proxy.
+    // 4. The devices, each behind a proxy that breaks its connections: see Device.cs and Site.cs.
     await using var sites = new Sites(sensors.Select((sensor, i) => new Site(sensor, server.EndPoint, books, (settings.Seed * 397) + i, settings.Protocol, keyOf?.Invoke(sensor.Name), over, stopwatch, scheduler)));
 
     // 5. Watch it until the time is up.

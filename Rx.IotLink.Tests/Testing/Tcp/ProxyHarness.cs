@@ -4,9 +4,9 @@ using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 using System.Text;
-using QuickStart.Proxy;
+using Rx.IotLink.Testing.Tcp;
 
-namespace Rx.IotLink.Tests.Examples;
+namespace Rx.IotLink.Tests.Testing.Tcp;
 
 /// <summary>A listener, a fault proxy before it and plain sockets at both ends. The proxy's time passes only when a test says so.</summary>
 internal sealed class ProxyHarness : IAsyncDisposable
@@ -16,10 +16,10 @@ internal sealed class ProxyHarness : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly List<Socket> _sockets = [];
 
-    public ProxyHarness()
+    public ProxyHarness(FaultProxyOptions? options = null)
     {
         _listener.Start();
-        Proxy = FaultProxy.Start("p", (IPEndPoint)_listener.LocalEndpoint, Time, Time.StartStopwatch());
+        Proxy = FaultProxy.Start((IPEndPoint)_listener.LocalEndpoint, (options ?? new()) with { Name = "p", Scheduler = Time });
     }
 
     public HistoricalScheduler Time { get; } = new();

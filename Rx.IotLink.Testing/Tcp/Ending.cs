@@ -3,10 +3,10 @@ using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 
-namespace QuickStart.Proxy;
+namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>The ways to end a TCP connection.</summary>
-internal static class Sockets
+internal static class Ending
 {
     /// <summary>Closes with RST: the peer's next read or write fails.</summary>
     public static void Reset(Socket socket)
@@ -37,7 +37,7 @@ internal static class Sockets
         {
             socket.Shutdown(SocketShutdown.Send);
             var discarded = new byte[1_024];
-            while (await socket.ReceiveAsync(discarded, SocketFlags.None, enough.Token) > 0)
+            while (await socket.ReceiveAsync(discarded, SocketFlags.None, enough.Token).ConfigureAwait(false) > 0)
             {
             }
         }

@@ -1,7 +1,7 @@
 using NUnit.Framework;
-using QuickStart.Proxy;
+using Rx.IotLink.Testing.Tcp;
 
-namespace Rx.IotLink.Tests.Examples;
+namespace Rx.IotLink.Tests.Testing.Tcp;
 
 [TestFixture]
 public sealed class FaultScheduleTests
@@ -22,8 +22,8 @@ public sealed class FaultScheduleTests
         Assert.That(FaultSchedule.Plan(7, Mix).Take(100), Is.Not.EqualTo(FaultSchedule.Plan(8, Mix).Take(100)));
 
     [Test]
-    public void Each_kind_comes_once_in_seven() =>
-        Assert.That(FaultSchedule.Plan(7, Mix).Take(70).Chunk(7).Select(seven => seven.Select(step => step.Fault.Name).Distinct(StringComparer.Ordinal).Count()), Is.All.EqualTo(7));
+    public void Each_kind_comes_once_in_eight() =>
+        Assert.That(FaultSchedule.Plan(7, Mix).Take(80).Chunk(8).Select(eight => eight.Select(step => step.Fault.Name).Distinct(StringComparer.Ordinal).Count()), Is.All.EqualTo(8));
 
     [Test]
     public void Times_keep_their_bounds() => Assert.Multiple(() =>
@@ -31,8 +31,8 @@ public sealed class FaultScheduleTests
         foreach (var (peace, fault) in FaultSchedule.Plan(7, Mix).Take(600))
         {
             Assert.That(peace, Is.InRange(Mix.LeastPeace, Mix.MostPeace));
-            if (fault is Stall stall)
-                Assert.That(stall.Length, Is.InRange(Mix.ShortestStall, Mix.LongestStall));
+            if (fault is Fault.Stall stall)
+                Assert.That(stall.For, Is.InRange(Mix.ShortestStall, Mix.LongestStall));
         }
     });
 }
