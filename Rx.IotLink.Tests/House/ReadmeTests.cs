@@ -45,9 +45,11 @@ public sealed partial class ReadmeTests
     }
 
     private static IEnumerable<TestCaseData> Snippets() =>
-        from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md").Prepend(Path.Combine(Repository.Root, "README.md"))
+        from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md")
+            .Prepend(Path.Combine(Repository.Root, "README.md"))
+            .Concat(Directory.EnumerateDirectories(Repository.Root, "Rx.IotLink*").Select(project => Path.Combine(project, "README.md")).Where(File.Exists))
         from match in Fence().Matches(File.ReadAllText(file)).Select((m, at) => (Code: m.Groups["code"].Value, At: at + 1))
-        select new TestCaseData(match.Code).SetArgDisplayNames($"{Path.GetFileName(file)} {match.At}");
+        select new TestCaseData(match.Code).SetArgDisplayNames($"{Path.GetRelativePath(Repository.Root, file)} {match.At}");
 
     [GeneratedRegex("^```csharp\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Fence();
