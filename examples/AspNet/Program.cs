@@ -14,12 +14,13 @@ var count = Choice.Whole("--devices", "How many devices run in this process; rea
 return await Stage.PlayAsync(args, "A web application that hosts the server beside its pages.", 0, async stage =>
 {
     var address = stage.Get(listen) == "all" ? IPAddress.IPv6Any : IPAddress.Loopback;
+    string[] ids = [.. Enumerable.Range(0, stage.Get(count)).Select(n => $"device-{(char)('a' + n)}")];
     ListenOptions? pages = null;
     ListenOptions? devices = null;
 
     var builder = WebApplication.CreateBuilder();
     builder.Logging.SetMinimumLevel(LogLevel.Warning);
-    builder.Services.AddIotLinkServer(builder.Configuration.GetSection("IotLink"), options => options with { Listen = false });
+    builder.Services.AddIotLinkServer(builder.Configuration.GetSection("IotLink"), options => options with { Listen = false, Expected = ids });
     builder.Services.AddHealthChecks().AddIotLink();
     builder.Services.AddSingleton<Bulletin>();
     builder.WebHost.ConfigureKestrel(kestrel =>
@@ -38,8 +39,8 @@ return await Stage.PlayAsync(args, "A web application that hosts the server besi
     await app.StartAsync();
 
     await using var running = new Parts();
-    for (var n = 0; n < stage.Get(count); n++)
-        running.Add(new DeviceProgram($"device-{(char)('a' + n)}", devices!.IPEndPoint!.Port, stage));
+    foreach (var id in ids)
+        running.Add(new DeviceProgram(id, devices!.IPEndPoint!.Port, stage));
     var voice = new Voice(stage);
     voice.Say("pages", $"http://127.0.0.1:{pages!.IPEndPoint!.Port}/");
     voice.Say("devices", $"port {devices!.IPEndPoint!.Port}, for example: dotnet run --project Rx.IotLink.Cli -- connect 127.0.0.1:{devices.IPEndPoint.Port} --id pump-1");
