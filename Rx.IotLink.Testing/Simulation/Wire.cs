@@ -195,7 +195,8 @@ internal sealed class Wire
         cut = true;
         if (!IsOrphaned)
         {
-            Arrived?.Invoke();
+            if (!readerGone)
+                Arrived?.Invoke();
             exit.Writer.Complete();
         }
 
