@@ -10,6 +10,7 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Examples;
 
 /// <summary>The web application: its pages are asked for, and a real device joins it.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed partial class AspNetTests
 {
     private readonly HttpClient http = new() { Timeout = Bound.Limit };
