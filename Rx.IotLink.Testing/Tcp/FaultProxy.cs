@@ -72,7 +72,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
     /// <summary>Whether the latest connection has carried bytes both ways, lives, and has no fault at work: the present value first, then each change, for ever.</summary>
     public IObservable<bool> Healthy { get; }
 
-    /// <summary>Every fault from now on, after it was done. Completes when the proxy is closed.</summary>
+    /// <summary>Every fault from now on, just before it is done. Completes when the proxy is closed.</summary>
     public IObservable<FaultRecord> Faults { get; }
 
     /// <summary>The connections that are open now, or being made or ended.</summary>
@@ -137,7 +137,6 @@ public sealed partial class FaultProxy : IAsyncDisposable
 
     private FaultRecord Begin(Effect effect, Func<IReadOnlyList<ProxiedConnection>> which)
     {
-        // The time is taken first: whoever measures from it never finds an effect before its cause.
         var at = _stopwatch.Elapsed;
         IReadOnlyList<ProxiedConnection> hit;
         lock (_gate)
@@ -147,12 +146,13 @@ public sealed partial class FaultProxy : IAsyncDisposable
                 _effects.Add(effect);
         }
 
+        // Told first: whoever keeps books never sees an effect before its cause.
+        var record = new FaultRecord(_options.Name, at, effect.Fault is Fault.Refuse ? 0 : hit.Count, effect.Fault);
+        _faults.OnNext(record);
         foreach (var connection in hit)
             connection.Begin(effect);
         if (effect.Fault is Fault.Lasting { For: { } length })
             effect.Timer = Observable.Timer(length, _scheduler).Subscribe(_ => End(effect));
-        var record = new FaultRecord(_options.Name, at, effect.Fault is Fault.Refuse ? 0 : hit.Count, effect.Fault);
-        _faults.OnNext(record);
         return record;
     }
 
