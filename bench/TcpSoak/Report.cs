@@ -1,6 +1,7 @@
 using TcpSoak.Ends;
 using TcpSoak.Lines;
 using TcpSoak.Memory;
+using TcpSoak.Namespaces;
 
 namespace TcpSoak;
 
@@ -26,9 +27,24 @@ internal static class Report
         return outcome.IsGood ? 0 : 1;
     }
 
-    public static string Verdict(bool isGood) => isGood ? "GOOD" : "BAD";
+    /// <summary>The same for a run in namespaces.</summary>
+    public static int Print(SoakPlan plan, int dropPercent, NamespaceOutcome outcome)
+    {
+        Print(outcome.ToServer, outcome.ToDevices);
+        Console.WriteLine();
+        if (!outcome.IsDrained)
+            Console.WriteLine($"Not every line was accepted {plan.Drain.TotalSeconds:F0} s after the last fault.");
+        var all = outcome.ToServer + outcome.ToDevices;
+        Console.WriteLine(
+            $"{Verdict(outcome.IsGood)}: protocol {plan.Protocol}, {plan.Links} links, timeout {plan.Timeout.TotalMilliseconds:F0} ms, {outcome.Length:hh\\:mm\\:ss}, "
+            + $"{dropPercent} % dropped, cable pulled {outcome.Pulls} times, {outcome.Devices.Outages} outages ({outcome.Server.Outages} at the server), {all.Received} lines, "
+            + $"lost {all.Lost}, repeated {all.Repeated}, out of order {all.OutOfOrder}, protocol errors {outcome.Devices.ProtocolErrors + outcome.Server.ProtocolErrors}, seed {plan.Seed}");
+        return outcome.IsGood ? 0 : 1;
+    }
 
-    public static void Print(Sums toServer, Sums toDevices)
+    private static string Verdict(bool isGood) => isGood ? "GOOD" : "BAD";
+
+    private static void Print(Sums toServer, Sums toDevices)
     {
         Console.WriteLine();
         Console.WriteLine("lines          written    accepted    received  lost  repeated  out of order  unknown  falsely accepted");
@@ -45,10 +61,10 @@ internal static class Report
     private static void PrintFaults(Outcome outcome)
     {
         Console.WriteLine();
-        Console.WriteLine("fault         done  outages   found by device    found by server             healed   (ms after the fault: median / 99 % / longest)");
+        Console.WriteLine("fault         done  outages   found by device    found by server             healed   (ms after the fault: median / 99 % / longest; and by what)");
         foreach (var kind in outcome.Faults)
-            Console.WriteLine($"{kind.Name,-10}  {kind.Done,6}  {kind.Outages,7}  {Describe(kind.FoundByDevice)}  {Describe(kind.FoundByServer)}  {Describe(kind.Healed)}");
-        Console.WriteLine($"{outcome.Unexplained} times an end went down for no fault; {outcome.ProtocolErrors} connections ended because of what was said on them.");
+            Console.WriteLine($"{kind.Name,-10}  {kind.Done,6}  {kind.Outages,7}  {Describe(kind.FoundByDevice)}  {Describe(kind.FoundByServer)}  {Describe(kind.Healed)}   {string.Join(", ", kind.Reasons.Select(reason => $"{reason.Key} {reason.Value}"))}");
+        Console.WriteLine($"{outcome.ProtocolErrors} connections ended because of what was said on them.");
     }
 
     private static void PrintMemory(Outcome outcome)

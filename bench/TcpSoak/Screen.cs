@@ -3,6 +3,7 @@ using System.Reactive.Subjects;
 using System.Reactive.Threading.Tasks;
 using Spectre.Console;
 using TcpSoak.Ends;
+using TcpSoak.Namespaces;
 
 namespace TcpSoak;
 
@@ -25,8 +26,17 @@ internal static class Screen
         return outcome;
     }
 
+    /// <summary>The same for a run in namespaces.</summary>
+    public static Task<NamespaceOutcome> ShowAsync(SoakPlan plan, int dropPercent, CancellationToken cancellation) => Console.IsOutputRedirected
+        ? NamespaceSoak.RunAsync(plan, dropPercent, _ => { }, cancellation)
+        : AnsiConsole.Progress().Columns(Columns()).StartAsync(context =>
+        {
+            var time = context.AddTask("time", maxValue: plan.Length.TotalSeconds);
+            return NamespaceSoak.RunAsync(plan, dropPercent, now => (time.Value, time.Description) = (now.At.TotalSeconds, $"cable pulled {now.Pulls} times, {now.Outages:N0} outages"), cancellation);
+        });
+
     private static Task ShowBarsAsync(SoakPlan plan, IObservable<SoakProgress> progress) => AnsiConsole.Progress()
-        .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+        .Columns(Columns())
         .StartAsync(async context =>
         {
             var outages = context.AddTask("outages", maxValue: plan.Outages);
@@ -44,4 +54,6 @@ internal static class Screen
             outages.StopTask();
             time.StopTask();
         });
+
+    private static ProgressColumn[] Columns() => [new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn()];
 }

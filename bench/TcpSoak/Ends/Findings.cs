@@ -7,20 +7,21 @@ namespace TcpSoak.Ends;
 /// <summary>What became of each kind of fault, over all links.</summary>
 internal sealed class Findings(IStopwatch stopwatch)
 {
+    /// <summary>The name of what no fault explains: an end that went down though nothing had been done to it since it came up.</summary>
+    private const string NoFault = "(no fault)";
+
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, Finding> _kinds = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OneLink> _links = new(StringComparer.Ordinal);
+    private readonly Finding _unexplained = new(NoFault);
     private bool _isClosed;
-
-    /// <summary>Ends that went down though no fault since they came up explains it.</summary>
-    public long Unexplained { get; private set; }
 
     public IReadOnlyList<Finding> Kinds
     {
         get
         {
             lock (_gate)
-                return [.. _kinds.Values];
+                return [.. _kinds.Values, .. _unexplained.Outages == 0 ? Array.Empty<Finding>() : [_unexplained]];
         }
     }
 
@@ -51,10 +52,10 @@ internal sealed class Findings(IStopwatch stopwatch)
         _ = link.State.Subscribe(state =>
         {
             if (!state.IsFinal)
-                Saw(link.Id, isServer, state.IsUp);
+                Saw(link.Id, isServer, state);
         });
 
-    private void Saw(string id, bool isServer, bool isUp)
+    private void Saw(string id, bool isServer, LinkState state)
     {
         var now = stopwatch.Elapsed;
         lock (_gate)
@@ -64,9 +65,9 @@ internal sealed class Findings(IStopwatch stopwatch)
             var link = Link(id);
             var end = link.Ends[isServer ? 1 : 0];
             var wasUp = end.IsUp;
-            end.IsUp = isUp;
-            if (wasUp && !isUp)
-                Down(link, end, isServer, now);
+            end.IsUp = state.IsUp;
+            if (wasUp && !state.IsUp)
+                Down(link, end, isServer, state.Outage?.Reason, now);
             else if (link is { IsOutage: true, Kind: { } kind } && Array.TrueForAll(link.Ends, e => e.IsUp))
             {
                 kind.Healed.Add(now - link.Since);
@@ -75,15 +76,17 @@ internal sealed class Findings(IStopwatch stopwatch)
         }
     }
 
-    private void Down(OneLink link, OneEnd end, bool isServer, TimeSpan now)
+    private void Down(OneLink link, OneEnd end, bool isServer, OutageReason? reason, TimeSpan now)
     {
         if (link.Kind is not { } kind || !end.HasCause)
         {
-            Unexplained++;
+            _unexplained.Outages++;
+            _unexplained.Add(reason);
             return;
         }
 
         end.HasCause = false;
+        kind.Add(reason);
         (isServer ? kind.FoundByServer : kind.FoundByDevice).Add(now - link.Since);
         if (!link.IsOutage)
             kind.Outages++;
@@ -119,6 +122,8 @@ internal sealed class Findings(IStopwatch stopwatch)
 /// <summary>What became of a kind of fault.</summary>
 internal sealed class Finding(string name)
 {
+    private readonly SortedDictionary<string, long> _reasons = new(StringComparer.Ordinal);
+
     public string Name => name;
 
     /// <summary>How often it was done.</summary>
@@ -135,4 +140,9 @@ internal sealed class Finding(string name)
 
     /// <summary>From the fault until both ends were up again.</summary>
     public Times Healed { get; } = new();
+
+    /// <summary>By what the ends found it, and how often.</summary>
+    public IEnumerable<KeyValuePair<string, long>> Reasons => _reasons;
+
+    public void Add(OutageReason? reason) => _reasons[$"{reason}"] = (_reasons.TryGetValue($"{reason}", out var before) ? before : 0) + 1;
 }

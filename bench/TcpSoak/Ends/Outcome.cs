@@ -23,8 +23,6 @@ internal sealed record Outcome
 
     public required IReadOnlyList<Finding> Faults { get; init; }
 
-    public required long Unexplained { get; init; }
-
     public required IReadOnlyList<Sample> Samples { get; init; }
 
     public required IReadOnlyList<Trend> Trends { get; init; }

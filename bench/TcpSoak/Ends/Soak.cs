@@ -62,7 +62,6 @@ internal static class Soak
             OutagesAtServer = server.Outages,
             ProtocolErrors = places.ProtocolErrors + server.ProtocolErrors,
             Faults = findings.Kinds,
-            Unexplained = findings.Unexplained,
             Samples = samples.All,
             Trends = Trend.Of(samples.All),
         };
