@@ -1,5 +1,5 @@
+using Rx.IotLink.Testing;
 using TcpSoak.Ends;
-using TcpSoak.Lines;
 using TcpSoak.Memory;
 using TcpSoak.Namespaces;
 
@@ -44,10 +44,10 @@ internal static class Report
 
     private static string Verdict(bool isGood) => isGood ? "GOOD" : "BAD";
 
-    private static void Print(Sums toServer, Sums toDevices)
+    private static void Print(DeliveryVerdict toServer, DeliveryVerdict toDevices)
     {
         Console.WriteLine();
-        Console.WriteLine("lines          written    accepted    received  lost  repeated  out of order  unknown  falsely accepted");
+        Console.WriteLine("lines          written    accepted    received  lost  repeated  out of order  unknown  falsely accepted  unanswered");
         Print("to server", toServer);
         Print("to devices", toDevices);
     }
@@ -55,8 +55,8 @@ internal static class Report
     public static string Describe(Sample sample) =>
         $"{sample.At:hh\\:mm\\:ss}  {sample.Outages,8}  {sample.HeapBytes / MebiByte,13:F2}  {sample.ResidentBytes / MebiByte,12:F1}  {sample.Threads,7}  {sample.Handles,7}";
 
-    private static void Print(string name, Sums sums) => Console.WriteLine(
-        $"{name,-10}  {sums.Written,10}  {sums.Accepted,10}  {sums.Received,10}  {sums.Lost,4}  {sums.Repeated,8}  {sums.OutOfOrder,12}  {sums.Unknown,7}  {sums.FalselyAccepted,16}");
+    private static void Print(string name, DeliveryVerdict sums) => Console.WriteLine(
+        $"{name,-10}  {sums.Written,10}  {sums.Accepted,10}  {sums.Received,10}  {sums.Lost,4}  {sums.Repeated,8}  {sums.OutOfOrder,12}  {sums.Unknown,7}  {sums.FalselyAccepted,16}  {sums.Unanswered,10}");
 
     private static void PrintFaults(Outcome outcome)
     {

@@ -1,4 +1,4 @@
-using TcpSoak.Lines;
+using Rx.IotLink.Testing;
 using TcpSoak.Memory;
 
 namespace TcpSoak.Ends;
@@ -8,9 +8,9 @@ internal sealed record Outcome
 {
     public required TimeSpan Length { get; init; }
 
-    public required Sums ToServer { get; init; }
+    public required DeliveryVerdict ToServer { get; init; }
 
-    public required Sums ToDevices { get; init; }
+    public required DeliveryVerdict ToDevices { get; init; }
 
     /// <summary>Whether every line was accepted in time once nothing disturbed it.</summary>
     public required bool IsDrained { get; init; }
@@ -30,7 +30,7 @@ internal sealed record Outcome
     /// <summary>Sockets that were not there before the run and are after it; null where the system does not tell.</summary>
     public int? SocketsLeft { get; init; }
 
-    public Sums All => ToServer + ToDevices;
+    public DeliveryVerdict All => ToServer + ToDevices;
 
     public bool IsGood => IsDrained && All.IsFlawless && Trends.All(trend => trend.IsFlat) && (SocketsLeft ?? 0) == 0;
 }

@@ -93,8 +93,8 @@ internal sealed class ServerEnd : IAsyncDisposable
 }
 
 /// <summary>The lines of one device.</summary>
-internal sealed record DeviceLines(Tally ToServer, Tally ToDevice)
+internal sealed record DeviceLines(Direction ToServer, Direction ToDevice)
 {
-    public static IReadOnlyDictionary<string, DeviceLines> Of(IEnumerable<string> ids, bool hasBothEnds) =>
-        ids.ToDictionary(id => id, _ => new DeviceLines(new Tally(hasBothEnds), new Tally(hasBothEnds)), StringComparer.Ordinal);
+    public static IReadOnlyDictionary<string, DeviceLines> Of(IEnumerable<string> ids, Teller toServer = Teller.Both, Teller toDevice = Teller.Both) =>
+        ids.ToDictionary(id => id, _ => new DeviceLines(new Direction(toServer), new Direction(toDevice)), StringComparer.Ordinal);
 }

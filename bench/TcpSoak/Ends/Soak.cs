@@ -5,7 +5,7 @@ using System.Reactive.Linq;
 using System.Reactive.Subjects;
 using System.Reactive.Threading.Tasks;
 using Rx.IotLink;
-using Rx.IotLink.Testing.Tcp;
+using Rx.IotLink.Testing;
 using TcpSoak.Lines;
 using TcpSoak.Memory;
 
@@ -30,7 +30,7 @@ internal static class Soak
         var stopwatch = scheduler.StartStopwatch();
         var ids = Ids.Of(plan.Links);
         var keys = plan.Keys ? DeviceKeys.Parse(ids.Select(id => $"{id} {DeviceKeys.NewKey()}")) : null;
-        var lines = DeviceLines.Of(ids, hasBothEnds: true);
+        var lines = DeviceLines.Of(ids);
         var findings = new Findings(stopwatch);
         using var stop = new Subject<Unit>();
         await using var server = await ServerEnd.StartAsync(plan, new IPEndPoint(IPAddress.Loopback, 0), keys, lines, link => findings.Watch(link, isServer: true), stop);
@@ -38,9 +38,9 @@ internal static class Soak
 
         // What the runtime needs to get going is not held against the run.
         var warmUp = TimeSpan.FromTicks(Math.Min(plan.Length.Ticks / 10, TimeSpan.TicksPerMinute));
-        var samples = new Samples(TimeSpan.FromTicks(Math.Max(TimeSpan.TicksPerSecond, plan.Length.Ticks / 100)));
+        var samples = new Samples(TimeSpan.FromTicks(Math.Max(TimeSpan.TicksPerSecond, plan.Length.Ticks / 100)), Sample.Take);
         await Observable.Interval(Tick, scheduler)
-            .Select(_ => new SoakProgress(stopwatch.Elapsed, places.Outages, Sum(lines).Received, stopwatch.Elapsed < warmUp ? null : samples.Next(stopwatch.Elapsed, () => places.Outages)))
+            .Select(_ => new SoakProgress(stopwatch.Elapsed, places.Outages, Sum(lines.Values.SelectMany(device => new[] { device.ToServer, device.ToDevice })).Received, stopwatch.Elapsed < warmUp ? null : samples.Next(stopwatch.Elapsed, () => places.Outages)))
             .Do(progress)
             .TakeUntil(now => cancellation.IsCancellationRequested || now.Outages >= plan.Outages || now.At >= plan.Length)
             .LastAsync()
@@ -55,8 +55,8 @@ internal static class Soak
         return new Outcome
         {
             Length = length,
-            ToServer = lines.Values.Aggregate(Sums.Nothing, (sums, device) => sums + device.ToServer.Sums),
-            ToDevices = lines.Values.Aggregate(Sums.Nothing, (sums, device) => sums + device.ToDevice.Sums),
+            ToServer = Sum(lines.Values.Select(device => device.ToServer)),
+            ToDevices = Sum(lines.Values.Select(device => device.ToDevice)),
             IsDrained = isDrained,
             OutagesAtDevices = places.Outages,
             OutagesAtServer = server.Outages,
@@ -67,7 +67,7 @@ internal static class Soak
         };
     }
 
-    private static Sums Sum(IReadOnlyDictionary<string, DeviceLines> lines) => lines.Values.Aggregate(Sums.Nothing, (sums, device) => sums + device.ToServer.Sums + device.ToDevice.Sums);
+    private static DeliveryVerdict Sum(IEnumerable<Direction> directions) => directions.Aggregate(new DeliveryVerdict(), (sum, direction) => sum + direction.Verdict);
 
     private static async Task<bool> IsDrainedAsync(IEnumerable<Task> writers, TimeSpan limit, IScheduler scheduler)
     {

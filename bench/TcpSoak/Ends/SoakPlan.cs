@@ -34,7 +34,7 @@ internal sealed record SoakPlan
     public BackOff BackOff => new() { Initial = Timeout / 8, Cap = Timeout };
 
     /// <summary>Faults as fast as they can be told apart.</summary>
-    public FaultMix Mix => new()
+    public TcpFaultMix Mix => new()
     {
         LeastPeace = Timeout * 0.3,
         MostPeace = Timeout * 1.5,

@@ -15,16 +15,16 @@ internal static class Flow
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Writes small bursts until told to stop; completes when all of them were accepted.</summary>
-    public static Task WriteAsync(ILink link, Tally tally, IObservable<Unit> stop, IScheduler scheduler) =>
+    public static Task WriteAsync(ILink link, Direction direction, IObservable<Unit> stop, IScheduler scheduler) =>
         Observable.Interval(Every, scheduler)
             .TakeUntil(stop)
             .SelectMany(tick => Enumerable.Repeat(tick, (int)(tick % 4)))
-            .Where(_ => tally.Waiting < MostWaiting)
-            .Select(_ => tally.Write())
-            .SelectMany(number => link.Write(Numbered.Line(number)).Do(_ => tally.Accepted(number)))
+            .Where(_ => direction.Open < MostWaiting)
+            .Select(_ => direction.Write())
+            .SelectMany(number => link.Write(Numbered.Line(number)).Do(_ => direction.Accepted(number)))
             .LastOrDefaultAsync()
             .ToTask();
 
     /// <summary>Writes down what comes.</summary>
-    public static IDisposable Read(ILink link, Tally tally) => link.Lines.Subscribe(line => tally.Received(Numbered.Number(line)));
+    public static IDisposable Read(ILink link, Direction direction) => link.Lines.Subscribe(line => direction.Received(Numbered.Number(line)));
 }

@@ -1,7 +1,9 @@
 namespace TcpSoak.Memory;
 
 /// <summary>Samples at even distances, in bounded memory: when there are too many, every other one is dropped and they come half as often.</summary>
-internal sealed class Samples(TimeSpan every)
+/// <param name="every">The distance at first.</param>
+/// <param name="take">Takes one, given the time and the outages so far.</param>
+internal sealed class Samples(TimeSpan every, Func<TimeSpan, long, Sample> take)
 {
     private const int Most = 128;
 
@@ -16,7 +18,7 @@ internal sealed class Samples(TimeSpan every)
     {
         if (now < _next)
             return null;
-        var sample = Sample.Take(now, outages());
+        var sample = take(now, outages());
         _samples.Add(sample);
         if (_samples.Count == Most)
         {

@@ -5,6 +5,7 @@ using System.Reactive.Subjects;
 using System.Reactive.Threading.Tasks;
 using System.Text.Json;
 using TcpSoak.Ends;
+using TcpSoak.Lines;
 
 namespace TcpSoak.Namespaces;
 
@@ -18,7 +19,7 @@ internal static class EndRole
 
     public static async Task<int> ServeAsync(SoakPlan plan, IPEndPoint bind)
     {
-        var lines = DeviceLines.Of(Ids.Of(plan.Links), hasBothEnds: false);
+        var lines = DeviceLines.Of(Ids.Of(plan.Links), Teller.Receiver, Teller.Writer);
         using var stop = new Subject<Unit>();
         await using var server = await ServerEnd.StartAsync(plan, bind, keys: null, lines, _ => { }, stop);
         await LiveAsync(() => new EndStatus { Outages = server.Outages, ProtocolErrors = server.ProtocolErrors }, lines, () => server.Written, stop);
@@ -27,7 +28,7 @@ internal static class EndRole
 
     public static async Task<int> ConnectAsync(SoakPlan plan, IPEndPoint to)
     {
-        var lines = DeviceLines.Of(Ids.Of(plan.Links), hasBothEnds: false);
+        var lines = DeviceLines.Of(Ids.Of(plan.Links), Teller.Writer, Teller.Receiver);
         using var stop = new Subject<Unit>();
         var devices = lines.Select(device => new DeviceEnd(plan, device.Key, to, key: null, device.Value, stop)).ToList();
         EndStatus Status() => new() { Outages = devices.Sum(device => device.Link.Counters.Outages), ProtocolErrors = devices.Sum(device => device.Link.Counters.ProtocolErrors) };
@@ -49,7 +50,7 @@ internal static class EndRole
         Tell(status() with
         {
             IsDrained = drained.IsCompletedSuccessfully,
-            Lines = lines.ToDictionary(device => device.Key, device => new EndSums(device.Value.ToServer.Sums, device.Value.ToDevice.Sums), StringComparer.Ordinal),
+            Lines = lines.ToDictionary(device => device.Key, device => new EndSums(device.Value.ToServer.Verdict, device.Value.ToDevice.Verdict), StringComparer.Ordinal),
         });
     }
 

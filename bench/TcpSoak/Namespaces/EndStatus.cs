@@ -1,4 +1,4 @@
-using TcpSoak.Lines;
+using Rx.IotLink.Testing;
 
 namespace TcpSoak.Namespaces;
 
@@ -19,7 +19,4 @@ internal sealed record EndStatus
 }
 
 /// <summary>One end's half of the lines of a device.</summary>
-internal sealed record EndSums(Sums ToServer, Sums ToDevice)
-{
-    public static EndSums operator +(EndSums a, EndSums b) => new(a.ToServer + b.ToServer, a.ToDevice + b.ToDevice);
-}
+internal sealed record EndSums(DeliveryVerdict ToServer, DeliveryVerdict ToDevice);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
+using Rx.IotLink.Testing;
 using TcpSoak.Ends;
 using TcpSoak.Lines;
 
@@ -89,12 +90,15 @@ internal sealed record NamespaceProgress(TimeSpan At, int Pulls, long Outages);
 internal sealed record NamespaceOutcome(TimeSpan Length, int Pulls, bool IsDrained, EndStatus Server, EndStatus Devices)
 {
     /// <summary>Both halves of the lines of each device.</summary>
-    public IReadOnlyList<EndSums> Lines => [.. Server.Lines!.Select(half => half.Value + Devices.Lines![half.Key])];
+    public IReadOnlyList<EndSums> Lines => [.. Server.Lines!.Select(atServer => Join(atServer.Value, Devices.Lines![atServer.Key]))];
 
-    public Sums ToServer => Lines.Aggregate(Sums.Nothing, (sums, device) => sums + device.ToServer);
+    public DeliveryVerdict ToServer => Lines.Aggregate(new DeliveryVerdict(), (sum, device) => sum + device.ToServer);
 
-    public Sums ToDevices => Lines.Aggregate(Sums.Nothing, (sums, device) => sums + device.ToDevice);
+    public DeliveryVerdict ToDevices => Lines.Aggregate(new DeliveryVerdict(), (sum, device) => sum + device.ToDevice);
 
     /// <summary>Judged for each device: a line too many of one must not make up for one that another lost.</summary>
     public bool IsGood => IsDrained && Lines.All(device => device.ToServer.IsFlawless && device.ToDevice.IsFlawless);
+
+    private static EndSums Join(EndSums atServer, EndSums atDevice) =>
+        new(Direction.Join(atDevice.ToServer, atServer.ToServer), Direction.Join(atServer.ToDevice, atDevice.ToDevice));
 }

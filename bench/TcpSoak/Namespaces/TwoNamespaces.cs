@@ -33,6 +33,8 @@ internal sealed class TwoNamespaces : IAsyncDisposable
             throw new NotPossibleException("Network namespaces are a thing of Linux.");
         if (!Environment.IsPrivilegedProcess)
             throw new NotPossibleException("Network namespaces and packet filters need root.");
+        await Tool.RunAsync("ip", "-Version");
+        await Tool.RunAsync("nft", "--version");
         var made = new TwoNamespaces();
         try
         {
