@@ -40,7 +40,7 @@ public sealed class TcpSoakTests
     [TestCase("--keys", "--protocol", "1")]
     public async Task Says_in_one_sentence_what_is_wrong_with_an_option(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(TestContext.CurrentContext.TestDirectory, "TcpSoak.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(TestContext.CurrentContext.TestDirectory, "TcpSoak.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         using var process = Process.Start(start)!;
         try
         {
