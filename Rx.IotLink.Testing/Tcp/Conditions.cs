@@ -20,13 +20,13 @@ internal sealed record Conditions
     public TimeSpan Pause { get; private init; }
 
     /// <summary>Of several faults of a kind that are at work together, the worst counts.</summary>
-    public static Conditions Of(IEnumerable<Fault> faults, StallDirection way) => faults.Aggregate(Good, (conditions, fault) => fault switch
+    public static Conditions Of(IEnumerable<TcpFault> faults, StallDirection way) => faults.Aggregate(Good, (conditions, fault) => fault switch
     {
-        Fault.Stall stall when stall.Direction == way || stall.Direction == StallDirection.Both => conditions with { IsStalled = true },
-        Fault.Delay delay when delay.Latency > conditions.Latency => conditions with { Latency = delay.Latency },
-        Fault.Throttle throttle when throttle.BytesPerSecond < conditions.BytesPerSecond => conditions with { BytesPerSecond = throttle.BytesPerSecond },
-        Fault.Slice slice when slice.Bytes < conditions.SliceBytes => conditions with { SliceBytes = slice.Bytes, Pause = slice.Pause },
-        Fault.Kill => conditions with { Discards = true },
+        TcpFault.Stall stall when stall.Direction.HasFlag(way) => conditions with { IsStalled = true },
+        TcpFault.Delay delay when delay.By > conditions.Latency => conditions with { Latency = delay.By },
+        TcpFault.Throttle throttle when throttle.BytesPerSecond < conditions.BytesPerSecond => conditions with { BytesPerSecond = throttle.BytesPerSecond },
+        TcpFault.Slice slice when slice.Bytes < conditions.SliceBytes => conditions with { SliceBytes = slice.Bytes, Pause = slice.Pause },
+        TcpFault.Kill => conditions with { Discards = true },
         _ => conditions,
     });
 }

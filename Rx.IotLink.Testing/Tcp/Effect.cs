@@ -1,17 +1,17 @@
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>One fault at work: the same fault done twice is two effects, and the end of one is not the end of the other.</summary>
-internal sealed class Effect(Fault fault) : IDisposable
+internal sealed class Effect(TcpFault fault) : IDisposable
 {
     private volatile bool _isOver;
 
-    public Fault Fault { get; } = fault;
+    public TcpFault Fault { get; } = fault;
 
     /// <summary>Whether it hits connections that are made while it lasts too.</summary>
     public bool HitsNew { get; init; }
 
     /// <summary>Whether it lets nobody in.</summary>
-    public bool Refuses => Fault is Fault.Refuse or Fault.Away;
+    public bool Refuses => Fault is TcpFault.Refuse or TcpFault.Away;
 
     public bool IsOver => _isOver;
 

@@ -9,7 +9,7 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// A TCP proxy that stands between clients and a server, in the process of a test, and harms their connections when told to (see <see cref="Fault"/>).
+/// A TCP proxy that stands between clients and a server, in the process of a test, and harms their connections when told to (see <see cref="TcpFault"/>).
 /// A client that connects to <see cref="EndPoint"/> takes it for the server. It carries bytes and knows no protocol, so whatever runs over TCP may go through it.
 /// </summary>
 /// <remarks>
@@ -72,7 +72,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
     /// <summary>Whether the latest connection has carried bytes both ways, lives, and has no fault at work: the present value first, then each change, for ever.</summary>
     public IObservable<bool> Healthy { get; }
 
-    /// <summary>Every fault from now on, after it was done. Completes when the proxy is closed.</summary>
+    /// <summary>Every fault from now on, just before it is done. Completes when the proxy is closed.</summary>
     public IObservable<FaultRecord> Faults { get; }
 
     /// <summary>The connections that are open now, or being made or ended.</summary>
@@ -88,20 +88,20 @@ public sealed partial class FaultProxy : IAsyncDisposable
     /// <summary>Harms the way: every connection that is open, and if the fault lasts, those that are made while it does.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value of the fault is out of its range; nothing was done.</exception>
     /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>
-    public FaultRecord Do(Fault fault)
+    public FaultRecord Do(TcpFault fault)
     {
         Check(fault);
-        return Begin(new Effect(fault) { HitsNew = fault is Fault.Lasting }, () => [.. _open]);
+        return Begin(new Effect(fault) { HitsNew = fault is TcpFault.LastingFault }, () => [.. _open]);
     }
 
     /// <summary>
     /// Harms the latest connection alone, if it is healthy (see <see cref="Healthy"/>): a half-open connection whose client can make another one meanwhile. But
-    /// <see cref="Fault.Refuse"/> and <see cref="Fault.Away"/> refuse new connections here too.
+    /// <see cref="TcpFault.Refuse"/> and <see cref="TcpFault.Away"/> refuse new connections here too.
     /// </summary>
     /// <returns>The record; null if the latest connection is not healthy, and nothing was done.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A value of the fault is out of its range; nothing was done.</exception>
     /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>
-    public FaultRecord? DoToLatest(Fault fault)
+    public FaultRecord? DoToLatest(TcpFault fault)
     {
         Check(fault);
         return _latest is { IsHealthy: true } latest ? Begin(new Effect(fault), () => [latest]) : null;
@@ -128,7 +128,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
         _faults.OnCompleted();
     }
 
-    private void Check(Fault fault)
+    private void Check(TcpFault fault)
     {
         ArgumentNullException.ThrowIfNull(fault);
         fault.Validate();
@@ -137,22 +137,22 @@ public sealed partial class FaultProxy : IAsyncDisposable
 
     private FaultRecord Begin(Effect effect, Func<IReadOnlyList<ProxiedConnection>> which)
     {
-        // The time is taken first: whoever measures from it never finds an effect before its cause.
         var at = _stopwatch.Elapsed;
         IReadOnlyList<ProxiedConnection> hit;
         lock (_gate)
         {
             hit = which();
-            if (effect.Fault is Fault.Lasting)
+            if (effect.Fault is TcpFault.LastingFault)
                 _effects.Add(effect);
         }
 
+        // Told first: whoever keeps books never sees an effect before its cause.
+        var record = new FaultRecord(_options.Name, at, effect.Fault is TcpFault.Refuse ? 0 : hit.Count, effect.Fault);
+        _faults.OnNext(record);
         foreach (var connection in hit)
             connection.Begin(effect);
-        if (effect.Fault is Fault.Lasting { For: { } length })
+        if (effect.Fault is TcpFault.LastingFault { Lasting: { } length })
             effect.Timer = Observable.Timer(length, _scheduler).Subscribe(_ => End(effect));
-        var record = new FaultRecord(_options.Name, at, effect.Fault is Fault.Refuse ? 0 : hit.Count, effect.Fault);
-        _faults.OnNext(record);
         return record;
     }
 

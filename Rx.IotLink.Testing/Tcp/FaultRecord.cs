@@ -5,4 +5,4 @@ namespace Rx.IotLink.Testing.Tcp;
 /// <param name="At">When, by <see cref="FaultProxyOptions.Stopwatch"/>. Taken before the fault is done, so that no effect of it is earlier.</param>
 /// <param name="Connections">How many connections it hit. Those that came later, while it lasted, are not counted.</param>
 /// <param name="Fault">What was done.</param>
-public sealed record FaultRecord(string Proxy, TimeSpan At, int Connections, Fault Fault);
+public sealed record FaultRecord(string Proxy, TimeSpan At, int Connections, TcpFault Fault);

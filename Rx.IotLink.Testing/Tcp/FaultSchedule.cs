@@ -14,7 +14,7 @@ public static class FaultSchedule
     /// <param name="mix">The bounds of their times.</param>
     /// <param name="scheduler">Measures the peace between them.</param>
     /// <returns>The records of what was done.</returns>
-    public static IObservable<FaultRecord> Run(FaultProxy proxy, int seed, FaultMix mix, IScheduler scheduler) =>
+    public static IObservable<FaultRecord> Run(FaultProxy proxy, int seed, TcpFaultMix mix, IScheduler scheduler) =>
         Plan(seed, mix)
             .Select(step => proxy.Healthy
                 .Where(healthy => healthy)
@@ -24,21 +24,21 @@ public static class FaultSchedule
             .Concat();
 
     /// <summary>The faults of a seed, without end. They are dealt like cards, so that each of the eight kinds comes once in eight.</summary>
-    public static IEnumerable<(TimeSpan Peace, Fault Fault)> Plan(int seed, FaultMix mix)
+    public static IEnumerable<(TimeSpan Peace, TcpFault Fault)> Plan(int seed, TcpFaultMix mix)
     {
         var random = new Random(seed);
         while (true)
         {
-            Fault[] deck =
+            TcpFault[] deck =
             [
-                new Fault.Kill(),
-                new Fault.Kill(Reset: true),
-                new Fault.Kill(Reset: random.Next(2) == 0) { LostTail = Between(mix.LongestTail / 10, mix.LongestTail) },
-                new Fault.Away { For = Between(mix.LeastPeace, mix.LongestAway) },
-                new Fault.Stall { For = Between(mix.ShortestStall, mix.LongestStall) },
-                new Fault.Stall(StallDirection.Up) { For = Between(mix.ShortestStall, mix.LongestStall) },
-                new Fault.Stall(StallDirection.Down) { For = Between(mix.ShortestStall, mix.LongestStall) },
-                new Fault.Slice(random.Next(1, 8), Between(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5))) { For = Between(mix.LeastPeace, mix.MostPeace) },
+                new TcpFault.Kill(),
+                new TcpFault.Kill(Reset: true),
+                new TcpFault.Kill(Reset: random.Next(2) == 0) { LostTail = Between(mix.LongestTail / 10, mix.LongestTail) },
+                new TcpFault.Away { Lasting = Between(mix.LeastPeace, mix.LongestAway) },
+                new TcpFault.Stall { Lasting = Between(mix.ShortestStall, mix.LongestStall) },
+                new TcpFault.Stall(StallDirection.Up) { Lasting = Between(mix.ShortestStall, mix.LongestStall) },
+                new TcpFault.Stall(StallDirection.Down) { Lasting = Between(mix.ShortestStall, mix.LongestStall) },
+                new TcpFault.Slice(random.Next(1, 8), Between(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5))) { Lasting = Between(mix.LeastPeace, mix.MostPeace) },
             ];
             random.Shuffle(deck);
             foreach (var fault in deck)

@@ -55,17 +55,17 @@ internal sealed class ProxiedConnection : IDisposable
     {
         switch (effect.Fault)
         {
-            case Fault.Kill { LostTail: var tail } kill when tail > TimeSpan.Zero:
+            case TcpFault.Kill { LostTail: var tail } kill when tail > TimeSpan.Zero:
                 Add(effect);
                 _killing.Disposable = Observable.Timer(tail, _scheduler).Subscribe(_ => Cut(kill.Reset));
                 break;
-            case Fault.Kill kill:
+            case TcpFault.Kill kill:
                 Cut(kill.Reset);
                 break;
-            case Fault.Away:
+            case TcpFault.Away:
                 Cut(reset: true);
                 break;
-            case not Fault.Refuse:
+            case not TcpFault.Refuse:
                 Add(effect);
                 break;
         }
@@ -79,7 +79,7 @@ internal sealed class ProxiedConnection : IDisposable
         lock (_gate)
         {
             // One that is being killed is so until its end.
-            if (effect.Fault is Fault.Kill || !_effects.Remove(effect))
+            if (effect.Fault is TcpFault.Kill || !_effects.Remove(effect))
                 return;
             Apply();
         }

@@ -79,7 +79,7 @@ public sealed class NanoServerTests
         using var client = device.Start(Options(proxy.EndPoint.Port, withKey: true));
         var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
         var received = Collect(link);
-        var mix = new FaultMix
+        var mix = new TcpFaultMix
         {
             LeastPeace = TimeSpan.FromMilliseconds(50),
             MostPeace = TimeSpan.FromMilliseconds(150),

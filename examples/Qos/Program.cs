@@ -35,7 +35,7 @@ return await Stage.PlayAsync(args, "Each line once, in both directions, whatever
 
     using (proxy.Faults.Subscribe(fault => voice.Say("proxy", fault.Fault.Name, Mood.Bad)))
     using (application.State.Skip(1).Subscribe(state => voice.Say("server", state.ToString(), state.IsUp ? Mood.Good : Mood.Calm)))
-    using (FaultSchedule.Run(proxy, stage.Get(seed), new FaultMix(), stage.Scheduler).Subscribe())
+    using (FaultSchedule.Run(proxy, stage.Get(seed), new TcpFaultMix(), stage.Scheduler).Subscribe())
     using (Observable.Interval(TimeSpan.FromSeconds(5), stage.Scheduler).Subscribe(_ => Tell(voice, up, down, sum => sum.SoFar)))
         await stage.WaitAsync();
 

@@ -19,7 +19,7 @@ internal sealed class Site : IAsyncDisposable
         Device = new Device(sensor, _proxy.EndPoint, books, protocol, key, over, stopwatch, scheduler);
         books.Ledger.Watch(_proxy);
         books.Ledger.Watch(Device.Link, End.Device);
-        _faults = FaultSchedule.Run(_proxy, seed, new FaultMix(), scheduler).Subscribe();
+        _faults = FaultSchedule.Run(_proxy, seed, new TcpFaultMix(), scheduler).Subscribe();
     }
 
     public Device Device { get; }

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 using NUnit.Framework;
+using Rx.IotLink.Testing;
 using Rx.IotLink.Testing.Tcp;
 using static Rx.IotLink.Tests.Testing.Tcp.ProxyHarness;
 
@@ -44,7 +45,7 @@ public sealed class FaultProxyTests
         await SendAsync(client, "unread");
         await SendAsync(server, "unread");
 
-        Assert.That(harness.Proxy.Kill().Fault, Is.EqualTo(new Fault.Kill()));
+        Assert.That(harness.Proxy.Kill().Fault, Is.EqualTo(new TcpFault.Kill()));
         await SendAsync(client, "too late");
         await SendAsync(server, "too late");
 
@@ -108,7 +109,7 @@ public sealed class FaultProxyTests
     {
         await using var harness = new ProxyHarness();
         var (client, server) = await harness.ConnectHealthyAsync();
-        harness.Proxy.DoToLatest(new Fault.Stall { For = Length });
+        harness.Proxy.DoToLatest(new TcpFault.Stall { Lasting = Length });
         await SendAsync(client, "up");
         await SendAsync(server, "down");
 
@@ -127,7 +128,7 @@ public sealed class FaultProxyTests
     {
         await using var harness = new ProxyHarness();
         var (client, server) = await harness.ConnectHealthyAsync();
-        Assert.That(harness.Proxy.Stall(length: Length).Connections, Is.EqualTo(1));
+        Assert.That(harness.Proxy.Stall(lasting: Length).Connections, Is.EqualTo(1));
         var (client2, server2) = await harness.ConnectAsync();
         await SendAsync(client, "old");
         await SendAsync(client2, "new");
@@ -145,7 +146,7 @@ public sealed class FaultProxyTests
     {
         await using var harness = new ProxyHarness();
         var (client, server) = await harness.ConnectHealthyAsync();
-        harness.Proxy.DoToLatest(new Fault.Stall { For = Length });
+        harness.Proxy.DoToLatest(new TcpFault.Stall { Lasting = Length });
         if (reset)
             client.LingerState = new LingerOption(enable: true, seconds: 0);
         client.Close();
@@ -178,7 +179,7 @@ public sealed class FaultProxyTests
     {
         await using var harness = new ProxyHarness();
         var (client, server) = await harness.ConnectHealthyAsync();
-        harness.Proxy.DoToLatest(new Fault.Stall(StallDirection.Up) { For = Length });
+        harness.Proxy.DoToLatest(new TcpFault.Stall(StallDirection.Up) { Lasting = Length });
         client.LingerState = new LingerOption(enable: true, seconds: 0);
         client.Close();
 
@@ -198,7 +199,7 @@ public sealed class FaultProxyTests
         await using var harness = new ProxyHarness();
         var (client, server) = await harness.ConnectHealthyAsync();
         var pause = TimeSpan.FromMilliseconds(10);
-        harness.Proxy.DoToLatest(new Fault.Slice(3, pause) { For = Length });
+        harness.Proxy.DoToLatest(new TcpFault.Slice(3, pause) { Lasting = Length });
         await SendAsync(client, "abcdefg");
 
         Assert.That(await ReadAsync(server, 3), Is.EqualTo("abc"));
@@ -313,18 +314,18 @@ public sealed class FaultProxyTests
         var records = new List<FaultRecord>();
         using var recording = harness.Proxy.Faults.Subscribe(records.Add);
 
-        Assert.That(harness.Proxy.DoToLatest(new Fault.Kill()), Is.Null, "no connection");
+        Assert.That(harness.Proxy.DoToLatest(new TcpFault.Kill()), Is.Null, "no connection");
         await harness.ConnectAsync();
-        Assert.That(harness.Proxy.DoToLatest(new Fault.Kill()), Is.Null, "nothing carried yet");
+        Assert.That(harness.Proxy.DoToLatest(new TcpFault.Kill()), Is.Null, "nothing carried yet");
         await harness.ConnectHealthyAsync();
         harness.Time.AdvanceBy(TimeSpan.FromSeconds(5));
-        var done = harness.Proxy.DoToLatest(new Fault.Stall { For = Length });
-        Assert.That(done, Is.EqualTo(new FaultRecord("p", TimeSpan.FromSeconds(5), 1, new Fault.Stall { For = Length })));
-        Assert.That(harness.Proxy.DoToLatest(new Fault.Kill()), Is.Null, "stalled");
+        var done = harness.Proxy.DoToLatest(new TcpFault.Stall { Lasting = Length });
+        Assert.That(done, Is.EqualTo(new FaultRecord("p", TimeSpan.FromSeconds(5), 1, new TcpFault.Stall { Lasting = Length })));
+        Assert.That(harness.Proxy.DoToLatest(new TcpFault.Kill()), Is.Null, "stalled");
         harness.Time.AdvanceBy(Length);
-        Assert.That(harness.Proxy.DoToLatest(new Fault.Kill(Reset: true)), Is.Not.Null, "healed");
+        Assert.That(harness.Proxy.DoToLatest(new TcpFault.Kill(Reset: true)), Is.Not.Null, "healed");
 
-        Assert.That(records.Select(record => record.Fault), Is.EqualTo(new Fault[] { new Fault.Stall { For = Length }, new Fault.Kill(Reset: true) }));
+        Assert.That(records.Select(record => record.Fault), Is.EqualTo(new TcpFault[] { new TcpFault.Stall { Lasting = Length }, new TcpFault.Kill(Reset: true) }));
     }
 
     [Test]
@@ -349,9 +350,9 @@ public sealed class FaultProxyTests
         {
             Refused(() => proxy.Slice(0), "Bytes must be 1 to 4096, not 0.");
             Refused(() => proxy.Throttle(-1), "BytesPerSecond must be 1 to 1000000000, not -1.");
-            Refused(() => proxy.Stall(length: TimeSpan.Zero), "For must be 00:00:00.0000001 to 1.00:00:00, not 00:00:00.");
-            Refused(() => proxy.Stall((StallDirection)7), "Direction must be one of Both, Up, Down, not 7.");
-            Refused(() => proxy.Delay(TimeSpan.FromDays(1)), "Latency must be 00:00:00 to 01:00:00, not 1.00:00:00.");
+            Refused(() => proxy.Stall(lasting: TimeSpan.Zero), "Lasting must be 00:00:00.0000001 to 1.00:00:00, not 00:00:00.");
+            Refused(() => proxy.Stall((StallDirection)7), "Direction must be one of Up, Down, Both, not 7.");
+            Refused(() => proxy.Delay(TimeSpan.FromDays(1)), "By must be 00:00:00 to 01:00:00, not 1.00:00:00.");
             Refused(() => proxy.Kill(lostTail: -Length), "LostTail must be 00:00:00 to 01:00:00, not -00:00:02.");
             Refused(() => FaultProxy.Start(proxy.EndPoint, new FaultProxyOptions { MaxConnections = 0 }), "MaxConnections must be 1 to 10000, not 0.");
             Assert.That(() => proxy.Do(null!), Throws.ArgumentNullException);

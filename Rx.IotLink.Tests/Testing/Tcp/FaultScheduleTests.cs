@@ -6,7 +6,7 @@ namespace Rx.IotLink.Tests.Testing.Tcp;
 [TestFixture]
 public sealed class FaultScheduleTests
 {
-    private static readonly FaultMix Mix = new();
+    private static readonly TcpFaultMix Mix = new();
 
     [Test]
     public void The_same_seed_gives_the_same_faults([Values(1, 7, -1)] int seed)
@@ -31,8 +31,8 @@ public sealed class FaultScheduleTests
         foreach (var (peace, fault) in FaultSchedule.Plan(7, Mix).Take(600))
         {
             Assert.That(peace, Is.InRange(Mix.LeastPeace, Mix.MostPeace));
-            if (fault is Fault.Stall stall)
-                Assert.That(stall.For, Is.InRange(Mix.ShortestStall, Mix.LongestStall));
+            if (fault is TcpFault.Stall stall)
+                Assert.That(stall.Lasting, Is.InRange(Mix.ShortestStall, Mix.LongestStall));
         }
     });
 }

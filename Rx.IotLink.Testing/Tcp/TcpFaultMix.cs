@@ -1,7 +1,7 @@
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>When the faults of a <see cref="FaultSchedule"/> come and how long they last. The defaults suit ends with a timeout of 500 ms.</summary>
-public sealed record FaultMix
+public sealed record TcpFaultMix
 {
     /// <summary>A connection is left in peace at least this long before the next fault. Default 200 ms.</summary>
     public TimeSpan LeastPeace { get; init; } = TimeSpan.FromMilliseconds(200);

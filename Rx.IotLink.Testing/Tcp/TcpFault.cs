@@ -3,9 +3,9 @@ namespace Rx.IotLink.Testing.Tcp;
 /// <summary>
 /// Something that goes wrong on the way between clients and a server: a value, to be kept in lists and records. <see cref="FaultProxy"/> does it.
 /// </summary>
-public abstract record Fault
+public abstract record TcpFault
 {
-    private Fault()
+    private TcpFault()
     {
     }
 
@@ -23,7 +23,7 @@ public abstract record Fault
     /// False (the default): both ends are told that the other one has finished (FIN), and may read what had arrived. True: both ends find the
     /// connection reset (RST), and lose what they had not read yet.
     /// </param>
-    public sealed record Kill(bool Reset = false) : Fault
+    public sealed record Kill(bool Reset = false) : TcpFault
     {
         /// <summary>
         /// For so long before the end, whatever is sent either way is taken and thrown away, so that its sender believes it on its way.
@@ -38,31 +38,31 @@ public abstract record Fault
     }
 
     /// <summary>A fault that lasts for a time.</summary>
-    public abstract record Lasting : Fault
+    public abstract record LastingFault : TcpFault
     {
-        private protected Lasting()
+        private protected LastingFault()
         {
         }
 
         /// <summary>How long. Default null: until <see cref="FaultProxy.Heal"/>. More than 0, at most a day.</summary>
-        public TimeSpan? For { get; init; }
+        public TimeSpan? Lasting { get; init; }
 
         internal override void Validate()
         {
-            if (For is { } length)
-                Range.Check(length, TimeSpan.FromTicks(1), Range.Longest, nameof(For));
+            if (Lasting is { } length)
+                Range.Check(length, TimeSpan.FromTicks(1), Range.Longest, nameof(Lasting));
         }
     }
 
     /// <summary>New connections are reset as soon as they are made; those that are open are left alone.</summary>
-    public sealed record Refuse : Lasting
+    public sealed record Refuse : LastingFault
     {
         /// <inheritdoc/>
         public override string Name => "refuse";
     }
 
     /// <summary>A <see cref="Kill"/> with reset, and <see cref="Refuse"/> from then on: an access point that starts anew.</summary>
-    public sealed record Away : Lasting
+    public sealed record Away : LastingFault
     {
         /// <inheritdoc/>
         public override string Name => "away";
@@ -73,7 +73,7 @@ public abstract record Fault
     /// the stall is over, if anybody is still there to take it.
     /// </summary>
     /// <param name="Direction">Both ways, or one.</param>
-    public sealed record Stall(StallDirection Direction = StallDirection.Both) : Lasting
+    public sealed record Stall(StallDirection Direction = StallDirection.Both) : LastingFault
     {
         /// <inheritdoc/>
         public override string Name => Direction switch
@@ -94,8 +94,8 @@ public abstract record Fault
     /// All bytes take so long for their way, in either direction, beyond what the network itself takes. They do not wait for each other; 64 KiB are on their
     /// way at most, in 16 pieces at most, then the sender is held back.
     /// </summary>
-    /// <param name="Latency">How long one way takes. 0 to 1 h.</param>
-    public sealed record Delay(TimeSpan Latency) : Lasting
+    /// <param name="By">How long one way takes. 0 to 1 h.</param>
+    public sealed record Delay(TimeSpan By) : LastingFault
     {
         /// <inheritdoc/>
         public override string Name => "delay";
@@ -103,13 +103,13 @@ public abstract record Fault
         internal override void Validate()
         {
             base.Validate();
-            Range.Check(Latency, TimeSpan.Zero, Range.LongestPause, nameof(Latency));
+            Range.Check(By, TimeSpan.Zero, Range.LongestPause, nameof(By));
         }
     }
 
     /// <summary>No more bytes pass than so many in a second, each way by itself.</summary>
     /// <param name="BytesPerSecond">How many. 1 to 1,000,000,000.</param>
-    public sealed record Throttle(int BytesPerSecond) : Lasting
+    public sealed record Throttle(int BytesPerSecond) : LastingFault
     {
         /// <inheritdoc/>
         public override string Name => "throttle";
@@ -124,7 +124,7 @@ public abstract record Fault
     /// <summary>Everything passes in small pieces, each way, so that lines and characters are torn apart.</summary>
     /// <param name="Bytes">The size of a piece, at most. 1 to 4,096.</param>
     /// <param name="Pause">The pause after each piece. 0 to 1 h.</param>
-    public sealed record Slice(int Bytes, TimeSpan Pause) : Lasting
+    public sealed record Slice(int Bytes, TimeSpan Pause) : LastingFault
     {
         /// <inheritdoc/>
         public override string Name => "slice";
