@@ -32,7 +32,7 @@ return await Stage.PlayAsync(args, "Four devices, and an application object for 
         running.Add(Observable.Timer(length / 3, stage.Scheduler).Subscribe(_ =>
         {
             voice.Say("wifi 3", "is gone", Mood.Bad);
-            wifi.Stall(length: length / 4);
+            wifi.Stall(lasting: length / 4);
         }));
     }
 
