@@ -17,7 +17,7 @@ public sealed class TcpSoakTests
     {
         var plan = new SoakPlan { Links = 8, Outages = 24, Length = TimeSpan.FromSeconds(20), Timeout = TimeSpan.FromMilliseconds(400), Protocol = protocol, Keys = keys, Seed = 1 };
         using var progress = new Subject<SoakProgress>();
-        var outcome = await Soak.RunAsync(plan, progress, CancellationToken.None).Within();
+        var outcome = await SoakRun.RunAsync(plan, progress, CancellationToken.None).Within();
 
         Assert.Multiple(() =>
         {

@@ -16,12 +16,12 @@ internal static class Screen
         if (Console.IsOutputRedirected)
         {
             using var printing = progress.Select(now => now.Sample).Where(sample => sample is not null).Subscribe(sample => Console.WriteLine(Report.Describe(sample!)));
-            return await Soak.RunAsync(plan, progress, cancellation);
+            return await SoakRun.RunAsync(plan, progress, cancellation);
         }
 
         // The run goes on its own; the bar only watches, and ends with the faults, not with the run.
         var showing = ShowBarsAsync(plan, progress);
-        var outcome = await Soak.RunAsync(plan, progress, cancellation);
+        var outcome = await SoakRun.RunAsync(plan, progress, cancellation);
         await showing;
         return outcome;
     }

@@ -36,9 +36,9 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     // 3. What it tells its devices. An outage is no error: the line is accepted later, that is all.
     var commands = fleet.Lamps
         .TakeUntil(over)
-        .Select(lamp => (lamp.Link, History: books.ToDevice[lamp.Link.Id], lamp.IsLit))
-        .Select(lamp => (lamp.Link, lamp.History, Command: new Command(lamp.History.Write(), lamp.IsLit)))
-        .SelectMany(lamp => lamp.Link.Write(lamp.Command.ToLine()).Do(_ => lamp.History.Accepted(lamp.Command.N)))
+        .Select(lamp => (lamp.Link, Lines: books.ToDevice[lamp.Link.Id], lamp.IsLit))
+        .Select(lamp => (lamp.Link, lamp.Lines, Command: new Command(lamp.Lines.Write(), lamp.IsLit)))
+        .SelectMany(lamp => lamp.Link.Write(lamp.Command.ToLine()).Do(_ => lamp.Lines.Accepted(lamp.Command.N)))
         .LastOrDefaultAsync()
         .ToTask();
 

@@ -12,7 +12,7 @@ using TcpSoak.Memory;
 namespace TcpSoak.Ends;
 
 /// <summary>Real clients and a real server over loopback, each link through a proxy that breaks it again and again, with lines both ways all the time.</summary>
-internal static class Soak
+internal static class SoakRun
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
 
