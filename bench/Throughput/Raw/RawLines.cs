@@ -1,36 +1,42 @@
 using System.Globalization;
-using System.Text;
 
 namespace Throughput.Raw;
 
-/// <summary>What the raw baseline says: lines of 32 bytes, and cumulative acknowledgements in the form of protocol 2.</summary>
+/// <summary>What the raw baseline says: lines of 32 bytes, and acknowledgements in the form of protocol 2.</summary>
 internal static class RawLines
 {
     public const int LineBytes = 32;
 
     public const int BufferBytes = 65_536;
 
-    /// <summary>So many lines, one after the other, ready to be sent.</summary>
-    public static byte[] Make(int count) =>
-        Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, count).Select(i => i.ToString("d32", CultureInfo.InvariantCulture) + "\n")));
+    private const int AcknowledgementBytes = 6;
 
-    public static byte[] Acknowledgement() => "=0000\n"u8.ToArray();
-
-    public static void SetNumber(Span<byte> acknowledgement, ushort number) => number.TryFormat(acknowledgement[1..5], out _, "x4", CultureInfo.InvariantCulture);
-
-    /// <summary>How many lines the last complete acknowledgement of some bytes adds to what was acknowledged; what follows it is kept at their beginning.</summary>
-    public static int Take(Span<byte> bytes, ref int held, long acknowledged)
+    /// <summary>Writes one line with its LF; gives its length.</summary>
+    public static int Write(Span<byte> to, ReadOnlySpan<byte> line)
     {
-        var end = bytes.LastIndexOf((byte)'\n');
-        if (end < 0)
-        {
-            held = bytes.Length;
-            return 0;
-        }
+        line.CopyTo(to);
+        to[line.Length] = (byte)'\n';
+        return line.Length + 1;
+    }
 
-        var number = ushort.Parse(bytes.Slice(end - 4, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
-        held = bytes.Length - end - 1;
-        bytes[(end + 1)..].CopyTo(bytes);
-        return (ushort)(number - (ushort)acknowledged);
+    /// <summary>Writes one acknowledgement; gives its length.</summary>
+    public static int Acknowledge(Span<byte> to, int number)
+    {
+        to[0] = (byte)'=';
+        ((ushort)number).TryFormat(to[1..], out _, "x4", CultureInfo.InvariantCulture);
+        to[5] = (byte)'\n';
+        return AcknowledgementBytes;
+    }
+
+    /// <summary>Takes the next complete acknowledgement, and gives how many lines it adds to those that were acknowledged before.</summary>
+    public static bool TryTake(ref Span<byte> bytes, long acknowledged, out int lines)
+    {
+        lines = 0;
+        var end = bytes.IndexOf((byte)'\n');
+        if (end < 0)
+            return false;
+        lines = (ushort)(ushort.Parse(bytes[1..end], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) - (ushort)acknowledged);
+        bytes = bytes[(end + 1)..];
+        return true;
     }
 }

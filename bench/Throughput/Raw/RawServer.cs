@@ -4,10 +4,11 @@ using System.Net.Sockets;
 namespace Throughput.Raw;
 
 /// <summary>
-/// The limit: sockets and nothing else. Reads lines, and acknowledges those of a received chunk together, cumulatively, as protocol 2 does. No strings, no
-/// observers, no memory of what was sent.
+/// The limit: sockets and nothing else. Reads lines and acknowledges them, with one send for what came in one chunk. No strings, no observers, no memory of
+/// what was sent.
 /// </summary>
-internal sealed class RawServer : IAsyncDisposable
+/// <param name="together">Whether the lines of a chunk get one acknowledgement together, or one each.</param>
+internal sealed class RawServer(bool together) : IAsyncDisposable
 {
     private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly List<Task> connections = [];
@@ -45,30 +46,33 @@ internal sealed class RawServer : IAsyncDisposable
         }
     }
 
-    private static async Task ServeAsync(Socket socket)
+    private async Task ServeAsync(Socket socket)
     {
         using var owned = socket;
         var buffer = new byte[RawLines.BufferBytes];
-        var acknowledgement = RawLines.Acknowledgement();
+        var answer = new byte[RawLines.BufferBytes];
         var (held, taken) = (0, 0);
         while (await socket.ReceiveAsync(buffer.AsMemory(held), SocketFlags.None) is var read and > 0)
         {
             var rest = buffer.AsSpan(0, held + read);
-            var before = taken;
-            while (rest.IndexOf((byte)'\n') is var length and >= 0)
+            var (before, length) = (taken, 0);
+            while (rest.IndexOf((byte)'\n') is var end and >= 0)
             {
-                if (length != RawLines.LineBytes)
-                    throw new InvalidDataException($"a line of {length} bytes where one of {RawLines.LineBytes} was written");
+                if (end != RawLines.LineBytes)
+                    throw new InvalidDataException($"a line of {end} bytes where one of {RawLines.LineBytes} was written");
                 taken++;
-                rest = rest[(length + 1)..];
+                rest = rest[(end + 1)..];
+                if (!together)
+                    length += RawLines.Acknowledge(answer.AsSpan(length), taken);
             }
 
             held = rest.Length;
             rest.CopyTo(buffer);
             if (taken == before)
                 continue;
-            RawLines.SetNumber(acknowledgement, (ushort)taken);
-            await socket.SendAsync(acknowledgement, SocketFlags.None);
+            if (together)
+                length = RawLines.Acknowledge(answer, taken);
+            await socket.SendAsync(answer.AsMemory(0, length), SocketFlags.None);
         }
     }
 }

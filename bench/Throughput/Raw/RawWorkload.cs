@@ -1,20 +1,21 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Throughput.Raw;
 
-/// <summary>Acknowledged lines over raw sockets: so many connections, each with at most so many lines in flight.</summary>
-internal sealed class RawWorkload(int connections, int window) : Workload
+/// <summary>Acknowledged lines over raw sockets: so many connections, each with at most so many lines in flight; written and sent as many at a time as there is room for.</summary>
+internal sealed class RawWorkload(int connections, int window, bool together = false) : Workload
 {
+    // Counts of different connections stay out of each other's cache lines.
+    private const int Stride = 8;
+
     // Enough for the percentiles, and few enough that the clock costs nothing where a line costs little.
     private readonly int sampling = window > 1 ? 64 : 1;
 
-    private readonly RawServer server = new();
+    private readonly RawServer server = new(together);
     private readonly List<Socket> sockets = [];
     private readonly long[] acknowledged = new long[connections * Stride];
-
-    // Counts of different connections stay out of each other's cache lines.
-    private const int Stride = 8;
 
     public override long Lines => Enumerable.Range(0, connections).Sum(i => Volatile.Read(ref acknowledged[i * Stride]));
 
@@ -40,36 +41,37 @@ internal sealed class RawWorkload(int connections, int window) : Workload
 
     private async Task WriteAsync(Socket socket, int at)
     {
-        var lines = RawLines.Make(window);
-        var buffer = new byte[RawLines.BufferBytes];
+        var line = Encoding.ASCII.GetBytes(new string('x', RawLines.LineBytes));
+        var (output, input) = (new byte[RawLines.BufferBytes], new byte[RawLines.BufferBytes]);
         var sentAt = new long[(window / sampling) + 1];
         var (sent, done, held) = (0L, 0L, 0);
         while (!Stopping || done < sent)
         {
-            if (!Stopping && sent - done < window)
+            var length = 0;
+            for (; !Stopping && sent - done < window; sent++)
             {
-                var room = window - (int)(sent - done);
-                for (var next = sent; next < sent + room; next++)
-                {
-                    if (next % sampling == 0)
-                        sentAt[next / sampling % sentAt.Length] = LatencyHistogram.Now();
-                }
-
-                sent += room;
-                await socket.SendAsync(lines.AsMemory(0, room * (RawLines.LineBytes + 1)), SocketFlags.None);
+                length += RawLines.Write(output.AsSpan(length), line);
+                if (sent % sampling == 0)
+                    sentAt[sent / sampling % sentAt.Length] = LatencyHistogram.Now();
             }
 
-            var read = await socket.ReceiveAsync(buffer.AsMemory(held), SocketFlags.None);
+            if (length > 0)
+                await socket.SendAsync(output.AsMemory(0, length), SocketFlags.None);
+            var read = await socket.ReceiveAsync(input.AsMemory(held), SocketFlags.None);
             if (read == 0)
                 throw new IOException("the server closed the connection");
-            var newly = RawLines.Take(buffer.AsSpan(0, held + read), ref held, done);
-            for (var last = done; last < done + newly; last++)
+            var rest = input.AsSpan(0, held + read);
+            while (RawLines.TryTake(ref rest, done, out var lines))
             {
-                if (last % sampling == 0)
-                    Latencies.AddSince(sentAt[last / sampling % sentAt.Length]);
+                for (var end = done + lines; done < end; done++)
+                {
+                    if (done % sampling == 0)
+                        Latencies.AddSince(sentAt[done / sampling % sentAt.Length]);
+                }
             }
 
-            done += newly;
+            held = rest.Length;
+            rest.CopyTo(input);
             Volatile.Write(ref acknowledged[at], done);
         }
     }
