@@ -9,7 +9,7 @@ namespace Rx.IotLink;
 /// handled; without an observer or reader, lines wait. What is handled is reported to the link, and what has arrived meanwhile taken from it, many at a time.
 /// </summary>
 /// <remarks>The lock is the link's: who delivers lines holds it already, and the drain needs it once for many lines.</remarks>
-internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate, Func<TimeSpan> now, Func<bool, bool> report, Action<Exception> observerFailed)
+internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate, Func<TimeSpan> now, Func<bool, bool> report, Action<Exception> observerFailed) : IWork
 {
     /// <summary>Lines that are handled one right after the other are reported together: so many at most, and within so short a time.</summary>
     private const int ReportedTogether = 64;
@@ -90,7 +90,7 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     public bool TryBeginDrain() => !draining && HasWork && (draining = true);
 
     /// <summary>Starts a drain for which <see cref="TryBeginDrain"/> said yes.</summary>
-    public void StartDrain() => options.Observers.Run(this, static inbox => inbox.Drain());
+    public void StartDrain() => options.Observers.Run(this);
 
     /// <summary>Whether the drain goes on: takes what has arrived if it has handed out all it had. Under the lock.</summary>
     public bool TryGoOn()
@@ -136,7 +136,7 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
             StartDrain();
     }
 
-    private void Drain()
+    void IWork.Run()
     {
         var together = 0;
         do
