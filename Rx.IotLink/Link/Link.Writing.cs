@@ -21,7 +21,7 @@ internal sealed partial class Link
         try
         {
             // The task itself, without a second one around it that waits for nothing else.
-            var write = new TaskWrite(line, Check(line), delivery, ordering);
+            var write = new TaskWrite(line, Check(line), delivery, ordering, isAlone: mayLeaveSends && Volatile.Read(ref unfinished) == 0);
             Take(write);
             return write.Task;
         }

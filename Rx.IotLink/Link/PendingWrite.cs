@@ -25,22 +25,40 @@ internal abstract class PendingWrite(string text, int bytes, Delivery delivery, 
 }
 
 /// <summary>A line that a task waits for.</summary>
-internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering) : PendingWrite(text, bytes, delivery, ordering)
+/// <param name="text">The line.</param>
+/// <param name="bytes">Its length as UTF-8.</param>
+/// <param name="delivery">The promise made for it.</param>
+/// <param name="ordering">Whether it keeps its place.</param>
+/// <param name="isAlone">Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that tells, as the last thing there.</param>
+internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering, bool isAlone = false) : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem
 {
     // User code continues elsewhere than in the loop that serves the connection.
-    private readonly TaskCompletionSource completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public bool IsAlone => isAlone;
 
     public Task Task => completion.Task;
 
     public override void Finish(Exception? error)
     {
-        if (error is null)
+        if (isAlone)
+            Later.Run(this);
+        else
+            FinishHere();
+    }
+
+    /// <summary>Tells whoever waits, on this very thread if it was alone.</summary>
+    public void FinishHere()
+    {
+        if (Error is null)
             completion.TrySetResult();
         else
-            completion.TrySetException(error);
+            completion.TrySetException(Error);
     }
 
     public void Cancel(CancellationToken token) => completion.TrySetCanceled(token);
+
+    void IThreadPoolWorkItem.Execute() => FinishHere();
 }
 
 /// <summary>A line that an observer waits for.</summary>
