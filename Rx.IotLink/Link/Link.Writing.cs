@@ -2,6 +2,7 @@ using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
+using System.Text;
 using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink;
@@ -28,6 +29,24 @@ internal sealed partial class Link
         catch (Exception exception)
         {
             return Task.FromException(exception);
+        }
+    }
+
+    public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            LineText.Check(utf8.Span, options.MaxLineBytes);
+            ThrowIfFaulty(utf8.Length, nameof(utf8));
+            if (cancellationToken.CanBeCanceled)
+                return new(WriteCancellableAsync(Encoding.UTF8.GetString(utf8.Span), delivery, ordering, cancellationToken));
+            var write = Utf8Write.Rent(utf8.Span, delivery, ordering);
+            Take(write);
+            return write.Task;
+        }
+        catch (Exception exception)
+        {
+            return ValueTask.FromException(exception);
         }
     }
 
@@ -95,7 +114,14 @@ internal sealed partial class Link
     private int Check(string line)
     {
         var bytes = LineText.Check(line, options.MaxLineBytes);
-        return protocol.Fault(bytes) is { } fault ? throw new ArgumentException($"A line {fault}.", nameof(line)) : bytes;
+        ThrowIfFaulty(bytes, nameof(line));
+        return bytes;
+    }
+
+    private void ThrowIfFaulty(int bytes, string name)
+    {
+        if (protocol.Fault(bytes) is { } fault)
+            throw new ArgumentException($"A line {fault}.", name);
     }
 
     private void Take(PendingWrite line)
@@ -189,6 +215,8 @@ internal sealed partial class Link
             counts.BestEffortSent++;
 
         line.Error = error;
+        // Protocol 1 carries the first line of a process on after its writer was told.
+        line.MayBeUsedAgain = error is null && (version == 2 || line.Delivery == Delivery.ExactlyOnce);
         if (lastDone is null)
             firstDone = line;
         else

@@ -6,7 +6,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>A line on its way, and who wants to know when it is done.</summary>
-internal abstract class PendingWrite(string text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
+internal abstract class PendingWrite(string? text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
 {
     /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
     public virtual bool MayBeDropped => false;
@@ -16,6 +16,9 @@ internal abstract class PendingWrite(string text, int bytes, Delivery delivery, 
 
     /// <summary>Why it will not be delivered by this link, if it is done and will not. Guarded by the link's lock until it is told.</summary>
     public Exception? Error { get; set; }
+
+    /// <summary>Whether nothing refers to it any more when it is told. Guarded by the link's lock until then.</summary>
+    public bool MayBeUsedAgain { get; set; }
 
     /// <summary>What was done next, while both are to be told. Guarded by the link's lock until then.</summary>
     public PendingWrite? DoneNext { get; set; }
