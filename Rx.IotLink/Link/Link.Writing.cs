@@ -132,7 +132,8 @@ internal sealed partial class Link
             if (unfinished >= options.OutboxLines + options.MaxWaitingWrites)
                 throw new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
             Enqueue(line);
-            deeds = Note(sendLater: unfinished > 1);
+            // Nobody waits for an answer to best effort, so many may follow at once.
+            deeds = Note(sendLater: unfinished > 1 || line.Delivery == Delivery.BestEffort);
         }
 
         Carry(ref deeds);

@@ -8,6 +8,7 @@ namespace Rx.IotLink;
 internal sealed class Utf8Write : PendingWrite, IValueTaskSource
 {
     private const int MostKept = 1_024;
+    private const int MostBytesKept = 256;
 
     private static readonly Lock Gate = new();
     private static readonly Stack<Utf8Write> Kept = new();
@@ -59,7 +60,8 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource
 
     private void Begin(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering)
     {
-        utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
+        if (utf8.Length < line.Length)
+            utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
         line.CopyTo(utf8);
         (Bytes, Delivery, Ordering) = (line.Length, delivery, ordering);
         (IsDone, Error, MayBeUsedAgain) = (false, null, false);
@@ -69,8 +71,12 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource
     {
         // No value task of its last use counts any more.
         completion.Reset();
-        ArrayPool<byte>.Shared.Return(utf8);
-        utf8 = [];
+        if (utf8.Length > MostBytesKept)
+        {
+            ArrayPool<byte>.Shared.Return(utf8);
+            utf8 = [];
+        }
+
         lock (Gate)
         {
             if (Kept.Count < MostKept)
