@@ -22,6 +22,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
     private readonly Action<Exception> observerFailed = observerFailed;
     private readonly List<T> kept = [];
     private ImmutableArray<Subscription> subscriptions = [];
+    private volatile bool posted;
     private bool ended;
     private Exception? error;
 
@@ -38,6 +39,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
                 kept.Add(value);
             foreach (var subscription in subscriptions)
                 subscription.Add(value, capacity);
+            posted = true;
         }
     }
 
@@ -45,12 +47,15 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
     public void End(Exception? withError = null)
     {
         lock (gate)
-            (ended, error) = (true, withError);
+            (ended, error, posted) = (true, withError, true);
     }
 
     /// <summary>Has what was posted delivered.</summary>
     public void Kick()
     {
+        if (!posted)
+            return;
+        posted = false;
         foreach (var subscription in subscriptions)
         {
             if (subscription.TryBeginDrain())

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
@@ -13,7 +14,7 @@ namespace Rx.IotLink;
 /// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
 /// and knows nothing of lines.
 /// </summary>
-internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable
+internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable, IThreadPoolWorkItem
 {
     private readonly SerialDisposable silence = new();
     private readonly SerialDisposable keepalives = new();
@@ -23,6 +24,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private long heardAt;
     private long saidAt;
     private volatile bool over;
+    private TaskWrite? toTell;
 
     /// <summary>One value, when the connection has ended.</summary>
     public IObservable<Outage> Ended => ended.AsObservable();
@@ -36,7 +38,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
 
-    /// <summary>Whether a send is under way. Guarded by the link's lock.</summary>
+    /// <summary>Whether a send is under way, or about to be. Guarded by the link's lock.</summary>
     public bool Sending { get; set; }
 
     /// <summary>Declares an outage after a silence of this length.</summary>
@@ -74,7 +76,20 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         {
             while (!over)
             {
-                var result = await connection.Input.ReadAsync().ConfigureAwait(false);
+                var reading = connection.Input.ReadAsync();
+                var told = toTell;
+                toTell = null;
+                ReadResult result;
+                if (told is null || reading.IsCompleted)
+                {
+                    told?.Finish(told.Error);
+                    result = await reading.ConfigureAwait(false);
+                }
+                else
+                {
+                    result = await new AfterSuspension(reading, told);
+                }
+
                 if (!result.Buffer.IsEmpty)
                 {
                     if (link.Receive(this, result.Buffer) is not { } consumed)
@@ -95,32 +110,33 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
         finally
         {
+            toTell?.Finish(toTell.Error);
             await connection.Input.CompleteAsync().ConfigureAwait(false);
             // Whoever waits for the end of reading closes what is below, which would cut the last word off.
             await released.Task.ConfigureAwait(false);
         }
     }
 
-    /// <summary>Sends what has gathered, unless a send is under way that will.</summary>
-    public async Task SendAsync(bool oneSendPerLine)
+    /// <summary>Sends bytes, and what gathers meanwhile. For whoever has set <see cref="Sending"/>.</summary>
+    /// <param name="bytes">What to send first, if it was taken already.</param>
+    public async Task SendAsync(ReadOnlyMemory<byte>? bytes)
     {
-        var next = link.TakeOutput(this, first: true);
-        if (next is null)
-            return;
+        var oneSendPerLine = link.OneSendPerLine;
         try
         {
-            for (; next is { } bytes; next = link.TakeOutput(this, first: false))
+            var closed = false;
+            for (var next = bytes ?? link.TakeOutput(this, out closed); next is { } rest; next = link.TakeOutput(this, out closed))
             {
-                while (!bytes.IsEmpty)
+                while (!rest.IsEmpty)
                 {
-                    var length = oneSendPerLine ? bytes.Span.IndexOf((byte)'\n') + 1 : bytes.Length;
-                    await connection.Output.WriteAsync(bytes[..length]).ConfigureAwait(false);
-                    bytes = bytes[length..];
+                    var length = oneSendPerLine ? rest.Span.IndexOf((byte)'\n') + 1 : rest.Length;
+                    await connection.Output.WriteAsync(rest[..length]).ConfigureAwait(false);
+                    rest = rest[length..];
                 }
             }
 
-            // Closed during the send: its end was left to this loop.
-            if (over)
+            // Closed while it was to be sent on: its end was left to this loop.
+            if (closed)
                 await SayLastWordAsync().ConfigureAwait(false);
         }
         catch (Exception exception)
@@ -128,6 +144,18 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
             link.End(this, new Outage(OutageReason.ConnectionLost, exception.GetBaseException().Message));
             Release();
         }
+    }
+
+    /// <summary>
+    /// Has a writer told when the loop that reads waits for the next bytes, on its thread. Only where that thread is not needed for reading any more then: the loop waits for the
+    /// socket itself. Asked by that loop alone.
+    /// </summary>
+    public bool TryTellAfterSuspension(TaskWrite write)
+    {
+        if (toTell is not null || over || connection is not SocketConnection)
+            return false;
+        toTell = write;
+        return true;
     }
 
     /// <summary>No call of this session counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
@@ -174,6 +202,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         released.TrySetResult();
         patience.Dispose();
     }
+
+    void IThreadPoolWorkItem.Execute() => _ = SendAsync(bytes: null);
 
     void IDisposable.Dispose() => connection.Dispose();
 

@@ -11,19 +11,21 @@ internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring)
 {
     private readonly Lock gate = new();
     private readonly SerialDisposable timer = new();
-    private TimeSpan? setFor;
+
+    // In ticks; looked at without the lock first, since nearly always it rings early enough.
+    private long setFor = long.MaxValue;
 
     /// <summary>Makes sure that it rings at (or before) the deadline; null asks for nothing.</summary>
     public void Set(TimeSpan? deadline)
     {
-        if (deadline is not { } due)
+        if (deadline is not { } due || Volatile.Read(ref setFor) <= due.Ticks)
             return;
         var next = new SingleAssignmentDisposable();
         lock (gate)
         {
-            if (setFor <= due)
+            if (setFor <= due.Ticks)
                 return;
-            setFor = due;
+            setFor = due.Ticks;
             // Its place is taken here, so that a timer which is started at the same time for a later deadline does not end it.
             timer.Disposable = next;
         }
@@ -38,8 +40,8 @@ internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring)
     {
         lock (gate)
         {
-            if (setFor == due)
-                setFor = null;
+            if (setFor == due.Ticks)
+                setFor = long.MaxValue;
         }
 
         ring();
