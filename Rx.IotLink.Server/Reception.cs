@@ -49,6 +49,7 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         {
             Interlocked.Decrement(ref connections);
             connection.Dispose();
+            (connection as SocketConnection)?.Served();
         }
     }
 
