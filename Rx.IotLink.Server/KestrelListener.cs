@@ -35,7 +35,12 @@ internal sealed class KestrelListener : IListener
             listen.Run(serve);
         }
 
-        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions { NoDelay = true }), options.LoggerFactory);
+        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions
+        {
+            NoDelay = true,
+            // A link never blocks the thread that brings it bytes: no user code runs there. So two changes of thread a line are saved.
+            UnsafePreferInlineScheduling = true,
+        }), options.LoggerFactory);
         var server = new KestrelServer(Options.Create(settings), sockets, options.LoggerFactory);
         try
         {

@@ -23,14 +23,10 @@ internal sealed partial class Link
             link.heartbeats.Post(Unit.Default);
         }
 
-        public bool TryDeliver(string line, Delivery delivery)
+        public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
         {
-            if (link.inbox.TryAdd(line, delivery))
-            {
-                link.delivered++;
+            if (link.inbox.TryAdd(utf8, delivery))
                 return true;
-            }
-
             link.counts.LinesWithheld++;
             return false;
         }

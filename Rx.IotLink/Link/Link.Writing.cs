@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
@@ -10,11 +9,29 @@ namespace Rx.IotLink;
 /// <summary>What the application writes.</summary>
 internal sealed partial class Link
 {
-    private readonly ConcurrentQueue<(PendingWrite Line, Exception? Error)> done = new();
     private readonly List<TaskCompletionSource> drains = [];
     private int unfinished;
+    private PendingWrite? firstDone;
+    private PendingWrite? lastDone;
 
-    public async Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.CanBeCanceled)
+            return WriteCancellableAsync(line, delivery, ordering, cancellationToken);
+        try
+        {
+            // The task itself, without a second one around it that waits for nothing else.
+            var write = new TaskWrite(line, Check(line), delivery, ordering);
+            Take(write);
+            return write.Task;
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
+    }
+
+    private async Task WriteCancellableAsync(string line, Delivery delivery, Ordering ordering, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var write = new TaskWrite(line, Check(line), delivery, ordering);
@@ -83,29 +100,33 @@ internal sealed partial class Link
 
     private void Take(PendingWrite line)
     {
+        Deeds deeds;
         lock (gate)
         {
             if (unfinished >= options.OutboxLines + options.MaxWaitingWrites)
                 throw new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
             Enqueue(line);
+            deeds = Note(sendLater: unfinished > 1);
         }
 
-        AfterLock();
+        Carry(ref deeds);
     }
 
     /// <summary>Takes a line of the <see cref="Writer"/>, or does with it what the options say for a full outbox.</summary>
     private void TakeOrOverflow(string text)
     {
         var line = new UnobservedWrite(text, Check(text));
+        Deeds deeds;
         lock (gate)
         {
             if (unfinished < options.OutboxLines || MakeRoom())
                 Enqueue(line);
             else
                 Dropped();
+            deeds = Note(sendLater: unfinished > 1);
         }
 
-        AfterLock();
+        Carry(ref deeds);
     }
 
     private bool MakeRoom()
@@ -167,7 +188,12 @@ internal sealed partial class Link
         else if (error is null)
             counts.BestEffortSent++;
 
-        done.Enqueue((line, error));
+        line.Error = error;
+        if (lastDone is null)
+            firstDone = line;
+        else
+            lastDone.DoneNext = line;
+        lastDone = line;
         Leave();
     }
 

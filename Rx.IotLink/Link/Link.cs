@@ -14,8 +14,8 @@ namespace Rx.IotLink;
 /// streams the application sees. Connections are given to it (<see cref="TryServe"/>); it makes none.
 /// </summary>
 /// <remarks>
-/// One lock guards everything. Under it only notes are taken; <see cref="AfterLock"/> then has them carried out: bytes sent, observers called,
-/// writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
+/// One lock guards everything. Under it only notes are taken (<see cref="Note"/>); after it they are carried out (<see cref="Carry(ref Deeds)"/>): bytes sent,
+/// observers called, writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
 /// </remarks>
 internal sealed partial class Link : ILink, IDisposable
 {
@@ -54,8 +54,9 @@ internal sealed partial class Link : ILink, IDisposable
         states.Post(state);
         heartbeats = new(options.Observers, Replay.Nothing, capacity: 1, ObserverFailed);
         notices = new(options.Observers, Replay.Nothing, NoticesKept, ObserverFailed);
-        inbox = new(options.InboxLines, options.Observers, Accepted, ObserverFailed);
+        inbox = new(options.InboxLines, options, gate, () => Now, Report, ObserverFailed);
         Writer = new LinkWriter(this);
+        mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         alarm = new(options.Scheduler, clock, Elapsed);
         protocol = create(version, outbox, new Host(this));
         unfinished = protocol.Unfinished.Count() + outbox.All.Count();
@@ -63,7 +64,7 @@ internal sealed partial class Link : ILink, IDisposable
 
     public string Id { get; }
 
-    public IObservable<string> Lines => inbox;
+    public IObservable<string> Lines => inbox.Lines;
 
     public IObserver<string> Writer { get; }
 
@@ -96,7 +97,7 @@ internal sealed partial class Link : ILink, IDisposable
         get
         {
             lock (gate)
-                return counts.Snapshot(outbox: unfinished, inbox: inbox.Count);
+                return counts.Snapshot(outbox: unfinished, inbox: inbox.Count, received: inbox.Unreported);
         }
     }
 
@@ -152,6 +153,7 @@ internal sealed partial class Link : ILink, IDisposable
         {
             if (state.IsFinal)
                 return;
+            AcceptHandled();
             closing = session;
             if (closing is not null)
             {
@@ -200,34 +202,4 @@ internal sealed partial class Link : ILink, IDisposable
 
     private void ObserverFailed(Exception exception) =>
         Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, $"an observer threw {exception.GetType().Name}: {exception.Message}", exception));
-
-    /// <summary>Carries out what was noted under the lock.</summary>
-    private void AfterLock()
-    {
-        Session? serving;
-        Session? opened;
-        Leaving? leave;
-        TimeSpan? deadline;
-        bool wantsToSend;
-        lock (gate)
-        {
-            (serving, deadline, wantsToSend) = (session, protocol.Deadline, protocol.WantsToSend);
-            (opened, justOpened) = (justOpened, null);
-            (leave, leaving) = (leaving, null);
-        }
-
-        if (opened is not null)
-            WatchLiveness(opened);
-        alarm.Set(deadline);
-        if (leave is not null)
-            Carry(leave);
-        else if (serving is not null && (wantsToSend || serving.Output.Length > 0))
-            _ = serving.SendAsync(protocol.OneSendPerLine);
-        while (done.TryDequeue(out var write))
-            write.Line.Finish(write.Error);
-        inbox.Kick();
-        states.Kick();
-        heartbeats.Kick();
-        notices.Kick();
-    }
 }

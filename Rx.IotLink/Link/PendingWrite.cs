@@ -14,6 +14,12 @@ internal abstract class PendingWrite(string text, int bytes, Delivery delivery, 
     /// <summary>Whether it was noted as done. Guarded by the link's lock.</summary>
     public bool IsDone { get; set; }
 
+    /// <summary>Why it will not be delivered by this link, if it is done and will not. Guarded by the link's lock until it is told.</summary>
+    public Exception? Error { get; set; }
+
+    /// <summary>What was done next, while both are to be told. Guarded by the link's lock until then.</summary>
+    public PendingWrite? DoneNext { get; set; }
+
     /// <summary>Called once, outside the link's lock. An error if the line will not be delivered by this link.</summary>
     public abstract void Finish(Exception? error);
 }

@@ -13,7 +13,7 @@ namespace Rx.IotLink;
 /// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
 /// and knows nothing of lines.
 /// </summary>
-internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable
+internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable, IThreadPoolWorkItem
 {
     private readonly SerialDisposable silence = new();
     private readonly SerialDisposable keepalives = new();
@@ -36,7 +36,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
 
-    /// <summary>Whether a send is under way. Guarded by the link's lock.</summary>
+    /// <summary>Whether a send is under way, or about to be. Guarded by the link's lock.</summary>
     public bool Sending { get; set; }
 
     /// <summary>Declares an outage after a silence of this length.</summary>
@@ -101,26 +101,26 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
     }
 
-    /// <summary>Sends what has gathered, unless a send is under way that will.</summary>
-    public async Task SendAsync(bool oneSendPerLine)
+    /// <summary>Sends bytes, and what gathers meanwhile. For whoever has set <see cref="Sending"/>.</summary>
+    /// <param name="bytes">What to send first, if it was taken already.</param>
+    public async Task SendAsync(ReadOnlyMemory<byte>? bytes)
     {
-        var next = link.TakeOutput(this, first: true);
-        if (next is null)
-            return;
+        var oneSendPerLine = link.OneSendPerLine;
         try
         {
-            for (; next is { } bytes; next = link.TakeOutput(this, first: false))
+            var closed = false;
+            for (var next = bytes ?? link.TakeOutput(this, out closed); next is { } rest; next = link.TakeOutput(this, out closed))
             {
-                while (!bytes.IsEmpty)
+                while (!rest.IsEmpty)
                 {
-                    var length = oneSendPerLine ? bytes.Span.IndexOf((byte)'\n') + 1 : bytes.Length;
-                    await connection.Output.WriteAsync(bytes[..length]).ConfigureAwait(false);
-                    bytes = bytes[length..];
+                    var length = oneSendPerLine ? rest.Span.IndexOf((byte)'\n') + 1 : rest.Length;
+                    await connection.Output.WriteAsync(rest[..length]).ConfigureAwait(false);
+                    rest = rest[length..];
                 }
             }
 
-            // Closed during the send: its end was left to this loop.
-            if (over)
+            // Closed while it was to be sent on: its end was left to this loop.
+            if (closed)
                 await SayLastWordAsync().ConfigureAwait(false);
         }
         catch (Exception exception)
@@ -174,6 +174,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         released.TrySetResult();
         patience.Dispose();
     }
+
+    void IThreadPoolWorkItem.Execute() => _ = SendAsync(bytes: null);
 
     void IDisposable.Dispose() => connection.Dispose();
 
