@@ -14,7 +14,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly Reception reception;
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
-    private KestrelListener? listener;
+    private IListener? listener;
     private TaskCompletionSource? stopped;
 
     internal IotLinkServer(IotLinkServerOptions options)
@@ -137,7 +137,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         if (!options.Listen)
             return;
-        listener = await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
+        listener = options.Tls is null
+            ? SocketListener.Start(options, ServeAsync, log)
+            : await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 
@@ -157,7 +159,7 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     private async Task StopOnceAsync(CancellationToken cancellationToken)
     {
-        var unlistened = listener?.StopAsync(CancellationToken.None) ?? Task.CompletedTask;
+        var unlistened = listener?.StopAsync() ?? Task.CompletedTask;
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
         fleet.Close();

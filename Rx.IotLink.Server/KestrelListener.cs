@@ -12,8 +12,8 @@ using Microsoft.Extensions.Options;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>A Kestrel of our own, with one endpoint and no HTTP on it: its accept loop, its sockets (NoDelay), its limits.</summary>
-internal sealed class KestrelListener : IDisposable
+/// <summary>Listens for TLS, with a Kestrel of our own that has one endpoint and no HTTP on it.</summary>
+internal sealed class KestrelListener : IListener
 {
     private readonly KestrelServer kestrel;
     private readonly ServiceProvider services;
@@ -62,7 +62,7 @@ internal sealed class KestrelListener : IDisposable
     }
 
     /// <summary>Stops listening at once; completes when every connection has ended.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => kestrel.StopAsync(cancellationToken);
+    public Task StopAsync() => kestrel.StopAsync(CancellationToken.None);
 
     public void Dispose()
     {

@@ -61,7 +61,8 @@ internal sealed partial class Link
     {
         if (deeds.Opened is not null)
             WatchLiveness(deeds.Opened);
-        alarm.Set(deeds.Deadline);
+        if (deeds.Deadline is { } due)
+            (alarm ?? MakeAlarm()).Set(due);
         if (deeds.Sender is { } sender && deeds.Bytes is null)
             Later.Run(sender);
         else if (deeds.Sender is not null)
@@ -81,8 +82,14 @@ internal sealed partial class Link
         if (deeds.Drain)
             inbox.StartDrain();
         states.Kick();
-        heartbeats.Kick();
+        heartbeats?.Kick();
         notices.Kick();
+    }
+
+    private Alarm MakeAlarm()
+    {
+        lock (gate)
+            return alarm ??= new Alarm(deadlines, Elapsed);
     }
 
     /// <summary>What is to be done after the lock.</summary>

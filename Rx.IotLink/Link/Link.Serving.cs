@@ -40,7 +40,7 @@ internal sealed partial class Link
             wanted = opening?.Version ?? wanted;
             if (wanted != version)
                 Speak();
-            session = serving = new Session(this, connection, options);
+            session = serving = new Session(this, connection, options, deadlines);
             RemoteEndPoint = connection.RemoteEndPoint;
             origin = options.Scheduler.Now - Now;
             serving.Heard(Now);
@@ -213,7 +213,11 @@ internal sealed partial class Link
         Send(now);
         on.Sending = on.Output.Length > 0;
         if (!on.Sending)
+        {
+            on.Output.Rest();
             return null;
+        }
+
         on.Said(now);
         return on.Output.Take();
     }

@@ -68,7 +68,7 @@ internal sealed partial class Link
         var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
-            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, ObserverFailed);
+            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, observerFailed);
             Take(write);
             return Disposable.Create((Link: this, write), static s => s.Link.TakeBack(s.write));
         });

@@ -24,19 +24,20 @@ internal sealed partial class Link : ILink, IDisposable
 
     private readonly Lock gate = new();
     private readonly LinkOptions options;
-    private readonly IStopwatch clock;
+    private readonly Deadlines deadlines;
     private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
-    private readonly Relay<Unit> heartbeats;
     private readonly Relay<LinkNotice> notices;
-    private readonly Alarm alarm;
+    private readonly Action<Exception> observerFailed;
     private IProtocol protocol;
     private int version;
     private int wanted;
     private LinkState state;
     private Session? session;
+    private Relay<Unit>? heartbeats;
+    private Alarm? alarm;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
@@ -48,16 +49,15 @@ internal sealed partial class Link : ILink, IDisposable
         Id = id;
         (this.options, this.version, this.create) = (options, version, create);
         wanted = version;
-        clock = options.Scheduler.StartStopwatch();
+        deadlines = Deadlines.On(options.Scheduler);
+        observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(options.Observers, Replay.Latest, StateChangesKept, ObserverFailed);
+        states = new(options.Observers, Replay.Latest, StateChangesKept, observerFailed, gate);
         states.Post(state);
-        heartbeats = new(options.Observers, Replay.Nothing, capacity: 1, ObserverFailed);
-        notices = new(options.Observers, Replay.Nothing, NoticesKept, ObserverFailed);
-        inbox = new(options.InboxLines, options, gate, () => Now, Report, ObserverFailed);
+        notices = new(options.Observers, Replay.Nothing, NoticesKept, observerFailed, gate);
+        inbox = new(options.InboxLines, options, gate, () => Now, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
-        alarm = new(options.Scheduler, clock, Elapsed);
         protocol = create(version, outbox, new Host(this));
         unfinished = protocol.Unfinished.Count() + outbox.All.Count();
     }
@@ -72,12 +72,30 @@ internal sealed partial class Link : ILink, IDisposable
 
     public IObservable<LinkState> State => states;
 
-    public IObservable<Unit> Heartbeat => heartbeats;
+    /// <summary>Made when it is asked for: few want it, and a link that nobody asks must not hold it.</summary>
+    public IObservable<Unit> Heartbeat
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (heartbeats is not null)
+                    return heartbeats;
+                var made = new Relay<Unit>(options.Observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+                if (state.IsFinal)
+                    made.End();
+                return heartbeats = made;
+            }
+        }
+    }
 
     public IObservable<LinkNotice> Notices => notices;
 
+    /// <summary><see cref="State"/>, for those who want changes alone.</summary>
+    public Relay<LinkState> States => states;
+
     /// <summary>Monotonic time on the link's scheduler.</summary>
-    public TimeSpan Now => clock.Elapsed;
+    public TimeSpan Now => deadlines.Now;
 
     /// <summary>How long a client must be silent after an outage, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => protocol.QuietTime;
@@ -180,13 +198,13 @@ internal sealed partial class Link : ILink, IDisposable
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();
-            heartbeats.End();
+            heartbeats?.End();
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
                 Done(line, WhyEnded(state));
         }
 
-        alarm.Dispose();
+        alarm?.Dispose();
         closing?.Close(outage);
         Goodbye = closing?.Released ?? Task.CompletedTask;
         AfterLock();

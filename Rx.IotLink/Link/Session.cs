@@ -14,26 +14,40 @@ namespace Rx.IotLink;
 /// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
 /// and knows nothing of lines.
 /// </summary>
-internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable, IThreadPoolWorkItem
+internal sealed class Session(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
 {
-    private readonly SerialDisposable silence = new();
-    private readonly SerialDisposable keepalives = new();
-    private readonly AsyncSubject<Outage> ended = new();
-    private readonly SingleAssignmentDisposable patience = new();
-    private readonly TaskCompletionSource released = new();
+    private static readonly TaskCompletionSource AlreadyReleased = Completed();
+
+    // Made when they are needed: a connection at rest needs none of them.
+    private AsyncSubject<Outage>? ended;
+    private SingleAssignmentDisposable? patience;
+    private TaskCompletionSource? released;
+    private Outage? end;
+
+    private Silence? silence;
+    private Keepalives? keepalives;
     private long heardAt;
     private long saidAt;
     private volatile bool over;
     private TaskWrite? toTell;
 
     /// <summary>One value, when the connection has ended.</summary>
-    public IObservable<Outage> Ended => ended.AsObservable();
+    public IObservable<Outage> Ended
+    {
+        get
+        {
+            _ = Interlocked.CompareExchange(ref ended, new AsyncSubject<Outage>(), null);
+            if (Volatile.Read(ref end) is { } outage)
+                TellEnd(ended, outage);
+            return ended.AsObservable();
+        }
+    }
 
     /// <summary>Completes when the connection is done with: nothing is read from it any more, and the last word is said. To be awaited at most once.</summary>
     public ValueTask Finished { get; private set; }
 
     /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
-    public Task Released => released.Task;
+    public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(), null) ?? released).Task;
 
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
@@ -42,22 +56,10 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     public bool Sending { get; set; }
 
     /// <summary>Declares an outage after a silence of this length.</summary>
-    public void WatchSilence(TimeSpan limit) =>
-        silence.Disposable = Liveness.Silence(() => SinceThen(Volatile.Read(ref heardAt)), limit, options.Scheduler)
-            .Subscribe(_ => link.End(this, new Outage(OutageReason.Silence, $"nothing was received for {limit.TotalSeconds:0.###} s")));
+    public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, deadlines, limit));
 
     /// <summary>Sends keepalives every interval: counted from the last one, or (unless always) from the last bytes of any kind, if they are later.</summary>
-    public void StartKeepalives(TimeSpan interval, bool always)
-    {
-        // One that says nothing (a client before the server's first line, a send that does not end) counts too, or it would be made again at once, for ever.
-        var last = link.Now.Ticks;
-        keepalives.Disposable = Liveness.Keepalives(() => SinceThen(always ? Volatile.Read(ref last) : Math.Max(Volatile.Read(ref last), Volatile.Read(ref saidAt))), interval, options.Scheduler)
-            .Subscribe(_ =>
-            {
-                Volatile.Write(ref last, link.Now.Ticks);
-                link.Keepalive(this);
-            });
-    }
+    public void StartKeepalives(TimeSpan interval, bool always) => Start(ref keepalives, new KeepalivesOf(this, deadlines, interval, always));
 
     public void Heard(TimeSpan now) => Volatile.Write(ref heardAt, now.Ticks);
 
@@ -113,7 +115,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
             toTell?.Finish(toTell.Error);
             await connection.Input.CompleteAsync().ConfigureAwait(false);
             // Whoever waits for the end of reading closes what is below, which would cut the last word off.
-            await released.Task.ConfigureAwait(false);
+            await Released.ConfigureAwait(false);
         }
     }
 
@@ -164,18 +166,30 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for ever.</summary>
     public void Close(Outage outage)
     {
-        silence.Dispose();
-        keepalives.Dispose();
+        Volatile.Read(ref silence)?.Dispose();
+        Volatile.Read(ref keepalives)?.Dispose();
         connection.Input.CancelPendingRead();
         if (!Sending)
             _ = SayLastWordAsync();
         // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes nothing.
         if (outage.Reason is OutageReason.Silence or OutageReason.ConnectionLost or OutageReason.PeerNotReading)
             Release();
-        else if (!released.Task.IsCompleted)
-            patience.Disposable = options.Scheduler.Schedule(options.Timeout, Release);
-        ended.OnNext(outage);
-        ended.OnCompleted();
+        else
+            HavePatience();
+        Interlocked.Exchange(ref end, outage);
+        if (Volatile.Read(ref ended) is { } observed)
+            TellEnd(observed, outage);
+    }
+
+    private void HavePatience()
+    {
+        if (IsReleased)
+            return;
+        var limited = new SingleAssignmentDisposable();
+        Interlocked.Exchange(ref patience, limited);
+        limited.Disposable = options.Scheduler.Schedule(options.Timeout, Release);
+        if (IsReleased)
+            limited.Dispose();
     }
 
     /// <summary>Sends what was still to be said, and ends the output. For whoever owns the output at the end.</summary>
@@ -199,13 +213,54 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private void Release()
     {
         connection.Dispose();
-        released.TrySetResult();
-        patience.Dispose();
+        Interlocked.CompareExchange(ref released, AlreadyReleased, null)?.TrySetResult();
+        Volatile.Read(ref patience)?.Dispose();
     }
+
+    private bool IsReleased => Volatile.Read(ref released) is { Task.IsCompleted: true };
 
     void IThreadPoolWorkItem.Execute() => _ = SendAsync(bytes: null);
 
     void IDisposable.Dispose() => connection.Dispose();
 
-    private TimeSpan SinceThen(long then) => link.Now - TimeSpan.FromTicks(then);
+    private void FallSilent(TimeSpan limit) => link.End(this, new Outage(OutageReason.Silence, $"nothing was received for {limit.TotalSeconds:0.###} s"));
+
+    private void SayKeepalive() => link.Keepalive(this);
+
+    private void Start<T>(ref T? place, T watch)
+        where T : Deadline
+    {
+        Interlocked.Exchange(ref place, watch)?.Dispose();
+        watch.Set();
+        // Ended meanwhile: whoever ended it may have looked before.
+        if (over)
+            watch.Dispose();
+    }
+
+    private static void TellEnd(AsyncSubject<Outage> to, Outage outage)
+    {
+        to.OnNext(outage);
+        to.OnCompleted();
+    }
+
+    private static TaskCompletionSource Completed()
+    {
+        var completed = new TaskCompletionSource();
+        completed.SetResult();
+        return completed;
+    }
+
+    private sealed class SilenceOf(Session session, Deadlines deadlines, TimeSpan limit) : Silence(deadlines, limit)
+    {
+        protected override TimeSpan HeardAt => TimeSpan.FromTicks(Volatile.Read(ref session.heardAt));
+
+        public override void Execute() => session.FallSilent(Limit);
+    }
+
+    private sealed class KeepalivesOf(Session session, Deadlines deadlines, TimeSpan interval, bool always) : Keepalives(deadlines, interval)
+    {
+        protected override TimeSpan SaidAt => always ? TimeSpan.Zero : TimeSpan.FromTicks(Volatile.Read(ref session.saidAt));
+
+        public override void Execute() => session.SayKeepalive();
+    }
 }
