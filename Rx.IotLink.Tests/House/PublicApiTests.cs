@@ -24,6 +24,9 @@ public sealed class PublicApiTests
     [TestCase(typeof(ILink))]
     [TestCase(typeof(IotLinkServer))]
     [TestCase(typeof(FaultProxy))]
+#if DYNAMICDATA
+    [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
+#endif
     public void The_public_API_is_the_one_on_file(Type inAssembly)
     {
         var assembly = inAssembly.Assembly;

@@ -50,7 +50,7 @@ public sealed class DashboardTests
         network.RunFor(1.min());
 
         // One place is 5 s. The outage is found within 2 s; the value of the 40th second comes when it is over.
-        Assert.That(tiles!.Marbles(5.s(), Symbol), Is.EqualTo("--0-1-~-(23)-4-"));
+        Assert.That(tiles!.Marbles(5.s(), Symbol), Is.EqualTo("--0-1-(2~)-(23)-4-"));
     }
 
     [Test]
