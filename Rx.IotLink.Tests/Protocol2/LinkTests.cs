@@ -1,6 +1,8 @@
+using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing;
 using Rx.IotLink.Tests.Protocol2.Driving;
 using Rx.IotLink.Tests.Simulation;
 
@@ -47,7 +49,7 @@ public sealed class LinkTests
         foreach (var line in written)
             link.Client.Write(line).Subscribe();
         foreach (var n in Enumerable.Range(1, 60))
-            link.At((n + 1) * Second, () => link.ServerEnd.Lines.Take(1).Subscribe(read.Add));
+            link.Scheduler.Schedule((n + 1) * Second, () => link.ServerEnd.Lines.Take(1).Subscribe(read.Add));
         link.Run(70 * Second);
 
         Assert.Multiple(() =>
@@ -89,7 +91,7 @@ public sealed class LinkTests
         using var link = SimulatedLink.Start(client: o => o with { Timeout = 3 * Second }, server: o => o with { Timeout = timeout * Second });
         link.Run(Second);
 
-        link.Path.Stall(up: false, down: true);
+        using var stall = link.Path.Stall(StallDirection.Down);
         link.Run(silence * Second);
 
         Assert.That(link.Client.Counters.Outages, Is.EqualTo(outage ? 1 : 0));
@@ -145,7 +147,7 @@ public sealed class LinkTests
         using var link = SimulatedLink.Start();
         link.Run(Second);
 
-        await link.Client.CloseAsync();
+        await ((IotLinkClient)link.Client).CloseAsync();
         link.Run(TimeSpan.FromMilliseconds(10));
         var state = await link.ServerEnd.State.FirstAsync();
 
@@ -165,7 +167,7 @@ public sealed class LinkTests
         await using var second = IotLinkClient.Start(new IotLinkClientOptions
         {
             Host = "simulated", Id = SimulatedLink.Id, Key = key, Scheduler = link.Scheduler, Seed = 9, DrainTimeout = TimeSpan.Zero,
-            Transport = new SimulatedPath(link.Scheduler, link.Server.ServeAsync, new(), seed: 9),
+            Transport = link.AnotherPath("another way"),
         });
 
         link.Run(60 * Second);

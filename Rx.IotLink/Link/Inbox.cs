@@ -9,7 +9,7 @@ namespace Rx.IotLink;
 /// handled; without an observer or reader, lines wait. What is handled is reported to the link, and what has arrived meanwhile taken from it, many at a time.
 /// </summary>
 /// <remarks>The lock is the link's: who delivers lines holds it already, and the drain needs it once for many lines.</remarks>
-internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate, Func<TimeSpan> now, Func<bool, bool> report, Action<Exception> observerFailed)
+internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate, Func<TimeSpan> now, Func<bool, bool> report, Action<Exception> observerFailed) : IWork
 {
     /// <summary>Lines that are handled one right after the other are reported together: so many at most, and within so short a time.</summary>
     private const int ReportedTogether = 64;
@@ -89,8 +89,17 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     /// <summary>Whether a drain must be started now; it counts as started then. Under the lock.</summary>
     public bool TryBeginDrain() => !draining && HasWork && (draining = true);
 
-    /// <summary>Starts a drain for which <see cref="TryBeginDrain"/> said yes.</summary>
-    public void StartDrain() => options.Observers.Run(this, static inbox => inbox.Drain());
+    /// <summary>
+    /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. Where only readers wait, no code of the application's is called, and no other thread is needed:
+    /// their tasks continue elsewhere.
+    /// </summary>
+    public void StartDrain()
+    {
+        if (observers.Length > 0 || ended || options.Observers is not ObserverThreads)
+            options.Observers.Run(this);
+        else
+            DrainToReaders();
+    }
 
     /// <summary>Whether the drain goes on: takes what has arrived if it has handed out all it had. Under the lock.</summary>
     public bool TryGoOn()
@@ -100,7 +109,7 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
         return draining = HasWork;
     }
 
-    public async Task<string> ReadAsync(CancellationToken cancellationToken)
+    public Task<string> ReadAsync(CancellationToken cancellationToken)
     {
         // User code continues elsewhere than in the drain.
         var reader = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -113,6 +122,11 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
         }
 
         Kick();
+        return cancellationToken.CanBeCanceled ? OrCancelledAsync(reader, cancellationToken) : reader.Task;
+    }
+
+    private static async Task<string> OrCancelledAsync(TaskCompletionSource<string> reader, CancellationToken cancellationToken)
+    {
         using var registration = cancellationToken.Register(() => reader.TrySetCanceled(cancellationToken));
         return await reader.Task.ConfigureAwait(false);
     }
@@ -136,12 +150,12 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
             StartDrain();
     }
 
-    private void Drain()
+    void IWork.Run()
     {
         var together = 0;
         do
         {
-            while (!ended && !taken.IsEmpty && TryHandOut())
+            while (!ended && !taken.IsEmpty && TryHandOut(observers))
             {
                 if (taken.IsEmpty)
                     break;
@@ -159,13 +173,30 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
         while (report(true));
     }
 
-    /// <summary>Hands the oldest line out. False: there is nobody, it stays.</summary>
-    private bool TryHandOut()
+    private void DrainToReaders()
+    {
+        do
+        {
+            while (!taken.IsEmpty && observers.Length == 0 && !ended && TryHandOut([]))
+            {
+            }
+
+            if (observers.Length > 0 || ended)
+            {
+                options.Observers.Run(this);
+                return;
+            }
+        }
+        while (report(true));
+    }
+
+    /// <summary>Hands the oldest line out, to these observers and a reader. False: there is nobody, it stays.</summary>
+    private bool TryHandOut(Subscription[] toObservers)
     {
         // Whoever left in this very moment takes nothing: the line is then another's, or stays.
         var line = new Line(taken.First);
         var had = readersWait && GiveToReader(ref line);
-        foreach (var observer in observers)
+        foreach (var observer in toObservers)
             had |= observer.TryOnNext(ref line);
         if (!had)
             return false;

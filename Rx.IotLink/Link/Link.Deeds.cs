@@ -74,7 +74,8 @@ internal sealed partial class Link
             // It may be used again as soon as it is told.
             var next = write.DoneNext;
             write.DoneNext = null;
-            write.Finish(write.Error);
+            if (deeds.Reader is null || write is not TaskWrite { IsAlone: true } alone || !deeds.Reader.TryTellAfterSuspension(alone))
+                write.Finish(write.Error);
             write = next;
         }
 
@@ -105,5 +106,8 @@ internal sealed partial class Link
         /// <summary>The first of the writes that are to be told, linked to the others.</summary>
         public PendingWrite? Done;
         public bool Drain;
+
+        /// <summary>Whose reading loop carries this out, if it is one.</summary>
+        public Session? Reader;
     }
 }

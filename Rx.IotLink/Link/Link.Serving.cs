@@ -161,6 +161,7 @@ internal sealed partial class Link
             deeds = fault is null ? Note() : default;
         }
 
+        deeds.Reader = from;
         if (fault is null)
             Carry(ref deeds);
         else

@@ -2,6 +2,7 @@ using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
+using System.Text;
 using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink;
@@ -21,13 +22,31 @@ internal sealed partial class Link
         try
         {
             // The task itself, without a second one around it that waits for nothing else.
-            var write = new TaskWrite(line, Check(line), delivery, ordering);
+            var write = new TaskWrite(line, Check(line), delivery, ordering, isAlone: mayLeaveSends && Volatile.Read(ref unfinished) == 0);
             Take(write);
             return write.Task;
         }
         catch (Exception exception)
         {
             return Task.FromException(exception);
+        }
+    }
+
+    public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            LineText.Check(utf8.Span, options.MaxLineBytes);
+            ThrowIfFaulty(utf8.Length, nameof(utf8));
+            if (cancellationToken.CanBeCanceled)
+                return new(WriteCancellableAsync(Encoding.UTF8.GetString(utf8.Span), delivery, ordering, cancellationToken));
+            var write = Utf8Write.Rent(utf8.Span, delivery, ordering);
+            Take(write);
+            return write.Task;
+        }
+        catch (Exception exception)
+        {
+            return ValueTask.FromException(exception);
         }
     }
 
@@ -95,7 +114,14 @@ internal sealed partial class Link
     private int Check(string line)
     {
         var bytes = LineText.Check(line, options.MaxLineBytes);
-        return protocol.Fault(bytes) is { } fault ? throw new ArgumentException($"A line {fault}.", nameof(line)) : bytes;
+        ThrowIfFaulty(bytes, nameof(line));
+        return bytes;
+    }
+
+    private void ThrowIfFaulty(int bytes, string name)
+    {
+        if (protocol.Fault(bytes) is { } fault)
+            throw new ArgumentException($"A line {fault}.", name);
     }
 
     private void Take(PendingWrite line)
@@ -106,7 +132,8 @@ internal sealed partial class Link
             if (unfinished >= options.OutboxLines + options.MaxWaitingWrites)
                 throw new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
             Enqueue(line);
-            deeds = Note(sendLater: unfinished > 1);
+            // Nobody waits for an answer to best effort, so many may follow at once.
+            deeds = Note(sendLater: unfinished > 1 || line.Delivery == Delivery.BestEffort);
         }
 
         Carry(ref deeds);
@@ -189,6 +216,8 @@ internal sealed partial class Link
             counts.BestEffortSent++;
 
         line.Error = error;
+        // Protocol 1 carries the first line of a process on after its writer was told.
+        line.MayBeUsedAgain = error is null && (version == 2 || line.Delivery == Delivery.ExactlyOnce);
         if (lastDone is null)
             firstDone = line;
         else

@@ -66,6 +66,8 @@ internal sealed partial class Link : ILink, IDisposable
 
     public IObservable<string> Lines => inbox.Lines;
 
+    public IObservable<ReadOnlyMemory<byte>> Utf8Lines => inbox.Utf8Lines;
+
     public IObserver<string> Writer { get; }
 
     public IObservable<LinkState> State => states;

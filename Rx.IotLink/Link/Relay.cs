@@ -23,6 +23,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
     private List<T>? all;
     private T[] latest = [];
     private ImmutableArray<Subscription> subscriptions = [];
+    private volatile bool posted;
     private bool ended;
     private Exception? error;
 
@@ -39,6 +40,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
                 (all ??= []).Add(value);
             foreach (var subscription in subscriptions)
                 subscription.Add(value, capacity);
+            posted = true;
         }
     }
 
@@ -46,12 +48,15 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
     public void End(Exception? withError = null)
     {
         lock (gate)
-            (ended, error) = (true, withError);
+            (ended, error, posted) = (true, withError, true);
     }
 
     /// <summary>Has what was posted delivered.</summary>
     public void Kick()
     {
+        if (!posted)
+            return;
+        posted = false;
         foreach (var subscription in subscriptions)
         {
             if (subscription.TryBeginDrain())

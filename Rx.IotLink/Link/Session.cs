@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
@@ -28,6 +29,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private long heardAt;
     private long saidAt;
     private volatile bool over;
+    private TaskWrite? toTell;
 
     /// <summary>One value, when the connection has ended.</summary>
     public IObservable<Outage> Ended
@@ -76,7 +78,20 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         {
             while (!over)
             {
-                var result = await connection.Input.ReadAsync().ConfigureAwait(false);
+                var reading = connection.Input.ReadAsync();
+                var told = toTell;
+                toTell = null;
+                ReadResult result;
+                if (told is null || reading.IsCompleted)
+                {
+                    told?.Finish(told.Error);
+                    result = await reading.ConfigureAwait(false);
+                }
+                else
+                {
+                    result = await new AfterSuspension(reading, told);
+                }
+
                 if (!result.Buffer.IsEmpty)
                 {
                     if (link.Receive(this, result.Buffer) is not { } consumed)
@@ -97,6 +112,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
         finally
         {
+            toTell?.Finish(toTell.Error);
             await connection.Input.CompleteAsync().ConfigureAwait(false);
             // Whoever waits for the end of reading closes what is below, which would cut the last word off.
             await Released.ConfigureAwait(false);
@@ -130,6 +146,18 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
             link.End(this, new Outage(OutageReason.ConnectionLost, exception.GetBaseException().Message));
             Release();
         }
+    }
+
+    /// <summary>
+    /// Has a writer told when the loop that reads waits for the next bytes, on its thread. Only where that thread is not needed for reading any more then: the loop waits for the
+    /// socket itself. Asked by that loop alone.
+    /// </summary>
+    public bool TryTellAfterSuspension(TaskWrite write)
+    {
+        if (toTell is not null || over || connection is not SocketConnection)
+            return false;
+        toTell = write;
+        return true;
     }
 
     /// <summary>No call of this session counts any more. Under the link's lock, before <see cref="Close"/>.</summary>

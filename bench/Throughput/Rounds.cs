@@ -29,14 +29,16 @@ internal sealed class Rounds(Settings settings)
         var wanted = Measurements.All.Where(m => settings.Only.Count == 0 || settings.Only.Contains(m.Name, StringComparer.Ordinal)).ToList();
         var measured = Measurements.All.Where(m => wanted.Contains(m) || wanted.Exists(w => w.Baseline == m.Name)).ToList();
         var samples = measured.ToDictionary(m => m.Name, _ => new List<Sample>(), StringComparer.Ordinal);
-        for (var round = 1; round <= settings.Rounds; round++)
+        // Round 0 does not count: until everything has run for a while, the runtime is still compiling it.
+        for (var round = 0; round <= settings.Rounds; round++)
         {
             // There and back again, so that none is always the first.
             foreach (var measurement in round % 2 == 1 ? measured : Enumerable.Reverse(measured))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var sample = await MeasureAsync(measurement);
-                samples[measurement.Name].Add(sample);
+                if (round > 0)
+                    samples[measurement.Name].Add(sample);
                 progress(round, measurement, sample);
             }
         }

@@ -3,10 +3,11 @@ using Rx.IotLink;
 namespace Throughput.Links;
 
 /// <summary>Each writer of so many links waits for its line before it writes the next.</summary>
-internal sealed class OneAtATimeWorkload(Settings settings, int links) : Workload
+internal sealed class OneAtATimeWorkload(Settings settings, int links, bool reader = false) : Workload
 {
     private readonly NumberedLines[] checks = [.. Enumerable.Range(0, links).Select(_ => new NumberedLines())];
     private readonly List<IDisposable> observing = [];
+    private readonly List<Task> reading = [];
     private LinkPairs? pairs;
 
     public override long Lines => checks.Sum(check => check.Received);
@@ -15,7 +16,13 @@ internal sealed class OneAtATimeWorkload(Settings settings, int links) : Workloa
     {
         pairs = await LinkPairs.OpenAsync(settings, links);
         for (var i = 0; i < links; i++)
-            observing.Add((await pairs.ServerEndAsync(i)).Lines.Subscribe(checks[i]));
+        {
+            var server = await pairs.ServerEndAsync(i);
+            if (reader)
+                reading.Add(ReadAsync(server, checks[i]));
+            else
+                observing.Add(server.Lines.Subscribe(checks[i]));
+        }
     }
 
     public override Task RunAsync() => Task.WhenAll(pairs!.Clients.Select((link, i) => Task.Run(() => WriteAsync(link, checks[i]))));
@@ -25,6 +32,7 @@ internal sealed class OneAtATimeWorkload(Settings settings, int links) : Workloa
         observing.ForEach(o => o.Dispose());
         if (pairs is not null)
             await pairs.DisposeAsync();
+        await Task.WhenAll(reading);
     }
 
     private async Task WriteAsync(ILink link, NumberedLines check)
@@ -37,6 +45,15 @@ internal sealed class OneAtATimeWorkload(Settings settings, int links) : Workloa
             Latencies.AddSince(sentAt);
         }
 
+        // The reader was given the last line, and may not have looked at it yet.
+        while (reader && check.Received < written)
+            await Task.Yield();
         check.Check(written);
+    }
+
+    private static async Task ReadAsync(ILink link, NumberedLines check)
+    {
+        await foreach (var line in link.ReadLinesAsync())
+            check.OnNext(line);
     }
 }
