@@ -51,13 +51,11 @@ internal sealed class Bed : IAsyncDisposable
         return done;
     }
 
-    /// <summary>Has the devices say so many keepalives a second; a bare server too, as links do by themselves.</summary>
-    public async Task BeatAsync(double perSecond, bool server)
-    {
-        await clients.AskAsync<Done>(new("beat") { PerSecond = perSecond }).ConfigureAwait(false);
-        if (server)
-            await this.server.AskAsync<ServerSample>(new("beat") { PerSecond = perSecond }).ConfigureAwait(false);
-    }
+    /// <summary>Has the devices say so many keepalives a second more than each says by itself.</summary>
+    public Task BeatAsync(double perSecond) => clients.AskAsync<Done>(new("beat") { PerSecond = perSecond });
+
+    /// <summary>Has a bare server say so many keepalives a second, as links do by themselves.</summary>
+    public Task BeatBackAsync(double perSecond) => server.AskAsync<ServerSample>(new("beat") { PerSecond = perSecond });
 
     public Task<ServerSample> SampleAsync(bool collect = false) => server.AskAsync<ServerSample>(new("sample") { Collect = collect });
 

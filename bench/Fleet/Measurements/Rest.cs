@@ -43,7 +43,8 @@ internal static class Rest
         await Bed.PauseAsync(Settling).ConfigureAwait(false);
         var before = await bed.SampleAsync(collect: true).ConfigureAwait(false);
         await bed.OpenAsync(settings.Links).ConfigureAwait(false);
-        await bed.BeatAsync(Settings.BeatsPerSecond(settings.Links), server: kind.Bare).ConfigureAwait(false);
+        if (kind.Bare)
+            await bed.BeatBackAsync(Settings.BeatsPerSecond(settings.Links)).ConfigureAwait(false);
         // Until the opening is forgotten, and each link has said and heard its keepalives.
         await Bed.PauseAsync(Settling + (Settings.Timeout / 4)).ConfigureAwait(false);
         var cpu = await bed.WatchAsync(settings.Watch).ConfigureAwait(false);
