@@ -21,7 +21,10 @@ public abstract record LinkOptions
     /// </summary>
     public int MaxLineBytes { get; init; } = 4_000;
 
-    /// <summary>Lines that wait for an observer or reader, at most. When it is full, further lines are not acknowledged and the peer repeats them. Default 256; 1 to 1,000,000.</summary>
+    /// <summary>
+    /// Lines that wait for an observer or reader, at most: so many written exactly once, and so many best effort. When it is full, further lines of the one kind are
+    /// not acknowledged and the peer repeats them; those of the other are dropped. Default 256; 1 to 1,000,000.
+    /// </summary>
     public int InboxLines { get; init; } = 256;
 
     /// <summary>Lines that wait to be sent or accepted before <see cref="ILink.Writer"/> takes no more. Default 1,024; 1 to 1,000,000.</summary>

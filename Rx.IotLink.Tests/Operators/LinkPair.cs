@@ -1,3 +1,4 @@
+using System.Reactive.Disposables;
 using Microsoft.Reactive.Testing;
 using Rx.IotLink.Tests.Simulation;
 
@@ -7,6 +8,7 @@ namespace Rx.IotLink.Tests.Operators;
 internal sealed class LinkPair : IDisposable
 {
     private readonly SimulatedLink link;
+    private IDisposable refusal = Disposable.Empty;
 
     public LinkPair(TestScheduler scheduler, int maxLineBytes = 4_000)
     {
@@ -26,12 +28,12 @@ internal sealed class LinkPair : IDisposable
     /// <summary>Breaks the connection, and lets none be made until <see cref="ComeUp"/>.</summary>
     public void GoDown()
     {
-        link.Path.Refuses = true;
+        refusal = link.Path.Refuse();
         link.Path.Kill(reset: true);
     }
 
     /// <summary>Connections can be made again; the client makes one when its pause is over.</summary>
-    public void ComeUp() => link.Path.Refuses = false;
+    public void ComeUp() => refusal.Dispose();
 
     public void CloseServer() => ((Link)Server).Close();
 

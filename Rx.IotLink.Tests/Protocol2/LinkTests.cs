@@ -1,6 +1,7 @@
 using System.Reactive.Linq;
 using NUnit.Framework;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing;
 using Rx.IotLink.Tests.Protocol2.Driving;
 using Rx.IotLink.Tests.Simulation;
 
@@ -89,7 +90,7 @@ public sealed class LinkTests
         using var link = SimulatedLink.Start(client: o => o with { Timeout = 3 * Second }, server: o => o with { Timeout = timeout * Second });
         link.Run(Second);
 
-        link.Path.Stall(up: false, down: true);
+        using var stall = link.Path.Stall(StallDirection.Down);
         link.Run(silence * Second);
 
         Assert.That(link.Client.Counters.Outages, Is.EqualTo(outage ? 1 : 0));
@@ -145,7 +146,7 @@ public sealed class LinkTests
         using var link = SimulatedLink.Start();
         link.Run(Second);
 
-        await link.Client.CloseAsync();
+        await ((IotLinkClient)link.Client).CloseAsync();
         link.Run(TimeSpan.FromMilliseconds(10));
         var state = await link.ServerEnd.State.FirstAsync();
 
@@ -165,7 +166,7 @@ public sealed class LinkTests
         await using var second = IotLinkClient.Start(new IotLinkClientOptions
         {
             Host = "simulated", Id = SimulatedLink.Id, Key = key, Scheduler = link.Scheduler, Seed = 9, DrainTimeout = TimeSpan.Zero,
-            Transport = new SimulatedPath(link.Scheduler, link.Server.ServeAsync, new(), seed: 9),
+            Transport = link.AnotherPath("another way"),
         });
 
         link.Run(60 * Second);

@@ -1,5 +1,7 @@
+using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
+using Rx.IotLink.Testing;
 using Rx.IotLink.Tests.Protocol2.Driving;
 using Rx.IotLink.Tests.Simulation;
 
@@ -24,8 +26,8 @@ public sealed class SimulatedCutTests
             breaks++;
             Assert.Multiple(() =>
             {
-                Assert.That(run.UpVerdict, Is.EqualTo(DeliveryVerdict.Good), $"client to server, broken after {bytes} bytes");
-                Assert.That(run.DownVerdict, Is.EqualTo(DeliveryVerdict.Good), $"server to client, broken after {bytes} bytes");
+                Assert.That(run.UpVerdict.IsFlawless, $"client to server, broken after {bytes} bytes");
+                Assert.That(run.DownVerdict.IsFlawless, $"server to client, broken after {bytes} bytes");
                 Assert.That(run.AcceptedUp, Is.EqualTo(lines), $"accepted by the server, broken after {bytes} bytes");
                 Assert.That(run.AcceptedDown, Is.EqualTo(lines), $"accepted by the client, broken after {bytes} bytes");
                 Assert.That(run.Notices, Is.Empty, $"broken after {bytes} bytes");
@@ -55,7 +57,11 @@ public sealed class SimulatedCutTests
         public bool Live((bool Up, int Bytes) at)
         {
             using var link = SimulatedLink.Start(client: o => o with { Protocol = protocol });
-            link.Path.NextBreak = at;
+            var broke = at.Bytes == 0;
+            if (broke)
+                link.Path.Kill();
+            else
+                link.Path.BreakNext(at.Up ? StallDirection.Up : StallDirection.Down, at.Bytes, () => broke = true);
             Follow(link.Client, atClient);
             link.Server.Links.Subscribe(end =>
             {
@@ -65,9 +71,9 @@ public sealed class SimulatedCutTests
             WriteLater(link, link.Client, up, AcceptedUp);
             link.Run(TimeSpan.FromSeconds(1));
             // Keepalives would go on for ever: what did not break by now has no more bytes of this session.
-            var broke = link.Path.Broke;
+            var inTime = broke;
             link.Run(TimeSpan.FromSeconds(15));
-            return broke;
+            return inTime;
         }
 
         private void Follow(ILink end, List<string> received)
@@ -77,7 +83,7 @@ public sealed class SimulatedCutTests
         }
 
         private static void WriteLater(SimulatedLink link, ILink from, Traffic traffic, List<string> accepted) =>
-            link.At(TimeSpan.FromTicks(link.Scheduler.Clock) + Apart, () =>
+            link.Scheduler.Schedule(Apart, () =>
             {
                 if (traffic.Next() is not { } line)
                     return;

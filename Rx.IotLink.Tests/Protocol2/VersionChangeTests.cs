@@ -2,8 +2,8 @@ using System.Reactive.Linq;
 using Microsoft.Reactive.Testing;
 using NUnit.Framework;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing;
 using Rx.IotLink.Tests.Protocol2.Driving;
-using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
@@ -34,16 +34,15 @@ public sealed class VersionChangeTests
     private static async Task Change(string versions, MemoryStore? store, params string[] kept)
     {
         var scheduler = new TestScheduler();
-        await using var server = new IotLinkServer(new IotLinkServerOptions
-        {
-            Listen = false, Scheduler = scheduler, Seed = 2, DrainTimeout = TimeSpan.Zero, SessionStores = store is null ? null : _ => store,
-        });
+        using var network = SimulatedNetwork.On(scheduler, seed: 2);
+        var machine = network.AddServer(configure: o => o with { SessionStores = store is null ? null : _ => store });
+        var path = network.AddPath("pump-1", machine);
+        var server = machine.Process;
         var (down, up, written) = (new List<string>(), new List<string>(), new List<string>(kept));
         server.Links.Subscribe(link => link.Lines.Subscribe(up.Add));
         var n = 0;
         foreach (var version in versions.Split(','))
         {
-            var path = new SimulatedPath(scheduler, server.ServeAsync, new(), seed: 4);
             await using (var client = IotLinkClient.Start(new IotLinkClientOptions
             {
                 Host = "simulated", Id = "pump-1", Transport = path, Scheduler = scheduler, Seed = ++n, DrainTimeout = TimeSpan.Zero, Protocol = version == "1" ? 1 : 2,
@@ -54,7 +53,7 @@ public sealed class VersionChangeTests
                 WriteUp(client, n);
                 WriteLine(server, written, $"heard by {n}");
                 scheduler.AdvanceBy((6 * Second).Ticks);
-                path.Stall(up: true, down: true);
+                using var stall = path.Stall();
                 WriteLine(server, written, $"sent to {n}, heard by the next");
                 scheduler.AdvanceBy(Second.Ticks);
                 path.Kill(reset: true);

@@ -1,7 +1,6 @@
-using System.Reactive.Concurrency;
-using System.Reactive.Linq;
 using Microsoft.Reactive.Testing;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Simulation;
 
@@ -10,45 +9,42 @@ internal sealed class SimulatedLink : IDisposable
 {
     public const string Id = "pump-1";
 
-    private SimulatedLink(TestScheduler scheduler, IotLinkServer server, SimulatedPath path, IotLinkClient client) =>
-        (Scheduler, Server, Path, Client) = (scheduler, server, path, client);
+    private readonly SimulatedServer server;
+    private readonly SimulatedDevice device;
+
+    private SimulatedLink(TestScheduler scheduler, SimulatedNetwork network, SimulatedServer server, SimulatedDevice device) =>
+        (Scheduler, Network, this.server, this.device) = (scheduler, network, server, device);
 
     public TestScheduler Scheduler { get; }
 
-    public IotLinkServer Server { get; }
+    public SimulatedNetwork Network { get; }
 
-    public SimulatedPath Path { get; }
+    public IotLinkServer Server => server.Process;
 
-    public IotLinkClient Client { get; }
+    public SimulatedPath Path => device.Path;
+
+    public ILink Client => device.Link;
+
+    /// <summary>The server's end; there once the client has connected.</summary>
+    public ILink ServerEnd => server.Link(Id);
 
     public static SimulatedLink Start(
         int seed = 1,
-        PathOptions? path = null,
+        PathConditions? path = null,
         TestScheduler? scheduler = null,
         Func<IotLinkClientOptions, IotLinkClientOptions>? client = null,
         Func<IotLinkServerOptions, IotLinkServerOptions>? server = null)
     {
         scheduler ??= new TestScheduler();
-        var serverOptions = new IotLinkServerOptions { Listen = false, Expected = [Id], Scheduler = scheduler, Seed = ~seed };
-        var listening = new IotLinkServer(server?.Invoke(serverOptions) ?? serverOptions);
-        var way = new SimulatedPath(scheduler, listening.ServeAsync, path ?? new(), seed);
-        var clientOptions = new IotLinkClientOptions { Host = "simulated", Id = Id, Transport = way, Scheduler = scheduler, Seed = seed };
-        return new SimulatedLink(scheduler, listening, way, IotLinkClient.Start(client?.Invoke(clientOptions) ?? clientOptions));
+        var network = SimulatedNetwork.On(scheduler, seed, path);
+        var machine = network.AddServer(configure: o => (server ?? (s => s))(o with { Expected = [Id] }));
+        return new SimulatedLink(scheduler, network, machine, network.AddDevice(Id, machine, client));
     }
 
-    /// <summary>The server's end; there once the client has connected.</summary>
-    public ILink ServerEnd => Server.Find(Id) ?? throw new InvalidOperationException("The client has not connected yet.");
+    /// <summary>Another way to the server, for a client made by hand.</summary>
+    public SimulatedPath AnotherPath(string id) => Network.AddPath(id, server);
 
-    public void Run(TimeSpan time) => Scheduler.AdvanceBy(time.Ticks);
+    public void Run(TimeSpan time) => Network.RunFor(time);
 
-    public void At(TimeSpan time, Action action) => Scheduler.Schedule(new DateTimeOffset(time.Ticks, TimeSpan.Zero), action);
-
-    public void Dispose()
-    {
-        // Without a drain nothing in these waits for the clock.
-        using var now = new CancellationTokenSource();
-        now.Cancel();
-        _ = Client.CloseAsync(now.Token);
-        _ = Server.StopAsync(now.Token);
-    }
+    public void Dispose() => Network.Dispose();
 }

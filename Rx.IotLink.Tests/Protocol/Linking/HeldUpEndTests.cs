@@ -1,6 +1,7 @@
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
+using Rx.IotLink.Testing;
 using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
@@ -20,12 +21,13 @@ public sealed class HeldUpEndTests
         link.Run(TimeSpan.FromSeconds(1));
 
         // Nothing comes down: the client hears neither the acknowledgement nor a keepalive. Then nothing goes up either, until its end gets through.
-        link.Path.Stall(up: false, down: true);
+        var down = link.Path.Stall(StallDirection.Down);
         link.Client.Write("second").Subscribe();
         link.Run(TimeSpan.FromMilliseconds(1_400));
-        link.Path.Stall(up: true, down: true);
+        var up = link.Path.Stall(StallDirection.Up);
         link.Run(TimeSpan.FromMilliseconds(1_500));
-        link.Path.Stall(up: false, down: false);
+        up.Dispose();
+        down.Dispose();
         link.Run(TimeSpan.FromSeconds(10));
 
         Assert.That(received, Is.EqualTo(["first", "second"]));

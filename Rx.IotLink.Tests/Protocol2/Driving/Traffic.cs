@@ -1,4 +1,4 @@
-using Rx.IotLink.Tests.Simulation;
+using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
@@ -26,7 +26,18 @@ internal sealed class Traffic(params IReadOnlyList<string> lines)
         return true;
     }
 
-    public DeliveryVerdict Verdict(IEnumerable<string> finished, IEnumerable<string> received) => DeliveryVerdict.Of(Numbers(Written), Numbers(finished), Numbers(received));
+    /// <summary>What became of them, judged by their places.</summary>
+    public DeliveryVerdict Verdict(IEnumerable<string> finished, IEnumerable<string> received)
+    {
+        var checker = new DeliveryChecker();
+        for (var written = 0; written < next; written++)
+            checker.Write();
+        foreach (var text in received)
+            checker.Received(PlaceOf(text));
+        foreach (var text in finished)
+            checker.Accepted(PlaceOf(text));
+        return checker.Verdict;
+    }
 
-    private List<int> Numbers(IEnumerable<string> texts) => [.. texts.Select(text => lines.Index().First(l => l.Item == text).Index)];
+    private int PlaceOf(string text) => lines.Index().First(l => l.Item == text).Index;
 }

@@ -1,0 +1,140 @@
+using System.Globalization;
+
+namespace Rx.IotLink.Testing;
+
+/// <summary>
+/// One thing that goes wrong, as a value: when, where, for how long. <see cref="SimulatedNetwork.Play(IEnumerable{Fault})"/> makes it happen. Its text is the C#
+/// that makes it again.
+/// </summary>
+public sealed record Fault
+{
+    private Fault(FaultKind kind, string target, TimeSpan at, TimeSpan lasting)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(target);
+        ArgumentOutOfRangeException.ThrowIfLessThan(at, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(lasting, TimeSpan.Zero);
+        (Kind, Target, At, Lasting) = (kind, target, at, lasting);
+    }
+
+    /// <summary>What goes wrong.</summary>
+    public FaultKind Kind { get; }
+
+    /// <summary>Where: the id of a device (its path, or for a crash the device itself), the name of a server (the paths of all its devices, or the server itself) or of an access point.</summary>
+    public string Target { get; }
+
+    /// <summary>When, since the network began.</summary>
+    public TimeSpan At { get; init; }
+
+    /// <summary>For how long; zero for what happens in an instant.</summary>
+    public TimeSpan Lasting { get; init; }
+
+    /// <summary>Which way, of a stall.</summary>
+    public StallDirection Direction { get; private init; } = StallDirection.Both;
+
+    /// <summary>Whether a kill is told as an error (RST) rather than an end (FIN).</summary>
+    public bool Reset { get; private init; }
+
+    /// <summary>Whether what is on its way is lost in a kill.</summary>
+    public bool LosesTail { get; private init; }
+
+    /// <summary>What a delay adds to the latency, each way; or what making a connection takes longer.</summary>
+    public TimeSpan By { get; private init; }
+
+    /// <summary>A random part that a delay adds on top.</summary>
+    public TimeSpan Jitter { get; private init; }
+
+    /// <summary>Bytes a second of a throttle, or bytes a piece of a slice, at most.</summary>
+    public int Bytes { get; private init; }
+
+    /// <summary>How a process crashes.</summary>
+    public CrashKind Crashing { get; private init; }
+
+    /// <summary>What the next process finds of its memory.</summary>
+    public MemoryAfterCrash Memory { get; private init; }
+
+    /// <summary>When it is over.</summary>
+    public TimeSpan End => At + Lasting;
+
+    /// <summary>The connections break; both ends are told at once.</summary>
+    /// <param name="target">Where.</param>
+    /// <param name="at">When.</param>
+    /// <param name="reset">As an error (RST) rather than an end (FIN).</param>
+    /// <param name="losesTail">What is on its way is lost; else it arrives before the end.</param>
+    public static Fault Kill(string target, TimeSpan at, bool reset = false, bool losesTail = true) =>
+        new(FaultKind.Kill, target, at, TimeSpan.Zero) { Reset = reset, LosesTail = losesTail };
+
+    /// <summary>Nothing comes through, and nobody is told. What was sent arrives when it is over, as TCP would see to.</summary>
+    public static Fault Stall(string target, TimeSpan at, TimeSpan lasting, StallDirection direction = StallDirection.Both) =>
+        new(FaultKind.Stall, target, at, lasting)
+        {
+            Direction = direction is StallDirection.Up or StallDirection.Down or StallDirection.Both
+                ? direction
+                : throw new ArgumentOutOfRangeException(nameof(direction), direction, "A stall is up, down or both ways."),
+        };
+
+    /// <summary>New connections are refused; those that are there go on.</summary>
+    public static Fault Refuse(string target, TimeSpan at, TimeSpan lasting) => new(FaultKind.Refuse, target, at, lasting);
+
+    /// <summary>Everything takes longer, each way: by a fixed time and a random one on top. Order is kept.</summary>
+    public static Fault Delay(string target, TimeSpan at, TimeSpan lasting, TimeSpan by, TimeSpan jitter = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(jitter, TimeSpan.Zero);
+        return new(FaultKind.Delay, target, at, lasting) { By = by, Jitter = jitter };
+    }
+
+    /// <summary>Only so many bytes a second come through, each way.</summary>
+    public static Fault Throttle(string target, TimeSpan at, TimeSpan lasting, int bytesPerSecond)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytesPerSecond);
+        return new(FaultKind.Throttle, target, at, lasting) { Bytes = bytesPerSecond };
+    }
+
+    /// <summary>What is written in one piece arrives in pieces of random length, up to this.</summary>
+    public static Fault Slice(string target, TimeSpan at, TimeSpan lasting, int bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
+        return new(FaultKind.Slice, target, at, lasting) { Bytes = bytes };
+    }
+
+    /// <summary>Connections take longer to be made.</summary>
+    public static Fault OpenSlowly(string target, TimeSpan at, TimeSpan lasting, TimeSpan by)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
+        return new(FaultKind.OpenSlowly, target, at, lasting) { By = by };
+    }
+
+    /// <summary>A process ends, and starts again when it is over.</summary>
+    /// <param name="target">A device's id or a server's name.</param>
+    /// <param name="at">When.</param>
+    /// <param name="lasting">How long it is away.</param>
+    /// <param name="memory">What it finds of its memory.</param>
+    /// <param name="how">How it ends.</param>
+    public static Fault Crash(string target, TimeSpan at, TimeSpan lasting, MemoryAfterCrash memory = MemoryAfterCrash.Lost, CrashKind how = CrashKind.Killed) =>
+        new(FaultKind.Crash, target, at, lasting) { Memory = memory, Crashing = how };
+
+    /// <summary>The C# that makes this fault again.</summary>
+    public override string ToString()
+    {
+        var details = Kind switch
+        {
+            FaultKind.Kill => $"{Maybe(Reset, ", reset: true")}{Maybe(!LosesTail, ", losesTail: false")}",
+            FaultKind.Stall => Maybe(Direction != StallDirection.Both, $", {nameof(StallDirection)}.{Direction}"),
+            FaultKind.Delay => $", by: {Code(By)}{Maybe(Jitter > TimeSpan.Zero, $", jitter: {Code(Jitter)}")}",
+            FaultKind.Throttle => $", bytesPerSecond: {Bytes}",
+            FaultKind.Slice => $", bytes: {Bytes}",
+            FaultKind.OpenSlowly => $", by: {Code(By)}",
+            FaultKind.Crash => $"{Maybe(Memory != MemoryAfterCrash.Lost, $", {nameof(MemoryAfterCrash)}.{Memory}")}{Maybe(Crashing != CrashKind.Killed, $", how: {nameof(CrashKind)}.{Crashing}")}",
+            _ => "",
+        };
+        return $"{nameof(Fault)}.{Kind}(\"{Target}\", at: {Code(At)}{Maybe(Kind != FaultKind.Kill, $", lasting: {Code(Lasting)}")}{details})";
+    }
+
+    private static string Maybe(bool condition, string text) => condition ? text : "";
+
+    private static string Code(TimeSpan time) => time.Ticks % TimeSpan.TicksPerSecond == 0
+        ? $"{(long)time.TotalSeconds}.s()"
+        : time.Ticks % TimeSpan.TicksPerMillisecond == 0
+            ? $"{(long)time.TotalMilliseconds}.ms()"
+            : string.Create(CultureInfo.InvariantCulture, $"TimeSpan.FromTicks({time.Ticks})");
+}

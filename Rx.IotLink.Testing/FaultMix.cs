@@ -1,0 +1,84 @@
+namespace Rx.IotLink.Testing;
+
+/// <summary>Which faults a seed makes, where, and how often.</summary>
+public sealed record FaultMix
+{
+    /// <summary>Where they happen: ids of devices, names of servers and access points.</summary>
+    public required IReadOnlyList<string> Targets { get; init; }
+
+    /// <summary>Those of the targets that can crash: devices and servers. Default none.</summary>
+    public IReadOnlyList<string> Machines { get; init; } = [];
+
+    /// <summary>The kinds of faults. Default all; <see cref="FaultKind.Crash"/> needs <see cref="Machines"/>.</summary>
+    public IReadOnlyList<FaultKind> Kinds { get; init; } = Enum.GetValues<FaultKind>();
+
+    /// <summary>What crashed machines find of their memory: one of these by chance. Default all but rolled back.</summary>
+    public IReadOnlyList<MemoryAfterCrash> Memories { get; init; } = [MemoryAfterCrash.Lost, MemoryAfterCrash.Kept];
+
+    /// <summary>When the first can happen. Default at once.</summary>
+    public TimeSpan From { get; init; }
+
+    /// <summary>When all are over. Default 5 min.</summary>
+    public TimeSpan Until { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The mean time from the beginning of one to the beginning of the next; they can overlap. Default 20 s.</summary>
+    public TimeSpan MeanBetween { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long one lasts at most. Default 15 s. Half of them are shorter than an eighth of it.</summary>
+    public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The faults of a seed, in the order of their beginnings: the same ones on every machine.</summary>
+    /// <exception cref="ArgumentException">There are no targets or kinds, or times that make no sense.</exception>
+    public IReadOnlyList<Fault> Of(int seed)
+    {
+        Validate();
+        var random = new Random(seed);
+        var kinds = Machines.Count > 0 ? Kinds : [.. Kinds.Where(k => k != FaultKind.Crash)];
+        var faults = new List<Fault>();
+        for (var at = From + Gap(random); at < Until; at += Gap(random))
+        {
+            var longest = Until - at < Longest ? Until - at : Longest;
+            // Short ones are as likely as long ones on a logarithmic scale: they find other mistakes.
+            var lasting = Round(longest * Math.Pow(random.NextDouble(), 3));
+            faults.Add(Make(kinds[random.Next(kinds.Count)], at, lasting, random));
+        }
+
+        return faults;
+    }
+
+    private Fault Make(FaultKind kind, TimeSpan at, TimeSpan lasting, Random random)
+    {
+        var target = Targets[random.Next(Targets.Count)];
+        return kind switch
+        {
+            FaultKind.Kill => Fault.Kill(target, at, reset: random.Next(2) == 0, losesTail: random.Next(3) > 0),
+            FaultKind.Stall => Fault.Stall(target, at, lasting, (StallDirection)random.Next(1, 4)),
+            FaultKind.Refuse => Fault.Refuse(target, at, lasting),
+            FaultKind.Delay => Fault.Delay(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 1_500)), jitter: TimeSpan.FromMilliseconds(random.Next(400))),
+            FaultKind.Throttle => Fault.Throttle(target, at, lasting, bytesPerSecond: random.Next(50, 5_000)),
+            FaultKind.Slice => Fault.Slice(target, at, lasting, bytes: random.Next(1, 12)),
+            FaultKind.OpenSlowly => Fault.OpenSlowly(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 8_000))),
+            _ => Fault.Crash(Machines[random.Next(Machines.Count)], at, lasting, Memories[random.Next(Memories.Count)], (CrashKind)random.Next(3)),
+        };
+    }
+
+    private TimeSpan Gap(Random random) => Round(MeanBetween * (2 * random.NextDouble())) + TimeSpan.FromMilliseconds(1);
+
+    private static TimeSpan Round(TimeSpan time) => TimeSpan.FromMilliseconds((long)time.TotalMilliseconds);
+
+    private void Validate()
+    {
+        Require(Targets.Count > 0, nameof(Targets), "is empty");
+        Require(Kinds.Any(k => k != FaultKind.Crash || Machines.Count > 0), nameof(Kinds), "has nothing but crashes, and there are no machines");
+        Require(Memories.Count > 0, nameof(Memories), "is empty");
+        Require(From >= TimeSpan.Zero && From <= Until, nameof(From), $"is {From}; it lies between 0 and {nameof(Until)} ({Until})");
+        Require(MeanBetween > TimeSpan.Zero, nameof(MeanBetween), $"is {MeanBetween}; it is positive");
+        Require(Longest > TimeSpan.Zero, nameof(Longest), $"is {Longest}; it is positive");
+    }
+
+    private static void Require(bool condition, string name, string fault)
+    {
+        if (!condition)
+            throw new ArgumentException($"{nameof(FaultMix)}.{name} {fault}.", name);
+    }
+}

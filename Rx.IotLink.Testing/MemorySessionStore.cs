@@ -1,0 +1,77 @@
+namespace Rx.IotLink.Testing;
+
+/// <summary>A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies with the test.</summary>
+public sealed class MemorySessionStore : ISessionStore
+{
+    private readonly Queue<string> lines = new();
+    private SessionMemory? memory;
+
+    /// <summary>What it holds, or null.</summary>
+    public SessionMemory? Memory => memory is null ? null : memory with { Lines = [.. lines] };
+
+    /// <summary>The unacknowledged lines it holds.</summary>
+    public IReadOnlyCollection<string> Lines => lines;
+
+    /// <summary>What the next calls fail with. Default null: they work.</summary>
+    public Exception? Fault { get; set; }
+
+    /// <summary>Replaces what it holds: by nothing, or by something older.</summary>
+    public void Restore(SessionMemory? to)
+    {
+        memory = to is null ? null : to with { Lines = [] };
+        lines.Clear();
+        foreach (var line in to?.Lines ?? [])
+            lines.Enqueue(line);
+    }
+
+    /// <inheritdoc/>
+    public SessionMemory? Load() => Memory;
+
+    /// <inheritdoc/>
+    public void Begin(ulong epoch)
+    {
+        Check();
+        lines.Clear();
+        memory = new SessionMemory(epoch, First: 1, Lines: [], PeerEpoch: null, Accepted: 0, memory?.Connections ?? 0);
+    }
+
+    /// <inheritdoc/>
+    public void Connect(ulong number)
+    {
+        Check();
+        memory = Begun with { Connections = number };
+    }
+
+    /// <inheritdoc/>
+    public void Add(ulong number, string line)
+    {
+        Check();
+        if (number != Begun.First + (ulong)lines.Count)
+            throw new InvalidOperationException($"Line {number} is added to a memory of {Begun.First} and {lines.Count} more.");
+        lines.Enqueue(line);
+    }
+
+    /// <inheritdoc/>
+    public void RemoveThrough(ulong number)
+    {
+        Check();
+        for (var first = Begun.First; first <= number; first++)
+            lines.Dequeue();
+        memory = Begun with { First = number + 1 };
+    }
+
+    /// <inheritdoc/>
+    public void Accept(ulong peerEpoch, ulong number)
+    {
+        Check();
+        memory = Begun with { PeerEpoch = peerEpoch, Accepted = number };
+    }
+
+    private SessionMemory Begun => memory ?? throw new InvalidOperationException("No memory was begun.");
+
+    private void Check()
+    {
+        if (Fault is not null)
+            throw Fault;
+    }
+}

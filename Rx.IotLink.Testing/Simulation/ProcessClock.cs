@@ -1,0 +1,108 @@
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+
+namespace Rx.IotLink.Testing.Simulation;
+
+/// <summary>
+/// The clock of one process: the network's, as much too fast or slow as its machine's quartz. When the process ends, nothing that it had scheduled runs any more:
+/// that is what makes a crash a crash, whatever the process was made of.
+/// </summary>
+internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion) : IScheduler, IStopwatchProvider, IServiceProvider
+{
+    private const long Million = 1_000_000;
+
+    private readonly DateTimeOffset origin = network.Now;
+
+    /// <summary>Timers and actions that are scheduled and neither done nor given up.</summary>
+    public int Pending { get; private set; }
+
+    /// <summary>Whether the process has ended.</summary>
+    public bool IsStopped { get; private set; }
+
+    public DateTimeOffset Now => origin + Elapsed;
+
+    private TimeSpan Elapsed => Here(network.Now - origin);
+
+    public void Stop() => IsStopped = true;
+
+    public IDisposable Schedule<TState>(TState state, Func<IScheduler, TState, IDisposable> action) => Schedule(state, TimeSpan.Zero, action);
+
+    public IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action)
+    {
+        if (IsStopped)
+            return Disposable.Empty;
+        var item = new Item<TState>(this, state, action);
+        item.Wait(network.Schedule(item, OnTheNetwork(dueTime), static (_, i) => i.Run()));
+        return item;
+    }
+
+    public IDisposable Schedule<TState>(TState state, DateTimeOffset dueTime, Func<IScheduler, TState, IDisposable> action) => Schedule(state, dueTime - Now, action);
+
+    public IStopwatch StartStopwatch() => new Stopwatch(this);
+
+    object? IServiceProvider.GetService(Type serviceType) => serviceType == typeof(IStopwatchProvider) ? this : null;
+
+    /// <summary>How much of this clock's time goes by in some time of the network's.</summary>
+    public TimeSpan Here(TimeSpan time) =>
+        driftPartsPerMillion == 0 ? time : new TimeSpan((long)((Int128)time.Ticks * (Million + driftPartsPerMillion) / Million));
+
+    // Rounded up, where the other way is rounded down: a timer never rings before its time has gone by here.
+    private TimeSpan OnTheNetwork(TimeSpan time) =>
+        driftPartsPerMillion == 0 || time <= TimeSpan.Zero ? time : new TimeSpan((long)((((Int128)time.Ticks * Million) + Million + driftPartsPerMillion - 1) / (Million + driftPartsPerMillion)));
+
+    private sealed class Stopwatch(ProcessClock clock) : IStopwatch
+    {
+        private readonly TimeSpan started = clock.Elapsed;
+
+        public TimeSpan Elapsed => clock.Elapsed - started;
+    }
+
+    private sealed class Item<TState> : IDisposable
+    {
+        private readonly ProcessClock clock;
+        private readonly TState state;
+        private readonly Func<IScheduler, TState, IDisposable> action;
+        private IDisposable? waiting;
+        private IDisposable? running;
+        private bool waits = true;
+        private bool disposed;
+
+        public Item(ProcessClock clock, TState state, Func<IScheduler, TState, IDisposable> action)
+        {
+            (this.clock, this.state, this.action) = (clock, state, action);
+            clock.Pending++;
+        }
+
+        public void Wait(IDisposable timer) => waiting = timer;
+
+        public IDisposable Run()
+        {
+            Leave();
+            if (disposed || clock.IsStopped)
+                return Disposable.Empty;
+            var result = action(clock, state);
+            if (disposed)
+                result.Dispose();
+            else
+                running = result;
+            return Disposable.Empty;
+        }
+
+        public void Dispose()
+        {
+            if (disposed)
+                return;
+            disposed = true;
+            Leave();
+            waiting?.Dispose();
+            running?.Dispose();
+        }
+
+        private void Leave()
+        {
+            if (waits)
+                clock.Pending--;
+            waits = false;
+        }
+    }
+}

@@ -1,0 +1,205 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace Rx.IotLink.Testing.Simulation;
+
+/// <summary>
+/// One direction of a simulated connection: what is written comes out later, in order, in pieces of the path's choosing; or never, if it is stalled or cut.
+/// Everything happens on the clock's thread, so one seed is one history.
+/// </summary>
+internal sealed class Wire
+{
+    private static readonly PipeOptions Inline = new(
+        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false);
+
+    private readonly SimulatedPath path;
+    private readonly StallDirection direction;
+    private readonly Queue<Piece> flight = new();
+    private readonly Pipe exit = new(Inline);
+    private readonly WireWriter writer;
+    private DateTimeOffset latest;
+    private DateTimeOffset free;
+    private int bytesInFlight;
+    private bool waking;
+    private bool cut;
+    private bool readerGone;
+    private bool ending;
+    private long left = long.MaxValue;
+    private Action broken = () => { };
+
+    public Wire(SimulatedPath path, StallDirection direction)
+    {
+        (this.path, this.direction) = (path, direction);
+        writer = new WireWriter(this);
+    }
+
+    public PipeWriter Writer => writer;
+
+    public PipeReader Reader => exit.Reader;
+
+    /// <summary>Whether a writer has to wait.</summary>
+    public bool IsFull => !cut && bytesInFlight > path.Conditions.SendBufferBytes;
+
+    /// <summary>Whether nothing will come out of it any more.</summary>
+    public bool IsOver => cut;
+
+    /// <summary>When something came out of it last.</summary>
+    public event Action? Arrived;
+
+    /// <summary>Something was sent to an end that is not there any more; that end's answer to it is a reset.</summary>
+    public event Action? Unreachable;
+
+    /// <summary>Nothing will come out of it any more.</summary>
+    public event Action? Over;
+
+    /// <summary>Whether the end that reads has lost its power: what arrives is lost.</summary>
+    public bool IsOrphaned { get; set; }
+
+    /// <summary>Bytes go under way, or (none) the end.</summary>
+    public void Send(byte[] bytes)
+    {
+        if (cut || ending)
+            return;
+        var conditions = path.Conditions;
+        if (bytes.Length == 0)
+            Launch(bytes, conditions);
+        for (var at = 0; at < bytes.Length;)
+        {
+            var length = conditions.SliceBytes is { } most ? Math.Min(path.Random.Next(1, most + 1), bytes.Length - at) : bytes.Length;
+            Launch(length == bytes.Length ? bytes : bytes[at..(at + length)], conditions);
+            at += length;
+        }
+
+        Wake();
+    }
+
+    /// <summary>Ends it at once: what is on its way is lost, and the reader is told (an error is a reset).</summary>
+    public void Cut(Exception? error)
+    {
+        if (cut)
+            return;
+        cut = true;
+        flight.Clear();
+        exit.Writer.Complete(error);
+        writer.EndFlush(isCanceled: false);
+        Over?.Invoke();
+    }
+
+    /// <summary>Ends it in order: what is on its way arrives first.</summary>
+    public void End()
+    {
+        Send([]);
+        ending = true;
+    }
+
+    /// <summary>Its reader's process is no more: nobody is told anything, what arrives is lost.</summary>
+    public void Forget()
+    {
+        if (cut)
+            return;
+        cut = true;
+        flight.Clear();
+        writer.EndFlush(isCanceled: false);
+        Over?.Invoke();
+    }
+
+    /// <summary>The reader does not read any more; what comes for it is answered with a reset.</summary>
+    public void LeaveReader() => readerGone = true;
+
+    /// <summary>After so many more bytes it breaks; what follows is lost.</summary>
+    public void BreakAfter(long bytes, Action then) => (left, broken) = (bytes, then);
+
+    /// <summary>The conditions have changed: what was held up may come through.</summary>
+    public void Resume() => Wake();
+
+    private void Launch(byte[] bytes, PathConditions conditions)
+    {
+        var start = path.Clock.Now;
+        if (conditions.BytesPerSecond is { } rate)
+        {
+            start = free > start ? free : start;
+            free = start += TimeSpan.FromTicks(bytes.Length * TimeSpan.TicksPerSecond / rate);
+        }
+
+        var due = start + conditions.Latency;
+        if (conditions.Jitter > TimeSpan.Zero)
+            due += conditions.Jitter * path.Random.NextDouble();
+        if (conditions.Coalescing is { Ticks: > 0 and var step })
+            due = new DateTimeOffset((due.Ticks + step - 1) / step * step, due.Offset);
+        // Order is kept: a later piece never overtakes.
+        latest = due > latest ? due : latest;
+        flight.Enqueue(new Piece(latest, bytes));
+        bytesInFlight += bytes.Length;
+    }
+
+    private void Wake()
+    {
+        if (waking || cut || path.IsStalled(direction) || !flight.TryPeek(out var next))
+            return;
+        waking = true;
+        path.Clock.Schedule(this, next.Due, static (_, wire) =>
+        {
+            wire.waking = false;
+            wire.Deliver();
+            return System.Reactive.Disposables.Disposable.Empty;
+        });
+    }
+
+    private void Deliver()
+    {
+        if (path.IsStalled(direction))
+            return;
+        var now = path.Clock.Now;
+        var some = false;
+        while (!cut && flight.TryPeek(out var piece) && piece.Due <= now)
+        {
+            flight.Dequeue();
+            bytesInFlight -= piece.Bytes.Length;
+            if (piece.Bytes.Length == 0)
+                Finish();
+            else
+                some |= Arrive(piece.Bytes);
+            if (left <= 0)
+                break;
+        }
+
+        if (some)
+        {
+            Arrived?.Invoke();
+            // Completes at once: the pipe has no limit, since the link always reads.
+            _ = exit.Writer.FlushAsync().AsTask();
+        }
+
+        if (left <= 0 && !cut)
+            broken();
+        if (!IsFull)
+            writer.EndFlush(isCanceled: false);
+        Wake();
+    }
+
+    private bool Arrive(byte[] bytes)
+    {
+        if (readerGone || IsOrphaned)
+        {
+            Unreachable?.Invoke();
+            return false;
+        }
+
+        exit.Writer.Write(bytes.Length >= left ? bytes.AsSpan(0, (int)left) : bytes);
+        left -= bytes.Length;
+        return true;
+    }
+
+    private void Finish()
+    {
+        cut = true;
+        if (!IsOrphaned)
+        {
+            if (!readerGone)
+                Arrived?.Invoke();
+            exit.Writer.Complete();
+        }
+
+        Over?.Invoke();
+    }
+}

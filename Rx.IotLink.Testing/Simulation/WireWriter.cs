@@ -1,0 +1,76 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Threading.Tasks.Sources;
+
+namespace Rx.IotLink.Testing.Simulation;
+
+/// <summary>
+/// The end of a wire that is written to: a pipe writer without a pipe, since the bytes go under way at once. A flush waits, as a socket's would, while too much is
+/// under way. Continuations run on the thread of the virtual clock.
+/// </summary>
+internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<FlushResult>
+{
+    private readonly ArrayBufferWriter<byte> written = new();
+    private ManualResetValueTaskSourceCore<FlushResult> flushed;
+    private bool flushing;
+    private bool completed;
+
+    public override bool CanGetUnflushedBytes => true;
+
+    public override long UnflushedBytes => written.WrittenCount;
+
+    public override void Advance(int bytes) => written.Advance(bytes);
+
+    public override Memory<byte> GetMemory(int sizeHint = 0) => written.GetMemory(sizeHint);
+
+    public override Span<byte> GetSpan(int sizeHint = 0) => written.GetSpan(sizeHint);
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        Push();
+        if (!wire.IsFull)
+            return new(Result(isCanceled: false));
+        if (flushing)
+            throw new InvalidOperationException("A flush is under way already.");
+        flushing = true;
+        flushed.Reset();
+        return new(this, flushed.Version);
+    }
+
+    public override void CancelPendingFlush() => EndFlush(isCanceled: true);
+
+    public override void Complete(Exception? exception = null)
+    {
+        if (completed)
+            return;
+        Push();
+        completed = true;
+        wire.Send([]);
+        EndFlush(isCanceled: false);
+    }
+
+    /// <summary>There is room again, or nobody is left who would read.</summary>
+    public void EndFlush(bool isCanceled)
+    {
+        if (!flushing)
+            return;
+        flushing = false;
+        flushed.SetResult(Result(isCanceled));
+    }
+
+    FlushResult IValueTaskSource<FlushResult>.GetResult(short token) => flushed.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => flushed.GetStatus(token);
+
+    void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        flushed.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+
+    private static FlushResult Result(bool isCanceled) => new(isCanceled, isCompleted: false);
+
+    private void Push()
+    {
+        if (written.WrittenCount > 0 && !completed)
+            wire.Send(written.WrittenSpan.ToArray());
+        written.ResetWrittenCount();
+    }
+}

@@ -1,0 +1,111 @@
+using Rx.IotLink;
+using Rx.IotLink.Testing;
+
+namespace Soak;
+
+/// <summary>What one seed makes of a world: how many devices, how good their paths, how tight their bounds, what their applications do.</summary>
+public sealed record Setting
+{
+    /// <summary>The name of the server.</summary>
+    public const string Server = "server";
+
+    private const string Mast = "mast";
+
+    /// <summary>Of everything that is left to chance.</summary>
+    public required int Seed { get; init; }
+
+    /// <summary>The version of the wire protocol.</summary>
+    public required int Protocol { get; init; }
+
+    /// <summary>How long applications write and faults happen; afterwards everything must heal.</summary>
+    public TimeSpan Life { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The links' timeout.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The ids of the devices. If there are several, they share an access point.</summary>
+    public required IReadOnlyList<string> Devices { get; init; }
+
+    /// <summary>How the paths are when nothing is wrong.</summary>
+    public required PathConditions Path { get; init; }
+
+    /// <summary>The bound of each inbox, and so the window of the peer.</summary>
+    public required int InboxLines { get; init; }
+
+    /// <summary>The longest pause between attempts to connect.</summary>
+    public required TimeSpan BackOffCap { get; init; }
+
+    /// <summary>How much the devices' clocks are too fast or slow.</summary>
+    public required int DriftPartsPerMillion { get; init; }
+
+    /// <summary>The key of each device, or none.</summary>
+    public byte[]? Key { get; init; }
+
+    /// <summary>The mean time between the writes of an application.</summary>
+    public required TimeSpan MeanBetweenWrites { get; init; }
+
+    /// <summary>The mean time between the beginnings of faults.</summary>
+    public required TimeSpan MeanBetweenFaults { get; init; }
+
+    /// <summary>Lines written at once, at most.</summary>
+    public required int Burst { get; init; }
+
+    /// <summary>Whether applications stop reading now and then.</summary>
+    public required bool PausesReading { get; init; }
+
+    /// <summary>The access point's name, if there is one.</summary>
+    public string? AccessPoint => Devices.Count > 1 ? Mast : null;
+
+    /// <summary>The setting of a seed.</summary>
+    public static Setting Of(int seed, int protocol, TimeSpan? life = null)
+    {
+        var random = new Random(seed);
+        T OneOf<T>(params T[] choices) => choices[random.Next(choices.Length)];
+        var setting = new Setting
+        {
+            Seed = seed,
+            Protocol = protocol,
+            Life = life ?? TimeSpan.FromMinutes(5),
+            Devices = [.. Enumerable.Range(1, OneOf(1, 1, 1, 2, 3)).Select(n => $"pump-{n}")],
+            Path = new PathConditions
+            {
+                Latency = TimeSpan.FromMilliseconds(OneOf(0, 1, 5, 20, 150)),
+                Jitter = TimeSpan.FromMilliseconds(OneOf(0, 0, 3, 60)),
+                SliceBytes = OneOf<int?>(null, null, 1, 12),
+                Coalescing = TimeSpan.FromMilliseconds(OneOf(0, 0, 0, 10)),
+                BytesPerSecond = OneOf<int?>(null, null, null, 20_000),
+            },
+            InboxLines = OneOf(1, 2, 3, 8, 256, 256),
+            BackOffCap = TimeSpan.FromSeconds(OneOf(1, 4, 30)),
+            DriftPartsPerMillion = OneOf(0, 0, 50, -50, 5_000, -5_000),
+            Key = protocol == 2 && random.Next(4) == 0 ? Enumerable.Range(seed & 0x7F, 32).Select(n => (byte)n).ToArray() : null,
+            MeanBetweenWrites = TimeSpan.FromSeconds(OneOf(2, 10, 30)),
+            MeanBetweenFaults = TimeSpan.FromSeconds(OneOf(8, 25, 60)),
+            Burst = OneOf(1, 5, 40),
+            PausesReading = random.Next(3) == 0,
+        };
+        // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
+        var least = 5 * setting.Burst * setting.TimeForOneLine;
+        return setting.MeanBetweenWrites < least ? setting with { MeanBetweenWrites = least } : setting;
+    }
+
+    /// <summary>Protocol 1 takes a round trip for each line, protocol 2 one for each window.</summary>
+    private TimeSpan TimeForOneLine =>
+        (2 * (Path.Latency + Path.Jitter + Path.Coalescing) / (Protocol == 1 ? 1 : InboxLines)) + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 150.0 / rate : 0);
+
+    /// <summary>The faults of its seed.</summary>
+    public IReadOnlyList<Fault> Faults() => new FaultMix
+    {
+        Targets = AccessPoint is null ? [.. Devices, Server] : [.. Devices, Server, AccessPoint],
+        Machines = [.. Devices, Server],
+        From = TimeSpan.FromSeconds(1),
+        Until = Life,
+        MeanBetween = MeanBetweenFaults,
+    }.Of(Seed);
+
+    /// <summary>
+    /// Within this time after the last fault every line is accepted: a stall that was just missed is noticed (twice the timeout while a connection opens, which a server's ghost can
+    /// double), a failed attempt is given up, and the longest pause goes by, which the server's advice can lengthen by half; then what waits is sent.
+    /// </summary>
+    public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20);
+}

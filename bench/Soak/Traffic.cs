@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Rx.IotLink;
+using Rx.IotLink.Testing;
+
+namespace Soak;
+
+/// <summary>Lines in one direction of one link: numbers, some with a long tail, and best-effort lines in between with a letter before theirs.</summary>
+internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint) : IDisposable
+{
+    private readonly Random random = new(HashCode(setting.Seed, id));
+    private readonly SerialDisposable reading = new();
+    private long lastBestEffort = -1;
+    private Action resume = () => { };
+    private bool ended;
+
+    public DeliveryChecker Checker { get; } = new();
+
+    public long BestEffortWritten { get; private set; }
+
+    public long BestEffortReceived { get; private set; }
+
+    public long BestEffortRepeated { get; private set; }
+
+    /// <summary>The number of an exactly-once line.</summary>
+    public static long NumberOf(string line)
+    {
+        var end = line.IndexOf(' ', StringComparison.Ordinal);
+        return long.Parse(end < 0 ? line : line.AsSpan(0, end), CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Nothing more is written, and everything is read.</summary>
+    public void End()
+    {
+        ended = true;
+        resume();
+    }
+
+    /// <summary>Writes now and then, for as long as the writer's process lives.</summary>
+    public void WriteLater(ILink link, IScheduler clock, SimulatedNetwork network) => clock.Schedule(Gap(), () =>
+    {
+        if (ended)
+            return;
+        for (var left = random.Next(1, setting.Burst + 1); left > 0; left--)
+        {
+            if (random.Next(8) == 0)
+                WriteBestEffort(link);
+            else
+                Write(link, network);
+        }
+
+        WriteLater(link, clock, network);
+    });
+
+    /// <summary>Reads, with pauses if the setting says so.</summary>
+    public void Read(ILink link, IScheduler clock, SimulatedNetwork network, Action afterwards)
+    {
+        reading.Disposable = link.Lines.Subscribe(line =>
+        {
+            fingerprint.Add(network.Now, line);
+            Take(line);
+            afterwards();
+        });
+        if (!setting.PausesReading || ended)
+            return;
+        clock.Schedule(Gap() * 3, () =>
+        {
+            if (ended)
+                return;
+            reading.Disposable = Disposable.Empty;
+            var pausing = true;
+            resume = () =>
+            {
+                if (pausing)
+                    Read(link, clock, network, afterwards);
+                pausing = false;
+            };
+            clock.Schedule(Gap() * 3, resume);
+        });
+    }
+
+    /// <summary>The reader's process is gone, and its subscription with it.</summary>
+    public void ReaderCrashed()
+    {
+        reading.Disposable = Disposable.Empty;
+        resume = () => { };
+    }
+
+    /// <summary>Ends the reading.</summary>
+    public void Dispose() => reading.Dispose();
+
+    private void Write(ILink link, SimulatedNetwork network)
+    {
+        var number = Checker.Write();
+        var tail = random.Next(10) == 0 ? " " + new string('x', random.Next(2_000)) : "";
+        link.Write(number.ToString(CultureInfo.InvariantCulture) + tail).Subscribe(
+            _ =>
+            {
+                fingerprint.Add(network.Now, "accepted");
+                Checker.Accepted(number);
+            },
+            static _ => { });
+    }
+
+    private void WriteBestEffort(ILink link) =>
+        link.Write($"b{BestEffortWritten++}", Delivery.BestEffort).Subscribe(static _ => { }, static _ => { });
+
+    private void Take(string line)
+    {
+        if (line[0] != 'b')
+        {
+            Checker.Received(NumberOf(line));
+            return;
+        }
+
+        var number = long.Parse(line.AsSpan(1), CultureInfo.InvariantCulture);
+        BestEffortReceived++;
+        if (number <= lastBestEffort)
+            BestEffortRepeated++;
+        lastBestEffort = Math.Max(number, lastBestEffort);
+    }
+
+    private TimeSpan Gap() => setting.MeanBetweenWrites * (2 * random.NextDouble());
+
+    // string.GetHashCode differs from run to run.
+    private static int HashCode(int seed, string text) => text.Aggregate(seed, (hash, c) => unchecked((hash * 31) + c));
+}

@@ -1,0 +1,137 @@
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
+using Rx.IotLink;
+using Rx.IotLink.Testing;
+
+namespace Soak;
+
+/// <summary>The life of a small fleet in virtual time: traffic both ways, faults, and what came of it.</summary>
+public sealed class Trial
+{
+    private readonly Setting setting;
+    private readonly SimulatedNetwork network;
+    private readonly List<string> violations = [];
+    private readonly Fingerprint fingerprint = new();
+    private readonly Dictionary<string, Traffic> up;
+    private readonly Dictionary<string, Traffic> down;
+    private readonly BoundsWatch bounds;
+    private long outages;
+    private long crashes;
+
+    private Trial(Setting setting)
+    {
+        this.setting = setting;
+        network = SimulatedNetwork.On(new HistoricalScheduler(), setting.Seed, setting.Path);
+        up = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint), StringComparer.Ordinal);
+        down = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint), StringComparer.Ordinal);
+        bounds = new(setting, Violated);
+    }
+
+    /// <summary>Lives one life.</summary>
+    public static TrialResult Run(Setting setting, IReadOnlyList<Fault> faults)
+    {
+        var trial = new Trial(setting);
+        using (trial.network)
+            return trial.Live(faults);
+    }
+
+    private TrialResult Live(IReadOnlyList<Fault> faults)
+    {
+        network.MachineCrashed += Crashed;
+        var server = network.AddServer(Setting.Server, Configure, (process, clock) => process.Links.Subscribe(link =>
+        {
+            Follow(link, "server", down[link.Id], up[link.Id], clock);
+        }));
+        foreach (var id in setting.Devices)
+        {
+            var device = network.AddDevice(id, server, Configure, (link, clock) => Follow(link, id, up[id], down[id], clock), driftPartsPerMillion: setting.DriftPartsPerMillion);
+            LivenessWatch.Over(device, setting.Timeout, Violated);
+            LivenessWatch.Over(server, id, setting.Timeout, Violated);
+        }
+
+        if (setting.AccessPoint is { } name)
+            network.AddAccessPoint(name, [.. network.Devices]);
+        network.Play(faults);
+        network.RunFor(setting.Life);
+        foreach (var traffic in up.Values.Concat(down.Values))
+            traffic.End();
+        network.RunFor(setting.HealingTime);
+        var open = up.Values.Concat(down.Values).Sum(t => t.Checker.Open);
+        if (open > 0)
+            Violated($"{open} lines are not settled {setting.HealingTime.TotalSeconds:0} s after the last fault");
+        foreach (var traffic in up.Values.Concat(down.Values))
+            traffic.Dispose();
+        violations.AddRange(network.CloseAndFindLeaks().Select(leak => $"left over at the end: {leak}"));
+        return new TrialResult
+        {
+            Trials = 1,
+            LinkTime = setting.Devices.Count * (setting.Life + setting.HealingTime),
+            Up = up.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
+            Down = down.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
+            BestEffortWritten = up.Values.Concat(down.Values).Sum(t => t.BestEffortWritten),
+            BestEffortReceived = up.Values.Concat(down.Values).Sum(t => t.BestEffortReceived),
+            BestEffortRepeated = up.Values.Concat(down.Values).Sum(t => t.BestEffortRepeated),
+            Outages = outages,
+            Crashes = crashes,
+            Faults = network.Faults.Count,
+            Violations = violations,
+            Fingerprint = fingerprint.Value,
+        };
+    }
+
+    private IotLinkClientOptions Configure(IotLinkClientOptions options) => options with
+    {
+        Protocol = setting.Protocol,
+        Timeout = setting.Timeout,
+        InboxLines = setting.InboxLines,
+        BackOff = options.BackOff with { Cap = setting.BackOffCap },
+        Key = setting.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
+    };
+
+    private Rx.IotLink.Server.IotLinkServerOptions Configure(Rx.IotLink.Server.IotLinkServerOptions options) => options with
+    {
+        Timeout = setting.Timeout,
+        InboxLines = setting.InboxLines,
+        KeyOf = setting.Key is { } key ? _ => key : null,
+    };
+
+    /// <summary>What is broken once is often broken many times: the first few tell it all.</summary>
+    private void Violated(string what)
+    {
+        if (violations.Count < 10)
+            violations.Add(what);
+    }
+
+    /// <summary>One application at one end, for as long as its process lives.</summary>
+    private void Follow(ILink link, string end, Traffic written, Traffic received, IScheduler clock)
+    {
+        link.State.Subscribe(state =>
+        {
+            fingerprint.Add(network.Now, $"{end} {link.Id} {state.Status}");
+            if (state.Status == LinkStatus.Down)
+                outages++;
+            if (state.IsFinal && state.Outage is { Reason: not OutageReason.ClosedHere } outage)
+                Violated($"{end}: the link of {link.Id} was given up: {outage.Detail}");
+            bounds.Check(link);
+        });
+        received.Read(link, clock, network, () => bounds.Check(link));
+        written.WriteLater(link, clock, network);
+    }
+
+    private void Crashed(SimulatedMachine machine, Fault fault)
+    {
+        crashes++;
+        var kept = fault.Memory == MemoryAfterCrash.Kept;
+        foreach (var id in setting.Devices.Where(id => machine.Name == Setting.Server || machine.Name == id))
+        {
+            var (store, written, received) = machine is SimulatedServer server
+                ? (server.Disk(id), down[id], up[id])
+                : (((SimulatedDevice)machine).Flash, up[id], down[id]);
+            written.Checker.WriterCrashed(kept ? store.Lines.Select(Traffic.NumberOf) : []);
+            // Protocol 1 keeps no memory outside the process.
+            if (!kept || setting.Protocol == 1)
+                received.Checker.ReceiverLostMemory();
+            received.ReaderCrashed();
+        }
+    }
+}
