@@ -85,8 +85,9 @@ public sealed class SimulatedPath : FaultTarget, ITransport
     {
         attempts.Add(Network.Now);
         var wanted = new BooleanDisposable();
+        var process = Device?.Starts;
         // The handshake takes a round trip.
-        Clock.Schedule((2 * Conditions.Latency) + Conditions.OpeningDelay, () => Arrive(observer, wanted));
+        Clock.Schedule((2 * Conditions.Latency) + Conditions.OpeningDelay, () => Arrive(observer, wanted, process));
         return wanted;
     });
 
@@ -167,15 +168,15 @@ public sealed class SimulatedPath : FaultTarget, ITransport
             Clock.Schedule(2 * Conditions.Latency, attempt);
     }
 
-    private void Arrive(IObserver<IConnection> observer, BooleanDisposable wanted)
+    private void Arrive(IObserver<IConnection> observer, BooleanDisposable wanted, int? process)
     {
         // A process that has crashed never gives up its attempt; nobody is left to be answered.
-        if (wanted.IsDisposed || Device is { IsRunning: false })
+        if (wanted.IsDisposed || Device is { IsRunning: false } || Device?.Starts != process)
             return;
         if (stalledUp || stalledDown || server.IsOff)
         {
             held.RemoveAll(_ => wanted.IsDisposed);
-            held.Add(() => Arrive(observer, wanted));
+            held.Add(() => Arrive(observer, wanted, process));
             return;
         }
 

@@ -66,7 +66,7 @@ internal sealed class Wire
         for (var at = 0; at < bytes.Length;)
         {
             var length = conditions.SliceBytes is { } most ? Math.Min(path.Random.Next(1, most + 1), bytes.Length - at) : bytes.Length;
-            Launch(length == bytes.Length ? bytes : bytes[at..(at + length)], conditions);
+            Launch(bytes.AsMemory(at, length), conditions);
             at += length;
         }
 
@@ -112,7 +112,7 @@ internal sealed class Wire
     /// <summary>The conditions have changed: what was held up may come through.</summary>
     public void Resume() => Wake();
 
-    private void Launch(byte[] bytes, PathConditions conditions)
+    private void Launch(ReadOnlyMemory<byte> bytes, PathConditions conditions)
     {
         var start = path.Clock.Now;
         if (conditions.BytesPerSecond is { } rate)
@@ -128,7 +128,7 @@ internal sealed class Wire
             due = new DateTimeOffset((due.Ticks + step - 1) / step * step, due.Offset);
         // Order is kept: a later piece never overtakes.
         latest = due > latest ? due : latest;
-        flight.Enqueue(new Piece(latest, bytes));
+        flight.Enqueue(new Piece(latest, bytes, conditions.SliceBytes is not null && conditions.Coalescing == TimeSpan.Zero));
         bytesInFlight += bytes.Length;
     }
 
@@ -158,17 +158,18 @@ internal sealed class Wire
             if (piece.Bytes.Length == 0)
                 Finish();
             else
-                some |= Arrive(piece.Bytes);
+                some |= Arrive(piece.Bytes.Span);
             if (left <= 0)
                 break;
+            if (some && piece.Alone)
+            {
+                Give();
+                some = false;
+            }
         }
 
         if (some)
-        {
-            Arrived?.Invoke();
-            // Completes at once: the pipe has no limit, since the link always reads.
-            _ = exit.Writer.FlushAsync().AsTask();
-        }
+            Give();
 
         if (left <= 0 && !cut)
             broken();
@@ -177,7 +178,14 @@ internal sealed class Wire
         Wake();
     }
 
-    private bool Arrive(byte[] bytes)
+    private void Give()
+    {
+        Arrived?.Invoke();
+        // Completes at once: the pipe has no limit, since the link always reads.
+        _ = exit.Writer.FlushAsync().AsTask();
+    }
+
+    private bool Arrive(ReadOnlySpan<byte> bytes)
     {
         if (readerGone || IsOrphaned)
         {
@@ -185,7 +193,7 @@ internal sealed class Wire
             return false;
         }
 
-        exit.Writer.Write(bytes.Length >= left ? bytes.AsSpan(0, (int)left) : bytes);
+        exit.Writer.Write(bytes.Length >= left ? bytes[..(int)left] : bytes);
         left -= bytes.Length;
         return true;
     }

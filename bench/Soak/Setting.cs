@@ -79,9 +79,9 @@ public sealed record Setting
             BackOffCap = TimeSpan.FromSeconds(OneOf(1, 4, 30)),
             DriftPartsPerMillion = OneOf(0, 0, 50, -50, 5_000, -5_000),
             Key = protocol == 2 && random.Next(4) == 0 ? Enumerable.Range(seed & 0x7F, 32).Select(n => (byte)n).ToArray() : null,
-            MeanBetweenWrites = TimeSpan.FromSeconds(OneOf(2, 10, 30)),
+            MeanBetweenWrites = TimeSpan.FromSeconds(OneOf(5, 20, 60)),
             MeanBetweenFaults = TimeSpan.FromSeconds(OneOf(8, 25, 60)),
-            Burst = OneOf(1, 5, 40),
+            Burst = OneOf(1, 3, 20),
             PausesReading = random.Next(3) == 0,
         };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
@@ -91,7 +91,7 @@ public sealed record Setting
 
     /// <summary>Protocol 1 takes a round trip for each line, protocol 2 one for each window.</summary>
     private TimeSpan TimeForOneLine =>
-        (2 * (Path.Latency + Path.Jitter + Path.Coalescing) / (Protocol == 1 ? 1 : InboxLines)) + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 150.0 / rate : 0);
+        (2 * (Path.Latency + Path.Jitter + Path.Coalescing) / (Protocol == 1 ? 1 : InboxLines)) + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
 
     /// <summary>The faults of its seed.</summary>
     public IReadOnlyList<Fault> Faults() => new FaultMix
@@ -105,7 +105,7 @@ public sealed record Setting
 
     /// <summary>
     /// Within this time after the last fault every line is accepted: a stall that was just missed is noticed (twice the timeout while a connection opens, which a server's ghost can
-    /// double), a failed attempt is given up, and the longest pause goes by, which the server's advice can lengthen by half; then what waits is sent.
+    /// double), a failed attempt is given up, and the longest pause goes by, which the server's advice can lengthen by half; then what waits is sent: some bursts, where the last faults came late.
     /// </summary>
-    public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20);
+    public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20) + (4 * Burst * TimeForOneLine);
 }

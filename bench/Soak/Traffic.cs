@@ -84,6 +84,9 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     /// <summary>The reader's process is gone, and its subscription with it.</summary>
     public void ReaderCrashed()
     {
+        // The first line of a process is repeated by protocol 1 until it is acknowledged, best effort or not: a server without its memory is given it again.
+        if (setting.Protocol == 1)
+            lastBestEffort = -1;
         reading.Disposable = Disposable.Empty;
         resume = () => { };
     }
@@ -94,7 +97,7 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     private void Write(ILink link, SimulatedNetwork network)
     {
         var number = Checker.Write();
-        var tail = random.Next(10) == 0 ? " " + new string('x', random.Next(2_000)) : "";
+        var tail = random.Next(20) == 0 ? " " + new string('x', random.Next(random.Next(10) == 0 ? 3_900 : 100)) : "";
         link.Write(number.ToString(CultureInfo.InvariantCulture) + tail).Subscribe(
             _ =>
             {
