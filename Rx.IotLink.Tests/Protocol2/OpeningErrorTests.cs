@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using NUnit.Framework;
 using NUnit.Framework.Constraints;
 using Rx.IotLink.Protocol;
@@ -81,6 +83,28 @@ public sealed class OpeningErrorTests
         Assert.That(Read(Least + " peer=7 rx=5").Offer, Is.EqualTo(new SessionOffer(Epoch: 1, Tx: 1, Peer: 7, Rx: 5, Seen: 5, Window: 9, Max: 99)), "what was accepted has arrived");
     }
 
+    [TestCase("IOTLINK/2", true)]
+    [TestCase("IOTLINK/2 ", true)]
+    [TestCase("IOTLINK/2 id=a", true)]
+    [TestCase("IOTLINK/2id=a", false)]
+    [TestCase("IOTLINK/20", false)]
+    [TestCase("iotlink/2 id=a", false)]
+    [TestCase("IOTLINK/", false)]
+    [TestCase("", false)]
+    [TestCase("pump-1", false)]
+    public void The_first_line_tells_the_version(string line, bool isVersion2)
+    {
+        Assert.That(Tokens.IsOpening(line), Is.EqualTo(isVersion2));
+        Assert.That(Tokens.Begins(Bytes(line + "\n")), Is.EqualTo(isVersion2), "as bytes");
+    }
+
+    [TestCase("IOTLINK/2 id=endless", true)]
+    [TestCase("IOTLINK/2 ", true)]
+    [TestCase("IOTLINK/2", false)]
+    [TestCase("IOTLINK/20", false)]
+    [TestCase("IOTLINK", false)]
+    public void An_unfinished_first_line_tells_it_as_soon_as_it_can(string begin, bool isVersion2) => Assert.That(Tokens.Begins(Bytes(begin)), Is.EqualTo(isVersion2));
+
     [TestCase(32, false)]
     [TestCase(33, true)]
     public void A_long_offender_is_told_with_its_beginning(int length, bool shortened)
@@ -119,6 +143,8 @@ public sealed class OpeningErrorTests
         Assert.That(greeting.First(line), Is.Null, "no challenge where no key is asked for");
         return greeting.Opening!;
     }
+
+    private static ReadOnlySequence<byte> Bytes(string text) => new(Encoding.UTF8.GetBytes(text));
 
     private static string Without(string key) => string.Join(' ', Least.Split(' ').Where(token => !token.StartsWith(key + "=", StringComparison.Ordinal)));
 
