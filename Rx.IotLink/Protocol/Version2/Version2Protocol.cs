@@ -95,8 +95,7 @@ internal sealed class Version2Protocol : IProtocol
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
         var rest = bytes;
-        // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
-        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? Farewell.LeastBytes : Tokens.MaxBytes), out var line))
+        while (phase != Phase.Over && LineReader.TryRead(ref rest, LongestLine, out var line))
             Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
         Send(now);
         return phase == Phase.Over ? bytes.End : rest.Start;
@@ -156,6 +155,9 @@ internal sealed class Version2Protocol : IProtocol
         sender.SendAgain();
         Send(now);
     }
+
+    // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
+    private int LongestLine => phase == Phase.Open ? Math.Max(settings.MaxLineBytes + 5, Farewell.LeastBytes) : Tokens.MaxBytes;
 
     private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
 
