@@ -128,6 +128,7 @@ public sealed class OpeningErrorTests
     public void What_is_not_proven_says_so_in_one_way() => Assert.That(new NotProvenException().Message, Is.EqualTo("it did not prove that it knows its key"));
 
     [TestCase("pump 1/ü~._-", "IOTLINK/2 id=pump%201%2F%C3%BC~._- conn=2")]
+    [TestCase("%", "IOTLINK/2 id=%25 conn=2")]
     [TestCase("azAZ09", "IOTLINK/2 id=azAZ09 conn=2")]
     public void Values_are_percent_encoded_but_for_the_unreserved_characters(string id, string begins)
     {

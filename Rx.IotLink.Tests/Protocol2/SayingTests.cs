@@ -38,6 +38,7 @@ public sealed class SayingTests
     public void Nothing_is_said_again_before_its_time()
     {
         var end = Waiting();
+        Assert.That(end.Protocol.Deadline, Is.Null, "nothing is on its way");
         end.Write("a");
         end.TakeSaid();
         var due = end.Now + end.Protocol.Timeout;
@@ -48,6 +49,8 @@ public sealed class SayingTests
         end.ElapseTo(due);
         Assert.That(end.TakeSaid(), Is.EqualTo(["+0001a"]));
         Assert.That((end.Repeated, end.Protocol.Deadline), Is.EqualTo((1, (TimeSpan?)(due + end.Protocol.Timeout))));
+        end.Receive("=0001\n");
+        Assert.That(end.Protocol.Deadline, Is.Null, "nor is anything now");
     }
 
     [TestCase(10)]
