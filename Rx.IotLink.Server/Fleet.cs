@@ -1,5 +1,4 @@
 using System.Net;
-using System.Reactive.Linq;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
 
@@ -20,6 +19,10 @@ internal sealed class Fleet
     private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
     private readonly Relay<LinkChange> changes;
+    private readonly Roster roster;
+
+    // One for all, where no link has a memory of its own; else null.
+    private readonly CreateProtocol? protocols;
     private int unknown;
     private bool closed;
 
@@ -27,13 +30,17 @@ internal sealed class Fleet
     {
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
+        protocols = options.SessionStores is null ? ProtocolsOf(id: "") : null;
         links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
         changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
+        roster = new(options.Observers, options.Scheduler, log.ObserverFailed);
     }
 
     public IObservable<ILink> Links => links;
 
     public IObservable<LinkChange> Changes => changes;
+
+    public Roster Roster => roster;
 
     public IReadOnlyCollection<string> Expected => options.Expected;
 
@@ -144,6 +151,7 @@ internal sealed class Fleet
         links.Kick();
         changes.End();
         changes.Kick();
+        roster.End();
     }
 
     private RefusedException? RefusalOf(string id)
@@ -161,22 +169,21 @@ internal sealed class Fleet
     {
         if (!expected.Contains(id))
             unknown++;
-        var link = new Link(id, options, version, new Protocols(options, Role.Server, id)
-        {
-            Store = options.SessionStores?.Invoke(id),
-            Random = random,
-        }.Create);
-        var member = new Member(link) { Address = AddressOf(remote) };
+        var link = new Link(id, options, version, protocols ?? ProtocolsOf(id));
+        var member = new Member(this, link) { Address = AddressOf(remote) };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
-        link.State.Skip(1).Subscribe(state => Changed(member, state));
-        link.Notices.Subscribe(notice => log.Notice(id, notice));
+        link.States.Subscribe(member, replays: false);
+        link.Notices.Subscribe(member);
         members.Add(id, member);
         links.Post(link);
+        roster.Add(link);
         changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
         if (waiting.Remove(id, out var joined))
             joined.TrySetResult(link);
         return member;
     }
+
+    private CreateProtocol ProtocolsOf(string id) => new Protocols(options, Role.Server, id) { Store = options.SessionStores?.Invoke(id), Random = random }.Create;
 
     private void Announce(Member member, EndPoint? remote)
     {
@@ -185,11 +192,13 @@ internal sealed class Fleet
         log.Joined(member.Link.Id, remote);
         links.Kick();
         changes.Kick();
+        roster.Kick();
     }
 
     private void Changed(Member member, LinkState state)
     {
         log.Changed(member.Link.Id, state);
+        roster.Changed(member.Link);
         if (state.Status is LinkStatus.Up or LinkStatus.Down)
             Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
     }
@@ -204,12 +213,26 @@ internal sealed class Fleet
 
     private static IPAddress? AddressOf(EndPoint? remote) => (remote as IPEndPoint)?.Address;
 
-    private sealed class Member(Link link)
+    private sealed class Member(Fleet fleet, Link link) : IObserver<LinkState>, IObserver<LinkNotice>
     {
         public Link Link { get; } = link;
 
         /// <summary>Where it came from, the last time that it was served. Guarded by the fleet's lock.</summary>
         public IPAddress? Address { get; set; }
+
+        public void OnNext(LinkState value) => fleet.Changed(this, value);
+
+        public void OnNext(LinkNotice value) => fleet.log.Notice(Link.Id, value);
+
+        public void OnError(Exception error)
+        {
+            // Neither stream of a link fails.
+        }
+
+        public void OnCompleted()
+        {
+            // Whoever closed the links knows.
+        }
     }
 }
 

@@ -14,7 +14,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly Reception reception;
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
-    private KestrelListener? listener;
+    private IListener? listener;
     private TaskCompletionSource? stopped;
 
     internal IotLinkServer(IotLinkServerOptions options)
@@ -53,6 +53,22 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>Counts since the start: a snapshot.</summary>
     public ServerCounters Counters => reception.Counters;
+
+    /// <summary>How each device is that has connected at least once, in the order in which they first did: a snapshot.</summary>
+    public IReadOnlyList<DeviceConnection> GetConnections() => fleet.Roster.Snapshot();
+
+    /// <summary>
+    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link has come up or gone down. A device never leaves. An observer that falls
+    /// behind misses states that are past already, never the present one of any device (<see cref="Changes"/> tells each). Completes when the server stops, after telling each device as closed.
+    /// </summary>
+    /// <param name="refresh">How often devices are told again whose counts or last line have changed: 10 ms to a day. Default null: never, since that changes with each line.</param>
+    /// <exception cref="ArgumentException"><paramref name="refresh"/> is out of range.</exception>
+    public IObservable<DeviceConnection> ObserveConnections(TimeSpan? refresh = null)
+    {
+        if (refresh is { } interval)
+            Require.InRange(interval, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(refresh));
+        return fleet.Roster.Observe(refresh);
+    }
 
     /// <summary>The link of a device that has connected at least once, or null.</summary>
     public ILink? Find(string id) => fleet.Find(id);
@@ -121,7 +137,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         if (!options.Listen)
             return;
-        listener = await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
+        listener = options.Tls is null
+            ? SocketListener.Start(options, ServeAsync, log)
+            : await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 
@@ -141,7 +159,7 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     private async Task StopOnceAsync(CancellationToken cancellationToken)
     {
-        var unlistened = listener?.StopAsync(CancellationToken.None) ?? Task.CompletedTask;
+        var unlistened = listener?.StopAsync() ?? Task.CompletedTask;
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
         fleet.Close();

@@ -30,25 +30,17 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
     /// <summary>Serves a connection; completes when it has ended.</summary>
     public async Task ReceiveAsync(IConnection connection)
     {
-        Interlocked.Increment(ref accepted);
-        using var opening = new ConnectionOpening(connection, options, random, stopped);
         try
         {
-            if (Interlocked.Increment(ref connections) > options.MaxConnections)
-                throw new RefusedException(Refusal.TooManyConnections, $"{options.MaxConnections} connections are there already");
-            var session = Admit(await OpenAsync(opening).ConfigureAwait(false), opening, connection);
-            fleet.Served(opening.Id, connection.RemoteEndPoint);
-            await session.Finished.ConfigureAwait(false);
-        }
-        catch (RefusedException refusal)
-        {
-            Note(connection.RemoteEndPoint, opening.Id, refusal);
-            await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
+            // Of its opening nothing is held while it is served.
+            if (await LetInAsync(connection).ConfigureAwait(false) is { } session)
+                await session.Finished.ConfigureAwait(false);
         }
         finally
         {
             Interlocked.Decrement(ref connections);
             connection.Dispose();
+            (connection as SocketConnection)?.Served();
         }
     }
 
@@ -72,6 +64,30 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         Interlocked.Increment(ref refused[(int)refusal.Refusal]);
         log.Refused(remote, id, refusal);
         fleet.Refused(id, remote, refusal);
+    }
+
+    /// <summary>Hears who it is, and has its link serve it. Null: it was refused, and told so.</summary>
+    /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Session?> LetInAsync(IConnection connection)
+    {
+        Interlocked.Increment(ref accepted);
+        var isOneTooMany = Interlocked.Increment(ref connections) > options.MaxConnections;
+        using var opening = new ConnectionOpening(connection, options, random, stopped);
+        try
+        {
+            if (isOneTooMany)
+                throw new RefusedException(Refusal.TooManyConnections, $"{options.MaxConnections} connections are there already");
+            var session = Admit(await OpenAsync(opening).ConfigureAwait(false), opening, connection);
+            fleet.Served(opening.Id, connection.RemoteEndPoint);
+            return session;
+        }
+        catch (RefusedException refusal)
+        {
+            Note(connection.RemoteEndPoint, opening.Id, refusal);
+            await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
+            return null;
+        }
     }
 
     private Session Admit(PeerOpening peer, ConnectionOpening opening, IConnection connection)

@@ -12,6 +12,9 @@ internal sealed partial class ServerLog(ILogger<IotLinkServer> logger)
     [LoggerMessage(2, LogLevel.Information, "Stopped; {Unfinished} written lines were not accepted")]
     public partial void Stopped(int unfinished);
 
+    [LoggerMessage(3, LogLevel.Error, "A connection could not be accepted: {Detail}")]
+    public partial void NotAccepted(string detail);
+
     [LoggerMessage(10, LogLevel.Information, "{Id} connected for the first time, from {Remote}")]
     public partial void Joined(string id, EndPoint? remote);
 

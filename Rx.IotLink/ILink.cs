@@ -1,4 +1,7 @@
 using System.Reactive;
+using System.Reactive.Linq;
+using System.Text;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink;
 
@@ -19,6 +22,16 @@ public interface ILink
     /// Completes when this end is closed; fails only on a final refusal (<see cref="LinkRefusedException"/>).
     /// </summary>
     IObservable<string> Lines { get; }
+
+    /// <summary>
+    /// The same lines as UTF-8, for those who parse bytes: no text is made of a line that nobody observes as text. Delivery, order and acknowledgement are those of
+    /// <see cref="Lines"/>, and both may be observed.
+    /// </summary>
+    /// <remarks>
+    /// The bytes are valid until <c>OnNext</c> returns, and are then used again: copy what is to be kept. So no operator that passes them on later or elsewhere
+    /// (<c>ObserveOn</c>, <c>Buffer</c>, <c>Delay</c>) may come before one that has made something else of them.
+    /// </remarks>
+    IObservable<ReadOnlyMemory<byte>> Utf8Lines => Lines.Select(static line => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(line));
 
     /// <summary>
     /// Takes lines to be written exactly once and in order, without waiting. While <see cref="LinkOptions.OutboxLines"/> lines
@@ -54,6 +67,31 @@ public interface ILink
     /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
     Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// <see cref="WriteAsync"/> for a line that is UTF-8 already. With a token that cannot be cancelled it costs no allocation beyond those of warming up.
+    /// </summary>
+    /// <param name="utf8">The text: no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes. Copied before this returns.</param>
+    /// <param name="delivery">The promise made for the line.</param>
+    /// <param name="ordering">Whether an exactly-once line keeps its place among the others.</param>
+    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive.</param>
+    /// <returns>To be awaited once, as every <see cref="ValueTask"/>.</returns>
+    /// <exception cref="ArgumentException">The bytes break one of their rules, or are not UTF-8; nothing was sent.</exception>
+    /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
+    /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
+    ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            LineText.Check(utf8.Span, int.MaxValue);
+        }
+        catch (ArgumentException broken)
+        {
+            return ValueTask.FromException(broken);
+        }
+
+        return new(WriteAsync(Encoding.UTF8.GetString(utf8.Span), delivery, ordering, cancellationToken));
+    }
 
     /// <summary>
     /// The Rx form of <see cref="WriteAsync"/>: each subscription writes the line once, and completes (after one <see cref="Unit"/>) on the

@@ -1,6 +1,6 @@
 using NUnit.Framework;
 using QuickStart.Outages;
-using QuickStart.Proxy;
+using Rx.IotLink.Testing.Tcp;
 
 namespace Rx.IotLink.Tests.Examples;
 
@@ -66,7 +66,7 @@ public sealed class MatchingTests
 
     private static IReadOnlyList<Finding> Match(FaultRecord[] faults, Sight[] sights) => Matching.Match(faults, sights);
 
-    private static FaultRecord Fault(string device, int at) => new(device, Ms(at), 1, new Kill());
+    private static FaultRecord Fault(string device, int at) => new(device, Ms(at), 1, new TcpFault.Kill());
 
     private static Sight Up(string device, End end, int at) => new(device, end, Ms(at), IsUp: true, "up");
 

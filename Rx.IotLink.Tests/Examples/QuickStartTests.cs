@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
+using Rx.IotLink.Tests.Processes;
 
 namespace Rx.IotLink.Tests.Examples;
 
@@ -8,8 +8,6 @@ namespace Rx.IotLink.Tests.Examples;
 [TestFixture]
 public sealed partial class QuickStartTests
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
-
     [TestCase("2")]
     [TestCase("1")]
     public async Task Loses_nothing_in_many_outages(string protocol)
@@ -47,25 +45,5 @@ public sealed partial class QuickStartTests
     [GeneratedRegex(@"^sums: written (?<written>\d+), accepted (?<accepted>\d+), received (?<received>\d+), lost (?<lost>\d+), repeated (?<repeated>\d+), out of order (?<order>\d+), outages (?<outages>\d+),", RegexOptions.Multiline, 1_000)]
     private static partial Regex SumsLine();
 
-    private static async Task<(int Exit, string Output, string Errors)> RunAsync(params string[] args)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        start.ArgumentList.Add(Path.Combine(TestContext.CurrentContext.TestDirectory, "QuickStart.dll"));
-        foreach (var arg in args)
-            start.ArgumentList.Add(arg);
-
-        using var process = Process.Start(start)!;
-        try
-        {
-            var output = process.StandardOutput.ReadToEndAsync();
-            var errors = process.StandardError.ReadToEndAsync();
-            await process.WaitForExitAsync().WaitAsync(Bound);
-            return (process.ExitCode, await output, await errors);
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
-        }
-    }
+    private static Task<Ended> RunAsync(params string[] args) => Dotnet.RunProgramAsync("QuickStart", args);
 }

@@ -2,6 +2,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using NUnit.Framework;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing.Tcp;
 
 namespace Rx.IotLink.Tests.House;
 
@@ -22,6 +23,10 @@ public sealed class PublicApiTests
 
     [TestCase(typeof(ILink))]
     [TestCase(typeof(IotLinkServer))]
+    [TestCase(typeof(FaultProxy))]
+#if DYNAMICDATA
+    [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
+#endif
     public void The_public_API_is_the_one_on_file(Type inAssembly)
     {
         var assembly = inAssembly.Assembly;
@@ -70,5 +75,8 @@ public sealed class PublicApiTests
     }
 
     private static IEnumerable<INamedTypeSymbol> Types(INamespaceSymbol space) =>
-        space.GetTypeMembers().Concat(space.GetNamespaceMembers().SelectMany(Types));
+        space.GetTypeMembers().SelectMany(WithNested).Concat(space.GetNamespaceMembers().SelectMany(Types));
+
+    private static IEnumerable<INamedTypeSymbol> WithNested(INamedTypeSymbol type) =>
+        type.GetTypeMembers().Where(t => t.DeclaredAccessibility is Accessibility.Public).SelectMany(WithNested).Prepend(type);
 }

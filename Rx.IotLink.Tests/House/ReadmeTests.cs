@@ -20,18 +20,36 @@ public sealed partial class ReadmeTests
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(p => MetadataReference.CreateFromFile(p))];
 
     [TestCaseSource(nameof(Snippets))]
-    public void Compiles(string snippet)
+    public void Compiles(string snippet) => Compile("", snippet);
+
+#if DYNAMICDATA
+    [Test]
+    public void Those_with_DynamicData_compile()
     {
-        var tree = CSharpSyntaxTree.ParseText(Surroundings + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
+        var snippets = FenceOfDynamicData().Matches(Repository.Read("docs", "fleet.md"));
+        Assert.That(snippets, Is.Not.Empty);
+        foreach (Match snippet in snippets)
+            Compile("using DynamicData; using DynamicData.Binding;", snippet.Groups["code"].Value);
+    }
+
+    [GeneratedRegex("^```c# DynamicData\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex FenceOfDynamicData();
+#endif
+
+    private static void Compile(string more, string snippet)
+    {
+        var tree = CSharpSyntaxTree.ParseText(Surroundings + more + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
         var compilation = CSharpCompilation.Create("snippet", [tree], References, new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
 
         Assert.That(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error), Is.Empty, snippet);
     }
 
     private static IEnumerable<TestCaseData> Snippets() =>
-        from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md").Prepend(Path.Combine(Repository.Root, "README.md"))
+        from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md")
+            .Prepend(Path.Combine(Repository.Root, "README.md"))
+            .Concat(Directory.EnumerateDirectories(Repository.Root, "Rx.IotLink*").Select(project => Path.Combine(project, "README.md")).Where(File.Exists))
         from match in Fence().Matches(File.ReadAllText(file)).Select((m, at) => (Code: m.Groups["code"].Value, At: at + 1))
-        select new TestCaseData(match.Code).SetArgDisplayNames($"{Path.GetFileName(file)} {match.At}");
+        select new TestCaseData(match.Code).SetArgDisplayNames($"{Path.GetRelativePath(Repository.Root, file)} {match.At}");
 
     [GeneratedRegex("^```csharp\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Fence();

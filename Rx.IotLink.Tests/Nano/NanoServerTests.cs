@@ -3,10 +3,10 @@ using System.Net;
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
-using QuickStart.Proxy;
 using Rx.IotLink;
 using Rx.IotLink.Nano;
 using Rx.IotLink.Server;
+using Rx.IotLink.Testing.Tcp;
 using DeviceStatus = Rx.IotLink.Nano.LinkStatus;
 
 namespace NanoTests;
@@ -70,16 +70,16 @@ public sealed class NanoServerTests
     }
 
     [Test]
-    public async Task Nothing_is_lost_or_repeated_under_seven_kinds_of_fault()
+    public async Task Nothing_is_lost_or_repeated_under_eight_kinds_of_fault()
     {
         var clock = DefaultScheduler.Instance;
         await using var server = await ServeAsync(withKey: true);
-        await using var proxy = FaultProxy.Start("pump-1", server.EndPoint, clock, clock.StartStopwatch());
+        await using var proxy = FaultProxy.Start(server.EndPoint);
         var device = new Device();
         using var client = device.Start(Options(proxy.EndPoint.Port, withKey: true));
         var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
         var received = Collect(link);
-        var mix = new FaultMix
+        var mix = new TcpFaultMix
         {
             LeastPeace = TimeSpan.FromMilliseconds(50),
             MostPeace = TimeSpan.FromMilliseconds(150),
@@ -91,8 +91,8 @@ public sealed class NanoServerTests
         using var harming = FaultSchedule.Run(proxy, seed: 3, mix, clock).Subscribe(_ => Interlocked.Increment(ref faults));
 
         var (lines, writes) = (0, new List<Task>());
-        // The eighth comes only when the seventh is healed.
-        while (Volatile.Read(ref faults) < 8)
+        // The ninth comes only when the eighth is healed.
+        while (Volatile.Read(ref faults) < 9)
         {
             lines++;
             Assert.That(client.Write(Up(lines), 40_000), Is.EqualTo(WriteResult.Taken));

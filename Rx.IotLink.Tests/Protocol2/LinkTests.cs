@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
 using Rx.IotLink.Server;
@@ -48,7 +49,7 @@ public sealed class LinkTests
         foreach (var line in written)
             link.Client.Write(line).Subscribe();
         foreach (var n in Enumerable.Range(1, 60))
-            link.At((n + 1) * Second, () => link.ServerEnd.Lines.Take(1).Subscribe(read.Add));
+            link.Scheduler.Schedule((n + 1) * Second, () => link.ServerEnd.Lines.Take(1).Subscribe(read.Add));
         link.Run(70 * Second);
 
         Assert.Multiple(() =>

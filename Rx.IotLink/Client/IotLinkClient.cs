@@ -51,6 +51,9 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     public IObservable<string> Lines => link.Lines;
 
     /// <inheritdoc/>
+    public IObservable<ReadOnlyMemory<byte>> Utf8Lines => link.Utf8Lines;
+
+    /// <inheritdoc/>
     public IObserver<string> Writer => link.Writer;
 
     /// <inheritdoc/>
@@ -68,6 +71,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     /// <inheritdoc/>
     public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) =>
         link.WriteAsync(line, delivery, ordering, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) =>
+        link.WriteUtf8Async(utf8, delivery, ordering, cancellationToken);
 
     /// <inheritdoc/>
     public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered) =>

@@ -1,83 +1,115 @@
-using System.Collections.Immutable;
 using System.Reactive.Concurrency;
+using System.Text;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
 /// <summary>
-/// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader, and only then
-/// reports it accepted (and whether more wait); without an observer or reader, lines wait.
+/// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader, and only then counts it as
+/// handled; without an observer or reader, lines wait. What is handled is reported to the link, and what has arrived meanwhile taken from it, many at a time.
 /// </summary>
-internal sealed class Inbox(int capacity, IScheduler scheduler, Action<bool> accepted, Action<Exception> observerFailed) : IObservable<string>
+/// <remarks>The lock is the link's: who delivers lines holds it already, and the drain needs it once for many lines.</remarks>
+internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate, Func<TimeSpan> now, Func<bool, bool> report, Action<Exception> observerFailed) : IWork
 {
-    private readonly Lock gate = new();
+    /// <summary>Lines that are handled one right after the other are reported together: so many at most, and within so short a time.</summary>
+    private const int ReportedTogether = 64;
+
+    private static readonly TimeSpan ReportedWithin = TimeSpan.FromMilliseconds(1);
+
+    private readonly Lock gate = gate;
     private readonly Action<Exception> observerFailed = observerFailed;
-    private readonly Queue<(string Text, Delivery Delivery)> lines = new();
-    private int bestEffort;
     private readonly Queue<TaskCompletionSource<string>> readers = new();
-    private ImmutableArray<Subscription> observers = [];
+
+    // Guarded by the lock: what has arrived since the drain last took all of it.
+    private LineBuffer arrived = new();
+    private int exactlyOnce;
+    private int bestEffort;
     private bool draining;
-    private bool ended;
     private Exception? error;
     private Func<Exception> readersError = () => new InvalidOperationException();
 
-    public int Count
+    // The drain's own: what it has taken and not handed out.
+    private LineBuffer taken = new();
+    private TimeSpan reportedAt;
+
+    // Read without the lock; the counts are only written by the drain, and only ever grow.
+    private volatile Subscription[] observers = [];
+    private volatile bool ended;
+    private volatile bool readersWait;
+    private long handledExactlyOnce;
+    private long handledBestEffort;
+
+    // Guarded by the lock: how much of that the link has had.
+    private long reportedExactlyOnce;
+    private long reportedBestEffort;
+
+    /// <summary>Lines that wait or are being handed out. Under the lock.</summary>
+    public int Count => exactlyOnce + bestEffort;
+
+    /// <summary>Lines that were handled and not taken note of by the link yet. Under the lock.</summary>
+    public int Unreported => ended ? 0 : (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce + Volatile.Read(ref handledBestEffort) - reportedBestEffort);
+
+    public IObservable<string> Lines => field ??= new Observable<string>(observer => Add(new TextSubscription(this, observer)));
+
+    public IObservable<ReadOnlyMemory<byte>> Utf8Lines => field ??= new Observable<ReadOnlyMemory<byte>>(observer => Add(new Utf8Subscription(this, observer)));
+
+    /// <summary>Takes a line if there is room among its kind, so that neither takes the other's. Under the lock.</summary>
+    public bool TryAdd(ReadOnlySpan<byte> line, Delivery delivery)
     {
-        get
-        {
-            lock (gate)
-                return lines.Count;
-        }
+        ref var count = ref delivery == Delivery.BestEffort ? ref bestEffort : ref exactlyOnce;
+        if (ended || count >= capacity)
+            return false;
+        count++;
+        arrived.Add(line, delivery);
+        return true;
     }
 
-    /// <summary>Takes a line if there is room among its kind, so that neither takes the other's. No user code runs and nothing is scheduled.</summary>
-    public bool TryAdd(string line, Delivery delivery)
+    /// <summary>The number of lines that were handled since this was last asked. Under the lock.</summary>
+    public int TakeHandled()
     {
-        lock (gate)
-        {
-            var isBestEffort = delivery == Delivery.BestEffort;
-            if (ended || (isBestEffort ? bestEffort : lines.Count - bestEffort) >= capacity)
-                return false;
-            bestEffort += isBestEffort ? 1 : 0;
-            lines.Enqueue((line, delivery));
-            return true;
-        }
+        var newExactlyOnce = (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce);
+        var newBestEffort = (int)(Volatile.Read(ref handledBestEffort) - reportedBestEffort);
+        reportedExactlyOnce += newExactlyOnce;
+        reportedBestEffort += newBestEffort;
+        if (ended)
+            return 0;
+        exactlyOnce -= newExactlyOnce;
+        bestEffort -= newBestEffort;
+        return newExactlyOnce + newBestEffort;
     }
 
-    /// <summary>The last lines are gone with the end: they were not accepted, so the peer still has them.</summary>
+    /// <summary>The last lines are gone with the end: they were not accepted, so the peer still has them. Under the lock.</summary>
     public void End(Exception? withError, Func<Exception> forReaders)
     {
-        lock (gate)
-        {
-            (ended, error, readersError) = (true, withError, forReaders);
-            lines.Clear();
-            bestEffort = 0;
-        }
+        (ended, error, readersError) = (true, withError, forReaders);
+        arrived.Clear();
+        exactlyOnce = bestEffort = 0;
     }
 
-    /// <summary>Has what waits delivered.</summary>
-    public void Kick()
+    /// <summary>Whether a drain must be started now; it counts as started then. Under the lock.</summary>
+    public bool TryBeginDrain() => !draining && HasWork && (draining = true);
+
+    /// <summary>
+    /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. Where only readers wait, no code of the application's is called, and no other thread is needed:
+    /// their tasks continue elsewhere.
+    /// </summary>
+    public void StartDrain()
     {
-        lock (gate)
-        {
-            if (draining || !HasWork)
-                return;
-            draining = true;
-        }
-
-        scheduler.Run(this, static inbox => inbox.Drain());
+        if (observers.Length > 0 || ended || options.Observers is not ObserverThreads)
+            options.Observers.Run(this);
+        else
+            DrainToReaders();
     }
 
-    public IDisposable Subscribe(IObserver<string> observer)
+    /// <summary>Whether the drain goes on: takes what has arrived if it has handed out all it had. Under the lock.</summary>
+    public bool TryGoOn()
     {
-        var subscription = new Subscription(this, observer);
-        lock (gate)
-            observers = observers.Add(subscription);
-        Kick();
-        return subscription;
+        if (taken.IsEmpty)
+            (taken, arrived) = (arrived, taken);
+        return draining = HasWork;
     }
 
-    public async Task<string> ReadAsync(CancellationToken cancellationToken)
+    public Task<string> ReadAsync(CancellationToken cancellationToken)
     {
         // User code continues elsewhere than in the drain.
         var reader = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -86,40 +118,102 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action<bool> acc
             while (readers.TryPeek(out var cancelled) && cancelled.Task.IsCompleted)
                 readers.Dequeue();
             readers.Enqueue(reader);
+            readersWait = true;
         }
 
         Kick();
+        return cancellationToken.CanBeCanceled ? OrCancelledAsync(reader, cancellationToken) : reader.Task;
+    }
+
+    private static async Task<string> OrCancelledAsync(TaskCompletionSource<string> reader, CancellationToken cancellationToken)
+    {
         using var registration = cancellationToken.Register(() => reader.TrySetCanceled(cancellationToken));
         return await reader.Task.ConfigureAwait(false);
     }
 
-    private bool HasWork => (ended || lines.Count > 0) && (observers.Length > 0 || readers.Count > 0);
+    private bool HasWork => (ended || !arrived.IsEmpty || !taken.IsEmpty) && (observers.Length > 0 || readers.Count > 0);
 
-    private void Drain()
+    private Subscription Add(Subscription subscription)
     {
-        while (TryNext(out var line, out var toObservers))
-        {
-            // Whoever left in this very moment takes nothing: the line is then another's, or stays.
-            var taken = GiveToReader(line);
-            foreach (var observer in toObservers)
-                taken |= observer.TryOnNext(line);
-            if (taken && TryRemoveFirst(out var more))
-                accepted(more);
-        }
+        lock (gate)
+            observers = [.. observers, subscription];
+        Kick();
+        return subscription;
     }
 
-    private bool TryNext(out string line, out ImmutableArray<Subscription> toObservers)
+    private void Kick()
     {
-        ImmutableArray<Subscription> atEnd;
+        bool start;
+        lock (gate)
+            start = TryBeginDrain();
+        if (start)
+            StartDrain();
+    }
+
+    void IWork.Run()
+    {
+        var together = 0;
+        do
+        {
+            while (!ended && !taken.IsEmpty && TryHandOut(observers))
+            {
+                if (taken.IsEmpty)
+                    break;
+                var time = now();
+                if (++together < ReportedTogether && time - reportedAt < ReportedWithin)
+                    continue;
+                (together, reportedAt) = (0, time);
+                report(false);
+            }
+
+            if (ended)
+                TellEnd();
+            (together, reportedAt) = (0, now());
+        }
+        while (report(true));
+    }
+
+    private void DrainToReaders()
+    {
+        do
+        {
+            while (!taken.IsEmpty && observers.Length == 0 && !ended && TryHandOut([]))
+            {
+            }
+
+            if (observers.Length > 0 || ended)
+            {
+                options.Observers.Run(this);
+                return;
+            }
+        }
+        while (report(true));
+    }
+
+    /// <summary>Hands the oldest line out, to these observers and a reader. False: there is nobody, it stays.</summary>
+    private bool TryHandOut(Subscription[] toObservers)
+    {
+        // Whoever left in this very moment takes nothing: the line is then another's, or stays.
+        var line = new Line(taken.First);
+        var had = readersWait && GiveToReader(ref line);
+        foreach (var observer in toObservers)
+            had |= observer.TryOnNext(ref line);
+        if (!had)
+            return false;
+        // Counted last, and so that whoever reads the count finds the observers done.
+        ref var count = ref taken.FirstDelivery == Delivery.BestEffort ? ref handledBestEffort : ref handledExactlyOnce;
+        taken.RemoveFirst();
+        Volatile.Write(ref count, count + 1);
+        return true;
+    }
+
+    private void TellEnd()
+    {
+        Subscription[] atEnd;
         TaskCompletionSource<string>[] unread;
         lock (gate)
         {
-            (line, toObservers) = (lines.Count > 0 ? lines.Peek().Text : "", observers);
-            if (HasWork && !ended)
-                return true;
-            draining = false;
-            if (!ended)
-                return false;
+            taken.Clear();
             (atEnd, observers) = (observers, []);
             unread = [.. readers];
             readers.Clear();
@@ -129,73 +223,33 @@ internal sealed class Inbox(int capacity, IScheduler scheduler, Action<bool> acc
             observer.OnEnd(error);
         foreach (var reader in unread)
             reader.TrySetException(readersError());
-        return false;
     }
 
-    private bool GiveToReader(string line)
+    private bool GiveToReader(ref Line line)
     {
         while (true)
         {
             TaskCompletionSource<string>? reader;
             lock (gate)
             {
-                if (!readers.TryDequeue(out reader))
+                var found = readers.TryDequeue(out reader);
+                readersWait = readers.Count > 0;
+                if (!found)
                     return false;
             }
 
-            if (reader.TrySetResult(line))
+            if (reader!.TrySetResult(line.Text))
                 return true;
         }
     }
 
-    private bool TryRemoveFirst(out bool more)
+    /// <summary>A line that is being handed out. Its text is made when the first asks for it, once for all.</summary>
+    private struct Line(ReadOnlyMemory<byte> utf8)
     {
-        lock (gate)
-        {
-            var removed = lines.TryDequeue(out var line);
-            bestEffort -= removed && line.Delivery == Delivery.BestEffort ? 1 : 0;
-            more = HasWork;
-            return removed;
-        }
-    }
+        private string? text;
 
-    private sealed class Subscription(Inbox inbox, IObserver<string> observer) : IDisposable
-    {
-        private volatile bool over;
+        public readonly ReadOnlyMemory<byte> Utf8 => utf8;
 
-        public bool TryOnNext(string line) => Guarded(static (o, l) => o.OnNext(l), line);
-
-        public void OnEnd(Exception? error)
-        {
-            if (error is null)
-                Guarded(static (o, _) => o.OnCompleted(), 0);
-            else
-                Guarded(static (o, e) => o.OnError(e), error);
-            over = true;
-        }
-
-        public void Dispose()
-        {
-            over = true;
-            lock (inbox.gate)
-                inbox.observers = inbox.observers.Remove(this);
-        }
-
-        private bool Guarded<T>(Action<IObserver<string>, T> call, T argument)
-        {
-            if (over)
-                return false;
-            try
-            {
-                call(observer, argument);
-            }
-            catch (Exception exception)
-            {
-                Dispose();
-                inbox.observerFailed(exception);
-            }
-
-            return true;
-        }
+        public string Text => text ??= Encoding.UTF8.GetString(Utf8.Span);
     }
 }

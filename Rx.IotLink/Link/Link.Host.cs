@@ -20,17 +20,13 @@ internal sealed partial class Link
         public void Heartbeat()
         {
             link.counts.Heartbeats++;
-            link.heartbeats.Post(Unit.Default);
+            link.heartbeats?.Post(Unit.Default);
         }
 
-        public bool TryDeliver(string line, Delivery delivery)
+        public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
         {
-            if (link.inbox.TryAdd(line, delivery))
-            {
-                link.delivered++;
-                return true;
-            }
-
+            if (link.inbox.TryAdd(utf8, delivery))
+                return link.tookLines = true;
             link.counts.LinesWithheld++;
             return false;
         }

@@ -18,17 +18,13 @@ internal sealed partial class Link
     /// <summary>Lines are put into the output while it holds less than this; the rest wait until it has been sent.</summary>
     private const int OutputHighWater = 32_768;
 
-    /// <summary>Lines that are accepted one right after the other are acknowledged together: so many at most, and within so short a time.</summary>
-    private const int AcceptedTogether = 32;
-
-    private static readonly TimeSpan AcceptedWithin = TimeSpan.FromMilliseconds(1);
-
     private readonly LinkCounts counts = new();
+    // When the bytes arrived that brought the last line, and the time of day at which the monotonic clock was zero, as the last connection found it.
+    private TimeSpan? lineAt;
+    private DateTimeOffset origin;
+    private bool tookLines;
     private Session? justOpened;
     private Leaving? leaving;
-    private TimeSpan saidAt;
-    private int acceptedSinceSaid;
-    private int delivered;
     private int acceptedOfOldProtocol;
 
     /// <summary>Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is not touched then.</summary>
@@ -40,11 +36,13 @@ internal sealed partial class Link
         {
             if (session is not null || state.IsFinal)
                 return null;
+            AcceptHandled();
             wanted = opening?.Version ?? wanted;
             if (wanted != version)
                 Speak();
-            session = serving = new Session(this, connection, options);
+            session = serving = new Session(this, connection, options, deadlines);
             RemoteEndPoint = connection.RemoteEndPoint;
+            origin = options.Scheduler.Now - Now;
             serving.Heard(Now);
             serving.Said(Now);
             try
@@ -76,6 +74,7 @@ internal sealed partial class Link
         Session? ghost;
         lock (gate)
         {
+            AcceptHandled();
             ghost = session;
             if (ghost is not null)
                 protocol.Bye(Farewell.Displaced);
@@ -99,7 +98,7 @@ internal sealed partial class Link
         outbox.PutBack(protocol.Unfinished.Where(l => l is not PendingWrite { IsDone: true }).ToList());
         version = wanted;
         protocol = create(version, outbox, new Host(this));
-        acceptedOfOldProtocol = delivered;
+        acceptedOfOldProtocol = inbox.Count;
         if (state.Connections > 0)
             notices.Post(new LinkNotice(LinkNoticeKind.SessionNotResumed, $"the peer speaks protocol {version} now; what was not acknowledged is sent again"));
         foreach (var line in outbox.All.ToList())
@@ -119,6 +118,7 @@ internal sealed partial class Link
         {
             if (session != ending)
                 return;
+            AcceptHandled();
             session = null;
             ending.LetGo();
             Disconnect();
@@ -142,12 +142,15 @@ internal sealed partial class Link
     {
         SequencePosition? consumed = null;
         Outage? fault = null;
+        Deeds deeds;
         lock (gate)
         {
             if (session != from)
                 return null;
             var now = Now;
             from.Heard(now);
+            tookLines = false;
+            AcceptHandled();
             try
             {
                 consumed = protocol.Receive(bytes, now);
@@ -160,11 +163,18 @@ internal sealed partial class Link
             {
                 fault = new Outage(OutageReason.StoreFailed, exception.Message);
             }
+
+            // Once for all lines of these bytes, with the time that was taken for them anyway.
+            if (tookLines)
+                lineAt = now;
+            deeds = fault is null ? Note() : default;
         }
 
-        if (fault is not null)
+        deeds.Reader = from;
+        if (fault is null)
+            Carry(ref deeds);
+        else
             End(from, fault);
-        AfterLock();
         return consumed;
     }
 
@@ -172,6 +182,7 @@ internal sealed partial class Link
     {
         lock (gate)
         {
+            AcceptHandled();
             if (session == on)
                 protocol.Keepalive();
         }
@@ -179,53 +190,65 @@ internal sealed partial class Link
         AfterLock();
     }
 
-    /// <summary>The bytes to send next on a connection, or null: there are none, or (at first) another send is under way.</summary>
-    public ReadOnlyMemory<byte>? TakeOutput(Session on, bool first)
+    /// <summary>The bytes to send next on a connection, for whoever has begun to send on it; null if there are none, and then nobody sends any more.</summary>
+    /// <param name="on">The connection.</param>
+    /// <param name="closed">Whether it is closed: who sends on it has the last word.</param>
+    public ReadOnlyMemory<byte>? TakeOutput(Session on, out bool closed)
     {
-        Outage fault;
         lock (gate)
         {
-            if (session != on || (first && on.Sending))
-            {
-                if (session != on || on.Output.Length <= MaxOutputBytes + options.MaxLineBytes)
-                    return null;
-                fault = new Outage(OutageReason.PeerNotReading, $"{on.Output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + options.MaxLineBytes}");
-            }
-            else
-            {
-                var now = Now;
-                // What was held back while the output was full, and what was gathered to be said at once.
-                Send(now);
-                on.Sending = on.Output.Length > 0;
-                if (!on.Sending)
-                    return null;
-                on.Said(now);
-                return on.Output.Take();
-            }
+            closed = session != on;
+            return closed ? null : NextOutput(on);
         }
-
-        End(on, fault);
-        return null;
     }
 
-    /// <summary>The application has accepted the oldest line of the inbox. While more follow at once, they are acknowledged together.</summary>
-    private void Accepted(bool more)
+    /// <summary>Whether the peer needs each line in a send of its own.</summary>
+    public bool OneSendPerLine => protocol.OneSendPerLine;
+
+    private ReadOnlyMemory<byte>? NextOutput(Session on)
     {
+        var now = Now;
+        AcceptHandled();
+        // What was held back while the output was full, and what was gathered to be said at once.
+        Send(now);
+        on.Sending = on.Output.Length > 0;
+        if (!on.Sending)
+        {
+            on.Output.Rest();
+            return null;
+        }
+
+        on.Said(now);
+        return on.Output.Take();
+    }
+
+    /// <summary>The drain of the inbox has handled lines: they are accepted, and acknowledged with one word. Gives whether it goes on, if it has nothing left.</summary>
+    private bool Report(bool nothingLeft)
+    {
+        Deeds deeds;
+        bool goesOn;
         lock (gate)
+        {
+            AcceptHandled();
+            goesOn = !nothingLeft || inbox.TryGoOn();
+            deeds = Note();
+        }
+
+        Carry(ref deeds);
+        return goesOn;
+    }
+
+    /// <summary>Takes note of what the application has accepted by now. Asked whenever something is about to be said, so that an observer that blocks does not hold back what was accepted before.</summary>
+    private void AcceptHandled()
+    {
+        for (var handled = inbox.TakeHandled(); handled > 0; handled--)
         {
             counts.LinesReceived++;
             if (acceptedOfOldProtocol > 0)
                 acceptedOfOldProtocol--;
             else if (!state.IsFinal)
                 Accept();
-            delivered--;
-            acceptedSinceSaid = more ? acceptedSinceSaid + 1 : 0;
-            if (acceptedSinceSaid % AcceptedTogether != 0 && Now - saidAt < AcceptedWithin)
-                return;
-            saidAt = Now;
         }
-
-        AfterLock();
     }
 
     private void WatchLiveness(Session opened)

@@ -1,8 +1,8 @@
-using System.Collections.Concurrent;
 using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
+using System.Text;
 using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink;
@@ -10,11 +10,47 @@ namespace Rx.IotLink;
 /// <summary>What the application writes.</summary>
 internal sealed partial class Link
 {
-    private readonly ConcurrentQueue<(PendingWrite Line, Exception? Error)> done = new();
     private readonly List<TaskCompletionSource> drains = [];
     private int unfinished;
+    private PendingWrite? firstDone;
+    private PendingWrite? lastDone;
 
-    public async Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.CanBeCanceled)
+            return WriteCancellableAsync(line, delivery, ordering, cancellationToken);
+        try
+        {
+            // The task itself, without a second one around it that waits for nothing else.
+            var write = new TaskWrite(line, Check(line), delivery, ordering, isAlone: mayLeaveSends && Volatile.Read(ref unfinished) == 0);
+            Take(write);
+            return write.Task;
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
+    }
+
+    public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            LineText.Check(utf8.Span, options.MaxLineBytes);
+            ThrowIfFaulty(utf8.Length, nameof(utf8));
+            if (cancellationToken.CanBeCanceled)
+                return new(WriteCancellableAsync(Encoding.UTF8.GetString(utf8.Span), delivery, ordering, cancellationToken));
+            var write = Utf8Write.Rent(utf8.Span, delivery, ordering);
+            Take(write);
+            return write.Task;
+        }
+        catch (Exception exception)
+        {
+            return ValueTask.FromException(exception);
+        }
+    }
+
+    private async Task WriteCancellableAsync(string line, Delivery delivery, Ordering ordering, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var write = new TaskWrite(line, Check(line), delivery, ordering);
@@ -32,7 +68,7 @@ internal sealed partial class Link
         var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
-            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, ObserverFailed);
+            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, observerFailed);
             Take(write);
             return Disposable.Create((Link: this, write), static s => s.Link.TakeBack(s.write));
         });
@@ -78,34 +114,46 @@ internal sealed partial class Link
     private int Check(string line)
     {
         var bytes = LineText.Check(line, options.MaxLineBytes);
-        return protocol.Fault(bytes) is { } fault ? throw new ArgumentException($"A line {fault}.", nameof(line)) : bytes;
+        ThrowIfFaulty(bytes, nameof(line));
+        return bytes;
+    }
+
+    private void ThrowIfFaulty(int bytes, string name)
+    {
+        if (protocol.Fault(bytes) is { } fault)
+            throw new ArgumentException($"A line {fault}.", name);
     }
 
     private void Take(PendingWrite line)
     {
+        Deeds deeds;
         lock (gate)
         {
             if (unfinished >= options.OutboxLines + options.MaxWaitingWrites)
                 throw new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
             Enqueue(line);
+            // Nobody waits for an answer to best effort, so many may follow at once.
+            deeds = Note(sendLater: unfinished > 1 || line.Delivery == Delivery.BestEffort);
         }
 
-        AfterLock();
+        Carry(ref deeds);
     }
 
     /// <summary>Takes a line of the <see cref="Writer"/>, or does with it what the options say for a full outbox.</summary>
     private void TakeOrOverflow(string text)
     {
         var line = new UnobservedWrite(text, Check(text));
+        Deeds deeds;
         lock (gate)
         {
             if (unfinished < options.OutboxLines || MakeRoom())
                 Enqueue(line);
             else
                 Dropped();
+            deeds = Note(sendLater: unfinished > 1);
         }
 
-        AfterLock();
+        Carry(ref deeds);
     }
 
     private bool MakeRoom()
@@ -167,7 +215,14 @@ internal sealed partial class Link
         else if (error is null)
             counts.BestEffortSent++;
 
-        done.Enqueue((line, error));
+        line.Error = error;
+        // Protocol 1 carries the first line of a process on after its writer was told.
+        line.MayBeUsedAgain = error is null && (version == 2 || line.Delivery == Delivery.ExactlyOnce);
+        if (lastDone is null)
+            firstDone = line;
+        else
+            lastDone.DoneNext = line;
+        lastDone = line;
         Leave();
     }
 

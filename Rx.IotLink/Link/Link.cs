@@ -14,8 +14,8 @@ namespace Rx.IotLink;
 /// streams the application sees. Connections are given to it (<see cref="TryServe"/>); it makes none.
 /// </summary>
 /// <remarks>
-/// One lock guards everything. Under it only notes are taken; <see cref="AfterLock"/> then has them carried out: bytes sent, observers called,
-/// writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
+/// One lock guards everything. Under it only notes are taken (<see cref="Note"/>); after it they are carried out (<see cref="Carry(ref Deeds)"/>): bytes sent,
+/// observers called, writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
 /// </remarks>
 internal sealed partial class Link : ILink, IDisposable
 {
@@ -24,19 +24,20 @@ internal sealed partial class Link : ILink, IDisposable
 
     private readonly Lock gate = new();
     private readonly LinkOptions options;
-    private readonly IStopwatch clock;
+    private readonly Deadlines deadlines;
     private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
-    private readonly Relay<Unit> heartbeats;
     private readonly Relay<LinkNotice> notices;
-    private readonly Alarm alarm;
+    private readonly Action<Exception> observerFailed;
     private IProtocol protocol;
     private int version;
     private int wanted;
     private LinkState state;
     private Session? session;
+    private Relay<Unit>? heartbeats;
+    private Alarm? alarm;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
@@ -48,33 +49,53 @@ internal sealed partial class Link : ILink, IDisposable
         Id = id;
         (this.options, this.version, this.create) = (options, version, create);
         wanted = version;
-        clock = options.Scheduler.StartStopwatch();
+        deadlines = Deadlines.On(options.Scheduler);
+        observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(options.Observers, Replay.Latest, StateChangesKept, ObserverFailed);
+        states = new(options.Observers, Replay.Latest, StateChangesKept, observerFailed, gate);
         states.Post(state);
-        heartbeats = new(options.Observers, Replay.Nothing, capacity: 1, ObserverFailed);
-        notices = new(options.Observers, Replay.Nothing, NoticesKept, ObserverFailed);
-        inbox = new(options.InboxLines, options.Observers, Accepted, ObserverFailed);
+        notices = new(options.Observers, Replay.Nothing, NoticesKept, observerFailed, gate);
+        inbox = new(options.InboxLines, options, gate, () => Now, Report, observerFailed);
         Writer = new LinkWriter(this);
-        alarm = new(options.Scheduler, clock, Elapsed);
+        mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         protocol = create(version, outbox, new Host(this));
         unfinished = protocol.Unfinished.Count() + outbox.All.Count();
     }
 
     public string Id { get; }
 
-    public IObservable<string> Lines => inbox;
+    public IObservable<string> Lines => inbox.Lines;
+
+    public IObservable<ReadOnlyMemory<byte>> Utf8Lines => inbox.Utf8Lines;
 
     public IObserver<string> Writer { get; }
 
     public IObservable<LinkState> State => states;
 
-    public IObservable<Unit> Heartbeat => heartbeats;
+    /// <summary>Made when it is asked for: few want it, and a link that nobody asks must not hold it.</summary>
+    public IObservable<Unit> Heartbeat
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (heartbeats is not null)
+                    return heartbeats;
+                var made = new Relay<Unit>(options.Observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+                if (state.IsFinal)
+                    made.End();
+                return heartbeats = made;
+            }
+        }
+    }
 
     public IObservable<LinkNotice> Notices => notices;
 
+    /// <summary><see cref="State"/>, for those who want changes alone.</summary>
+    public Relay<LinkState> States => states;
+
     /// <summary>Monotonic time on the link's scheduler.</summary>
-    public TimeSpan Now => clock.Elapsed;
+    public TimeSpan Now => deadlines.Now;
 
     /// <summary>How long a client must be silent after an outage, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => protocol.QuietTime;
@@ -91,12 +112,22 @@ internal sealed partial class Link : ILink, IDisposable
     /// <summary>The address of the connection that serves, or served last.</summary>
     public EndPoint? RemoteEndPoint { get; private set; }
 
+    /// <summary>What a roll of devices says of this link, all of one moment.</summary>
+    public LinkFacts Facts
+    {
+        get
+        {
+            lock (gate)
+                return new(state, RemoteEndPoint, version, Counters, lineAt is { } at ? origin + at : null);
+        }
+    }
+
     public LinkCounters Counters
     {
         get
         {
             lock (gate)
-                return counts.Snapshot(outbox: unfinished, inbox: inbox.Count);
+                return counts.Snapshot(outbox: unfinished, inbox: inbox.Count, received: inbox.Unreported);
         }
     }
 
@@ -152,6 +183,7 @@ internal sealed partial class Link : ILink, IDisposable
         {
             if (state.IsFinal)
                 return;
+            AcceptHandled();
             closing = session;
             if (closing is not null)
             {
@@ -166,13 +198,13 @@ internal sealed partial class Link : ILink, IDisposable
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();
-            heartbeats.End();
+            heartbeats?.End();
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
                 Done(line, WhyEnded(state));
         }
 
-        alarm.Dispose();
+        alarm?.Dispose();
         closing?.Close(outage);
         Goodbye = closing?.Released ?? Task.CompletedTask;
         AfterLock();
@@ -200,34 +232,4 @@ internal sealed partial class Link : ILink, IDisposable
 
     private void ObserverFailed(Exception exception) =>
         Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, $"an observer threw {exception.GetType().Name}: {exception.Message}", exception));
-
-    /// <summary>Carries out what was noted under the lock.</summary>
-    private void AfterLock()
-    {
-        Session? serving;
-        Session? opened;
-        Leaving? leave;
-        TimeSpan? deadline;
-        bool wantsToSend;
-        lock (gate)
-        {
-            (serving, deadline, wantsToSend) = (session, protocol.Deadline, protocol.WantsToSend);
-            (opened, justOpened) = (justOpened, null);
-            (leave, leaving) = (leaving, null);
-        }
-
-        if (opened is not null)
-            WatchLiveness(opened);
-        alarm.Set(deadline);
-        if (leave is not null)
-            Carry(leave);
-        else if (serving is not null && (wantsToSend || serving.Output.Length > 0))
-            _ = serving.SendAsync(protocol.OneSendPerLine);
-        while (done.TryDequeue(out var write))
-            write.Line.Finish(write.Error);
-        inbox.Kick();
-        states.Kick();
-        heartbeats.Kick();
-        notices.Kick();
-    }
 }

@@ -25,20 +25,20 @@ internal sealed class LinkCounts
 
     public long ProtocolErrors { get; set; }
 
-    public LinkCounters Snapshot(int outbox, int inbox) => new()
+    public LinkCounters Snapshot(int outbox, int inbox, int received) => new()
     {
         LinesWritten = LinesWritten,
         LinesAcknowledged = LinesAcknowledged,
         BestEffortSent = BestEffortSent,
         LinesRepeated = LinesRepeated,
         LinesDropped = LinesDropped,
-        LinesReceived = LinesReceived,
+        LinesReceived = LinesReceived + received,
         DuplicatesReceived = DuplicatesReceived,
         LinesWithheld = LinesWithheld,
         Heartbeats = Heartbeats,
         Outages = Outages,
         ProtocolErrors = ProtocolErrors,
         Outbox = outbox,
-        Inbox = inbox,
+        Inbox = inbox - received,
     };
 }

@@ -4,26 +4,56 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// What is to be sent on one connection: filled under the link's lock while what was filled before is being sent. All that gathers during a send
-/// goes with the next one.
+/// goes with the next one. While there is nothing, it holds nothing.
 /// </summary>
 internal sealed class OutputBuffer : IBufferWriter<byte>
 {
-    private ArrayBufferWriter<byte> filling = new();
-    private ArrayBufferWriter<byte> sending = new();
+    private const int LeastBytes = 256;
 
-    public int Length => filling.WrittenCount;
+    private byte[] filling = [];
+    private byte[] sending = [];
 
-    /// <summary>Takes everything that gathered; valid until the next call.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>Takes everything that gathered; valid until the next call, or <see cref="Rest"/>.</summary>
     public ReadOnlyMemory<byte> Take()
     {
-        sending.ResetWrittenCount();
-        (filling, sending) = (sending, filling);
-        return sending.WrittenMemory;
+        Rest();
+        var length = Length;
+        (sending, filling, Length) = (filling, [], 0);
+        return sending.AsMemory(0, length);
     }
 
-    public void Advance(int count) => filling.Advance(count);
+    /// <summary>What was taken is sent, and not needed any more.</summary>
+    public void Rest()
+    {
+        if (sending.Length > 0)
+            ArrayPool<byte>.Shared.Return(sending);
+        sending = [];
+    }
 
-    public Memory<byte> GetMemory(int sizeHint = 0) => filling.GetMemory(sizeHint);
+    public void Advance(int count) => Length += count;
 
-    public Span<byte> GetSpan(int sizeHint = 0) => filling.GetSpan(sizeHint);
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        MakeRoom(Math.Max(sizeHint, 1));
+        return filling.AsMemory(Length);
+    }
+
+    public Span<byte> GetSpan(int sizeHint = 0)
+    {
+        MakeRoom(Math.Max(sizeHint, 1));
+        return filling.AsSpan(Length);
+    }
+
+    private void MakeRoom(int bytes)
+    {
+        if (filling.Length - Length >= bytes)
+            return;
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(LeastBytes, Math.Max(2 * filling.Length, Length + bytes)));
+        filling.AsSpan(0, Length).CopyTo(larger);
+        if (filling.Length > 0)
+            ArrayPool<byte>.Shared.Return(filling);
+        filling = larger;
+    }
 }

@@ -6,7 +6,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>A line on its way, and who wants to know when it is done.</summary>
-internal abstract class PendingWrite(string text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
+internal abstract class PendingWrite(string? text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
 {
     /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
     public virtual bool MayBeDropped => false;
@@ -14,27 +14,54 @@ internal abstract class PendingWrite(string text, int bytes, Delivery delivery, 
     /// <summary>Whether it was noted as done. Guarded by the link's lock.</summary>
     public bool IsDone { get; set; }
 
+    /// <summary>Why it will not be delivered by this link, if it is done and will not. Guarded by the link's lock until it is told.</summary>
+    public Exception? Error { get; set; }
+
+    /// <summary>Whether nothing refers to it any more when it is told. Guarded by the link's lock until then.</summary>
+    public bool MayBeUsedAgain { get; set; }
+
+    /// <summary>What was done next, while both are to be told. Guarded by the link's lock until then.</summary>
+    public PendingWrite? DoneNext { get; set; }
+
     /// <summary>Called once, outside the link's lock. An error if the line will not be delivered by this link.</summary>
     public abstract void Finish(Exception? error);
 }
 
 /// <summary>A line that a task waits for.</summary>
-internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering) : PendingWrite(text, bytes, delivery, ordering)
+/// <param name="text">The line.</param>
+/// <param name="bytes">Its length as UTF-8.</param>
+/// <param name="delivery">The promise made for it.</param>
+/// <param name="ordering">Whether it keeps its place.</param>
+/// <param name="isAlone">Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that tells, as the last thing there.</param>
+internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering, bool isAlone = false) : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem
 {
     // User code continues elsewhere than in the loop that serves the connection.
-    private readonly TaskCompletionSource completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public bool IsAlone => isAlone;
 
     public Task Task => completion.Task;
 
     public override void Finish(Exception? error)
     {
-        if (error is null)
+        if (isAlone)
+            Later.Run(this);
+        else
+            FinishHere();
+    }
+
+    /// <summary>Tells whoever waits, on this very thread if it was alone.</summary>
+    public void FinishHere()
+    {
+        if (Error is null)
             completion.TrySetResult();
         else
-            completion.TrySetException(error);
+            completion.TrySetException(Error);
     }
 
     public void Cancel(CancellationToken token) => completion.TrySetCanceled(token);
+
+    void IThreadPoolWorkItem.Execute() => FinishHere();
 }
 
 /// <summary>A line that an observer waits for.</summary>

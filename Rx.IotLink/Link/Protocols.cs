@@ -8,6 +8,7 @@ namespace Rx.IotLink;
 internal sealed class Protocols(LinkOptions options, Role role, string id)
 {
     private bool loaded;
+    private Version2Settings? settings;
 
     /// <summary>Client: the device's key, or null.</summary>
     public ReadOnlyMemory<byte>? Key { get; init; }
@@ -25,7 +26,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
     {
         // The memory is loaded once. A protocol that comes later, since the device has changed its version, takes over what is unfinished, and begins a memory of its own.
         ISessionStore memory = Store is null ? NoStore.Instance : new GuardedStore(Store);
-        var later = loaded;
+        var later = loaded && Store is not null;
         loaded = true;
         if (version == 2)
             return Version2(later ? new BegunAnew(memory) : memory, outbox, host);
@@ -34,22 +35,22 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
         return new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
     }
 
+    // The settings are made once where all links have the same: without a store, and (at a server) whatever their ids.
     private Version2Protocol Version2(ISessionStore store, Outbox outbox, IProtocolHost host) =>
-        new(
-            new Version2Settings
-            {
-                Role = role,
-                Id = id,
-                Timeout = options.Timeout,
-                MaxLineBytes = options.MaxLineBytes,
-                Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),
-                Key = Key,
-                MayFallBack = MayFallBack,
-                Random = Random,
-                Store = store,
-            },
-            outbox,
-            host);
+        new(Store is null ? settings ??= Settings(store) : Settings(store), outbox, host);
+
+    private Version2Settings Settings(ISessionStore store) => new()
+    {
+        Role = role,
+        Id = id,
+        Timeout = options.Timeout,
+        MaxLineBytes = options.MaxLineBytes,
+        Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),
+        Key = Key,
+        MayFallBack = MayFallBack,
+        Random = Random,
+        Store = store,
+    };
 
     /// <summary>A store whose memory is not to be loaded any more.</summary>
     private sealed class BegunAnew(ISessionStore store) : ISessionStore

@@ -16,12 +16,14 @@ internal enum Replay
 /// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Kick"/> has them delivered. Each observer has a
 /// queue and a drain of its own, so that one which is slow or throws harms itself alone; a full queue loses its oldest value.
 /// </summary>
-internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity, Action<Exception> observerFailed) : IObservable<T>
+internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity, Action<Exception> observerFailed, Lock? gate = null) : IObservable<T>
 {
-    private readonly Lock gate = new();
+    private readonly Lock gate = gate ?? new();
     private readonly Action<Exception> observerFailed = observerFailed;
-    private readonly List<T> kept = [];
+    private List<T>? all;
+    private T[] latest = [];
     private ImmutableArray<Subscription> subscriptions = [];
+    private volatile bool posted;
     private bool ended;
     private Exception? error;
 
@@ -33,11 +35,12 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
             if (ended)
                 return;
             if (replay == Replay.Latest)
-                kept.Clear();
-            if (replay != Replay.Nothing)
-                kept.Add(value);
+                latest = [value];
+            if (replay == Replay.All)
+                (all ??= []).Add(value);
             foreach (var subscription in subscriptions)
                 subscription.Add(value, capacity);
+            posted = true;
         }
     }
 
@@ -45,12 +48,15 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
     public void End(Exception? withError = null)
     {
         lock (gate)
-            (ended, error) = (true, withError);
+            (ended, error, posted) = (true, withError, true);
     }
 
     /// <summary>Has what was posted delivered.</summary>
     public void Kick()
     {
+        if (!posted)
+            return;
+        posted = false;
         foreach (var subscription in subscriptions)
         {
             if (subscription.TryBeginDrain())
@@ -58,12 +64,15 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         }
     }
 
-    public IDisposable Subscribe(IObserver<T> observer)
+    public IDisposable Subscribe(IObserver<T> observer) => Subscribe(observer, replays: true);
+
+    /// <summary>Subscribes, perhaps without what is replayed.</summary>
+    public IDisposable Subscribe(IObserver<T> observer, bool replays)
     {
         var subscription = new Subscription(this, observer);
         lock (gate)
         {
-            foreach (var value in kept)
+            foreach (var value in replays ? all ?? (IEnumerable<T>)latest : [])
                 subscription.Add(value, int.MaxValue);
             subscriptions = subscriptions.Add(subscription);
         }
@@ -76,12 +85,14 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
 
     private sealed class Subscription(Relay<T> relay, IObserver<T> observer) : IDisposable
     {
-        private readonly Queue<T> queue = new();
+        // Only while there is something in it.
+        private Queue<T>? queue;
         private bool draining;
         private volatile bool over;
 
         public void Add(T value, int capacity)
         {
+            queue ??= new();
             if (queue.Count == capacity)
                 queue.Dequeue();
             queue.Enqueue(value);
@@ -91,7 +102,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         {
             lock (relay.gate)
             {
-                if (draining || over || (queue.Count == 0 && !relay.ended))
+                if (draining || over || (queue is null && !relay.ended))
                     return false;
                 return draining = true;
             }
@@ -122,8 +133,9 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         {
             lock (relay.gate)
             {
-                if (queue.TryDequeue(out value!))
+                if (queue is not null && queue.TryDequeue(out value!))
                     return true;
+                (queue, value) = (null, default!);
                 // Once ended it stays in this drain, so that the end is told once.
                 draining = relay.ended;
                 if (!relay.ended)

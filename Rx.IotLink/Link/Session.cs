@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
@@ -13,49 +14,52 @@ namespace Rx.IotLink;
 /// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
 /// and knows nothing of lines.
 /// </summary>
-internal sealed class Session(Link link, IConnection connection, LinkOptions options) : IDisposable
+internal sealed class Session(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
 {
-    private readonly SerialDisposable silence = new();
-    private readonly SerialDisposable keepalives = new();
-    private readonly AsyncSubject<Outage> ended = new();
-    private readonly SingleAssignmentDisposable patience = new();
-    private readonly TaskCompletionSource released = new();
+    private static readonly TaskCompletionSource AlreadyReleased = Completed();
+
+    // Made when they are needed: a connection at rest needs none of them.
+    private AsyncSubject<Outage>? ended;
+    private SingleAssignmentDisposable? patience;
+    private TaskCompletionSource? released;
+    private Outage? end;
+
+    private Silence? silence;
+    private Keepalives? keepalives;
     private long heardAt;
     private long saidAt;
     private volatile bool over;
+    private TaskWrite? toTell;
 
     /// <summary>One value, when the connection has ended.</summary>
-    public IObservable<Outage> Ended => ended.AsObservable();
+    public IObservable<Outage> Ended
+    {
+        get
+        {
+            _ = Interlocked.CompareExchange(ref ended, new AsyncSubject<Outage>(), null);
+            if (Volatile.Read(ref end) is { } outage)
+                TellEnd(ended, outage);
+            return ended.AsObservable();
+        }
+    }
 
     /// <summary>Completes when the connection is done with: nothing is read from it any more, and the last word is said. To be awaited at most once.</summary>
     public ValueTask Finished { get; private set; }
 
     /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
-    public Task Released => released.Task;
+    public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(), null) ?? released).Task;
 
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
 
-    /// <summary>Whether a send is under way. Guarded by the link's lock.</summary>
+    /// <summary>Whether a send is under way, or about to be. Guarded by the link's lock.</summary>
     public bool Sending { get; set; }
 
     /// <summary>Declares an outage after a silence of this length.</summary>
-    public void WatchSilence(TimeSpan limit) =>
-        silence.Disposable = Liveness.Silence(() => SinceThen(Volatile.Read(ref heardAt)), limit, options.Scheduler)
-            .Subscribe(_ => link.End(this, new Outage(OutageReason.Silence, $"nothing was received for {limit.TotalSeconds:0.###} s")));
+    public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, deadlines, limit));
 
     /// <summary>Sends keepalives every interval: counted from the last one, or (unless always) from the last bytes of any kind, if they are later.</summary>
-    public void StartKeepalives(TimeSpan interval, bool always)
-    {
-        // One that says nothing (a client before the server's first line, a send that does not end) counts too, or it would be made again at once, for ever.
-        var last = link.Now.Ticks;
-        keepalives.Disposable = Liveness.Keepalives(() => SinceThen(always ? Volatile.Read(ref last) : Math.Max(Volatile.Read(ref last), Volatile.Read(ref saidAt))), interval, options.Scheduler)
-            .Subscribe(_ =>
-            {
-                Volatile.Write(ref last, link.Now.Ticks);
-                link.Keepalive(this);
-            });
-    }
+    public void StartKeepalives(TimeSpan interval, bool always) => Start(ref keepalives, new KeepalivesOf(this, deadlines, interval, always));
 
     public void Heard(TimeSpan now) => Volatile.Write(ref heardAt, now.Ticks);
 
@@ -74,7 +78,20 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         {
             while (!over)
             {
-                var result = await connection.Input.ReadAsync().ConfigureAwait(false);
+                var reading = connection.Input.ReadAsync();
+                var told = toTell;
+                toTell = null;
+                ReadResult result;
+                if (told is null || reading.IsCompleted)
+                {
+                    told?.Finish(told.Error);
+                    result = await reading.ConfigureAwait(false);
+                }
+                else
+                {
+                    result = await new AfterSuspension(reading, told);
+                }
+
                 if (!result.Buffer.IsEmpty)
                 {
                     if (link.Receive(this, result.Buffer) is not { } consumed)
@@ -95,32 +112,33 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
         finally
         {
+            toTell?.Finish(toTell.Error);
             await connection.Input.CompleteAsync().ConfigureAwait(false);
             // Whoever waits for the end of reading closes what is below, which would cut the last word off.
-            await released.Task.ConfigureAwait(false);
+            await Released.ConfigureAwait(false);
         }
     }
 
-    /// <summary>Sends what has gathered, unless a send is under way that will.</summary>
-    public async Task SendAsync(bool oneSendPerLine)
+    /// <summary>Sends bytes, and what gathers meanwhile. For whoever has set <see cref="Sending"/>.</summary>
+    /// <param name="bytes">What to send first, if it was taken already.</param>
+    public async Task SendAsync(ReadOnlyMemory<byte>? bytes)
     {
-        var next = link.TakeOutput(this, first: true);
-        if (next is null)
-            return;
+        var oneSendPerLine = link.OneSendPerLine;
         try
         {
-            for (; next is { } bytes; next = link.TakeOutput(this, first: false))
+            var closed = false;
+            for (var next = bytes ?? link.TakeOutput(this, out closed); next is { } rest; next = link.TakeOutput(this, out closed))
             {
-                while (!bytes.IsEmpty)
+                while (!rest.IsEmpty)
                 {
-                    var length = oneSendPerLine ? bytes.Span.IndexOf((byte)'\n') + 1 : bytes.Length;
-                    await connection.Output.WriteAsync(bytes[..length]).ConfigureAwait(false);
-                    bytes = bytes[length..];
+                    var length = oneSendPerLine ? rest.Span.IndexOf((byte)'\n') + 1 : rest.Length;
+                    await connection.Output.WriteAsync(rest[..length]).ConfigureAwait(false);
+                    rest = rest[length..];
                 }
             }
 
-            // Closed during the send: its end was left to this loop.
-            if (over)
+            // Closed while it was to be sent on: its end was left to this loop.
+            if (closed)
                 await SayLastWordAsync().ConfigureAwait(false);
         }
         catch (Exception exception)
@@ -130,24 +148,48 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
     }
 
+    /// <summary>
+    /// Has a writer told when the loop that reads waits for the next bytes, on its thread. Only where that thread is not needed for reading any more then: the loop waits for the
+    /// socket itself. Asked by that loop alone.
+    /// </summary>
+    public bool TryTellAfterSuspension(TaskWrite write)
+    {
+        if (toTell is not null || over || connection is not SocketConnection)
+            return false;
+        toTell = write;
+        return true;
+    }
+
     /// <summary>No call of this session counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
     public void LetGo() => over = true;
 
     /// <summary>Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for ever.</summary>
     public void Close(Outage outage)
     {
-        silence.Dispose();
-        keepalives.Dispose();
+        Volatile.Read(ref silence)?.Dispose();
+        Volatile.Read(ref keepalives)?.Dispose();
         connection.Input.CancelPendingRead();
         if (!Sending)
             _ = SayLastWordAsync();
         // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes nothing.
         if (outage.Reason is OutageReason.Silence or OutageReason.ConnectionLost or OutageReason.PeerNotReading)
             Release();
-        else if (!released.Task.IsCompleted)
-            patience.Disposable = options.Scheduler.Schedule(options.Timeout, Release);
-        ended.OnNext(outage);
-        ended.OnCompleted();
+        else
+            HavePatience();
+        Interlocked.Exchange(ref end, outage);
+        if (Volatile.Read(ref ended) is { } observed)
+            TellEnd(observed, outage);
+    }
+
+    private void HavePatience()
+    {
+        if (IsReleased)
+            return;
+        var limited = new SingleAssignmentDisposable();
+        Interlocked.Exchange(ref patience, limited);
+        limited.Disposable = options.Scheduler.Schedule(options.Timeout, Release);
+        if (IsReleased)
+            limited.Dispose();
     }
 
     /// <summary>Sends what was still to be said, and ends the output. For whoever owns the output at the end.</summary>
@@ -171,11 +213,54 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private void Release()
     {
         connection.Dispose();
-        released.TrySetResult();
-        patience.Dispose();
+        Interlocked.CompareExchange(ref released, AlreadyReleased, null)?.TrySetResult();
+        Volatile.Read(ref patience)?.Dispose();
     }
+
+    private bool IsReleased => Volatile.Read(ref released) is { Task.IsCompleted: true };
+
+    void IThreadPoolWorkItem.Execute() => _ = SendAsync(bytes: null);
 
     void IDisposable.Dispose() => connection.Dispose();
 
-    private TimeSpan SinceThen(long then) => link.Now - TimeSpan.FromTicks(then);
+    private void FallSilent(TimeSpan limit) => link.End(this, new Outage(OutageReason.Silence, $"nothing was received for {limit.TotalSeconds:0.###} s"));
+
+    private void SayKeepalive() => link.Keepalive(this);
+
+    private void Start<T>(ref T? place, T watch)
+        where T : Deadline
+    {
+        Interlocked.Exchange(ref place, watch)?.Dispose();
+        watch.Set();
+        // Ended meanwhile: whoever ended it may have looked before.
+        if (over)
+            watch.Dispose();
+    }
+
+    private static void TellEnd(AsyncSubject<Outage> to, Outage outage)
+    {
+        to.OnNext(outage);
+        to.OnCompleted();
+    }
+
+    private static TaskCompletionSource Completed()
+    {
+        var completed = new TaskCompletionSource();
+        completed.SetResult();
+        return completed;
+    }
+
+    private sealed class SilenceOf(Session session, Deadlines deadlines, TimeSpan limit) : Silence(deadlines, limit)
+    {
+        protected override TimeSpan HeardAt => TimeSpan.FromTicks(Volatile.Read(ref session.heardAt));
+
+        public override void Execute() => session.FallSilent(Limit);
+    }
+
+    private sealed class KeepalivesOf(Session session, Deadlines deadlines, TimeSpan interval, bool always) : Keepalives(deadlines, interval)
+    {
+        protected override TimeSpan SaidAt => always ? TimeSpan.Zero : TimeSpan.FromTicks(Volatile.Read(ref session.saidAt));
+
+        public override void Execute() => session.SayKeepalive();
+    }
 }

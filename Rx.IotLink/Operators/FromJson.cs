@@ -24,6 +24,27 @@ public static partial class JsonOperators
             })
             .Select(line => line.Value!);
 
+    /// <summary>The same from <see cref="ILink.Utf8Lines"/>: no text is made of a line unless it is bad.</summary>
+    /// <typeparam name="T">What a line should say. It must not keep the bytes it is made of.</typeparam>
+    /// <param name="utf8Lines">The lines, one JSON text each.</param>
+    /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
+    /// <param name="onBadLine">Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="utf8Lines"/> or <paramref name="typeInfo"/> is null.</exception>
+    public static IObservable<T> FromJson<T>(this IObservable<ReadOnlyMemory<byte>> utf8Lines, JsonTypeInfo<T> typeInfo, Action<string, JsonException>? onBadLine = null)
+    {
+        ArgumentNullException.ThrowIfNull(utf8Lines);
+        ArgumentNullException.ThrowIfNull(typeInfo);
+        return utf8Lines
+            .Select(utf8 => Json.Parse(utf8.Span, typeInfo))
+            .Where(line =>
+            {
+                if (line.Error is { } error)
+                    onBadLine?.Invoke(line.Line, error);
+                return line.IsValid;
+            })
+            .Select(line => line.Value!);
+    }
+
     /// <summary>The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.</summary>
     /// <typeparam name="T">What a line should say.</typeparam>
     /// <param name="lines">The lines, one JSON text each.</param>

@@ -32,6 +32,22 @@ internal static class Json
         }
     }
 
+    /// <summary>The same from UTF-8. A text is made of the line only if it is bad.</summary>
+    public static JsonLine<T> Parse<T>(ReadOnlySpan<byte> utf8, JsonTypeInfo<T> typeInfo)
+    {
+        try
+        {
+            if (JsonSerializer.Deserialize(utf8, typeInfo) is { } value)
+                return new("", value, Error: null);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or FormatException or OverflowException)
+        {
+            // Parsed again as text, so that both forms say the same of a bad line.
+        }
+
+        return Parse(Encoding.UTF8.GetString(utf8), typeInfo);
+    }
+
     /// <summary>A value as one line of ASCII, whatever the options' encoder and the type's converters write.</summary>
     public static string Line<T>(T value, JsonTypeInfo<T> typeInfo) => OneAsciiLine(JsonSerializer.Serialize(value, typeInfo));
 

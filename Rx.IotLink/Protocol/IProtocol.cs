@@ -69,7 +69,9 @@ internal interface IProtocolHost
     void Heartbeat();
 
     /// <summary>A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, the line must not be acknowledged.</summary>
-    bool TryDeliver(string line, Delivery delivery);
+    /// <param name="utf8">Its text: valid UTF-8, to be copied.</param>
+    /// <param name="delivery">The promise it was written with, as far as the wire tells.</param>
+    bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery);
 
     /// <summary>The peer repeated a line that had arrived before.</summary>
     void DuplicateReceived();

@@ -2,14 +2,54 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol;
 
-/// <summary>Splits bytes into lines ended by LF. It holds nothing: an unfinished line stays with the caller, and is gone with the connection.</summary>
-internal static class LineReader
+/// <summary>Splits bytes into lines ended by LF. It keeps nothing: an unfinished line stays with the caller, and is gone with the connection.</summary>
+internal ref struct LineReader
 {
-    /// <summary>Takes the next complete line, without its LF.</summary>
+    private ReadOnlySequence<byte> rest;
+    private ReadOnlySpan<byte> first;
+    private int taken;
+
+    public LineReader(in ReadOnlySequence<byte> bytes)
+    {
+        rest = bytes;
+        first = bytes.FirstSpan;
+    }
+
+    /// <summary>Up to where lines were taken.</summary>
+    public readonly SequencePosition Position => rest.GetPosition(taken);
+
+    /// <summary>Takes the next complete line, without its LF. It is valid as long as the bytes are.</summary>
+    /// <exception cref="ProtocolException">A line, finished or not, is longer than the limit.</exception>
+    public bool TryRead(int maxBytes, out ReadOnlySpan<byte> line)
+    {
+        // Its LF is looked for only where it may be, so that a line is judged the same in whatever pieces it comes.
+        var length = first[..(int)Math.Min(first.Length, maxBytes + 1L)].IndexOf((byte)'\n');
+        if (length < 0)
+            return TryReadAcross(maxBytes, out line);
+        line = first[..length];
+        first = first[(length + 1)..];
+        taken += length + 1;
+        return true;
+    }
+
+    /// <summary>A line that does not end in the piece it begins in, if it ends at all.</summary>
+    private bool TryReadAcross(int maxBytes, out ReadOnlySpan<byte> line)
+    {
+        line = default;
+        if (taken > 0)
+            rest = rest.Slice(taken);
+        taken = 0;
+        var found = TryRead(ref rest, maxBytes, out var pieces);
+        first = rest.FirstSpan;
+        if (found)
+            line = pieces.IsSingleSegment ? pieces.FirstSpan : pieces.ToArray();
+        return found;
+    }
+
+    /// <summary>Takes one complete line, without its LF.</summary>
     /// <exception cref="ProtocolException">A line, finished or not, is longer than the limit.</exception>
     public static bool TryRead(ref ReadOnlySequence<byte> bytes, int maxBytes, out ReadOnlySequence<byte> line)
     {
-        // Its LF is looked for only where it may be, so that a line is judged the same in whatever pieces it comes.
         var within = bytes.Slice(0, Math.Min(bytes.Length, maxBytes + 1L));
         if (within.PositionOf((byte)'\n') is not { } end)
         {

@@ -3,6 +3,18 @@ namespace Rx.IotLink.Protocol;
 /// <summary>The rules of a line that is to be written.</summary>
 internal static class LineText
 {
+    /// <summary>Checks a line that is given as bytes.</summary>
+    /// <exception cref="ArgumentException">A rule is broken; the message names it and what broke it.</exception>
+    public static void Check(ReadOnlySpan<byte> utf8, int maxBytes)
+    {
+        if (utf8.IndexOf((byte)'\n') is var at and >= 0)
+            throw new ArgumentException($"A line must not hold a line feed (one is at byte {at}): it would forge a second line.", nameof(utf8));
+        if (!Utf8.IsValid(utf8))
+            throw new ArgumentException("A line must be valid UTF-8: this one is not.", nameof(utf8));
+        if (utf8.Length > maxBytes)
+            throw new ArgumentException($"A line must have at most {maxBytes} bytes of UTF-8 ({nameof(LinkOptions.MaxLineBytes)}); this one has {utf8.Length}.", nameof(utf8));
+    }
+
     /// <summary>Checks a line and gives its length in bytes.</summary>
     /// <exception cref="ArgumentException">A rule is broken; the message names it and what broke it.</exception>
     public static int Check(string line, int maxBytes)

@@ -1,20 +1,31 @@
 namespace Rx.IotLink.Protocol;
 
 /// <summary>A line to be written: what a protocol needs to know of it.</summary>
-internal class OutLine(string text, int bytes, Delivery delivery, Ordering ordering)
+internal class OutLine(string? text, int bytes, Delivery delivery, Ordering ordering)
 {
-    public string Text { get; } = text;
+    /// <summary>The text. A line that was given as bytes makes it when it is asked for: a store or a message wants it, the wire does not.</summary>
+    public string Text => text ?? MakeText();
 
     /// <summary>The length of the text as UTF-8.</summary>
-    public int Bytes { get; } = bytes;
+    public int Bytes { get; protected set; } = bytes;
 
-    public Delivery Delivery { get; } = delivery;
+    public Delivery Delivery { get; protected set; } = delivery;
 
-    public Ordering Ordering { get; } = ordering;
+    public Ordering Ordering { get; protected set; } = ordering;
 
     /// <summary>Its place in the order of writing, across the lanes of the outbox.</summary>
     internal ulong Ticket { get; set; }
 
-    /// <summary>Its place in the outbox while it is there.</summary>
-    internal LinkedListNode<OutLine>? Place { get; set; }
+    /// <summary>Whether it is in the outbox.</summary>
+    internal bool Waits { get; set; }
+
+    /// <summary>Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.</summary>
+    internal OutLine? Before { get; set; }
+
+    internal OutLine? After { get; set; }
+
+    /// <summary>Writes the text as UTF-8 to a span of at least <see cref="Bytes"/>.</summary>
+    public virtual void CopyTo(Span<byte> utf8) => Utf8.Write(utf8, text!);
+
+    protected virtual string MakeText() => throw new InvalidOperationException("A line without a text must know how to make it.");
 }

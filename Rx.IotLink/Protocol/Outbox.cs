@@ -6,16 +6,16 @@ namespace Rx.IotLink.Protocol;
 /// </summary>
 internal sealed class Outbox
 {
-    private readonly LinkedList<OutLine> ordered = new();
-    private readonly LinkedList<OutLine> concurrent = new();
-    private readonly LinkedList<OutLine> bestEffort = new();
+    private readonly Lane ordered = new();
+    private readonly Lane concurrent = new();
+    private readonly Lane bestEffort = new();
     private ulong tickets;
 
-    public OutLine? Ordered => ordered.First?.Value;
+    public OutLine? Ordered => ordered.First;
 
-    public OutLine? Concurrent => concurrent.First?.Value;
+    public OutLine? Concurrent => concurrent.First;
 
-    public OutLine? BestEffort => bestEffort.First?.Value;
+    public OutLine? BestEffort => bestEffort.First;
 
     /// <summary>The exactly-once line that was written first, ordered or not.</summary>
     public OutLine? FirstExactlyOnce => (Ordered, Concurrent) switch
@@ -27,35 +27,89 @@ internal sealed class Outbox
     public void Add(OutLine line)
     {
         line.Ticket = ++tickets;
-        line.Place = Lane(line).AddLast(line);
+        LaneOf(line).Insert(line, before: null);
     }
 
     /// <summary>Puts lines back that a protocol had taken, before all others.</summary>
     public void PutBack(IEnumerable<OutLine> lines)
     {
         foreach (var line in lines.Reverse())
-            line.Place = Lane(line).AddFirst(line);
+        {
+            var lane = LaneOf(line);
+            lane.Insert(line, before: lane.First);
+        }
     }
 
     /// <summary>Takes a line out. False: it is not here (any more).</summary>
     public bool Remove(OutLine line)
     {
-        if (line.Place is not { } place)
+        if (!line.Waits)
             return false;
-        Lane(line).Remove(place);
-        line.Place = null;
+        LaneOf(line).Remove(line);
         return true;
     }
 
     /// <summary>The oldest ordered line that may give way to a newer one, or null.</summary>
-    public OutLine? OldestOrdered(Func<OutLine, bool> mayGo) => ordered.FirstOrDefault(mayGo);
+    public OutLine? OldestOrdered(Func<OutLine, bool> mayGo)
+    {
+        var line = ordered.First;
+        while (line is not null && !mayGo(line))
+            line = line.After;
+        return line;
+    }
 
-    public IEnumerable<OutLine> All => ordered.Concat(concurrent).Concat(bestEffort);
+    public IEnumerable<OutLine> All => ordered.All.Concat(concurrent.All).Concat(bestEffort.All);
 
-    private LinkedList<OutLine> Lane(OutLine line) => line switch
+    private Lane LaneOf(OutLine line) => line switch
     {
         { Delivery: Delivery.BestEffort } => bestEffort,
         { Ordering: Ordering.Concurrent } => concurrent,
         _ => ordered,
     };
+
+    /// <summary>Lines that are linked through themselves.</summary>
+    private sealed class Lane
+    {
+        private OutLine? last;
+
+        public OutLine? First { get; private set; }
+
+        public IEnumerable<OutLine> All
+        {
+            get
+            {
+                var all = new List<OutLine>();
+                for (var line = First; line is not null; line = line.After)
+                    all.Add(line);
+                return all;
+            }
+        }
+
+        /// <summary>Puts a line before another, or at the end.</summary>
+        public void Insert(OutLine line, OutLine? before)
+        {
+            (line.Waits, line.After, line.Before) = (true, before, before is null ? last : before.Before);
+            if (line.Before is null)
+                First = line;
+            else
+                line.Before.After = line;
+            if (before is null)
+                last = line;
+            else
+                before.Before = line;
+        }
+
+        public void Remove(OutLine line)
+        {
+            if (line.Before is null)
+                First = line.After;
+            else
+                line.Before.After = line.After;
+            if (line.After is null)
+                last = line.Before;
+            else
+                line.After.Before = line.Before;
+            (line.Waits, line.Before, line.After) = (false, null, null);
+        }
+    }
 }

@@ -28,6 +28,12 @@ internal static class Utf8
         return System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
     }
 
+    /// <summary>Whether bytes are UTF-8.</summary>
+    public static bool IsValid(ReadOnlySpan<byte> bytes) => System.Text.Unicode.Utf8.IsValid(bytes);
+
+    /// <summary>Writes a text that <see cref="ByteCount"/> found valid.</summary>
+    public static void Write(Span<byte> output, string text) => Strict.GetBytes(text, output);
+
     /// <summary>Appends a text that <see cref="ByteCount"/> found valid.</summary>
     public static void Write(IBufferWriter<byte> output, string text) => Strict.GetBytes(text, output);
 }

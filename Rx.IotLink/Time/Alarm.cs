@@ -1,47 +1,28 @@
-using System.Reactive.Concurrency;
-using System.Reactive.Disposables;
-using System.Reactive.Linq;
-
 namespace Rx.IotLink.Time;
 
 /// <summary>
 /// Rings when a deadline has come. A deadline that moves later costs nothing: the alarm rings at the old one and is set again.
 /// </summary>
-internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring) : IDisposable
+internal sealed class Alarm(Deadlines queue, Action ring) : Deadline(queue)
 {
-    private readonly Lock gate = new();
-    private readonly SerialDisposable timer = new();
-    private TimeSpan? setFor;
+    // In ticks; looked at without the lock first, since nearly always it rings early enough.
+    private long setFor = long.MaxValue;
+
+    public override TimeSpan? Due => Volatile.Read(ref setFor) is var ticks and not long.MaxValue ? TimeSpan.FromTicks(ticks) : null;
 
     /// <summary>Makes sure that it rings at (or before) the deadline; null asks for nothing.</summary>
     public void Set(TimeSpan? deadline)
     {
         if (deadline is not { } due)
             return;
-        var next = new SingleAssignmentDisposable();
-        lock (gate)
+        for (var set = Volatile.Read(ref setFor); due.Ticks < set; set = Volatile.Read(ref setFor))
         {
-            if (setFor <= due)
-                return;
-            setFor = due;
-            // Its place is taken here, so that a timer which is started at the same time for a later deadline does not end it.
-            timer.Disposable = next;
+            if (Interlocked.CompareExchange(ref setFor, due.Ticks, set) == set)
+                Set();
         }
-
-        var wait = due - clock.Elapsed;
-        next.Disposable = Observable.Timer(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, scheduler).Subscribe(_ => Ring(due));
     }
 
-    public void Dispose() => timer.Dispose();
+    public override void Rang(TimeSpan now) => Volatile.Write(ref setFor, long.MaxValue);
 
-    private void Ring(TimeSpan due)
-    {
-        lock (gate)
-        {
-            if (setFor == due)
-                setFor = null;
-        }
-
-        ring();
-    }
+    public override void Execute() => ring();
 }

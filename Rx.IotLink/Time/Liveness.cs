@@ -1,29 +1,45 @@
-using System.Reactive;
-using System.Reactive.Concurrency;
-using System.Reactive.Linq;
-
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Keepalives and outage detection. Both watch a quiet time that is only read when a timer fires, at most once per limit:
-/// what is received or sent costs no timer.
+/// Rings when it has been quiet for a limit. When it was last not quiet is only read when the limit may have come: what is received or sent costs no timer.
 /// </summary>
-internal static class Liveness
+internal abstract class Quiet(Deadlines queue, TimeSpan limit) : Deadline(queue)
 {
-    /// <summary>Gives one value when it has been quiet for the limit: not a tick earlier, and at the very tick on a virtual clock.</summary>
-    public static IObservable<Unit> Silence(Func<TimeSpan> quietFor, TimeSpan limit, IScheduler scheduler) =>
-        WheneverQuiet(quietFor, limit, scheduler).Take(1);
+    /// <summary>A part of the limit by which it may be looked for early, on a clock that is shared.</summary>
+    private const int EarlyPart = 64;
 
-    /// <summary>Gives a value each time it has been quiet for the interval; each must end the quiet.</summary>
-    public static IObservable<Unit> Keepalives(Func<TimeSpan> quietFor, TimeSpan interval, IScheduler scheduler) =>
-        WheneverQuiet(quietFor, interval, scheduler);
+    public sealed override TimeSpan Early => limit / EarlyPart;
 
-    private static IObservable<Unit> WheneverQuiet(Func<TimeSpan> quietFor, TimeSpan limit, IScheduler scheduler) =>
-        Observable.Defer(() => Observable.Timer(AtLeastOneTick(limit - quietFor()), scheduler))
-            .Repeat()
-            .Where(_ => quietFor() >= limit)
-            .Select(_ => Unit.Default);
+    protected TimeSpan Limit => limit;
+}
 
-    // A timer of zero would turn a quiet that never ends into a busy loop.
-    private static TimeSpan AtLeastOneTick(TimeSpan due) => due > TimeSpan.Zero ? due : TimeSpan.FromTicks(1);
+/// <summary>Outage detection: rings once, when nothing was heard for the limit; not a tick earlier, and at the very tick on a virtual clock.</summary>
+internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, limit)
+{
+    private bool rang;
+
+    public sealed override TimeSpan? Due => rang ? null : HeardAt + Limit;
+
+    protected abstract TimeSpan HeardAt { get; }
+
+    public sealed override void Rang(TimeSpan now) => rang = true;
+}
+
+/// <summary>
+/// Keepalives: rings each time that nothing was said for the interval. A ring counts as said even if nothing came of it (a client before the server's first line, a send that does not end), or it would ring again at
+/// once, for ever.
+/// </summary>
+internal abstract class Keepalives(Deadlines queue, TimeSpan interval) : Quiet(queue, interval)
+{
+    private TimeSpan last = queue.Now;
+
+    public sealed override TimeSpan? Due => (SaidAt is var said && said > last ? said : last) + Limit;
+
+    /// <summary>One that comes a little early does no harm.</summary>
+    public sealed override bool RingsEarly => true;
+
+    /// <summary>When anything was said, if that counts.</summary>
+    protected abstract TimeSpan SaidAt { get; }
+
+    public sealed override void Rang(TimeSpan now) => last = now;
 }

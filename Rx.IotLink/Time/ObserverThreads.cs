@@ -1,27 +1,30 @@
-using System.Collections.Concurrent;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Where observers are called by default: threads of our own, made when all others are busy and kept for a while. Observers that block
-/// therefore take no thread from the pool, on which keepalives, timeouts and sockets of all links depend.
+/// Where observers are called by default: threads of our own, so that observers that block take no thread from the pool, on which keepalives, timeouts
+/// and sockets of all links depend. As many threads work as there are processors; one that has not finished a piece of work within a millisecond while other work waits is taken for
+/// blocked, and another thread takes its place. At most <see cref="MaxThreads"/>; they end when they have been idle for a while.
 /// </summary>
-/// <remarks>The one place that adapts threads to a scheduler. At most <see cref="MaxThreads"/> threads; further work waits for one of them.</remarks>
+/// <remarks>The one place that adapts threads to a scheduler.</remarks>
 internal sealed class ObserverThreads : LocalScheduler
 {
     public const int MaxThreads = 256;
 
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan BlockedAfter = TimeSpan.FromMilliseconds(1);
 
-    private readonly BlockingCollection<Action> work = [];
     private readonly Lock gate = new();
-    private int threads;
+    private readonly Queue<IWork> waiting = new();
+    private readonly Stack<Worker> idle = new();
+    private readonly List<Worker> workers = [];
+    private readonly int wanted = Environment.ProcessorCount;
 
-    // Work that waits or runs: while there are not too many, there is a thread for each. Idle threads are not counted, since whether one that is just
-    // taking some work is idle nobody can tell.
-    private int outstanding;
+    // Threads that work and are not taken for blocked.
+    private int active;
+    private bool watching;
 
     private ObserverThreads()
     {
@@ -32,11 +35,11 @@ internal sealed class ObserverThreads : LocalScheduler
     public override IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action)
     {
         var run = new SingleAssignmentDisposable();
-        void Start() => Enqueue(() =>
+        void Start() => Enqueue(new ActionWork(() =>
         {
             if (!run.IsDisposed)
                 run.Disposable = action(this, state);
-        });
+        }));
 
         if (dueTime > TimeSpan.Zero)
             return new CompositeDisposable(DefaultScheduler.Instance.Schedule(dueTime, Start), run);
@@ -44,41 +47,180 @@ internal sealed class ObserverThreads : LocalScheduler
         return run;
     }
 
-    private void Enqueue(Action action)
+    /// <summary>Has a piece of work done, without an allocation.</summary>
+    public void Enqueue(IWork work)
     {
-        bool oneMore;
+        Worker? chosen;
         lock (gate)
         {
-            outstanding++;
-            oneMore = outstanding > threads && threads < MaxThreads;
-            if (oneMore)
-                threads++;
-            work.Add(action);
+            if (active < wanted && TryChoose(work, counted: true) is { } free)
+            {
+                chosen = free;
+            }
+            else
+            {
+                waiting.Enqueue(work);
+                chosen = watching ? null : TryChoose(new ActionWork(Watch), counted: false);
+                watching |= chosen is not null;
+            }
         }
 
-        if (oneMore)
-            new Thread(Work) { IsBackground = true, Name = "Rx.IotLink observers" }.Start();
+        chosen?.Go();
     }
 
-    private void Work()
+    /// <summary>A thread for a piece of work: the one that became idle last, or a new one. Null: there are too many.</summary>
+    private Worker? TryChoose(IWork work, bool counted)
     {
+        if (!idle.TryPop(out var worker))
+        {
+            if (workers.Count >= MaxThreads)
+                return null;
+            worker = new Worker(this);
+            workers.Add(worker);
+        }
+
+        worker.Begin(work, counted);
+        active += counted ? 1 : 0;
+        return worker;
+    }
+
+    /// <summary>While work waits: finds the threads that are blocked, and has others take their place.</summary>
+    private void Watch()
+    {
+        using var never = new SemaphoreSlim(0);
         while (true)
         {
-            if (work.TryTake(out var action, IdleTime))
-            {
-                action();
-                lock (gate)
-                    outstanding--;
-                continue;
-            }
-
+            never.Wait(BlockedAfter);
+            List<Worker> chosen = [];
+            bool goesOn;
             lock (gate)
             {
-                if (outstanding >= threads)
-                    continue;
-                threads--;
-                return;
+                foreach (var worker in workers)
+                    active -= worker.IsFoundBlocked() ? 1 : 0;
+                while (active < wanted && waiting.TryPeek(out var work) && TryChoose(work, counted: true) is { } worker)
+                {
+                    waiting.Dequeue();
+                    chosen.Add(worker);
+                }
+
+                goesOn = watching = waiting.Count > 0;
             }
+
+            chosen.ForEach(worker => worker.Go());
+            if (!goesOn)
+                return;
         }
     }
+
+    /// <summary>What a thread does that has finished its work. False: there is nothing.</summary>
+    private bool TryContinue(Worker worker)
+    {
+        lock (gate)
+        {
+            active -= worker.End() ? 1 : 0;
+            if (active < wanted && waiting.TryDequeue(out var work))
+            {
+                worker.Begin(work, counts: true);
+                active++;
+                return true;
+            }
+
+            idle.Push(worker);
+            return false;
+        }
+    }
+
+    /// <summary>Whether an idle thread may end: nobody has chosen it meanwhile.</summary>
+    private bool MayEnd(Worker worker)
+    {
+        lock (gate)
+        {
+            if (!worker.IsIdle)
+                return false;
+            workers.Remove(worker);
+            var others = idle.Where(w => w != worker).Reverse().ToList();
+            idle.Clear();
+            others.ForEach(idle.Push);
+            return true;
+        }
+    }
+
+    private sealed class ActionWork(Action action) : IWork
+    {
+        public void Run() => action();
+    }
+
+    /// <summary>One thread. Its state is guarded by the lock of all.</summary>
+    private sealed class Worker(ObserverThreads threads) : IDisposable
+    {
+        private readonly SemaphoreSlim chosen = new(0);
+        private Thread? thread;
+        private IWork? work;
+        private bool counted;
+        private bool looksBlocked;
+
+        public bool IsIdle => work is null;
+
+        public void Begin(IWork next, bool counts) => (work, counted, looksBlocked) = (next, counts, false);
+
+        /// <summary>Gives whether it was counted among the active ones until now.</summary>
+        public bool End()
+        {
+            work = null;
+            return counted;
+        }
+
+        /// <summary>Whether it has done the same piece of work since this was asked before; then it counts as active no more.</summary>
+        public bool IsFoundBlocked()
+        {
+            var found = counted && looksBlocked;
+            looksBlocked = counted;
+            counted &= !found;
+            return found;
+        }
+
+        /// <summary>Starts with the work it was chosen for.</summary>
+        public void Go()
+        {
+            if (thread is not null)
+            {
+                chosen.Release();
+                return;
+            }
+
+            thread = new Thread(Work) { IsBackground = true, Name = "Rx.IotLink observers" };
+            thread.Start();
+        }
+
+        public void Dispose() => chosen.Dispose();
+
+        private void Work()
+        {
+            do
+            {
+                do
+                    work!.Run();
+                while (threads.TryContinue(this));
+            }
+            while (IsChosenAgain());
+            Dispose();
+        }
+
+        private bool IsChosenAgain()
+        {
+            while (!chosen.Wait(IdleTime))
+            {
+                if (threads.MayEnd(this))
+                    return false;
+            }
+
+            return true;
+        }
+    }
+}
+
+/// <summary>Something to be done on another thread.</summary>
+internal interface IWork
+{
+    void Run();
 }

@@ -37,10 +37,10 @@ public sealed class TcpTransport : ITransport
         try
         {
             await socket.ConnectAsync(host, port, cancellationToken).ConfigureAwait(false);
+            if (tls is null)
+                return new SocketConnection(socket);
             var remote = socket.RemoteEndPoint;
-            Stream stream = new NetworkStream(socket, ownsSocket: true);
-            if (tls is not null)
-                stream = await TlsHandshake.AsClientAsync(stream, host, port, tls, cancellationToken).ConfigureAwait(false);
+            var stream = await TlsHandshake.AsClientAsync(new NetworkStream(socket, ownsSocket: true), host, port, tls, cancellationToken).ConfigureAwait(false);
             return new StreamConnection(stream, remote);
         }
         catch (SocketException exception)

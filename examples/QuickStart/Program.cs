@@ -36,13 +36,13 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     // 3. What it tells its devices. An outage is no error: the line is accepted later, that is all.
     var commands = fleet.Lamps
         .TakeUntil(over)
-        .Select(lamp => (lamp.Link, History: books.ToDevice[lamp.Link.Id], lamp.IsLit))
-        .Select(lamp => (lamp.Link, lamp.History, Command: new Command(lamp.History.Write(), lamp.IsLit)))
-        .SelectMany(lamp => lamp.Link.Write(lamp.Command.ToLine()).Do(_ => lamp.History.Accepted(lamp.Command.N)))
+        .Select(lamp => (lamp.Link, Lines: books.ToDevice[lamp.Link.Id], lamp.IsLit))
+        .Select(lamp => (lamp.Link, lamp.Lines, Command: new Command(lamp.Lines.Write(), lamp.IsLit)))
+        .SelectMany(lamp => lamp.Link.Write(lamp.Command.ToLine()).Do(_ => lamp.Lines.Accepted(lamp.Command.N)))
         .LastOrDefaultAsync()
         .ToTask();
 
-    // 4. The devices, each behind a proxy that breaks its connections: see Device.cs, and the folder Proxy.
+    // 4. The devices, each behind a proxy that breaks its connections: see Device.cs and Site.cs.
     await using var sites = new Sites(sensors.Select((sensor, i) => new Site(sensor, server.EndPoint, books, (settings.Seed * 397) + i, settings.Protocol, keyOf?.Invoke(sensor.Name), over, stopwatch, scheduler)));
 
     // 5. Watch it until the time is up.

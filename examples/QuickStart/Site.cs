@@ -3,7 +3,7 @@ using System.Reactive;
 using System.Reactive.Concurrency;
 using QuickStart.Machine;
 using QuickStart.Outages;
-using QuickStart.Proxy;
+using Rx.IotLink.Testing.Tcp;
 
 namespace QuickStart;
 
@@ -15,11 +15,11 @@ internal sealed class Site : IAsyncDisposable
 
     public Site(Sensor sensor, IPEndPoint server, Books books, int seed, int protocol, ReadOnlyMemory<byte>? key, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
     {
-        _proxy = FaultProxy.Start(sensor.Name, server, scheduler, stopwatch);
+        _proxy = FaultProxy.Start(server, new FaultProxyOptions { Name = sensor.Name, Scheduler = scheduler, Stopwatch = stopwatch });
         Device = new Device(sensor, _proxy.EndPoint, books, protocol, key, over, stopwatch, scheduler);
         books.Ledger.Watch(_proxy);
         books.Ledger.Watch(Device.Link, End.Device);
-        _faults = FaultSchedule.Run(_proxy, seed, new FaultMix(), scheduler).Subscribe();
+        _faults = FaultSchedule.Run(_proxy, seed, new TcpFaultMix(), scheduler).Subscribe();
     }
 
     public Device Device { get; }

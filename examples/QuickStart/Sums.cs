@@ -1,6 +1,6 @@
-using QuickStart.Checking;
 using QuickStart.Outages;
 using Rx.IotLink;
+using Rx.IotLink.Testing;
 
 namespace QuickStart;
 
@@ -27,18 +27,17 @@ internal static class Sums
         Console.WriteLine(
             $"Underneath, {links.Sum(link => link.Counters.LinesRepeated)} lines were sent again, and {links.Sum(link => link.Counters.DuplicatesReceived)} "
             + "arrived that were there already.");
-        if (all.Unknown + all.FalselyAccepted > 0)
-            Console.WriteLine($"{all.Unknown} lines were received that nobody wrote; {all.FalselyAccepted} were said to be accepted before they were received.");
+        if (all.Unknown + all.FalselyAccepted + all.Unanswered > 0)
+            Console.WriteLine($"{all.Unknown} lines were received that nobody wrote; {all.FalselyAccepted} were said to be accepted before they were received; of {all.Unanswered} that were received the writer was not told.");
         Console.WriteLine(
             $"sums: written {all.Written}, accepted {all.Accepted}, received {all.Received}, lost {all.Lost}, repeated {all.Repeated}, "
             + $"out of order {all.OutOfOrder}, outages {findings.Count(finding => finding.IsOutage)}, seed {seed}");
         return all.IsFlawless ? 0 : 1;
     }
 
-    private static Verdict Judge(IEnumerable<History> histories) =>
-        histories.Select(history => Checker.Judge(history.Entries())).Aggregate((a, b) => a + b);
+    private static DeliveryVerdict Judge(IEnumerable<DeliveryChecker> lines) => lines.Aggregate(new DeliveryVerdict(), (sum, checker) => sum + checker.Verdict);
 
-    private static void Print(string name, Verdict verdict) => Console.WriteLine(
+    private static void Print(string name, DeliveryVerdict verdict) => Console.WriteLine(
         $"{name,-10}  {verdict.Written,8}  {verdict.Accepted,8}  {verdict.Received,8}  {verdict.Lost,8}  {verdict.Repeated,8}  {verdict.OutOfOrder,12}");
 
     private static void Print(string kind, IReadOnlyList<Finding> findings) => Console.WriteLine(

@@ -151,9 +151,9 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Heartbeat() => log.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(string line, Delivery delivery)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
     {
-        log.Add((InboxFull ? "withheld " : "line ") + line);
+        log.Add((InboxFull ? "withheld " : "line ") + Encoding.UTF8.GetString(utf8));
         waiting += InboxFull ? 0 : 1;
         return !InboxFull;
     }

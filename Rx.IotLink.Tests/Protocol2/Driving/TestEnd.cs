@@ -202,8 +202,9 @@ internal sealed class TestEnd : IProtocolHost
 
     void IProtocolHost.Heartbeat() => events.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(string line, Delivery delivery)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
     {
+        var line = Encoding.UTF8.GetString(utf8);
         events.Add("line " + line);
         inbox.Enqueue(line);
         return true;

@@ -62,16 +62,16 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
         received.Heard(now);
         Move(Step.Bytes, now);
-        var rest = bytes;
-        while (LineReader.TryRead(ref rest, settings.MaxLineBytes + 2, out var line))
+        var lines = new LineReader(bytes);
+        while (lines.TryRead(settings.MaxLineBytes + 2, out var line))
         {
-            Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
+            Take(line, now);
             Move(Step.Line, now);
             // After each line, so that what is said does not depend on the pieces the bytes came in.
             Send(now);
         }
 
-        return rest.Start;
+        return lines.Position;
     }
 
     public void Disconnect(TimeSpan now)
@@ -181,7 +181,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     private void TakeMessage(byte mid, ReadOnlySpan<byte> payload, TimeSpan now)
     {
-        var text = Utf8.Decode(payload) ?? throw new ProtocolException($"message {mid:x2} is not UTF-8");
+        if (!Utf8.IsValid(payload))
+            throw new ProtocolException($"message {mid:x2} is not UTF-8");
         var hash = Fnv1a.Hash(payload);
         var verdict = received.Judge(mid, hash);
         if (verdict == ReceivedLines.Verdict.Repeat)
@@ -194,7 +195,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             return;
         }
 
-        if (!host.TryDeliver(text, Delivery.ExactlyOnce))
+        if (!host.TryDeliver(payload, Delivery.ExactlyOnce))
             return;
         if (verdict == ReceivedLines.Verdict.NewAfterRestart)
             host.Notify(LinkNoticeKind.PeerRestarted, $"the peer has restarted: its message ids began anew: {mid:x2} came with another line than before");
@@ -226,7 +227,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     private void WriteMessage(SentLines.Sent line)
     {
         Mid.Write(output!, line.Mid);
-        Utf8.Write(output!, line.Line.Text);
+        var bytes = line.Line.Bytes;
+        line.Line.CopyTo(output!.GetSpan(bytes));
+        output.Advance(bytes);
         EndLine();
     }
 

@@ -52,7 +52,7 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         return lost;
     }
 
-    public void Take(ushort low, string line)
+    public void Take(ushort low, ReadOnlySpan<byte> line)
     {
         switch ((short)(low - (ushort)Arrived))
         {
@@ -73,7 +73,7 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         }
     }
 
-    public void TakeBestEffort(string line)
+    public void TakeBestEffort(ReadOnlySpan<byte> line)
     {
         if (host.TryDeliver(line, Delivery.BestEffort))
             waiting.Enqueue(0);
@@ -95,18 +95,11 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
     {
         if (!AcknowledgementDue)
             return;
-        output.Write("="u8);
-        Sender.WriteLow(output, Accepted);
-        output.Write("\n"u8);
+        Sender.WriteMark(output, '=', Accepted);
         if (repeated && LinesWait)
             SayArrived(output);
         AcknowledgementDue = repeated = false;
     }
 
-    public void SayArrived(IBufferWriter<byte> output)
-    {
-        output.Write("~"u8);
-        Sender.WriteLow(output, Arrived);
-        output.Write("\n"u8);
-    }
+    public void SayArrived(IBufferWriter<byte> output) => Sender.WriteMark(output, '~', Arrived);
 }

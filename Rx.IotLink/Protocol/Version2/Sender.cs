@@ -83,9 +83,12 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         while (host.HasRoomToSend && HasNext())
         {
             var line = ring[next];
-            output.Write("+"u8);
-            WriteLow(output, next);
-            EndWith(output, line);
+            var span = output.GetSpan(line.Bytes + 6);
+            span[0] = (byte)'+';
+            WriteLow(span[1..], next);
+            line.CopyTo(span[5..]);
+            span[line.Bytes + 5] = (byte)'\n';
+            output.Advance(line.Bytes + 6);
             if (next < again)
                 host.Repeated();
             ring.Sent(next++, now);
@@ -94,17 +97,23 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         while (host.HasRoomToSend && outbox.BestEffort is { } line)
         {
             outbox.Remove(line);
-            output.Write("-"u8);
-            EndWith(output, line);
+            var span = output.GetSpan(line.Bytes + 2);
+            span[0] = (byte)'-';
+            line.CopyTo(span[1..]);
+            span[line.Bytes + 1] = (byte)'\n';
+            output.Advance(line.Bytes + 2);
             host.Finished(line);
         }
     }
 
-    public static void WriteLow(IBufferWriter<byte> output, ulong number)
+    /// <summary>Writes a line that is a mark and the low 16 bits of a number.</summary>
+    public static void WriteMark(IBufferWriter<byte> output, char mark, ulong number)
     {
-        var span = output.GetSpan(4);
-        ((ushort)number).TryFormat(span, out _, "x4");
-        output.Advance(4);
+        var span = output.GetSpan(6);
+        span[0] = (byte)mark;
+        WriteLow(span[1..], number);
+        span[5] = (byte)'\n';
+        output.Advance(6);
     }
 
     private bool HasNext()
@@ -128,9 +137,9 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         next = number;
     }
 
-    private static void EndWith(IBufferWriter<byte> output, OutLine line)
+    private static void WriteLow(Span<byte> output, ulong number)
     {
-        Utf8.Write(output, line.Text);
-        output.Write("\n"u8);
+        for (var digit = 3; digit >= 0; digit--, number >>= 4)
+            output[digit] = "0123456789abcdef"u8[(int)(number & 15)];
     }
 }

@@ -3,7 +3,7 @@ namespace Rx.IotLink.Protocol.Version2;
 /// <summary>The lines that are numbered and not acknowledged, oldest first. The window bounds it.</summary>
 internal sealed class SentRing
 {
-    private (OutLine Line, TimeSpan SentAt)[] lines = new (OutLine, TimeSpan)[16];
+    private (OutLine Line, TimeSpan SentAt)[] lines = [];
     private int head;
 
     /// <summary>Number of the oldest line, or of the next one if there is none.</summary>
@@ -53,7 +53,7 @@ internal sealed class SentRing
 
     private void Grow()
     {
-        var larger = new (OutLine, TimeSpan)[lines.Length * 2];
+        var larger = new (OutLine, TimeSpan)[Math.Max(4, lines.Length * 2)];
         for (var at = 0; at < Count; at++)
             larger[at] = lines[(head + at) & (lines.Length - 1)];
         (lines, head) = (larger, 0);

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Globalization;
 
 namespace Rx.IotLink.Protocol.Version2;
@@ -94,12 +93,12 @@ internal sealed class Version2Protocol : IProtocol
 
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
-        var rest = bytes;
+        var lines = new LineReader(bytes);
         // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
-        while (phase != Phase.Over && LineReader.TryRead(ref rest, Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? Farewell.LeastBytes : Tokens.MaxBytes), out var line))
-            Take(line.IsSingleSegment ? line.FirstSpan : line.ToArray(), now);
+        while (phase != Phase.Over && lines.TryRead(Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? Farewell.LeastBytes : Tokens.MaxBytes), out var line))
+            Take(line, now);
         Send(now);
-        return phase == Phase.Over ? bytes.End : rest.Start;
+        return phase == Phase.Over ? bytes.End : lines.Position;
     }
 
     public void Disconnect(TimeSpan now)
@@ -344,14 +343,23 @@ internal sealed class Version2Protocol : IProtocol
 
     private static ushort Low(ReadOnlySpan<byte> line)
     {
-        if (line.Length >= 5 && Utf8Parser.TryParse(line[1..5], out ushort low, out var read, 'x') && read == 4 && line[1..5].IndexOfAnyInRange((byte)'A', (byte)'F') < 0)
-            return low;
-        throw new ProtocolException($"a line that begins with 0x{line[0]:x2} has no number of four lower-case hex digits");
+        var low = line.Length < 5 ? -1 : (Digit(line[1]) << 12) | (Digit(line[2]) << 8) | (Digit(line[3]) << 4) | Digit(line[4]);
+        return low >= 0 ? (ushort)low : throw new ProtocolException($"a line that begins with 0x{line[0]:x2} has no number of four lower-case hex digits");
     }
 
-    private string Payload(ReadOnlySpan<byte> bytes) => bytes.Length <= settings.MaxLineBytes
-        ? Text(bytes)
-        : throw new LineTooLongException($"a line of {bytes.Length} bytes; the limit is {settings.MaxLineBytes}");
+    private static int Digit(byte c) => c switch
+    {
+        >= (byte)'0' and <= (byte)'9' => c - '0',
+        >= (byte)'a' and <= (byte)'f' => c - 'a' + 10,
+        _ => -1,
+    };
+
+    private ReadOnlySpan<byte> Payload(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > settings.MaxLineBytes)
+            throw new LineTooLongException($"a line of {bytes.Length} bytes; the limit is {settings.MaxLineBytes}");
+        return Utf8.IsValid(bytes) ? bytes : throw new ProtocolException("a line is not UTF-8");
+    }
 
     private static string Text(ReadOnlySpan<byte> bytes) => Utf8.Decode(bytes) ?? throw new ProtocolException("a line is not UTF-8");
 

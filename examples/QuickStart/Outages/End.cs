@@ -1,3 +1,5 @@
+using Rx.IotLink.Testing.Tcp;
+
 namespace QuickStart.Outages;
 
 /// <summary>The two ends of a link.</summary>
@@ -24,7 +26,7 @@ public sealed record Sight(string Device, End End, TimeSpan At, bool IsUp, strin
 /// <param name="FoundByServer">From the fault until the server's end went down; null if it did not.</param>
 /// <param name="FoundByDevice">From the fault until the device's end went down; null if it did not.</param>
 /// <param name="Healed">From the fault until both ends were up again; null if nothing went down, or it lasts still.</param>
-public sealed record Finding(Proxy.FaultRecord? Fault, string Device, TimeSpan? FoundByServer, TimeSpan? FoundByDevice, TimeSpan? Healed)
+public sealed record Finding(FaultRecord? Fault, string Device, TimeSpan? FoundByServer, TimeSpan? FoundByDevice, TimeSpan? Healed)
 {
     /// <summary>Whether any end went down.</summary>
     public bool IsOutage => Fault is null || FoundByServer is not null || FoundByDevice is not null;

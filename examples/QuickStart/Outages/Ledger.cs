@@ -3,8 +3,8 @@ using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
 using System.Reactive.Threading.Tasks;
-using QuickStart.Proxy;
 using Rx.IotLink;
+using Rx.IotLink.Testing.Tcp;
 
 namespace QuickStart.Outages;
 

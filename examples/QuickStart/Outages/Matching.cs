@@ -1,4 +1,4 @@
-using QuickStart.Proxy;
+using Rx.IotLink.Testing.Tcp;
 
 namespace QuickStart.Outages;
 

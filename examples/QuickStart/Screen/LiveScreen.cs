@@ -2,7 +2,7 @@ using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Text;
-using QuickStart.Checking;
+using Rx.IotLink.Testing;
 using Spectre.Console;
 
 namespace QuickStart.Screen;
@@ -35,19 +35,19 @@ internal static class LiveScreen
         foreach (var heading in new[] { "outages", "value", "", "written", "accepted", "received" })
             table.AddColumn(new TableColumn(heading).NoWrap().Padding(0, 0, 1, 0).RightAligned());
         foreach (var device in devices)
-            AddRow(table, device, board[device.Sensor.Name], books.ToServer[device.Sensor.Name], books.ToDevice[device.Sensor.Name]);
+            AddRow(table, device, board[device.Sensor.Name], books.ToServer[device.Sensor.Name].Verdict, books.ToDevice[device.Sensor.Name].Verdict);
         return table;
     }
 
-    private static void AddRow(Table table, Device device, Row row, History toServer, History toDevice) => table.AddRow(
+    private static void AddRow(Table table, Device device, Row row, DeliveryVerdict up, DeliveryVerdict down) => table.AddRow(
         $"{(device.Led ? "[yellow]●[/]" : "○")} {device.Sensor.Name}\n  {device.Sensor.Unit}",
         $"{State(row)}\n[grey]{row.Fault}[/]",
         $"{row.Outages}",
         $"{Number(row.Last)}\n{Number(row.Average)}",
         "↑\n↓",
-        Counts(toServer, toDevice, Step.Written),
-        Counts(toServer, toDevice, Step.Accepted),
-        Counts(toServer, toDevice, Step.Received));
+        $"{up.Written}\n{down.Written}",
+        $"{up.Accepted}\n{down.Accepted}",
+        $"{up.Received}\n{down.Received}");
 
     private static string State(Row row) => row switch
     {
@@ -55,8 +55,6 @@ internal static class LiveScreen
         { IsGone: true } => "[red bold]gone[/]",
         _ => "[red]down[/]",
     };
-
-    private static string Counts(History toServer, History toDevice, Step step) => $"{toServer.Count(step)}\n{toDevice.Count(step)}";
 
     private static string Number(double value) => double.IsNaN(value) ? "-" : $"{value:F2}";
 

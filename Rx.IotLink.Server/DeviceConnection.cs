@@ -1,0 +1,52 @@
+using System.Net;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>What is known of one device, all of one moment: a row of the fleet.</summary>
+public sealed record DeviceConnection
+{
+    /// <summary>The device's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its link: for good, whatever happens to connections.</summary>
+    public required ILink Link { get; init; }
+
+    /// <summary>Whether it is up, since when, how often it was, and why it is not.</summary>
+    public required LinkState State { get; init; }
+
+    /// <summary>The address that it came from last; null if its first connection is not served yet, or came by a way that has none.</summary>
+    public EndPoint? RemoteEndPoint { get; init; }
+
+    /// <summary>The version of the protocol it speaks: 2, or 1 (micropython-iot).</summary>
+    public required int Protocol { get; init; }
+
+    /// <summary>The counts of its link.</summary>
+    public required LinkCounters Counters { get; init; }
+
+    /// <summary>
+    /// When its last line arrived, by the server's scheduler; null if none has. It is the time at which the bytes were received that completed the line: lines that were received
+    /// together have the same one, and no line pays for a look at the clock. Lines that came again, or found the inbox full, do not count.
+    /// </summary>
+    public DateTimeOffset? LastLineAt { get; init; }
+
+    /// <summary>Whether lines flow.</summary>
+    public bool IsUp => State.IsUp;
+
+    /// <summary>Since when it is in its present state, by the server's scheduler.</summary>
+    public DateTimeOffset Since => State.Since;
+
+    internal static DeviceConnection Of(Link link)
+    {
+        var facts = link.Facts;
+        return new()
+        {
+            Id = link.Id,
+            Link = link,
+            State = facts.State,
+            RemoteEndPoint = facts.RemoteEndPoint,
+            Protocol = facts.Protocol,
+            Counters = facts.Counters,
+            LastLineAt = facts.LastLineAt,
+        };
+    }
+}

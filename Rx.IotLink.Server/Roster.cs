@@ -1,0 +1,212 @@
+using System.Collections.Immutable;
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>
+/// Tells observers how each device is: all of them first, then each one that has changed. A device waits at most once in an observer's queue, and is looked at when its
+/// turn comes. So the bound of a queue is the fleet, and an observer that falls behind misses states that are past, never the present one.
+/// </summary>
+internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exception> observerFailed)
+{
+    private readonly Lock gate = new();
+    private readonly IScheduler clock = clock;
+    private readonly Action<Exception> observerFailed = observerFailed;
+    private readonly List<Link> links = [];
+    private ImmutableArray<Subscription> subscriptions = [];
+    private bool ended;
+
+    /// <summary>How each device is now.</summary>
+    public DeviceConnection[] Snapshot()
+    {
+        Link[] all;
+        lock (gate)
+            all = [.. links];
+        return Array.ConvertAll(all, DeviceConnection.Of);
+    }
+
+    /// <summary>How each device is, and will be.</summary>
+    /// <param name="refresh">How often it is looked for changes that no state tells: counts, the time of the last line. Null: never.</param>
+    public IObservable<DeviceConnection> Observe(TimeSpan? refresh) => new Feed(this, refresh);
+
+    /// <summary>Takes note of a new device. No user code runs and nothing is scheduled.</summary>
+    public void Add(Link link)
+    {
+        lock (gate)
+        {
+            links.Add(link);
+            foreach (var subscription in subscriptions)
+                subscription.Add(link);
+        }
+    }
+
+    /// <summary>A device has changed.</summary>
+    public void Changed(Link link)
+    {
+        lock (gate)
+        {
+            foreach (var subscription in subscriptions)
+                subscription.Add(link);
+        }
+
+        Kick();
+    }
+
+    /// <summary>Has what was noted told.</summary>
+    public void Kick()
+    {
+        foreach (var subscription in subscriptions)
+            Kick(subscription);
+    }
+
+    /// <summary>Nothing changes any more: each device is told once again, if it has changed, and then the end.</summary>
+    public void End()
+    {
+        lock (gate)
+        {
+            ended = true;
+            foreach (var subscription in subscriptions)
+                subscription.AddAll();
+        }
+
+        Kick();
+    }
+
+    private void Kick(Subscription subscription)
+    {
+        if (subscription.TryBeginDrain())
+            observers.Run(subscription, static s => s.Drain());
+    }
+
+    private sealed class Feed(Roster roster, TimeSpan? refresh) : IObservable<DeviceConnection>
+    {
+        public IDisposable Subscribe(IObserver<DeviceConnection> observer)
+        {
+            var subscription = new Subscription(roster, observer);
+            lock (roster.gate)
+            {
+                subscription.AddAll();
+                roster.subscriptions = roster.subscriptions.Add(subscription);
+            }
+
+            // Those who are there are told before Subscribe returns.
+            if (subscription.TryBeginDrain())
+                subscription.Drain();
+            subscription.Refresh(refresh);
+            return subscription;
+        }
+    }
+
+    private sealed class Subscription(Roster roster, IObserver<DeviceConnection> observer) : IDisposable
+    {
+        private readonly Dictionary<Link, Row> rows = [];
+        private readonly Queue<Row> due = new();
+        private readonly SingleAssignmentDisposable refreshing = new();
+        private bool draining;
+        private volatile bool over;
+
+        /// <summary>Guarded by the roster's lock, as all the queue.</summary>
+        public void Add(Link link)
+        {
+            if (!rows.TryGetValue(link, out var row))
+                rows.Add(link, row = new Row(link));
+            if (row.IsDue)
+                return;
+            row.IsDue = true;
+            due.Enqueue(row);
+        }
+
+        public void AddAll()
+        {
+            foreach (var link in roster.links)
+                Add(link);
+        }
+
+        public void Refresh(TimeSpan? every)
+        {
+            if (every is not { } interval || over)
+                return;
+            refreshing.Disposable = Observable.Interval(interval, roster.clock).Subscribe(_ =>
+            {
+                lock (roster.gate)
+                    AddAll();
+                roster.Kick(this);
+            });
+        }
+
+        public bool TryBeginDrain()
+        {
+            lock (roster.gate)
+            {
+                if (draining || over || (due.Count == 0 && !roster.ended))
+                    return false;
+                return draining = true;
+            }
+        }
+
+        public void Drain()
+        {
+            try
+            {
+                while (!over && TryNext(out var row))
+                    Tell(row);
+            }
+            catch (Exception exception)
+            {
+                Dispose();
+                roster.observerFailed(exception);
+            }
+        }
+
+        public void Dispose()
+        {
+            over = true;
+            refreshing.Dispose();
+            lock (roster.gate)
+                roster.subscriptions = roster.subscriptions.Remove(this);
+        }
+
+        private void Tell(Row row)
+        {
+            var now = DeviceConnection.Of(row.Link);
+            if (now == row.Told)
+                return;
+            row.Told = now;
+            observer.OnNext(now);
+        }
+
+        private bool TryNext(out Row row)
+        {
+            lock (roster.gate)
+            {
+                if (due.TryDequeue(out row!))
+                {
+                    row.IsDue = false;
+                    return true;
+                }
+
+                // Once ended it stays in this drain, so that the end is told once.
+                draining = roster.ended;
+                if (!roster.ended)
+                    return false;
+            }
+
+            Dispose();
+            observer.OnCompleted();
+            return false;
+        }
+    }
+
+    /// <summary>A device in the eyes of one observer.</summary>
+    private sealed class Row(Link link)
+    {
+        public Link Link { get; } = link;
+
+        public bool IsDue { get; set; }
+
+        public DeviceConnection? Told { get; set; }
+    }
+}

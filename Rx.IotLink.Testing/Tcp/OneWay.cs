@@ -1,0 +1,222 @@
+using System.Net.Sockets;
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
+using System.Threading.Channels;
+
+namespace Rx.IotLink.Testing.Tcp;
+
+/// <summary>
+/// Carries bytes one way through one connection. At most 64 KiB are on their way: then it reads no more, and the sender is held back by TCP itself.
+/// </summary>
+/// <param name="from">Read from.</param>
+/// <param name="to">Written to.</param>
+/// <param name="scheduler">Measures latencies and pauses.</param>
+/// <param name="carried">Called once, when the first bytes have passed.</param>
+internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Action carried)
+{
+    private const int PieceBytes = 4_096;
+    private const int PiecesUnderWay = 16;
+
+    /// <summary>A throttled way passes bytes so many times a second, at most: timers are not finer.</summary>
+    private const int PiecesPerSecond = 100;
+
+    private readonly Channel<Piece> _underWay = Channel.CreateBounded<Piece>(PiecesUnderWay);
+    private readonly IStopwatch _stopwatch = scheduler.StartStopwatch();
+    private volatile Conditions _conditions = Conditions.Good;
+    private volatile TaskCompletionSource _changed = NewChange();
+
+    private volatile bool _hasCarried;
+    private volatile bool _senderIsBroken;
+
+    /// <summary>Whether any bytes have passed.</summary>
+    public bool HasCarried => _hasCarried;
+
+    /// <summary>The way back: what happens to the receiver becomes known to the sender by that way only.</summary>
+    public OneWay Back { get; set; } = null!;
+
+    /// <summary>Changes what this way is like, also for what is under way.</summary>
+    public void Become(Conditions conditions)
+    {
+        _conditions = conditions;
+        // In this order: whoever takes the new promise of a change sees the new conditions.
+        Interlocked.Exchange(ref _changed, NewChange()).TrySetResult();
+    }
+
+    /// <summary>Carries bytes, and at last the end of the connection, until there is nothing more to carry.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(TakeAsync(cancellationToken), PassAsync(cancellationToken)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection was killed: whoever did it sees to the sockets.
+        }
+    }
+
+    private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async Task TakeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var buffer = new byte[PieceBytes];
+            for (var end = End.None; end == End.None;)
+            {
+                var count = await ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                end = count switch { null => End.Broken, 0 => End.Finished, _ => End.None };
+                await _underWay.Writer.WriteAsync(new Piece(_stopwatch.Elapsed, buffer[..(count ?? 0)], end), cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (ChannelClosedException)
+        {
+            // The receiver is gone, so nothing is taken any more.
+        }
+    }
+
+    /// <summary>What was read: a number of bytes, 0 if the sender has finished, null if its connection broke.</summary>
+    private async Task<int?> ReadAsync(byte[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await from.ReceiveAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return null;
+        }
+    }
+
+    private async Task PassAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (var piece in _underWay.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                await ArrivedAsync(piece.TakenAt, cancellationToken).ConfigureAwait(false);
+                switch (piece.End)
+                {
+                    case End.None:
+                        await SendAsync(piece.Bytes, cancellationToken).ConfigureAwait(false);
+                        break;
+                    case End.Finished:
+                        await ToldAsync(cancellationToken).ConfigureAwait(false);
+                        Finish();
+                        return;
+                    case End.Broken:
+                        await ToldAsync(cancellationToken).ConfigureAwait(false);
+                        Ending.Reset(to);
+                        return;
+                }
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            Back._senderIsBroken = true;
+            await Back.ArrivedAsync(_stopwatch.Elapsed, cancellationToken).ConfigureAwait(false);
+            await Back.ToldAsync(cancellationToken).ConfigureAwait(false);
+            Ending.Reset(from);
+        }
+        finally
+        {
+            _underWay.Writer.TryComplete();
+        }
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        while (!bytes.IsEmpty)
+        {
+            await PassableAsync(cancellationToken).ConfigureAwait(false);
+            var conditions = _conditions;
+            if (conditions.Discards)
+                return;
+            var rate = conditions.BytesPerSecond;
+            var most = Math.Min(Math.Min(bytes.Length, conditions.SliceBytes), Math.Max(1, rate / PiecesPerSecond));
+            var started = _stopwatch.Elapsed;
+            var sent = await to.SendAsync(bytes[..most], SocketFlags.None, cancellationToken).ConfigureAwait(false);
+            TellFirst();
+            bytes = bytes[sent..];
+            var rest = rate == int.MaxValue ? TimeSpan.Zero : TimeSpan.FromSeconds((double)sent / rate);
+            await ElapsedAsync(started, _ => conditions.Pause + rest, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits until what was taken at a time has come through, as slow as the way may be.</summary>
+    private async Task ArrivedAsync(TimeSpan takenAt, CancellationToken cancellationToken)
+    {
+        await ElapsedAsync(takenAt, conditions => conditions.Latency, cancellationToken).ConfigureAwait(false);
+        await PassableAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits until so much time has passed since then; a change of the conditions may make it less or more.</summary>
+    private async Task ElapsedAsync(TimeSpan since, Func<Conditions, TimeSpan> length, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var changed = _changed;
+            var rest = since + length(_conditions) - _stopwatch.Elapsed;
+            if (rest <= TimeSpan.Zero)
+                return;
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            await Task.WhenAny(Observable.Timer(rest, scheduler).ToTask(stop.Token), changed.Task).ConfigureAwait(false);
+            await stop.CancelAsync().ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Waits for the end of a stall, and of one that begins in the same moment.</summary>
+    private Task PassableAsync(CancellationToken cancellationToken) => WhileAsync(conditions => conditions.IsStalled, cancellationToken);
+
+    /// <summary>Waits until the end of the connection may be told: it is not, where whatever comes is thrown away.</summary>
+    private Task ToldAsync(CancellationToken cancellationToken) => WhileAsync(conditions => conditions.IsStalled || conditions.Discards, cancellationToken);
+
+    private async Task WhileAsync(Func<Conditions, bool> holds, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var changed = _changed;
+            if (!holds(_conditions))
+                return;
+            await changed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void TellFirst()
+    {
+        if (_hasCarried)
+            return;
+        _hasCarried = true;
+        carried();
+    }
+
+    private void Finish()
+    {
+        // A system tells of a reset once: whoever writes to the broken socket first is told, and whoever reads from it finds a mere end.
+        if (_senderIsBroken)
+        {
+            Ending.Reset(to);
+            return;
+        }
+
+        try
+        {
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It has ended already.
+        }
+    }
+
+    private enum End
+    {
+        None,
+        Finished,
+        Broken,
+    }
+
+    private readonly record struct Piece(TimeSpan TakenAt, byte[] Bytes, End End);
+}

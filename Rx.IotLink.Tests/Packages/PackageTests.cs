@@ -1,0 +1,155 @@
+using System.IO.Compression;
+using System.Reflection.Metadata;
+using System.Xml.Linq;
+using NUnit.Framework;
+using Rx.IotLink.Tests.House;
+using Rx.IotLink.Tests.Processes;
+
+namespace Rx.IotLink.Tests.Packages;
+
+/// <summary>What <c>dotnet pack</c> makes, and that a new user's program and shell can use it.</summary>
+public sealed class PackageTests
+{
+    private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Testing"];
+    private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
+
+    private string root = "";
+    private string feed = "";
+
+    [OneTimeSetUp]
+    public async Task PackAsync()
+    {
+        root = Directory.CreateTempSubdirectory("iotlink-packages-").FullName;
+        feed = Path.Combine(root, "feed");
+        // What the tests were built from, as it is.
+        var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))!;
+        var packed = await Dotnet.RunAsync(Repository.Root, Quiet, "pack", "IotLink.sln", "--no-build", "-c", configuration, "-o", feed);
+        Assert.That(packed.Exit, Is.Zero, packed.ToString());
+    }
+
+    [OneTimeTearDown]
+    public void CleanUp() => Directory.Delete(root, recursive: true);
+
+    [Test]
+    public void There_is_one_package_and_its_symbols_for_each_library_and_the_tool()
+    {
+        var names = Directory.GetFiles(feed).Select(file => Path.GetFileName(file).Replace(".0.1.0.", " ", StringComparison.Ordinal));
+        Assert.That(names, Is.EquivalentTo(
+            ((string[])[.. Libraries, "Rx.IotLink.Cli", .. Environments.Optional]).SelectMany(name => (string[])[$"{name} nupkg", $"{name} snupkg"])));
+    }
+
+    [Test]
+    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Testing", "Rx.IotLink.Cli")] string name)
+    {
+        using var package = Open(name, "nupkg");
+        var metadata = XDocument.Load(package.GetEntry(name + ".nuspec")!.Open()).Root!.Elements().Single();
+        string? Value(string element) => metadata.Elements().SingleOrDefault(e => e.Name.LocalName == element)?.Value;
+
+        Assert.That(Value("license"), Is.EqualTo("MIT"));
+        Assert.That(Value("description"), Is.Not.Empty.And.Not.EqualTo("Package Description"));
+        Assert.That(Value("tags"), Does.Contain("iot"));
+        Assert.That(Value("readme"), Is.EqualTo("README.md"));
+        using var readme = new StreamReader(package.GetEntry("README.md")!.Open());
+        Assert.That(readme.ReadToEnd(), Is.EqualTo(Repository.Read(name, "README.md")));
+    }
+
+    [TestCaseSource(nameof(Libraries))]
+    public void Each_library_has_its_documentation_and_symbols_with_the_sources(string name)
+    {
+        using var package = Open(name, "nupkg");
+        Assert.That(package.Entries.Select(e => e.FullName).Where(f => f.StartsWith("lib/", StringComparison.Ordinal)), Is.EquivalentTo([$"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml"]));
+        using var symbols = Open(name, "snupkg");
+        using var pdb = MetadataReaderProvider.FromPortablePdbStream(Copy(symbols.GetEntry($"lib/net10.0/{name}.pdb")!));
+        var reader = pdb.GetMetadataReader();
+        var embedded = reader.CustomDebugInformation.Select(reader.GetCustomDebugInformation).Count(i => reader.GetGuid(i.Kind) == EmbeddedSource);
+        Assert.That(embedded, Is.EqualTo(reader.Documents.Count), "there is no public repository to link to");
+    }
+
+    /// <summary>Nothing but the packages just made, and the feed of what they depend on.</summary>
+    [Test]
+    public async Task A_new_program_uses_the_packages_and_a_shell_the_tool()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(root, "program")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), $"""
+            <configuration>
+              <packageSources>
+                <clear />
+                <add key="made" value="{feed}" />
+                <add key="reactive" value="{Path.Combine(Environments.PackagesFolder, "system.reactive", "6.0.1")}" />
+              </packageSources>
+            </configuration>
+            """);
+        await File.WriteAllTextAsync(Path.Combine(folder, "program.csproj"), """
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <Nullable>enable</Nullable>
+                <NuGetAudit>false</NuGetAudit>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Rx.IotLink.Testing" Version="0.1.0" />
+              </ItemGroup>
+            </Project>
+            """);
+        await File.WriteAllTextAsync(Path.Combine(folder, "Program.cs"), """
+            using System.Net;
+            using System.Reactive.Linq;
+            using Rx.IotLink;
+            using Rx.IotLink.Server;
+            using Rx.IotLink.Testing.Tcp;
+
+            await using var server = await IotLinkServer.StartAsync(new() { Port = 0, Bind = IPAddress.Loopback });
+            server.Links.SelectMany(link => link.Lines).Subscribe(line => Console.WriteLine($"received {line}"));
+            await using var proxy = FaultProxy.Start(server.EndPoint);
+            await using var client = IotLinkClient.Start(new() { Host = "127.0.0.1", Port = proxy.EndPoint.Port, Id = "pump-1" });
+            await client.WriteAsync("before");
+            proxy.Kill(reset: true);
+            await client.WriteAsync("after");
+            Console.WriteLine($"{server.GetConnections().Single().State.Connections} connections");
+            """);
+        var environment = new Dictionary<string, string>(Quiet, StringComparer.Ordinal) { ["NUGET_PACKAGES"] = Path.Combine(root, "packages") };
+
+        var installing = Dotnet.RunAsync(folder, environment, "tool", "install", "Rx.IotLink.Cli", "--tool-path", Path.Combine(root, "tools"));
+        var ran = await Dotnet.RunAsync(folder, environment, "run", "-p:UseSharedCompilation=false");
+        var installed = await installing;
+
+        Assert.That((ran.Exit, ran.Output.ReplaceLineEndings("\n").Trim()), Is.EqualTo((0, "received before\nreceived after\n2 connections")), ran.ToString());
+        Assert.That(installed.Exit, Is.Zero, installed.ToString());
+        var version = await Dotnet.RunAsync(Path.Combine(root, "tools", OperatingSystem.IsWindows() ? "iotlink.exe" : "iotlink"), folder, Environments.Root, "--version");
+        Assert.That(version.Exit, Is.Zero, version.ToString());
+        Assert.That(version.Output, Does.StartWith("0.1.0"));
+    }
+
+    /// <summary>No compiler or build server outlives the test.</summary>
+    private static Dictionary<string, string> Quiet => new(Environments.Root, StringComparer.Ordinal) { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0" };
+
+    private ZipArchive Open(string name, string kind) => ZipFile.OpenRead(Path.Combine(feed, $"{name}.0.1.0.{kind}"));
+
+    private static MemoryStream Copy(ZipArchiveEntry entry)
+    {
+        var copy = new MemoryStream();
+        using var source = entry.Open();
+        source.CopyTo(copy);
+        copy.Position = 0;
+        return copy;
+    }
+
+    /// <summary>What differs from machine to machine, and from build to build.</summary>
+    private static class Environments
+    {
+#if DYNAMICDATA
+        public static string[] Optional => ["Rx.IotLink.DynamicData"];
+#else
+        public static string[] Optional => [];
+#endif
+
+        public static string PackagesFolder =>
+            Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+
+        /// <summary>A tool's own executable finds .NET by this, wherever it was installed.</summary>
+        public static Dictionary<string, string> Root =>
+            Path.GetDirectoryName(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")) is { Length: > 0 } folder ? new(StringComparer.Ordinal) { ["DOTNET_ROOT"] = folder } : [];
+    }
+}

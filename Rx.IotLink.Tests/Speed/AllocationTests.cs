@@ -1,0 +1,169 @@
+using System.Globalization;
+using System.Reactive.Concurrency;
+using System.Text;
+using NUnit.Framework;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Tests.Speed;
+
+/// <summary>
+/// What a line allocates, counted on one thread and in virtual time: the difference between many lines and twice as many, so that what is paid once, or for each batch, does not count.
+/// </summary>
+public sealed class AllocationTests
+{
+    private const int Lines = 100;
+    private const int LineLength = 32;
+
+    /// <summary>A string of that many characters: header, type, length, characters and a terminating zero, rounded up to eight bytes.</summary>
+    private const int StringBytes = (8 + 8 + 4 + (2 * (LineLength + 1)) + 7) / 8 * 8;
+
+    private readonly Link link = NewLink();
+    private readonly QuietPeer peer = new();
+    private int said;
+    private int acknowledged;
+
+    public AllocationTests() => link.TryServe(peer, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 16_384, Max: 4_000), Nonce: null));
+
+    [OneTimeTearDown]
+    public void Close()
+    {
+        link.Close();
+        peer.Dispose();
+    }
+
+    [Test]
+    [Order(1)]
+    public void A_received_line_that_is_observed_as_bytes_allocates_nothing()
+    {
+        var bytes = 0L;
+        using var observing = link.Utf8Lines.Subscribe(line => bytes += line.Length);
+
+        Assert.That(PerLine(Receive), Is.Zero.Within(0.5));
+        Assert.That(bytes, Is.EqualTo((long)said * LineLength));
+    }
+
+    [Test]
+    [Order(2)]
+    public void A_received_line_that_is_observed_as_text_allocates_its_string_and_nothing_else_however_many_observe_it()
+    {
+        var characters = 0L;
+        using var first = link.Lines.Subscribe(line => characters += line.Length);
+        using var second = link.Lines.Subscribe(line => characters += line.Length);
+
+        Assert.That(PerLine(Receive), Is.EqualTo(StringBytes).Within(0.5));
+        Assert.That(characters, Is.Positive);
+    }
+
+    [Test]
+    [Order(3)]
+    public void A_line_that_is_written_as_bytes_allocates_nothing()
+    {
+        var line = Encoding.ASCII.GetBytes(new string('x', LineLength));
+        var writes = new ValueTask[2 * Lines];
+
+        Assert.That(PerLine(count => Write(count)), Is.Zero.Within(0.5));
+        Assert.That(link.Counters.LinesAcknowledged, Is.EqualTo(acknowledged));
+
+        void Write(int count)
+        {
+#pragma warning disable CA2012 // Each is looked at once, when it is done.
+            for (var i = 0; i < count; i++)
+                writes[i] = link.WriteUtf8Async(line);
+#pragma warning restore CA2012
+            Acknowledge(count);
+            for (var i = 0; i < count; i++)
+                writes[i].GetAwaiter().GetResult();
+        }
+    }
+
+    [Test]
+    [Order(4)]
+    public void A_line_that_is_written_as_text_allocates_its_task_and_what_it_waits_with()
+    {
+        var line = new string('x', LineLength);
+        var writes = new Task[2 * Lines];
+
+        Assert.That(PerLine(Write), Is.LessThanOrEqualTo(240));
+
+        void Write(int count)
+        {
+            for (var i = 0; i < count; i++)
+                writes[i] = link.WriteAsync(line);
+            Acknowledge(count);
+            Assert.That(writes[count - 1].IsCompletedSuccessfully);
+        }
+    }
+
+    [Test]
+    [Order(5)]
+    public void What_a_written_line_allocates_does_not_depend_on_how_many_wait()
+    {
+        // No acknowledgement comes: the window fills, and then the outbox.
+        var line = new string('x', LineLength);
+        void Write(int count)
+        {
+            for (var i = 0; i < count; i++)
+                _ = link.WriteAsync(line, ordering: Ordering.Concurrent);
+        }
+
+        Write(300);
+        var few = Allocated(() => Write(Lines));
+        Write(10_000);
+        var many = Allocated(() => Write(Lines));
+
+        Assert.That(many, Is.EqualTo(few).Within(Lines));
+    }
+
+    /// <summary>Bytes that a line allocates: those of one more line.</summary>
+    private static double PerLine(Action<int> work)
+    {
+        // Warm: what is made once is made, and the largest buffers there will be are there.
+        for (var i = 0; i < 40; i++)
+            work(2 * Lines);
+        var one = Allocated(() => work(Lines));
+        var two = Allocated(() => work(2 * Lines));
+        return (double)(two - one) / Lines;
+    }
+
+    private static long Allocated(Action work)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        work();
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
+    private readonly byte[] chunk = new byte[2 * Lines * (LineLength + 6)];
+
+    private void Receive(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var line = chunk.AsSpan(i * (LineLength + 6), LineLength + 6);
+            line.Fill((byte)'x');
+            line[0] = (byte)'+';
+            ((ushort)++said).TryFormat(line[1..], out _, "x4", CultureInfo.InvariantCulture);
+            line[^1] = (byte)'\n';
+        }
+
+        peer.Say(chunk.AsSpan(0, count * (LineLength + 6)));
+    }
+
+    private void Acknowledge(int count)
+    {
+        Span<byte> line = stackalloc byte[6];
+        line[0] = (byte)'=';
+        acknowledged += count;
+        ((ushort)acknowledged).TryFormat(line[1..], out _, "x4", CultureInfo.InvariantCulture);
+        line[5] = (byte)'\n';
+        peer.Say(line);
+    }
+
+    private static Link NewLink()
+    {
+        // Observers are called at once on a clock that stands still.
+        var options = new IotLinkServerOptions { Scheduler = new HistoricalScheduler(), ObserverScheduler = ImmediateScheduler.Instance };
+        return new Link("1", options, version: 2, new Protocols(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create);
+    }
+}

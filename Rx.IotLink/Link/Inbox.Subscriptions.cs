@@ -1,0 +1,88 @@
+namespace Rx.IotLink;
+
+/// <summary>Who observes the lines, as text or as bytes.</summary>
+internal sealed partial class Inbox
+{
+    private sealed class Observable<T>(Func<IObserver<T>, IDisposable> subscribe) : IObservable<T>
+    {
+        public IDisposable Subscribe(IObserver<T> observer) => subscribe(observer);
+    }
+
+    private abstract class Subscription(Inbox inbox) : IDisposable
+    {
+        private volatile bool over;
+
+        /// <summary>False: this one has left.</summary>
+        public bool TryOnNext(ref Line line)
+        {
+            if (over)
+                return false;
+            try
+            {
+                OnNext(ref line);
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
+
+            return true;
+        }
+
+        public void OnEnd(Exception? error)
+        {
+            if (over)
+                return;
+            try
+            {
+                if (error is null)
+                    OnCompleted();
+                else
+                    OnError(error);
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
+
+            over = true;
+        }
+
+        public void Dispose()
+        {
+            over = true;
+            lock (inbox.gate)
+                inbox.observers = [.. inbox.observers.Where(o => o != this)];
+        }
+
+        protected abstract void OnNext(ref Line line);
+
+        protected abstract void OnError(Exception error);
+
+        protected abstract void OnCompleted();
+
+        private void Fail(Exception exception)
+        {
+            Dispose();
+            inbox.observerFailed(exception);
+        }
+    }
+
+    private sealed class TextSubscription(Inbox inbox, IObserver<string> observer) : Subscription(inbox)
+    {
+        protected override void OnNext(ref Line line) => observer.OnNext(line.Text);
+
+        protected override void OnError(Exception error) => observer.OnError(error);
+
+        protected override void OnCompleted() => observer.OnCompleted();
+    }
+
+    private sealed class Utf8Subscription(Inbox inbox, IObserver<ReadOnlyMemory<byte>> observer) : Subscription(inbox)
+    {
+        protected override void OnNext(ref Line line) => observer.OnNext(line.Utf8);
+
+        protected override void OnError(Exception error) => observer.OnError(error);
+
+        protected override void OnCompleted() => observer.OnCompleted();
+    }
+}

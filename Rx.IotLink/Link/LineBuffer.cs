@@ -1,0 +1,57 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
+namespace Rx.IotLink;
+
+/// <summary>Lines as UTF-8, one after the other in one rented array, which is given back when the last of them is taken: an empty buffer holds nothing.</summary>
+internal sealed class LineBuffer
+{
+    private const int HeaderBytes = sizeof(int);
+    private const int LeastBytes = 256;
+
+    private byte[] bytes = [];
+    private int begin;
+    private int end;
+
+    public bool IsEmpty => begin == end;
+
+    public Delivery FirstDelivery => (Header & 1) == 0 ? Delivery.ExactlyOnce : Delivery.BestEffort;
+
+    /// <summary>The oldest line; valid until it is removed.</summary>
+    public ReadOnlyMemory<byte> First => bytes.AsMemory(begin + HeaderBytes, Header >> 1);
+
+    public void Add(ReadOnlySpan<byte> line, Delivery delivery)
+    {
+        var needed = HeaderBytes + line.Length;
+        if (bytes.Length - end < needed)
+            Grow(needed);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(end), (line.Length << 1) | (delivery == Delivery.BestEffort ? 1 : 0));
+        line.CopyTo(bytes.AsSpan(end + HeaderBytes));
+        end += needed;
+    }
+
+    public void RemoveFirst()
+    {
+        begin += HeaderBytes + (Header >> 1);
+        if (IsEmpty)
+            Clear();
+    }
+
+    public void Clear()
+    {
+        if (bytes.Length > 0)
+            ArrayPool<byte>.Shared.Return(bytes);
+        (bytes, begin, end) = ([], 0, 0);
+    }
+
+    private int Header => BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(begin));
+
+    private void Grow(int needed)
+    {
+        var held = end - begin;
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Math.Max(LeastBytes, 2 * held), held + needed));
+        bytes.AsSpan(begin, held).CopyTo(larger);
+        Clear();
+        (bytes, end) = (larger, held);
+    }
+}

@@ -1,0 +1,86 @@
+using System.Buffers;
+using System.Text;
+using System.Threading.Tasks.Sources;
+
+namespace Rx.IotLink;
+
+/// <summary>A line that was written as bytes, and a value task that waits for it. It is used again when its writer has been told.</summary>
+internal sealed class Utf8Write : PendingWrite, IValueTaskSource
+{
+    private const int MostKept = 1_024;
+    private const int MostBytesKept = 256;
+
+    private static readonly Lock Gate = new();
+    private static readonly Stack<Utf8Write> Kept = new();
+
+    // User code continues elsewhere than in the loop that serves the connection.
+    private ManualResetValueTaskSourceCore<bool> completion = new() { RunContinuationsAsynchronously = true };
+    private byte[] utf8 = [];
+
+    private Utf8Write()
+        : base(text: null, bytes: 0, Delivery.ExactlyOnce, Ordering.Ordered)
+    {
+    }
+
+    public ValueTask Task => new(this, completion.Version);
+
+    public static Utf8Write Rent(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering)
+    {
+        Utf8Write? write;
+        lock (Gate)
+            Kept.TryPop(out write);
+        write ??= new Utf8Write();
+        write.Begin(line, delivery, ordering);
+        return write;
+    }
+
+    public override void CopyTo(Span<byte> output) => utf8.AsSpan(0, Bytes).CopyTo(output);
+
+    public override void Finish(Exception? error)
+    {
+        if (error is null)
+            completion.SetResult(true);
+        else
+            completion.SetException(error);
+    }
+
+    void IValueTaskSource.GetResult(short token)
+    {
+        completion.GetResult(token);
+        if (MayBeUsedAgain)
+            Return();
+    }
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => completion.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        completion.OnCompleted(continuation, state, token, flags);
+
+    protected override string MakeText() => Encoding.UTF8.GetString(utf8, 0, Bytes);
+
+    private void Begin(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering)
+    {
+        if (utf8.Length < line.Length)
+            utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
+        line.CopyTo(utf8);
+        (Bytes, Delivery, Ordering) = (line.Length, delivery, ordering);
+        (IsDone, Error, MayBeUsedAgain) = (false, null, false);
+    }
+
+    private void Return()
+    {
+        // No value task of its last use counts any more.
+        completion.Reset();
+        if (utf8.Length > MostBytesKept)
+        {
+            ArrayPool<byte>.Shared.Return(utf8);
+            utf8 = [];
+        }
+
+        lock (Gate)
+        {
+            if (Kept.Count < MostKept)
+                Kept.Push(this);
+        }
+    }
+}

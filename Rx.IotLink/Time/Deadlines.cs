@@ -1,0 +1,191 @@
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+
+namespace Rx.IotLink.Time;
+
+/// <summary>
+/// Deadlines on one scheduler, with one timer for the next of them. On the default scheduler all links share one queue (docs/adr/0014): thousands at rest then wake the process a few times a second, and not for each
+/// keepalive. On any other scheduler each link has its own, which rings at the very tick.
+/// </summary>
+/// <remarks>A heap: setting and removing a deadline costs the logarithm of their number.</remarks>
+#pragma warning disable CA1001 // Its timer ends with the last deadline.
+internal sealed class Deadlines
+#pragma warning restore CA1001
+{
+    /// <summary>On a shared clock nothing is waited for that is nearer than this: a timer of the system counts milliseconds.</summary>
+    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1);
+
+    private static readonly Deadlines Shared = new(DefaultScheduler.Instance, isShared: true);
+
+    private readonly Lock gate = new();
+    private readonly IScheduler scheduler;
+    private readonly IStopwatch clock;
+    private readonly bool isShared;
+    private (TimeSpan At, Deadline Deadline)[] heap = [];
+    private int count;
+    private SingleAssignmentDisposable? timer;
+    private TimeSpan timerAt;
+
+    private Deadlines(IScheduler scheduler, bool isShared)
+    {
+        (this.scheduler, this.isShared) = (scheduler, isShared);
+        clock = scheduler.StartStopwatch();
+    }
+
+    /// <summary>Monotonic time on the scheduler.</summary>
+    public TimeSpan Now => clock.Elapsed;
+
+    /// <summary>How many there are.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return count;
+        }
+    }
+
+    /// <summary>The queue of a link on this scheduler.</summary>
+    public static Deadlines On(IScheduler scheduler) => ReferenceEquals(scheduler, DefaultScheduler.Instance) ? Shared : new(scheduler, isShared: false);
+
+    public void Set(Deadline deadline)
+    {
+        SingleAssignmentDisposable? started;
+        lock (gate)
+        {
+            if (deadline.IsOver)
+                return;
+            Place(deadline, deadline.Due);
+            started = Arm();
+        }
+
+        Start(started);
+    }
+
+    public void Remove(Deadline deadline)
+    {
+        lock (gate)
+        {
+            deadline.IsOver = true;
+            Place(deadline, at: null);
+            if (count > 0)
+                return;
+            timer?.Dispose();
+            timer = null;
+        }
+    }
+
+    /// <summary>The timer must be another, if the first deadline is before it. It is started after the lock: a scheduler is nobody to call under one.</summary>
+    private SingleAssignmentDisposable? Arm()
+    {
+        if (count == 0 || (timer is not null && timerAt <= heap[0].At))
+            return null;
+        timer?.Dispose();
+        timerAt = heap[0].At;
+        return timer = new SingleAssignmentDisposable();
+    }
+
+    private void Start(SingleAssignmentDisposable? started)
+    {
+        if (started is null)
+            return;
+        // Another thread may have replaced it by now; then it is disposed already, and so is what it is given.
+        TimeSpan at;
+        lock (gate)
+            at = timerAt;
+        var wait = at - Now;
+        var least = isShared ? LeastWait : TimeSpan.Zero;
+        started.Disposable = scheduler.Schedule((Queue: this, Timer: started), wait > least ? wait : least, static (_, s) =>
+        {
+            s.Queue.Fire(s.Timer);
+            return Disposable.Empty;
+        });
+    }
+
+    private void Fire(SingleAssignmentDisposable fired)
+    {
+        SingleAssignmentDisposable? started;
+        var due = new List<Deadline>();
+        lock (gate)
+        {
+            if (timer == fired)
+                timer = null;
+            var now = Now;
+            while (count > 0 && Earliest(heap[0]) <= now)
+                TakeFirst(now, due);
+            started = Arm();
+        }
+
+        Start(started);
+        foreach (var deadline in due)
+        {
+            // What one does, or waits for, must not delay another link; the thread of any other clock is never left.
+            if (isShared)
+                Later.Run(deadline);
+            else
+                deadline.Execute();
+        }
+    }
+
+    /// <summary>The first either rings, and is put where it is due next, or has moved meanwhile.</summary>
+    private void TakeFirst(TimeSpan now, List<Deadline> due)
+    {
+        var deadline = heap[0].Deadline;
+        deadline.IsSoon = false;
+        if (deadline.Due is { } at && (at <= now || (deadline.RingsEarly && Earliest((at, deadline)) <= now)))
+        {
+            deadline.Rang(now);
+            due.Add(deadline);
+        }
+
+        var next = deadline.Due;
+        deadline.IsSoon = next - deadline.Early <= now;
+        Place(deadline, next);
+    }
+
+    private TimeSpan Earliest((TimeSpan At, Deadline Deadline) entry) => isShared && !entry.Deadline.IsSoon ? entry.At - entry.Deadline.Early : entry.At;
+
+    /// <summary>Gives a deadline its place, or (null) none.</summary>
+    private void Place(Deadline deadline, TimeSpan? at)
+    {
+        var index = deadline.Index;
+        if (at is { } time)
+        {
+            if (index < 0)
+            {
+                if (count == heap.Length)
+                    Array.Resize(ref heap, Math.Max(4, 2 * count));
+                index = count++;
+            }
+
+            Sift(index, (time, deadline));
+        }
+        else if (index >= 0)
+        {
+            deadline.Index = -1;
+            var last = heap[--count];
+            heap[count] = default;
+            if (index < count)
+                Sift(index, last);
+        }
+    }
+
+    private void Sift(int index, (TimeSpan At, Deadline Deadline) entry)
+    {
+        for (int parent; index > 0 && heap[parent = (index - 1) / 2].At > entry.At; index = parent)
+            Put(index, heap[parent]);
+        while (2 * index + 1 is var child && child < count)
+        {
+            if (child + 1 < count && heap[child + 1].At < heap[child].At)
+                child++;
+            if (heap[child].At >= entry.At)
+                break;
+            Put(index, heap[child]);
+            index = child;
+        }
+
+        Put(index, entry);
+    }
+
+    private void Put(int index, (TimeSpan At, Deadline Deadline) entry) => (heap[index], entry.Deadline.Index) = (entry, index);
+}

@@ -1,0 +1,44 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+
+namespace Rx.IotLink.Bench.Fleet.Clients;
+
+/// <summary>How all devices connect.</summary>
+internal static class Sockets
+{
+    /// <summary>From the process's own address.</summary>
+    public static async Task<Socket> ConnectAsync(this Place place, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.Bind(new IPEndPoint(place.Source, 0));
+            await socket.ConnectAsync(place.Server, cancellationToken).ConfigureAwait(false);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public static async Task<Stream> StreamAsync(this Place place, Socket socket, bool tls)
+    {
+        var plain = new NetworkStream(socket, ownsSocket: true);
+        if (!tls)
+            return plain;
+        var ssl = new SslStream(plain, leaveInnerStreamOpen: false);
+        await ssl.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = place.Server.Address.ToString(),
+            // The server is this program, with a certificate of this run.
+            RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate?.Subject == Server.Certificate.Subject,
+        }).ConfigureAwait(false);
+        return ssl;
+    }
+
+    /// <summary>Ends a connection with RST, as a power cut of a router does in the end.</summary>
+    public static void Reset(this Socket socket) => socket.Close(timeout: 0);
+}

@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using System.Runtime;
+using Rx.IotLink.Bench.Fleet.Control;
+
+namespace Rx.IotLink.Bench.Fleet.Server;
+
+/// <summary>The process of a server.</summary>
+internal static class ServerProcess
+{
+    public static async Task<int> RunAsync(bool bare, bool tls, TimeSpan timeout)
+    {
+        IServer server = bare ? await BareServer.StartAsync(tls).ConfigureAwait(false) : await LinkServer.StartAsync(timeout, tls).ConfigureAwait(false);
+        return await Worker.RunAsync(new Listening(server.Port), request => Task.FromResult<object>(Answer(server, request))).ConfigureAwait(false);
+    }
+
+    private static ServerSample Answer(IServer server, Request request)
+    {
+        switch (request.Do)
+        {
+            case "sample":
+                return Sample(server, request.Collect);
+            case "beat":
+                server.Beat(request.PerSecond);
+                return Sample(server, collect: false);
+            default:
+                throw Worker.Unknown(request);
+        }
+    }
+
+    private static ServerSample Sample(IServer server, bool collect)
+    {
+        if (collect)
+            Collect();
+        using var self = Process.GetCurrentProcess();
+        return server.Sample with
+        {
+            Heap = collect ? GC.GetTotalMemory(forceFullCollection: false) : 0,
+            Resident = Machine.Resident,
+            Cpu = self.TotalProcessorTime.TotalSeconds,
+            At = Stopwatch.GetTimestamp(),
+        };
+    }
+
+    // Aggressive gives freed memory back to the system, so that what is resident is what is held.
+    private static void Collect()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            GCSettings.LargeObjectHeapCompactionMode = GCLargeObjectHeapCompactionMode.CompactOnce;
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            GC.WaitForPendingFinalizers();
+        }
+    }
+}

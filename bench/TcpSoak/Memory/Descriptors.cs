@@ -1,0 +1,25 @@
+namespace TcpSoak.Memory;
+
+/// <summary>The open descriptors of this process, where /proc tells them.</summary>
+internal static class Descriptors
+{
+    private const string Folder = "/proc/self/fd";
+
+    /// <summary>Open sockets; null where the system does not tell.</summary>
+    public static int? Sockets() => Directory.Exists(Folder)
+        ? new DirectoryInfo(Folder).EnumerateFileSystemInfos().Count(entry => Target(entry)?.StartsWith("socket:", StringComparison.Ordinal) == true)
+        : null;
+
+    private static string? Target(FileSystemInfo entry)
+    {
+        try
+        {
+            return entry.LinkTarget;
+        }
+        catch (IOException)
+        {
+            // Closed since it was listed.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Rx.IotLink;
+using Rx.IotLink.Server;
+
+namespace Throughput.Links;
+
+/// <summary>A server and its clients, with the options that everybody gets.</summary>
+internal sealed class LinkPairs : IAsyncDisposable
+{
+    private readonly IotLinkServer server;
+    private readonly List<IotLinkClient> clients = [];
+
+    private LinkPairs(IotLinkServer server) => this.server = server;
+
+    public IReadOnlyList<ILink> Clients => clients;
+
+    public static async Task<LinkPairs> OpenAsync(Settings settings, int count, bool tls = false)
+    {
+        using var certificate = tls ? SelfSigned() : null;
+        var pairs = new LinkPairs(await IotLinkServer.StartAsync(new()
+        {
+            Bind = IPAddress.Loopback,
+            Port = 0,
+            Tls = certificate is null ? null : new HttpsConnectionAdapterOptions { ServerCertificate = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null) },
+        }));
+        for (var i = 0; i < count; i++)
+        {
+            pairs.clients.Add(IotLinkClient.Start(new()
+            {
+                Host = "127.0.0.1",
+                Port = pairs.server.EndPoint.Port,
+                Id = Id(i),
+                Protocol = settings.Protocol,
+                Tls = tls ? Trusting() : null,
+            }));
+        }
+
+        await Task.WhenAll(pairs.clients.Select(client => client.WaitUntilUpAsync()));
+        return pairs;
+    }
+
+    /// <summary>The server's end of a client's link.</summary>
+    public Task<ILink> ServerEndAsync(int client) => server.WaitForAsync(Id(client));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in clients)
+            await client.DisposeAsync();
+        await server.DisposeAsync();
+    }
+
+    private static string Id(int client) => client.ToString(CultureInfo.InvariantCulture);
+
+    private static X509Certificate2 SelfSigned()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var begin = new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        return new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(begin, begin.AddYears(30));
+    }
+
+#pragma warning disable CA5359 // The certificate was made a moment ago in this process, and what is measured is what encryption costs.
+    private static SslClientAuthenticationOptions Trusting() => new() { RemoteCertificateValidationCallback = static (_, _, _, _) => true };
+#pragma warning restore CA5359
+}

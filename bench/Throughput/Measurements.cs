@@ -1,0 +1,34 @@
+using Rx.IotLink;
+using Throughput.Links;
+using Throughput.Raw;
+
+namespace Throughput;
+
+/// <summary>One thing that is measured.</summary>
+/// <param name="Name">What it is called on the command line and in the results.</param>
+/// <param name="Description">What is done.</param>
+/// <param name="Baseline">The name of what it is compared with, or null: a baseline itself, or something that has none.</param>
+/// <param name="Create">Makes it ready to be done once.</param>
+internal sealed record Measurement(string Name, string Description, string? Baseline, Func<Settings, Workload> Create);
+
+/// <summary>All that can be measured.</summary>
+internal static class Measurements
+{
+    public static IReadOnlyList<Measurement> All { get; } =
+    [
+        new("raw-128", "raw, 1 connection, 128 in flight", null, _ => new RawWorkload(1, 128)),
+        new("link-128", "1 link, exactly once, 128 in flight", "raw-128", s => new WindowWorkload(s, 128)),
+        new("raw-256", "raw, 1 connection, 256 in flight", null, _ => new RawWorkload(1, 256)),
+        new("link-256", "1 link, exactly once, 256 in flight", "raw-256", s => new WindowWorkload(s, 256)),
+        new("utf8-256", "1 link, UTF-8 written and observed, 256 in flight", "raw-256", s => new Utf8WindowWorkload(s, 256)),
+        new("tls-256", "1 link over TLS, exactly once, 256 in flight", "raw-256", s => new WindowWorkload(s, 256, tls: true)),
+        new("best-effort", "1 link, best effort, 256 not yet handed over", "raw-256", s => new WindowWorkload(s, 256, Delivery.BestEffort)),
+        new("raw-together", "raw, 1 connection, 256 in flight, one acknowledgement a chunk", null, _ => new RawWorkload(1, 256, together: true)),
+        new("linq", "1 link, 256 in flight, JSON, by device, 1 s windows", null, s => new LinqWorkload(s, 256)),
+        new("raw-1", "raw, 1 connection, one at a time", null, _ => new RawWorkload(1, 1)),
+        new("link-1", "1 link, one at a time", "raw-1", s => new OneAtATimeWorkload(s, 1)),
+        new("reader-1", "1 link, one at a time, ReadLinesAsync", "raw-1", s => new OneAtATimeWorkload(s, 1, reader: true)),
+        new("raw-100", "raw, 100 connections, one at a time each", null, _ => new RawWorkload(100, 1)),
+        new("link-100", "100 links, one at a time each", "raw-100", s => new OneAtATimeWorkload(s, 100)),
+    ];
+}
