@@ -34,7 +34,7 @@ internal sealed class MutatedLibrary : AssemblyLoadContext, IDisposable
 
     /// <summary>The library with a bug, or (null) as it is.</summary>
     public MutatedLibrary(PlantedBug? bug)
-        : base(bug?.Name ?? "no bug", isCollectible: Environment.GetEnvironmentVariable("NOCOLL") is null)
+        : base(bug?.Name ?? "no bug", isCollectible: true)
     {
         image = Compile(bug);
         var soak = LoadFromAssemblyName(new AssemblyName("Soak"));
