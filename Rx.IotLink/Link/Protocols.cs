@@ -47,6 +47,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
                 MayFallBack = MayFallBack,
                 Random = Random,
                 Store = store,
+                IsKept = Store is not null,
             },
             outbox,
             host);
