@@ -10,9 +10,6 @@ internal sealed partial class Link
     /// </summary>
     private readonly bool mayLeaveSends;
 
-    /// <summary>Bytes that are worth the price of a system call.</summary>
-    private const int WorthASend = 4_096;
-
     /// <summary>Carries out what other members have noted under the lock.</summary>
     private void AfterLock()
     {
@@ -42,9 +39,7 @@ internal sealed partial class Link
 
     private void NoteSend(ref Deeds deeds, Session serving, bool later)
     {
-        // What has gathered is worth a send of its own by now, while its writer goes on: the peer can begin with it.
-        var overtakes = serving.IsQueued && serving.Output.Length >= WorthASend;
-        if (serving.Sending && !overtakes)
+        if (serving.Sending)
         {
             // Whoever sends takes this with it; unless the peer does not take what it sends.
             if (serving.Output.Length > MaxOutputBytes + options.MaxLineBytes)
@@ -53,11 +48,10 @@ internal sealed partial class Link
         }
 
         deeds.Sender = serving;
-        if (later && !overtakes)
-            serving.Sending = serving.IsQueued = true;
+        if (later)
+            serving.Sending = true;
         else if ((deeds.Bytes = NextOutput(serving)) is null)
             deeds.Sender = null;
-        serving.IsQueued &= !overtakes;
         if (leaving is not null)
             (deeds.Leave, leaving) = (leaving, null);
     }

@@ -193,17 +193,6 @@ internal sealed partial class Link
         }
     }
 
-    /// <summary>Begins a send that was left to a thread of the pool. False: there is none any more.</summary>
-    public bool TryBeginQueued(Session on)
-    {
-        lock (gate)
-        {
-            var queued = on.IsQueued;
-            on.IsQueued = false;
-            return queued;
-        }
-    }
-
     /// <summary>Whether the peer needs each line in a send of its own.</summary>
     public bool OneSendPerLine => protocol.OneSendPerLine;
 

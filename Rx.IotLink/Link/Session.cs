@@ -41,9 +41,6 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>Whether a send is under way, or about to be. Guarded by the link's lock.</summary>
     public bool Sending { get; set; }
 
-    /// <summary>Whether that send is left to a thread of the pool that has not begun it. Guarded by the link's lock.</summary>
-    public bool IsQueued { get; set; }
-
     /// <summary>Declares an outage after a silence of this length.</summary>
     public void WatchSilence(TimeSpan limit) =>
         silence.Disposable = Liveness.Silence(() => SinceThen(Volatile.Read(ref heardAt)), limit, options.Scheduler)
@@ -206,12 +203,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         patience.Dispose();
     }
 
-    void IThreadPoolWorkItem.Execute()
-    {
-        // A writer may have sent it meanwhile, or another piece of this work.
-        if (link.TryBeginQueued(this))
-            _ = SendAsync(bytes: null);
-    }
+    void IThreadPoolWorkItem.Execute() => _ = SendAsync(bytes: null);
 
     void IDisposable.Dispose() => connection.Dispose();
 
