@@ -56,7 +56,7 @@ internal ref struct LineReader
         return found;
     }
 
-    private ReadOnlySpan<byte> Join(in ReadOnlySequence<byte> pieces)
+    private ReadOnlySpan<byte> Join(scoped in ReadOnlySequence<byte> pieces)
     {
         var length = (int)pieces.Length;
         if (joined.Length < length)

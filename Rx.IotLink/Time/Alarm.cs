@@ -20,6 +20,14 @@ internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring)
     {
         if (deadline is not { } due || Volatile.Read(ref setFor) <= due.Ticks)
             return;
+        Start(due);
+    }
+
+    public void Dispose() => timer.Dispose();
+
+    // Apart, since its closure would be made at each call of the other.
+    private void Start(TimeSpan due)
+    {
         var next = new SingleAssignmentDisposable();
         lock (gate)
         {
@@ -33,8 +41,6 @@ internal sealed class Alarm(IScheduler scheduler, IStopwatch clock, Action ring)
         var wait = due - clock.Elapsed;
         next.Disposable = Observable.Timer(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, scheduler).Subscribe(_ => Ring(due));
     }
-
-    public void Dispose() => timer.Dispose();
 
     private void Ring(TimeSpan due)
     {
