@@ -111,6 +111,20 @@ public sealed class BestEffortTests(Side side)
     }
 
     [Test]
+    public void The_repetition_of_another_line_does_not_let_the_next_one_go_early()
+    {
+        end.Write("x");
+        end.Advance(T / 2);
+        end.WriteBestEffort("a");
+        end.WriteBestEffort("b");
+        end.Take();
+        end.Advance(T / 2);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["01x"]), "its own time has come");
+        end.Advance(T / 2);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["03b"]));
+    }
+
+    [Test]
     public void A_pending_line_delays_no_exactly_once_line()
     {
         end.WriteBestEffort("a");
