@@ -53,6 +53,11 @@ public sealed record Setting
     /// <summary>Whether applications stop reading now and then.</summary>
     public required bool PausesReading { get; init; }
 
+    /// <summary>
+    /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin anew at 65,536: a link that is years old, for those lives that have them.
+    /// </summary>
+    public required ulong FirstNumber { get; init; }
+
     /// <summary>The access point's name, if there is one.</summary>
     public string? AccessPoint => Devices.Count > 1 ? Mast : null;
 
@@ -83,6 +88,7 @@ public sealed record Setting
             MeanBetweenFaults = TimeSpan.FromSeconds(OneOf(8, 25, 60)),
             Burst = OneOf(1, 3, 20),
             PausesReading = random.Next(3) == 0,
+            FirstNumber = protocol == 2 ? OneOf(1UL, 1UL, 65_500UL) : 1,
         };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
         var least = 5 * setting.Burst * setting.TimeForOneLine;
@@ -102,6 +108,9 @@ public sealed record Setting
         Until = Life,
         MeanBetween = MeanBetweenFaults,
     }.Of(Seed);
+
+    /// <summary>For this time after everything has healed, nothing may happen.</summary>
+    public TimeSpan RestingTime => 4 * Timeout;
 
     /// <summary>
     /// Within this time after the last fault every line is accepted: a stall that was just missed is noticed (twice the timeout while a connection opens, which a server's ghost can

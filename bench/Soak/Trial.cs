@@ -14,28 +14,61 @@ public sealed class Trial
     private readonly Fingerprint fingerprint = new();
     private readonly Dictionary<string, Traffic> up;
     private readonly Dictionary<string, Traffic> down;
+    private readonly Dictionary<(string End, string Id), LinkState> states = [];
+    private readonly Random epochs;
     private readonly BoundsWatch bounds;
+    private readonly RecoveryWatch recovery;
+    private readonly NoticeWatch notices;
     private long outages;
     private long crashes;
 
     private Trial(Setting setting)
     {
         this.setting = setting;
-        network = SimulatedNetwork.On(new HistoricalScheduler(), setting.Seed, setting.Path);
+        network = SimulatedNetwork.On(new BoundedClock(), setting.Seed, setting.Path);
+        epochs = new(setting.Seed);
         up = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint), StringComparer.Ordinal);
         down = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint), StringComparer.Ordinal);
         bounds = new(setting, Violated);
+        recovery = new(setting, network, Violated);
+        notices = new(setting, Violated);
     }
 
     /// <summary>Lives one life.</summary>
     public static TrialResult Run(Setting setting, IReadOnlyList<Fault> faults)
     {
         var trial = new Trial(setting);
-        using (trial.network)
-            return trial.Live(faults);
+        try
+        {
+            using (trial.network)
+                trial.Live(faults);
+        }
+        catch (Exception exception)
+        {
+            // Whatever ends a life early is a fault found in it: a campaign goes on, and tells the seed.
+            trial.violations.Insert(0, $"the life ended after {trial.network.Now} with {exception.GetType().Name}: {exception.Message}");
+        }
+
+        return trial.Result;
     }
 
-    private TrialResult Live(IReadOnlyList<Fault> faults)
+    private TrialResult Result => new()
+    {
+        Trials = 1,
+        LinkTime = setting.Devices.Count * (setting.Life + setting.HealingTime + setting.RestingTime),
+        Up = up.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
+        Down = down.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
+        BestEffortWritten = up.Values.Concat(down.Values).Sum(t => t.BestEffortWritten),
+        BestEffortReceived = up.Values.Concat(down.Values).Sum(t => t.BestEffortReceived),
+        BestEffortRepeated = up.Values.Concat(down.Values).Sum(t => t.BestEffortRepeated),
+        Outages = outages,
+        Crashes = crashes,
+        Faults = network.Faults.Count,
+        Violations = violations,
+        Fingerprint = fingerprint.Value,
+    };
+
+    private void Live(IReadOnlyList<Fault> faults)
     {
         network.MachineCrashed += Crashed;
         var server = network.AddServer(Setting.Server, Configure, (process, clock) => process.Links.Subscribe(link =>
@@ -59,24 +92,25 @@ public sealed class Trial
         var open = up.Values.Concat(down.Values).Sum(t => t.Checker.Open);
         if (open > 0)
             Violated($"{open} lines are not settled {setting.HealingTime.TotalSeconds:0} s after the last fault");
+        Rest();
         foreach (var traffic in up.Values.Concat(down.Values))
             traffic.Dispose();
         violations.AddRange(network.CloseAndFindLeaks().Select(leak => $"left over at the end: {leak}"));
-        return new TrialResult
+    }
+
+    /// <summary>What has healed is up, and stays so: an outage while nothing is wrong is the link's own.</summary>
+    private void Rest()
+    {
+        foreach (var ((end, id), state) in states)
         {
-            Trials = 1,
-            LinkTime = setting.Devices.Count * (setting.Life + setting.HealingTime),
-            Up = up.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
-            Down = down.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
-            BestEffortWritten = up.Values.Concat(down.Values).Sum(t => t.BestEffortWritten),
-            BestEffortReceived = up.Values.Concat(down.Values).Sum(t => t.BestEffortReceived),
-            BestEffortRepeated = up.Values.Concat(down.Values).Sum(t => t.BestEffortRepeated),
-            Outages = outages,
-            Crashes = crashes,
-            Faults = network.Faults.Count,
-            Violations = violations,
-            Fingerprint = fingerprint.Value,
-        };
+            if (!state.IsUp)
+                Violated($"{end}: the link of {id} is not up {setting.HealingTime.TotalSeconds:0} s after the last fault: {state}");
+        }
+
+        var before = outages;
+        network.RunFor(setting.RestingTime);
+        if (outages > before)
+            Violated($"{outages - before} outages while nothing was wrong");
     }
 
     private IotLinkClientOptions Configure(IotLinkClientOptions options) => options with
@@ -84,6 +118,7 @@ public sealed class Trial
         Protocol = setting.Protocol,
         Timeout = setting.Timeout,
         InboxLines = setting.InboxLines,
+        SessionStore = Aged(options.SessionStore!),
         BackOff = options.BackOff with { Cap = setting.BackOffCap },
         Key = setting.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
     };
@@ -93,7 +128,16 @@ public sealed class Trial
         Timeout = setting.Timeout,
         InboxLines = setting.InboxLines,
         KeyOf = setting.Key is { } key ? _ => key : null,
+        SessionStores = id => Aged(options.SessionStores!(id)),
     };
+
+    /// <summary>A memory that begins does so where the setting says, as if the lines before had long been accepted.</summary>
+    private ISessionStore Aged(ISessionStore store)
+    {
+        if (setting.FirstNumber > 1 && store is MemorySessionStore { Memory: null } empty)
+            empty.Restore(new SessionMemory((ulong)epochs.NextInt64(), setting.FirstNumber, Lines: [], PeerEpoch: null, Accepted: 0));
+        return store;
+    }
 
     /// <summary>What is broken once is often broken many times: the first few tell it all.</summary>
     private void Violated(string what)
@@ -108,12 +152,19 @@ public sealed class Trial
         link.State.Subscribe(state =>
         {
             fingerprint.Add(network.Now, $"{end} {link.Id} {state.Status}");
+            states[(end, link.Id)] = state;
             if (state.Status == LinkStatus.Down)
+            {
                 outages++;
+                if (network.Devices.FirstOrDefault(d => d.Name == end) is { } device)
+                    recovery.Down(device, clock);
+            }
+
             if (state.IsFinal && state.Outage is { Reason: not OutageReason.ClosedHere } outage)
                 Violated($"{end}: the link of {link.Id} was given up: {outage.Detail}");
             bounds.Check(link);
         });
+        link.Notices.Subscribe(notice => notices.Told(end, link.Id, notice));
         received.Read(link, clock, network, () => bounds.Check(link));
         written.WriteLater(link, clock, network);
     }
@@ -122,6 +173,7 @@ public sealed class Trial
     {
         crashes++;
         var kept = fault.Memory == MemoryAfterCrash.Kept;
+        notices.Crashed(machine.Name, kept);
         foreach (var id in setting.Devices.Where(id => machine.Name == Setting.Server || machine.Name == id))
         {
             var (store, written, received) = machine is SimulatedServer server

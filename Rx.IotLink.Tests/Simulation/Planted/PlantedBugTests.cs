@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using NUnit.Framework;
+using Rx.IotLink.Tests.House;
+
+namespace Rx.IotLink.Tests.Simulation.Planted;
+
+/// <summary>
+/// The soak finds what is wrong: each of many mistakes, planted in the library one at a time, breaks a promise within 1,000 seeds. After a wanted change, run these tests once with the environment
+/// variable UPDATE_PLANTED_BUGS=1 and commit docs/reliability.md.
+/// </summary>
+[Parallelizable(ParallelScope.All)]
+public sealed class PlantedBugTests
+{
+    private const int MostSeeds = 1_000;
+
+    private const string Header = "| it … | protocol | seed | what was noticed |\n|---|---|---|---|\n";
+
+    /// <summary>A life takes some milliseconds: one that takes this long will not end, however busy the machine is.</summary>
+    private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(2);
+
+    private readonly ConcurrentDictionary<(PlantedBug Bug, int Protocol), (int Seed, string Complaint)> caught = new();
+
+    [TestCaseSource(nameof(Cases))]
+    public async Task Is_caught_within_a_thousand_seeds(PlantedBug bug)
+    {
+        using var library = new MutatedLibrary(bug);
+        foreach (var protocol in bug.Protocols)
+        {
+            var first = await FirstComplaint(library, protocol, MostSeeds);
+            Assert.That(first, Is.Not.Null, $"With protocol {protocol} {MostSeeds} seeds are flawless, though it {bug}.");
+            caught[(bug, protocol)] = first!.Value;
+            await TestContext.Out.WriteLineAsync($"protocol {protocol}, seed {first.Value.Seed}: {first.Value.Complaint}");
+        }
+    }
+
+    /// <summary>What catches the bugs is the bugs, and not the way in which they are compiled and run.</summary>
+    [Test]
+    public async Task The_library_as_it_is_breaks_no_promise([Values(1, 2)] int protocol)
+    {
+        using var library = new MutatedLibrary(bug: null);
+
+        Assert.That(await FirstComplaint(library, protocol, 100), Is.Null);
+    }
+
+    [Test]
+    public void A_bug_that_has_lost_its_place_says_so()
+    {
+        var bug = new PlantedBug("does nothing", [1], "Rx.IotLink/ILink.cs", new Edit("this is nowhere", ""));
+
+        Assert.That(() => new MutatedLibrary(bug), Throws.InvalidOperationException.With.Message.Contains("this is 0 times in Rx.IotLink/ILink.cs"));
+    }
+
+    [OneTimeTearDown]
+    public void Keep()
+    {
+        if (Environment.GetEnvironmentVariable("UPDATE_PLANTED_BUGS") != "1")
+            return;
+        var rows =
+            from bug in PlantedBugs.All
+            from protocol in bug.Protocols
+            where caught.ContainsKey((bug, protocol))
+            let first = caught[(bug, protocol)]
+            select string.Create(CultureInfo.InvariantCulture, $"| {bug} | {protocol} | {first.Seed} | {Shortened(first.Complaint)} |\n");
+        var file = Path.Combine(Repository.Root, "docs", "reliability.md");
+        var text = File.ReadAllText(file);
+        var start = text.IndexOf(Header, StringComparison.Ordinal) + Header.Length;
+        var end = start;
+        while (end < text.Length && text[end] == '|')
+            end = text.IndexOf('\n', end) + 1;
+        File.WriteAllText(file, text[..start] + string.Concat(rows) + text[end..]);
+    }
+
+    private static async Task<(int Seed, string Complaint)?> FirstComplaint(MutatedLibrary library, int protocol, int seeds)
+    {
+        for (var seed = 1; seed <= seeds; seed++)
+        {
+            if (await Complaint(library, seed, protocol) is { } complaint)
+                return (seed, complaint);
+        }
+
+        return null;
+    }
+
+    /// <summary>Lives one life on a thread of its own, which is left alone if it never ends.</summary>
+    private static async Task<string?> Complaint(MutatedLibrary library, int seed, int protocol)
+    {
+        var life = Task.Factory.StartNew(() => library.Live(seed, protocol), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            return await life.WaitAsync(LongestLife);
+        }
+        catch (TimeoutException)
+        {
+            return $"the life does not end: it was given {LongestLife.TotalMinutes:0} minutes";
+        }
+    }
+
+    private static string Shortened(string complaint)
+    {
+        var first = complaint.Split("; ")[0];
+        return first.Length <= 160 ? first : $"{first[..160]}…";
+    }
+
+    private static IEnumerable<TestCaseData> Cases() =>
+        from bug in PlantedBugs.All
+        select new TestCaseData(bug).SetArgDisplayNames(bug.Protocols is [var one] ? $"protocol {one}: {bug}" : bug.Name);
+}

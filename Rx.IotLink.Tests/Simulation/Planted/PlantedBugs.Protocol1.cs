@@ -1,0 +1,26 @@
+namespace Rx.IotLink.Tests.Simulation.Planted;
+
+internal static partial class PlantedBugs
+{
+    private static PlantedBug[] OfProtocol1 =>
+    [
+        new("acknowledges a line when it arrives, before the application had it", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
+            new Edit("unaccepted.Enqueue(received.Add(mid, hash, verdict));", "unaccepted.Enqueue(received.Add(mid, hash, verdict)); Acknowledge(mid);")),
+        new("has no filter for repeated lines", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
+            new Edit("if (verdict == ReceivedLines.Verdict.Repeat)", "if (false)")),
+        new("forgets the line in flight with its connection", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
+            new Edit("sent.GiveUpBestEffort(sentBefore: now);", "foreach (var line in sent.All.ToList()) sent.Acknowledge(line.Mid);")),
+        new("never repeats a line, and lets its deadline stand", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
+            new Edit("Repeat(now - settings.Timeout, now);", "")),
+        new("sends ordered lines several at a time", [1], "Rx.IotLink/Protocol/Version1/SentLines.cs",
+            new Edit("if (line.Ordering == Ordering.Ordered && exactlyOnce.Exists(l => l.Line.Ordering == Ordering.Ordered))", "if (false)")),
+        new("knows a line by its number alone", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
+            new Edit("var again = seen.Hash == hash && ", "var again = ")),
+        new("never forgets the numbers that will come round again", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
+            new Edit("ForgetGroup((group + (Groups / 2)) % Groups);", "")),
+        new("lets its numbers begin anew at 00", [1], "Rx.IotLink/Protocol/Version1/Mid.cs",
+            new Edit("mid == byte.MaxValue ? (byte)1", "mid == byte.MaxValue ? (byte)0")),
+        new("acknowledges a line on another connection than the one it came on", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
+            new Edit("if (!connected || entry.LastConnection != connection || !ReferenceEquals(entries[entry.Mid], entry))", "if (!connected)")),
+    ];
+}

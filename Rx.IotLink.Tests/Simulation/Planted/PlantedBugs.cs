@@ -1,0 +1,43 @@
+namespace Rx.IotLink.Tests.Simulation.Planted;
+
+/// <summary>The bugs that the soak must find.</summary>
+internal static partial class PlantedBugs
+{
+    private static readonly int[] Both = [1, 2];
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<PlantedBug> All => [.. OfTheLink, .. OfProtocol1, .. OfProtocol2];
+
+    /// <summary>Mistakes that have nothing to do with what is said on the wire.</summary>
+    private static PlantedBug[] OfTheLink =>
+    [
+        new("does not begin the silence anew with what it hears", Both, "Rx.IotLink/Link/Link.Serving.cs",
+            new Edit("from.Heard(now);", "")),
+        new("declares an outage a keepalive too late", Both, "Rx.IotLink/Link/Link.Serving.cs",
+            new Edit("opened.WatchSilence(protocol.Timeout);", "opened.WatchSilence(1.25 * protocol.Timeout);")),
+        new("declares an outage too early", Both, "Rx.IotLink/Time/Liveness.cs",
+            new Edit("rang ? null : HeardAt + Limit", "rang ? null : HeardAt + (0.9 * Limit)")),
+        new("sends no keepalives", Both, "Rx.IotLink/Link/Link.Serving.cs",
+            new Edit("opened.StartKeepalives(protocol.Timeout / 4, protocol.KeepaliveAlways);", "")),
+        new("sends keepalives no more often than the peer's patience lasts", Both, "Rx.IotLink/Link/Link.Serving.cs",
+            new Edit("protocol.Timeout / 4", "protocol.Timeout")),
+        new("goes on sending keepalives when the connection is over", Both, "Rx.IotLink/Link/Session.cs",
+            new Edit("Volatile.Read(ref keepalives)?.Dispose();", "")),
+        new("does not release a connection that is over", Both, "Rx.IotLink/Link/Session.cs",
+            new Edit("connection.Dispose();\n        Interlocked", "Interlocked")),
+        new("never lets its back-off begin anew", Both, "Rx.IotLink/Client/IotLinkClient.cs",
+            new Edit("failures = wasUp ? 0 : failures + 1;", "failures++;")),
+        new("tells a writer twice", Both, "Rx.IotLink/Link/PendingWrite.cs",
+            new Edit("observer.OnNext(Unit.Default);", "observer.OnNext(Unit.Default); observer.OnNext(Unit.Default);")),
+        new("never tells a writer", Both, "Rx.IotLink/Link/PendingWrite.cs",
+            new Edit("observer.OnNext(Unit.Default);", "")),
+        new("ignores the bound of its inbox", [2], "Rx.IotLink/Link/Inbox.cs",
+            new Edit(">= capacity)", ">= int.MaxValue)")),
+        new("takes a line that its inbox has no room for, and drops it", Both, "Rx.IotLink/Link/Link.Host.cs",
+            new Edit("link.counts.LinesWithheld++;\n            return false;", "return true;")),
+        new("puts one line in seven before all that wait", Both, "Rx.IotLink/Protocol/Outbox.cs",
+            new Edit(
+                "line.Ticket = ++tickets;",
+                "line.Ticket = ++tickets; if (tickets % 7 == 0) { PutBack([line]); return; }")),
+    ];
+}
