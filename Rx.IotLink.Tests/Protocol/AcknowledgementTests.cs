@@ -20,6 +20,7 @@ public sealed class AcknowledgementTests(Side side)
         Assert.That(end.Take(), Is.EqualTo(["line a"]));
         end.Accept();
         Assert.That(end.Take(), Is.EqualTo(["> 00"]));
+        Assert.That(end.Protocol.WantsToSend, Is.False, "it is said at once");
     }
 
     [Test]

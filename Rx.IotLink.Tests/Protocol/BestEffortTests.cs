@@ -70,6 +70,35 @@ public sealed class BestEffortTests(Side side)
     }
 
     [Test]
+    public void The_next_one_waits_whatever_goes_in_between()
+    {
+        end.WriteBestEffort("a");
+        end.Write("b");
+        end.WriteBestEffort("c");
+        Assert.That(end.TakeSaid(), Is.EqualTo(["01a", "02b"]));
+        end.Receive("02\n");
+        Assert.That(end.TakeSaid(), Is.Empty);
+        end.Receive("01\n");
+        Assert.That(end.TakeSaid(), Is.EqualTo(["03c"]));
+    }
+
+    [Test]
+    public void The_next_one_goes_when_the_one_before_is_64_mids_old()
+    {
+        end.WriteBestEffort("a");
+        end.WriteBestEffort("b");
+        for (var mid = 2; mid <= 64; mid++)
+        {
+            end.Write("x");
+            end.Receive($"{mid:x2}\n");
+        }
+
+        Assert.That(end.TakeSaid(), Has.None.EndsWith("b"));
+        end.Write("x");
+        Assert.That(end.TakeSaid(), Is.EqualTo(["41x", "42b"]), "it is not waited for any longer");
+    }
+
+    [Test]
     public void The_next_one_goes_T_after_the_one_before_at_the_latest_and_not_a_tick_earlier()
     {
         end.WriteBestEffort("a");
@@ -79,6 +108,20 @@ public sealed class BestEffortTests(Side side)
         Assert.That(end.Take(), Is.Empty);
         end.Advance(Tick);
         Assert.That(end.Take(), Is.EqualTo(["> 02b", "finished b"]));
+    }
+
+    [Test]
+    public void The_repetition_of_another_line_does_not_let_the_next_one_go_early()
+    {
+        end.Write("x");
+        end.Advance(T / 2);
+        end.WriteBestEffort("a");
+        end.WriteBestEffort("b");
+        end.Take();
+        end.Advance(T / 2);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["01x"]), "its own time has come");
+        end.Advance(T / 2);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["03b"]));
     }
 
     [Test]

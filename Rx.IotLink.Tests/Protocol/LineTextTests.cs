@@ -10,6 +10,9 @@ public sealed class LineTextTests
     public void Empty_text_is_refused_since_it_would_be_a_keepalive_or_an_acknowledgement() =>
         Assert.That(Driving.ProtocolDriver.Open(Driving.Side.Client).Protocol.Fault(bytes: 0), Does.Contain("empty"));
 
+    [Test]
+    public void Null_is_refused() => Assert.That(() => LineText.Check((string)null!, 10), Throws.ArgumentNullException);
+
     [TestCase("\n", 0)]
     [TestCase("a\nb", 1)]
     [TestCase("ab\n", 2)]
@@ -32,4 +35,16 @@ public sealed class LineTextTests
     [TestCase("éééé€", 11)]
     [TestCase("0123456789ab", 12)]
     public void Anything_else_is_a_line_and_its_length_is_told_in_bytes(string text, int bytes) => Assert.That(LineText.Check(text, 12), Is.EqualTo(bytes));
+
+    [TestCase("a\\nb", "one is at byte 1")]
+    [TestCase("\\n", "one is at byte 0")]
+    [TestCase("\\xc3", "must be valid UTF-8")]
+    [TestCase("0123456789a", "at most 10 bytes of UTF-8 (MaxLineBytes); this one has 11")]
+    public void A_line_that_is_given_as_bytes_keeps_the_same_rules(string escaped, string told) =>
+        Assert.That(() => LineText.Check(Driving.Escaped.ToBytes(escaped), 10), Throws.ArgumentException.With.Message.Contains(told));
+
+    [TestCase("")]
+    [TestCase("0123456789")]
+    [TestCase("\\xc3\\xa9\\r")]
+    public void Any_other_bytes_are_a_line(string escaped) => Assert.That(() => LineText.Check(Driving.Escaped.ToBytes(escaped), 10), Throws.Nothing);
 }

@@ -105,6 +105,17 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
+    public void After_a_restart_a_first_line_that_was_taken_for_a_repetition_is_new_when_it_comes_again()
+    {
+        end.Receive("00a\n01b\n");
+        end.AcceptAll();
+        Reconnect();
+        Assert.That(Judge("00a"), Is.EqualTo([.. Repeat, "notice RepetitionAssumed"]));
+        Assert.That(Judge("01x"), Is.EqualTo(["line x", "restarted"]), "so that was of another process");
+        Assert.That(Judge("00a"), Is.EqualTo(["line a"]));
+    }
+
+    [Test]
     public void A_restart_is_not_told_while_its_line_finds_no_room()
     {
         Hear("00a", "01b");

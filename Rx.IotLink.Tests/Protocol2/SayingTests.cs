@@ -9,6 +9,14 @@ namespace Rx.IotLink.Tests.Protocol2;
 public sealed class SayingTests
 {
     [Test]
+    public void Lines_may_share_a_send_and_a_keepalive_is_due_only_in_silence_and_nobody_waits_before_a_new_connection([Values] Side side)
+    {
+        var end = new TestEnd(side);
+
+        Assert.That((end.Protocol.OneSendPerLine, end.Protocol.KeepaliveAlways, end.Protocol.QuietTime), Is.EqualTo((false, false, TimeSpan.Zero)));
+    }
+
+    [Test]
     public void What_was_accepted_is_acknowledged_before_a_keepalive_says_that_nothing_waits()
     {
         var end = Waiting("a", "b");
