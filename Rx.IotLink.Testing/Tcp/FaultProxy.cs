@@ -18,7 +18,7 @@ namespace Rx.IotLink.Testing.Tcp;
 /// socket it opens: after <see cref="DisposeAsync"/> none is left. All members may be used from any thread.
 /// </para>
 /// <para>
-/// A connection in which a server cannot be reached is reset. The system's own buffers lie before and behind the proxy: a sender may be some hundred KiB ahead before it is held back.
+/// A connection whose server cannot be reached is reset. The system's own buffers lie before and behind the proxy: a sender may be some hundred KiB ahead before it is held back.
 /// </para>
 /// </remarks>
 public sealed partial class FaultProxy : IAsyncDisposable

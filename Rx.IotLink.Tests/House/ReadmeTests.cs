@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.House;
@@ -39,10 +40,14 @@ public sealed partial class ReadmeTests
     private static void Compile(string more, string snippet)
     {
         var tree = CSharpSyntaxTree.ParseText(Surroundings + more + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
-        var compilation = CSharpCompilation.Create("snippet", [tree], References, new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
+        var compilation = CSharpCompilation.Create("snippet", [tree], References, new CSharpCompilationOptions(KindOf(tree), nullableContextOptions: NullableContextOptions.Enable));
 
         Assert.That(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error), Is.Empty, snippet);
     }
+
+    /// <summary>A program, or types that would be part of one.</summary>
+    private static OutputKind KindOf(SyntaxTree tree) =>
+        tree.GetRoot().ChildNodes().OfType<GlobalStatementSyntax>().Any() ? OutputKind.ConsoleApplication : OutputKind.DynamicallyLinkedLibrary;
 
     private static IEnumerable<TestCaseData> Snippets() =>
         from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md")

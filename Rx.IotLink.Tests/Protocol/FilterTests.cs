@@ -146,6 +146,17 @@ public sealed class FilterTests(Side side)
     }
 
     [Test]
+    public void A_line_that_came_again_and_is_still_not_acknowledged_is_known_after_any_time()
+    {
+        end.Receive("00x\n01x\n");
+        end.Receive("01x\n");
+        end.Advance(100 * T);
+        end.Receive("\n");
+        Outage();
+        Assert.That(IsNew("01x", accept: false), Is.False);
+    }
+
+    [Test]
     public void A_00_with_the_same_text_long_after_its_acknowledgement_is_a_restart()
     {
         Hear(0x00, 0x00);

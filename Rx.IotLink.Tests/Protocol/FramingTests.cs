@@ -89,7 +89,7 @@ public sealed class FramingTests(Side side)
     public void A_line_of_one_byte_is_refused()
     {
         var end = ProtocolDriver.Open(side);
-        Assert.That(() => end.Receive("x\n"), Throws.TypeOf<ProtocolException>().With.Message.Contains("0x78"));
+        Assert.That(() => end.Receive("x\n"), Throws.TypeOf<ProtocolException>().With.Message.EqualTo("a line of one byte, 0x78: too short for a message id"));
     }
 
     [TestCase("zz\n")]
@@ -170,8 +170,8 @@ public sealed class FramingTests(Side side)
     public void Bytes_that_come_when_there_is_no_connection_are_a_mistake_of_the_caller()
     {
         var end = new ProtocolDriver(side);
-        Assert.That(() => end.Receive("\n"), Throws.InvalidOperationException);
+        Assert.That(() => end.Receive("\n"), Throws.InvalidOperationException.With.Message.EqualTo($"Bytes cannot happen to a {side} that is Disconnected."));
         end.ConnectAndOpen();
-        Assert.That(end.Connect, Throws.InvalidOperationException, "connected already");
+        Assert.That(end.Connect, Throws.InvalidOperationException.With.Message.EqualTo($"Connect cannot happen to a {side} that is Open."), "connected already");
     }
 }

@@ -33,6 +33,14 @@ public sealed class OpeningIdTests
     public void What_cannot_be_an_id_is_refused(string bytes, string why) =>
         Assert.That(() => Read(bytes), Throws.InstanceOf<ProtocolException>().With.Message.Contains(why));
 
+    [TestCase(1, 1)]
+    [TestCase(32, 32)]
+    [TestCase(33, 32)]
+    public void A_first_line_that_is_not_UTF8_is_told_with_its_first_32_bytes(int length, int told) =>
+        Assert.That(
+            () => Read(string.Concat(Enumerable.Repeat("\\xff", length)) + "\\n"),
+            Throws.TypeOf<ProtocolException>().With.Message.EqualTo("the first line is not UTF-8: " + string.Concat(Enumerable.Repeat("FF", told))));
+
     [TestCase(10, true)]
     [TestCase(11, false)]
     public void An_id_is_as_long_as_the_limit_and_no_longer_finished_or_not(int length, bool taken)

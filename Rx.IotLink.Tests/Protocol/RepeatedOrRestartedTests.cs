@@ -46,6 +46,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Hear("00a", "01b", "02c");
         Reconnect();
         Assert.That(Judge("01x"), Is.EqualTo(["line x", "restarted"]));
+        Assert.That(end.Told, Is.EqualTo(["the peer has restarted: its message ids began anew: 01 came with another line than before"]));
     }
 
     [Test]
@@ -132,6 +133,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(Judge("00a"), Is.EqualTo(Repeat));
         Reconnect();
         Assert.That(Judge("00a"), Is.EqualTo([.. Repeat, "notice RepetitionAssumed"]), "and that is told: a restarted peer might look the same");
+        Assert.That(end.Told.Single(), Does.StartWith("the first line of an earlier connection came again and was taken for a repetition"));
     }
 
     [Test]

@@ -103,6 +103,21 @@ public sealed class RestartTests
         Assert.That(rolledBack, Is.GreaterThan(20));
     }
 
+    [TestCase("epoch=1 tx=10", Description = "the peer has lost 8 and 9")]
+    [TestCase("epoch=2 tx=10", Description = "the peer has restarted")]
+    public void Where_this_end_goes_on_is_kept_at_once(string remembered)
+    {
+        var store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
+        var end = new TestEnd(Side.Client, new EndOptions { Store = store });
+        end.Connect();
+        end.Receive($"IOTLINK/2 ok {remembered} peer=5 rx=2 window=9 max=99 timeout=2000\n");
+
+        var next = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(store.Latest) });
+        next.Connect();
+
+        Assert.That(next.TakeSaid().Single(), Does.Contain($" peer=000000000000000{remembered[6]} rx=9 "));
+    }
+
     /// <summary>Sessions that were cut after every byte, in which one end is about to restart.</summary>
     private static IEnumerable<Life> Lives(Side restarted, bool slow, int every = 1)
     {

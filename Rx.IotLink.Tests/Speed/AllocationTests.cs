@@ -11,7 +11,8 @@ namespace Rx.IotLink.Tests.Speed;
 /// <summary>
 /// What a line allocates, counted on one thread and in virtual time: the difference between many lines and twice as many, so that what is paid once, or for each batch, does not count.
 /// </summary>
-public sealed class AllocationTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class AllocationTests : IDisposable
 {
     private const int Lines = 100;
     private const int LineLength = 32;
@@ -21,20 +22,19 @@ public sealed class AllocationTests
 
     private readonly Link link = NewLink();
     private readonly QuietPeer peer = new();
+    private readonly byte[] chunk = new byte[2 * Lines * (LineLength + 6)];
     private int said;
     private int acknowledged;
 
     public AllocationTests() => link.TryServe(peer, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 16_384, Max: 4_000), Nonce: null));
 
-    [OneTimeTearDown]
-    public void Close()
+    public void Dispose()
     {
         link.Close();
         peer.Dispose();
     }
 
     [Test]
-    [Order(1)]
     public void A_received_line_that_is_observed_as_bytes_allocates_nothing()
     {
         var bytes = 0L;
@@ -45,7 +45,6 @@ public sealed class AllocationTests
     }
 
     [Test]
-    [Order(2)]
     public void A_received_line_that_is_observed_as_text_allocates_its_string_and_nothing_else_however_many_observe_it()
     {
         var characters = 0L;
@@ -57,13 +56,12 @@ public sealed class AllocationTests
     }
 
     [Test]
-    [Order(3)]
     public void A_line_that_is_written_as_bytes_allocates_nothing()
     {
         var line = Encoding.ASCII.GetBytes(new string('x', LineLength));
         var writes = new ValueTask[2 * Lines];
 
-        Assert.That(PerLine(count => Write(count)), Is.Zero.Within(0.5));
+        Assert.That(PerLine(Write), Is.Zero.Within(0.5));
         Assert.That(link.Counters.LinesAcknowledged, Is.EqualTo(acknowledged));
 
         void Write(int count)
@@ -73,13 +71,14 @@ public sealed class AllocationTests
                 writes[i] = link.WriteUtf8Async(line);
 #pragma warning restore CA2012
             Acknowledge(count);
+#pragma warning disable VSTHRD002 // It is done.
             for (var i = 0; i < count; i++)
                 writes[i].GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
         }
     }
 
     [Test]
-    [Order(4)]
     public void A_line_that_is_written_as_text_allocates_its_task_and_what_it_waits_with()
     {
         var line = new string('x', LineLength);
@@ -97,7 +96,6 @@ public sealed class AllocationTests
     }
 
     [Test]
-    [Order(5)]
     public void What_a_written_line_allocates_does_not_depend_on_how_many_wait()
     {
         // No acknowledgement comes: the window fills, and then the outbox.
@@ -133,8 +131,6 @@ public sealed class AllocationTests
         work();
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
-
-    private readonly byte[] chunk = new byte[2 * Lines * (LineLength + 6)];
 
     private void Receive(int count)
     {

@@ -37,9 +37,16 @@ internal sealed class SocketConnection(Socket socket) : IConnection
             if (examined && !ended)
             {
                 MakeRoom();
-                var read = await socket.ReceiveAsync(buffer.AsMemory(end), SocketFlags.None, cancelled.Token).ConfigureAwait(false);
-                end += read;
-                ended = read == 0;
+                try
+                {
+                    var read = await socket.ReceiveAsync(buffer.AsMemory(end), SocketFlags.None, cancelled.Token).ConfigureAwait(false);
+                    end += read;
+                    ended = read == 0;
+                }
+                catch (SocketException broken)
+                {
+                    throw new IOException(broken.Message, broken);
+                }
             }
 
             return Result();
@@ -105,8 +112,16 @@ internal sealed class SocketConnection(Socket socket) : IConnection
         public override async ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
         {
             await FlushAsync(cancellationToken).ConfigureAwait(false);
-            while (!source.IsEmpty)
-                source = source[await socket.SendAsync(source, SocketFlags.None, cancellationToken).ConfigureAwait(false)..];
+            try
+            {
+                while (!source.IsEmpty)
+                    source = source[await socket.SendAsync(source, SocketFlags.None, cancellationToken).ConfigureAwait(false)..];
+            }
+            catch (SocketException broken)
+            {
+                throw new IOException(broken.Message, broken);
+            }
+
             return default;
         }
 

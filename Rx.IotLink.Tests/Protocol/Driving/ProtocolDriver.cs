@@ -43,6 +43,9 @@ internal sealed class ProtocolDriver : IProtocolHost
     /// <summary>Lines that were delivered and wait for <see cref="Accept"/>.</summary>
     public int Waiting => waiting;
 
+    /// <summary>The sentences for people, of the notices.</summary>
+    public List<string> Told { get; } = [];
+
     /// <summary>How many written lines were not sent yet.</summary>
     public int Unsent => outbox.All.Count();
 
@@ -166,7 +169,11 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     bool IProtocolHost.HasRoomToSend => true;
 
-    void IProtocolHost.Notify(LinkNoticeKind kind, string detail) => log.Add(kind == LinkNoticeKind.PeerRestarted ? "restarted" : $"notice {kind}");
+    void IProtocolHost.Notify(LinkNoticeKind kind, string detail)
+    {
+        Told.Add(detail);
+        log.Add(kind == LinkNoticeKind.PeerRestarted ? "restarted" : $"notice {kind}");
+    }
 
     void IProtocolHost.Impossible(OutLine line, string fault) => log.Add($"impossible {line.Text}");
 

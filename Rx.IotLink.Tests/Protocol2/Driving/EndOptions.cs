@@ -9,6 +9,9 @@ internal sealed record EndOptions
 
     public byte[]? Key { get; init; }
 
+    /// <summary>Whether a client speaks protocol 1 to a server that knows no other.</summary>
+    public bool MayFallBack { get; init; }
+
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMilliseconds(2_000);
 
     public int Window { get; init; } = 64;

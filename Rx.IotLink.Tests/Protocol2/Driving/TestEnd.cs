@@ -38,6 +38,7 @@ internal sealed class TestEnd : IProtocolHost
                 MaxLineBytes = options.Max,
                 Window = options.Window,
                 Key = side == Side.Client && options.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
+                MayFallBack = options.MayFallBack,
                 Random = options.Random,
                 Store = options.Store,
             },
@@ -67,6 +68,9 @@ internal sealed class TestEnd : IProtocolHost
     public List<string> Finished { get; } = [];
 
     public List<LinkNoticeKind> Notices { get; } = [];
+
+    /// <summary>The sentences for people: of the notices, and of the lines that can never be sent.</summary>
+    public List<string> Told { get; } = [];
 
     /// <summary>How often lines were sent again, and how often they came again.</summary>
     public int Repeated { get; private set; }
@@ -220,13 +224,18 @@ internal sealed class TestEnd : IProtocolHost
 
     void IProtocolHost.Repeated() => Repeated++;
 
-    void IProtocolHost.Impossible(OutLine line, string fault) => events.Add("impossible " + line.Text);
+    void IProtocolHost.Impossible(OutLine line, string fault)
+    {
+        Told.Add(fault);
+        events.Add("impossible " + line.Text);
+    }
 
     bool IProtocolHost.HasRoomToSend => output.WrittenCount < Room;
 
     void IProtocolHost.Notify(LinkNoticeKind kind, string detail)
     {
         Notices.Add(kind);
+        Told.Add(detail);
         events.Add("notice " + Kebab(kind.ToString()));
     }
 

@@ -70,11 +70,11 @@ internal sealed class MutatedLibrary : AssemblyLoadContext, IDisposable
             compilation = compilation.ReplaceSyntaxTree(tree, CSharpSyntaxTree.ParseText(bug.PlantIn(tree.ToString()), Language));
         }
 
-        using var image = new MemoryStream();
-        var result = compilation.Emit(image);
+        using var compiled = new MemoryStream();
+        var result = compilation.Emit(compiled);
         var errors = result.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error).ToList();
         return errors.Count == 0
-            ? image.ToArray()
+            ? compiled.ToArray()
             : throw new InvalidOperationException($"The library does not compile with {(bug is null ? "no bug" : $"the bug '{bug}'")} in it: {string.Join(Environment.NewLine, errors)}");
     }
 

@@ -25,7 +25,6 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         foreach (var line in memory.Lines)
             ring.Add(new OutLine(line, Utf8.ByteCount(line) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered));
         next = again = ring.First;
-        arrived = ring.First - 1;
     }
 
     /// <summary>Begins anew, with nothing sent: a new epoch.</summary>

@@ -14,9 +14,6 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
 
     public ClientOpening? Opening { get; private set; }
 
-    /// <summary>Whether the client has proved that it knows its key.</summary>
-    public bool Proven { get; private set; }
-
     /// <summary>Takes the client's first line; gives a challenge to send, or null: the client is as good as it will be.</summary>
     /// <exception cref="ProtocolException">The line is malformed.</exception>
     /// <exception cref="NotProvenException">The server asks for proof and the client offers none.</exception>
@@ -55,7 +52,6 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
         // Both are looked at, whatever the first says.
         if (!(Proof.Same(expected, tokens.RequiredBytes("mac", Proof.MacBytes)) & known))
             throw new NotProvenException();
-        Proven = true;
     }
 }
 

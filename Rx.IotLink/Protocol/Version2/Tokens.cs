@@ -110,7 +110,7 @@ internal sealed class Tokens
         var encoded = new StringBuilder();
         foreach (var b in Encoding.UTF8.GetBytes(value))
         {
-            if (b < 128 && Plain.Contains((char)b))
+            if (Plain.Contains((char)b))
                 encoded.Append((char)b);
             else
                 encoded.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));

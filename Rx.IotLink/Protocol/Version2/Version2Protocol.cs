@@ -94,8 +94,7 @@ internal sealed class Version2Protocol : IProtocol
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
         var lines = new LineReader(bytes);
-        // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
-        while (phase != Phase.Over && lines.TryRead(Math.Max(settings.MaxLineBytes + 5, phase == Phase.Open ? Farewell.LeastBytes : Tokens.MaxBytes), out var line))
+        while (phase != Phase.Over && lines.TryRead(LongestLine, out var line))
             Take(line, now);
         Send(now);
         return phase == Phase.Over ? bytes.End : lines.Position;
@@ -155,6 +154,9 @@ internal sealed class Version2Protocol : IProtocol
         sender.SendAgain();
         Send(now);
     }
+
+    // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
+    private int LongestLine => phase == Phase.Open ? Math.Max(settings.MaxLineBytes + 5, Farewell.LeastBytes) : Tokens.MaxBytes;
 
     private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
 

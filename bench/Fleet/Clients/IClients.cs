@@ -9,7 +9,7 @@ internal interface IClients
     /// <summary>Opens further connections.</summary>
     Task<Done> OpenAsync(int count, int together);
 
-    /// <summary>Says so many keepalives a second, over all connections.</summary>
+    /// <summary>Says so many keepalives a second over all connections, beside those that each says by itself.</summary>
     void Beat(double perSecond);
 
     /// <summary>How many connections stand.</summary>

@@ -15,35 +15,49 @@ internal sealed class Speakers(Place place, bool bare, bool tls) : IClients
     private static readonly TimeSpan BeatEvery = TimeSpan.FromMilliseconds(1);
 
     private readonly List<Speaker> speakers = [];
+    private double extra;
+    private double due;
+    private int next;
+    private long lastBeat;
     private IDisposable? beating;
 
     public async Task<Done> OpenAsync(int count, int together)
     {
+        lastBeat = beating is null ? Stopwatch.GetTimestamp() : lastBeat;
+        beating ??= Observable.Interval(BeatEvery).Subscribe(_ => BeatNext());
         var begun = Stopwatch.GetTimestamp();
-        var fresh = Enumerable.Range(speakers.Count, count).Select(i => new Speaker(place, place.First + i, answered: !bare, tls)).ToList();
-        await Parallel.ForEachAsync(fresh, new ParallelOptions { MaxDegreeOfParallelism = together }, async (speaker, _) => await speaker.OpenAsync().ConfigureAwait(false)).ConfigureAwait(false);
-        speakers.AddRange(fresh);
+        var first = speakers.Count;
+        await Parallel.ForEachAsync(Enumerable.Range(first, count), new ParallelOptions { MaxDegreeOfParallelism = together }, async (number, _) =>
+        {
+            var speaker = new Speaker(place, place.First + number, answered: !bare, tls);
+            await speaker.OpenAsync().ConfigureAwait(false);
+            lock (speakers)
+                speakers.Add(speaker);
+        }).ConfigureAwait(false);
         return new Done(begun, Stopwatch.GetTimestamp(), speakers.Count);
     }
 
-    public void Beat(double perSecond)
+    public void Beat(double perSecond) => Volatile.Write(ref extra, perSecond);
+
+    /// <summary>Those that are due, spread evenly as those of devices that know nothing of each other.</summary>
+    private void BeatNext()
     {
-        beating?.Dispose();
-        if (perSecond <= 0)
-            return;
-        // Spread evenly, as those of devices that know nothing of each other.
-        var (began, said, next) = (Stopwatch.GetTimestamp(), 0L, 0);
-        beating = Observable.Interval(BeatEvery).Subscribe(_ =>
+        var now = Stopwatch.GetTimestamp();
+        lock (speakers)
         {
-            for (var due = (long)(Stopwatch.GetElapsedTime(began).TotalSeconds * perSecond); said < due; said++)
+            due += Stopwatch.GetElapsedTime(lastBeat, now).TotalSeconds * (Settings.BeatsPerSecond(speakers.Count) + Volatile.Read(ref extra));
+            for (; due >= 1 && speakers.Count > 0; due--)
                 speakers[next++ % speakers.Count].Beat();
-        });
+        }
+
+        lastBeat = now;
     }
 
     public Task<int> CountAsync() => Task.FromResult(speakers.Count(s => s.IsOpen));
 
     public async Task<Done> StormAsync()
     {
+        beating?.Dispose();
         foreach (var speaker in speakers)
             speaker.Cut();
         var begun = Stopwatch.GetTimestamp();
@@ -101,7 +115,17 @@ internal sealed class Speakers(Place place, bool bare, bool tls) : IClients
             }
         }
 
-        public void Beat() => stream.Write("\n"u8);
+        public void Beat()
+        {
+            try
+            {
+                stream.Write("\n"u8);
+            }
+            catch (IOException)
+            {
+                // It is lost, which the count will tell.
+            }
+        }
 
         public void Cut() => socket!.Reset();
     }

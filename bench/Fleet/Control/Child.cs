@@ -14,12 +14,15 @@ internal sealed class Child : IAsyncDisposable
     private Child(Process process) => this.process = process;
 
     /// <summary>Starts this program again in another role.</summary>
-    public static Child Start(params string[] arguments)
+    public static Child Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var self = Environment.ProcessPath!;
         // Under `dotnet fleet.dll` the process is dotnet, which must be told what to run.
         string[] first = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [typeof(Child).Assembly.Location] : [];
-        return new Child(Process.Start(new ProcessStartInfo(self, [.. first, .. arguments]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!);
+        var start = new ProcessStartInfo(self, [.. first, .. arguments]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return new Child(Process.Start(start)!);
     }
 
     /// <summary>Processor time it has used.</summary>
@@ -58,7 +61,15 @@ internal sealed class Child : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        process.StandardInput.Close();
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended already.
+        }
+
         using var patience = new CancellationTokenSource(Patience);
         try
         {

@@ -8,6 +8,11 @@ namespace Rx.IotLink.Bench.Fleet.Measurements;
 /// <summary>A server and its devices, each in a process of its own.</summary>
 internal sealed class Bed : IAsyncDisposable
 {
+    /// <summary>Threads of the pool that have nothing to do sleep at once, and do not first look for more in vain.</summary>
+    private static readonly Dictionary<string, string> NoSpinning = new(StringComparer.Ordinal) { ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" };
+
+    private static readonly Dictionary<string, string> AsItIs = [];
+
     private readonly Child server;
     private readonly Child clients;
 
@@ -17,15 +22,16 @@ internal sealed class Bed : IAsyncDisposable
     /// <param name="bare">Whether the server is the baseline.</param>
     /// <param name="real">Whether the devices are real clients.</param>
     /// <param name="tls">Whether they speak TLS.</param>
+    /// <param name="spins">Whether idle threads of the server spin, as they do by default.</param>
     /// <param name="number">Tells beds apart that stand side by side.</param>
-    public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, int number = 1)
+    public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, bool spins = true, int number = 1)
     {
         string[] Flags(params (bool Is, string Flag)[] flags) => [.. flags.Where(f => f.Is).Select(f => f.Flag)];
-        var serving = Child.Start(["server", .. Flags((bare, "--bare"), (tls, "--tls"))]);
+        var serving = Child.Start(spins ? AsItIs : NoSpinning, ["server", .. Flags((bare, "--bare"), (tls, "--tls"))]);
         try
         {
             var port = (await serving.HearAsync<Listening>().ConfigureAwait(false)).Port;
-            var devices = Child.Start(["clients", "--port", $"{port}", "--number", number.ToString(CultureInfo.InvariantCulture), .. Flags((bare, "--bare"), (real, "--real"), (tls, "--tls"))]);
+            var devices = Child.Start(AsItIs, ["clients", "--port", $"{port}", "--number", number.ToString(CultureInfo.InvariantCulture), .. Flags((bare, "--bare"), (real, "--real"), (tls, "--tls"))]);
             await devices.HearAsync<Done>().ConfigureAwait(false);
             return new Bed(serving, devices);
         }
@@ -45,13 +51,11 @@ internal sealed class Bed : IAsyncDisposable
         return done;
     }
 
-    /// <summary>Has the devices say so many keepalives a second; a bare server too, as links do by themselves.</summary>
-    public async Task BeatAsync(double perSecond, bool server)
-    {
-        await clients.AskAsync<Done>(new("beat") { PerSecond = perSecond }).ConfigureAwait(false);
-        if (server)
-            await this.server.AskAsync<ServerSample>(new("beat") { PerSecond = perSecond }).ConfigureAwait(false);
-    }
+    /// <summary>Has the devices say so many keepalives a second more than each says by itself.</summary>
+    public Task BeatAsync(double perSecond) => clients.AskAsync<Done>(new("beat") { PerSecond = perSecond });
+
+    /// <summary>Has a bare server say so many keepalives a second, as links do by themselves.</summary>
+    public Task BeatBackAsync(double perSecond) => server.AskAsync<ServerSample>(new("beat") { PerSecond = perSecond });
 
     public Task<ServerSample> SampleAsync(bool collect = false) => server.AskAsync<ServerSample>(new("sample") { Collect = collect });
 

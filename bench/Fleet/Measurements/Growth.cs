@@ -45,9 +45,9 @@ internal static class Growth
         await using var bed = await Bed.StartAsync(bare).ConfigureAwait(false);
         await bed.OpenAsync(WarmUp).ConfigureAwait(false);
         // What is compiled and made once.
-        await bed.BeatAsync(Beats, server: false).ConfigureAwait(false);
+        await bed.BeatAsync(Beats).ConfigureAwait(false);
         await Bed.PauseAsync(settings.Watch).ConfigureAwait(false);
-        await bed.BeatAsync(0, server: false).ConfigureAwait(false);
+        await bed.BeatAsync(0).ConfigureAwait(false);
         var empty = await bed.SampleAsync(collect: true).ConfigureAwait(false);
         var open = 0;
         foreach (var stage in settings.Stages)
@@ -58,9 +58,9 @@ internal static class Growth
             open = stage;
             await Bed.PauseAsync(TimeSpan.FromSeconds(2)).ConfigureAwait(false);
             var idle = await bed.WatchAsync(settings.Watch / 2).ConfigureAwait(false);
-            await bed.BeatAsync(Beats, server: false).ConfigureAwait(false);
+            await bed.BeatAsync(Beats).ConfigureAwait(false);
             var beating = await bed.WatchAsync(settings.Watch).ConfigureAwait(false);
-            await bed.BeatAsync(0, server: false).ConfigureAwait(false);
+            await bed.BeatAsync(0).ConfigureAwait(false);
             var sample = await bed.SampleAsync(collect: true).ConfigureAwait(false);
             values.Add(stage, new Values((double)(sample.Heap - empty.Heap) / stage, (beating - idle) / Beats, timed.Took.TotalSeconds / Timed));
         }

@@ -21,7 +21,6 @@ internal static class Held
                 var bed = await Bed.StartAsync(bare: false, number: i + 1).ConfigureAwait(false);
                 beds.Add(bed);
                 await bed.OpenAsync(each).ConfigureAwait(false);
-                await bed.BeatAsync(Settings.BeatsPerSecond(each), server: false).ConfigureAwait(false);
             }
 
             var (began, cpu, least) = (Stopwatch.GetTimestamp(), await CpuAsync(beds).ConfigureAwait(false), int.MaxValue);
