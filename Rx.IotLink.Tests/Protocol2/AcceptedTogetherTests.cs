@@ -67,13 +67,26 @@ public sealed class AcceptedTogetherTests : IDisposable
         Assert.That(await utf8.TakeAsync(4), Is.EqualTo(["un", "été", "sans promesse", ""]));
     }
 
+    [Test]
+    public async Task Best_effort_lines_that_the_output_had_no_room_for_are_told_when_they_are_sent_and_not_with_the_next_keepalive()
+    {
+        // The connection of this fixture is given up, so that lines gather.
+        peer.Fin();
+        var writes = Enumerable.Range(0, 1_000).Select(_ => link.WriteAsync(new string('x', 100), Delivery.BestEffort)).ToList();
+        using var next = new ScriptedPeer(() => 0);
+        link.TryServe(next, new ClientOpening("1", 2, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 256, Max: 4_000), Nonce: null));
+
+        await Task.WhenAll(writes).Within("the clock stands still, so no keepalive comes");
+        Assert.That(link.Counters.BestEffortSent, Is.EqualTo(1_000));
+    }
+
     [TestCase(new byte[] { 0x61, 0x0a, 0x62 }, "line feed")]
     [TestCase(new byte[] { 0x61, 0xff }, "UTF-8")]
     public async Task What_is_no_line_is_not_written(byte[] utf8, string rule)
     {
-        var refused = (await Assert.ThrowsAsync<ArgumentException>(async () => await link.WriteUtf8Async(utf8)))!;
+        var refused = await Assert.ThrowsAsync<ArgumentException>(async () => await link.WriteUtf8Async(utf8));
 
-        Assert.That(refused.Message, Does.Contain(rule));
+        Assert.That(refused!.Message, Does.Contain(rule));
         Assert.That(peer.Take(), Is.Empty);
     }
 

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Reactive.Concurrency;
+using System.Reflection;
 using System.Text;
 using NUnit.Framework;
 using Rx.IotLink.Protocol;
@@ -27,6 +29,12 @@ public sealed class AllocationTests : IDisposable
     private int acknowledged;
 
     public AllocationTests() => link.TryServe(peer, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 16_384, Max: 4_000), Nonce: null));
+
+    [SetUp]
+    public void Needs_an_optimized_build() => Assume.That(
+        typeof(Link).Assembly.GetCustomAttribute<DebuggableAttribute>()?.IsJITOptimizerDisabled,
+        Is.Not.True,
+        "In a Debug build the state machine of an async method is an object of its own: dotnet test -c Release.");
 
     public void Dispose()
     {

@@ -195,11 +195,18 @@ internal sealed partial class Link
     /// <param name="closed">Whether it is closed: who sends on it has the last word.</param>
     public ReadOnlyMemory<byte>? TakeOutput(Session on, out bool closed)
     {
+        ReadOnlyMemory<byte>? next;
+        Deeds deeds;
         lock (gate)
         {
             closed = session != on;
-            return closed ? null : NextOutput(on);
+            next = closed ? null : NextOutput(on);
+            // Lines of best effort that had no room before are done with this: nobody else may come by to tell their writers.
+            deeds = Note();
         }
+
+        Carry(ref deeds);
+        return next;
     }
 
     /// <summary>Whether the peer needs each line in a send of its own.</summary>
