@@ -15,6 +15,8 @@ public sealed class LogTests : ServerTest
         var server = await StartServerAsync(ServerOptions with { Expected = ["1"], OutboxLines = 1, WriterOverflow = OverflowPolicy.DropNewest });
         server.Links.Subscribe(_ => throw new InvalidOperationException("an observer of the server"));
         var peer = await JoinAsync(server, "1");
+        // Each link tells its own story on a thread of its own: the stranger's could be told first.
+        await Log.Entries.FirstAsync(e => e.Id == 20);
         await JoinAsync(server, "stranger");
         var link = server.Find("1")!;
         await (await ConnectAsync(server, "1")).HearToEndAsync();
