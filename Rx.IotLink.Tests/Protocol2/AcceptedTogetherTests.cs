@@ -71,9 +71,9 @@ public sealed class AcceptedTogetherTests : IDisposable
     [TestCase(new byte[] { 0x61, 0xff }, "UTF-8")]
     public async Task What_is_no_line_is_not_written(byte[] utf8, string rule)
     {
-        var refused = await Assert.ThrowsAsync<ArgumentException>(async () => await link.WriteUtf8Async(utf8));
+        var refused = (await Assert.ThrowsAsync<ArgumentException>(async () => await link.WriteUtf8Async(utf8)))!;
 
-        Assert.That(refused!.Message, Does.Contain(rule));
+        Assert.That(refused.Message, Does.Contain(rule));
         Assert.That(peer.Take(), Is.Empty);
     }
 

@@ -50,6 +50,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
         MayFallBack = MayFallBack,
         Random = Random,
         Store = store,
+        IsKept = Store is not null,
     };
 
     /// <summary>A store whose memory is not to be loaded any more.</summary>

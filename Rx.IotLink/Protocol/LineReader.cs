@@ -9,6 +9,9 @@ internal ref struct LineReader
     private ReadOnlySpan<byte> first;
     private int taken;
 
+    // A rented array for lines that lie in several pieces.
+    private byte[] joined = [];
+
     public LineReader(in ReadOnlySequence<byte> bytes)
     {
         rest = bytes;
@@ -18,7 +21,14 @@ internal ref struct LineReader
     /// <summary>Up to where lines were taken.</summary>
     public readonly SequencePosition Position => rest.GetPosition(taken);
 
-    /// <summary>Takes the next complete line, without its LF. It is valid as long as the bytes are.</summary>
+    public void Dispose()
+    {
+        if (joined.Length > 0)
+            ArrayPool<byte>.Shared.Return(joined);
+        joined = [];
+    }
+
+    /// <summary>Takes the next complete line, without its LF. It is valid until the next is taken.</summary>
     /// <exception cref="ProtocolException">A line, finished or not, is longer than the limit.</exception>
     public bool TryRead(int maxBytes, out ReadOnlySpan<byte> line)
     {
@@ -42,8 +52,21 @@ internal ref struct LineReader
         var found = TryRead(ref rest, maxBytes, out var pieces);
         first = rest.FirstSpan;
         if (found)
-            line = pieces.IsSingleSegment ? pieces.FirstSpan : pieces.ToArray();
+            line = pieces.IsSingleSegment ? pieces.FirstSpan : Join(pieces);
         return found;
+    }
+
+    private ReadOnlySpan<byte> Join(scoped in ReadOnlySequence<byte> pieces)
+    {
+        var length = (int)pieces.Length;
+        if (joined.Length < length)
+        {
+            Dispose();
+            joined = ArrayPool<byte>.Shared.Rent(length);
+        }
+
+        pieces.CopyTo(joined);
+        return joined.AsSpan(0, length);
     }
 
     /// <summary>Takes one complete line, without its LF.</summary>

@@ -50,7 +50,7 @@ public class ProtocolBenchmarks
         var count = 0;
         for (var at = 0; count < 255; at++)
         {
-            var lines = new LineReader(received[at]);
+            using var lines = new LineReader(received[at]);
             while (count < 255 && lines.TryRead(4_005, out _))
                 count++;
         }

@@ -51,7 +51,7 @@ internal sealed class ProtocolEnd
 
     private Version2Protocol Version2()
     {
-        var settings = new Version2Settings { Role = Role.Server, Id = "1", Timeout = TimeSpan.FromHours(1), MaxLineBytes = 4_000, Window = 256, Random = bytes => bytes.Fill(1), Store = new NoStore() };
+        var settings = new Version2Settings { Role = Role.Server, Id = "1", Timeout = TimeSpan.FromHours(1), MaxLineBytes = 4_000, Window = 256, Random = bytes => bytes.Fill(1), Store = new NoStore(), IsKept = false };
         var protocol = new Version2Protocol(settings, outbox, Host);
         protocol.Connect(output, Now, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 256, Max: 4_000), Nonce: null));
         output.ResetWrittenCount();

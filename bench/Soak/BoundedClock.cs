@@ -6,7 +6,7 @@ namespace Soak;
 internal sealed class BoundedClock : HistoricalScheduler
 {
     /// <summary>Far more than the finest slices of the busiest fleet need.</summary>
-    private const int MostActionsInASecond = 1_000_000;
+    private const int MostActionsInASecond = 200_000;
 
     private long second;
     private int actions;

@@ -15,6 +15,7 @@ public sealed class Trial
     private readonly Dictionary<string, Traffic> up;
     private readonly Dictionary<string, Traffic> down;
     private readonly Dictionary<(string End, string Id), LinkState> states = [];
+    private readonly Dictionary<string, SimulatedMachine> machines = new(StringComparer.Ordinal);
     private readonly Random epochs;
     private readonly BoundsWatch bounds;
     private readonly RecoveryWatch recovery;
@@ -73,11 +74,13 @@ public sealed class Trial
         network.MachineCrashed += Crashed;
         var server = network.AddServer(Setting.Server, Configure, (process, clock) => process.Links.Subscribe(link =>
         {
-            Follow(link, "server", down[link.Id], up[link.Id], clock);
+            Follow(link, Setting.Server, down[link.Id], up[link.Id], clock);
         }));
+        machines.Add(Setting.Server, server);
         foreach (var id in setting.Devices)
         {
             var device = network.AddDevice(id, server, Configure, (link, clock) => Follow(link, id, up[id], down[id], clock), driftPartsPerMillion: setting.DriftPartsPerMillion);
+            machines.Add(id, device);
             LivenessWatch.Over(device, setting.Timeout, Violated);
             LivenessWatch.Over(server, id, setting.Timeout, Violated);
         }
@@ -101,12 +104,14 @@ public sealed class Trial
     /// <summary>What has healed is up, and stays so: an outage while nothing is wrong is the link's own.</summary>
     private void Rest()
     {
-        foreach (var ((end, id), state) in states)
+        foreach (var link in setting.Devices.SelectMany(id => new[] { (End: id, Id: id), (End: Setting.Server, Id: id) }))
         {
-            if (!state.IsUp)
-                Violated($"{end}: the link of {id} is not up {setting.HealingTime.TotalSeconds:0} s after the last fault: {state}");
+            var state = states.GetValueOrDefault(link);
+            if (state is not { IsUp: true })
+                Violated($"{link.End}: the link of {link.Id} is not up {setting.HealingTime.TotalSeconds:0} s after the last fault: {state?.ToString() ?? "it never was"}");
         }
 
+        notices.Settle();
         var before = outages;
         network.RunFor(setting.RestingTime);
         if (outages > before)
@@ -160,6 +165,8 @@ public sealed class Trial
                     recovery.Down(device, clock);
             }
 
+            if (state.Outage is { Reason: OutageReason.ProtocolError or OutageReason.StoreFailed } wrong)
+                Violated($"{end}: the link of {link.Id} had an outage that no network makes: {wrong.Reason}, {wrong.Detail}");
             if (state.IsFinal && state.Outage is { Reason: not OutageReason.ClosedHere } outage)
                 Violated($"{end}: the link of {link.Id} was given up: {outage.Detail}");
             bounds.Check(link);
@@ -184,6 +191,10 @@ public sealed class Trial
             if (!kept || setting.Protocol == 1)
                 received.Checker.ReceiverLostMemory();
             received.ReaderCrashed();
+            states.Remove((machine.Name, id));
+            var survivor = machine.Name == id ? Setting.Server : id;
+            if (!kept && machines[survivor].IsRunning && states.TryGetValue((survivor, id), out var state) && state.Connections > 0)
+                notices.MustBeTold(survivor, id);
         }
     }
 }

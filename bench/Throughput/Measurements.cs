@@ -22,7 +22,7 @@ internal static class Measurements
         new("link-256", "1 link, exactly once, 256 in flight", "raw-256", s => new WindowWorkload(s, 256)),
         new("utf8-256", "1 link, UTF-8 written and observed, 256 in flight", "raw-256", s => new Utf8WindowWorkload(s, 256)),
         new("tls-256", "1 link over TLS, exactly once, 256 in flight", "raw-256", s => new WindowWorkload(s, 256, tls: true)),
-        new("best-effort", "1 link, best effort, 256 not yet handed over", "raw-256", s => new WindowWorkload(s, 256, Delivery.BestEffort)),
+        new("best-effort", "1 link, best effort: handed to the connection", "raw-256", s => new WindowWorkload(s, 256, Delivery.BestEffort)),
         new("raw-together", "raw, 1 connection, 256 in flight, one acknowledgement a chunk", null, _ => new RawWorkload(1, 256, together: true)),
         new("linq", "1 link, 256 in flight, JSON, by device, 1 s windows", null, s => new LinqWorkload(s, 256)),
         new("raw-1", "raw, 1 connection, one at a time", null, _ => new RawWorkload(1, 1)),

@@ -8,7 +8,7 @@ internal abstract class Workload : IAsyncDisposable
     /// <summary>From the moment a line is written to the moment its writer knows that it was acknowledged.</summary>
     public LatencyHistogram Latencies { get; } = new();
 
-    /// <summary>Lines that were acknowledged, or where nothing is acknowledged received.</summary>
+    /// <summary>Lines that were acknowledged, or where nothing is acknowledged handed to the connection.</summary>
     public abstract long Lines { get; }
 
     protected bool Stopping => stopping;

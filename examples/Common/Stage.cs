@@ -20,8 +20,9 @@ public sealed class Stage
         Plain = plain;
         Stopwatch = Scheduler.StartStopwatch();
         Length = seconds == 0 ? null : TimeSpan.FromSeconds(seconds);
+        Enough = Observable.Create<Unit>(observer => cancellation.Register(() => observer.OnNext(Unit.Default))).Take(1);
         var timeIsUp = Length is { } length ? Observable.Timer(length, Scheduler).Select(_ => Unit.Default) : Observable.Never<Unit>();
-        Over = timeIsUp.Merge(Observable.Create<Unit>(observer => cancellation.Register(() => observer.OnNext(Unit.Default)))).Take(1).Replay(1).AutoConnect(0);
+        Over = timeIsUp.Merge(Enough).Take(1).Replay(1).AutoConnect(0);
     }
 
     /// <summary>The clock of everything.</summary>
@@ -35,6 +36,9 @@ public sealed class Stage
 
     /// <summary>Whether to write line by line: asked for, or the output is no terminal.</summary>
     public bool Plain { get; }
+
+    /// <summary>One value when the user has had enough (Ctrl-C).</summary>
+    public IObservable<Unit> Enough { get; }
 
     /// <summary>One value when the time is up, or the user has had enough.</summary>
     public IObservable<Unit> Over { get; }

@@ -21,13 +21,13 @@ return await Stage.PlayAsync(args, "Concurrent writes, exactly once and in order
     using var receivingUp = application.Lines.Subscribe(line => up.Receive(Number(line)));
     using var receivingDown = device.Lines.Subscribe(line => down.Receive(Number(line)));
 
-    // Half of the time one at a time, the other half many: the first to end is the user, or else the clock.
+    // Half of the time one at a time, the other half many, from when all is there.
     var half = (stage.Length ?? TimeSpan.FromSeconds(6)) / 2;
     var rates = new List<double>();
     foreach (var writes in new[] { 1, stage.Get(together) })
     {
         var (before, started) = (up.Sum().Accepted + down.Sum().Accepted, stage.Stopwatch.Elapsed);
-        var over = Observable.Timer(half, stage.Scheduler).Select(_ => 0).Merge(stage.Over.Select(_ => 0)).Take(1).ToTask();
+        var over = Observable.Timer(half, stage.Scheduler).Select(_ => 0).Merge(stage.Enough.Select(_ => 0)).Take(1).ToTask();
         await Task.WhenAll(WriteAsync(device, up, writes, over), WriteAsync(application, down, writes, over));
         rates.Add((up.Sum().Accepted + down.Sum().Accepted - before) / (stage.Stopwatch.Elapsed - started).TotalSeconds);
         voice.Say("rate", $"{writes,4} at a time: {rates[^1].ToString("N0", CultureInfo.InvariantCulture)} lines a second, both directions together");

@@ -10,11 +10,14 @@ internal static class Lamp
     private static readonly string[] Lit = [@"  \ | /  ", @" - (●) - ", @"  / ‾ \  "];
     private static readonly string[] Dark = ["         ", "   (○)   ", "    ‾    "];
 
-    public static void Draw(Stage stage, Voice voice, Press press)
+    /// <param name="stage">Where it is drawn.</param>
+    /// <param name="voice">Tells what it does.</param>
+    /// <param name="press">What the button says.</param>
+    /// <param name="oneClock">Whether the button is in the same process: otherwise the two clocks have nothing in common.</param>
+    public static void Draw(Stage stage, Voice voice, Press press, bool oneClock)
     {
-        // Between two programs the clocks have nothing in common.
-        var late = stage.Stopwatch.Elapsed.TotalMilliseconds - press.Ms;
-        voice.Say("lamp", $"{(press.IsLit ? "● on" : "○ off")}{(late is >= 0 and < 60_000 ? $", {late:F1} ms after the key" : "")}");
+        var late = oneClock ? $", {stage.Stopwatch.Elapsed.TotalMilliseconds - press.Ms:F1} ms after the key" : "";
+        voice.Say("lamp", (press.IsLit ? "● on" : "○ off") + late);
         if (stage.Plain)
             return;
         foreach (var line in press.IsLit ? Lit : Dark)

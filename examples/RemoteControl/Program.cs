@@ -34,7 +34,7 @@ return await Stage.PlayAsync(args, "A key press at one device lights a lamp at a
     if (part is "all" or "lamp")
     {
         var lamp = running.Add(IotLinkClient.Start(new() { Host = stage.Get(host), Port = serverPort, Id = "lamp" }));
-        running.Add(lamp.Lines.FromJson<Press>().Subscribe(press => Lamp.Draw(stage, voice, press)));
+        running.Add(lamp.Lines.FromJson<Press>().Subscribe(press => Lamp.Draw(stage, voice, press, oneClock: part == "all")));
     }
 
     if (part is "all" or "button")

@@ -62,7 +62,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
         received.Heard(now);
         Move(Step.Bytes, now);
-        var lines = new LineReader(bytes);
+        using var lines = new LineReader(bytes);
         while (lines.TryRead(settings.MaxLineBytes + 2, out var line))
         {
             Take(line, now);

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>The sending side: numbers, the window, what must be sent again.</summary>
-internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore store)
+internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore store, bool isKept)
 {
     private readonly SentRing ring = new();
     private ulong next = 1;
@@ -120,7 +120,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         if (next == ring.Next && ring.Count < window && outbox.FirstExactlyOnce is { } line)
         {
             // First, since a line that the store fails to keep must stay where it is.
-            store.Add(ring.Next, line.Text);
+            if (isKept)
+                store.Add(ring.Next, line.Text);
             outbox.Remove(line);
             ring.Add(line);
         }

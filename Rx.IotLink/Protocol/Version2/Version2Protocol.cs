@@ -23,7 +23,7 @@ internal sealed class Version2Protocol : IProtocol
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
     {
         (this.settings, this.outbox, this.host) = (settings, outbox, host);
-        sender = new(outbox, host, settings.Store);
+        sender = new(outbox, host, settings.Store, settings.IsKept);
         receiver = new(host, settings.Store);
         greeting = settings.Role == Role.Client ? new(settings) : null;
         Timeout = settings.Timeout;
@@ -93,7 +93,7 @@ internal sealed class Version2Protocol : IProtocol
 
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
-        var lines = new LineReader(bytes);
+        using var lines = new LineReader(bytes);
         while (phase != Phase.Over && lines.TryRead(LongestLine, out var line))
             Take(line, now);
         Send(now);

@@ -26,6 +26,9 @@ internal sealed record Version2Settings
     public required FillRandom Random { get; init; }
 
     public required ISessionStore Store { get; init; }
+
+    /// <summary>Whether the store keeps anything. If not, it is not given lines: a line that was written as bytes would have to become a text for it.</summary>
+    public bool IsKept { get; init; } = true;
 }
 
 /// <summary>Fills a span with random bytes.</summary>

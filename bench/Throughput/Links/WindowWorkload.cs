@@ -12,7 +12,7 @@ internal sealed class WindowWorkload(Settings settings, int window, Delivery del
     private IDisposable? observing;
     private long done;
 
-    public override long Lines => delivery == Delivery.ExactlyOnce ? Volatile.Read(ref done) : check.Received;
+    public override long Lines => Volatile.Read(ref done);
 
     public override async Task OpenAsync()
     {
