@@ -7,12 +7,19 @@ namespace Rx.IotLink.Bench.Fleet.Clients;
 /// <summary>How all devices connect.</summary>
 internal static class Sockets
 {
+    // ip(7)
+    private const int SolIp = 0;
+    private const int IpBindAddressNoPort = 24;
+
     /// <summary>From the process's own address.</summary>
     public static async Task<Socket> ConnectAsync(this Place place, CancellationToken cancellationToken)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            // A port is chosen with the connection: chosen with the address alone, the kernel looks through all that have one, and that is what would be measured.
+            if (OperatingSystem.IsLinux())
+                socket.SetRawSocketOption(SolIp, IpBindAddressNoPort, BitConverter.GetBytes(1));
             socket.Bind(new IPEndPoint(place.Source, 0));
             await socket.ConnectAsync(place.Server, cancellationToken).ConfigureAwait(false);
             return socket;
