@@ -59,7 +59,7 @@ public interface ILink
     /// Writes one line. With <see cref="Delivery.ExactlyOnce"/> the task completes when the peer has accepted the line, however many
     /// outages lie in between; with <see cref="Delivery.BestEffort"/> when it was handed to the connection, which waits for an outage to end.
     /// </summary>
-    /// <param name="line">The text: not empty, no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.</param>
+    /// <param name="line">The text: no line feed, in protocol 1 not empty, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.</param>
     /// <param name="delivery">The promise made for the line.</param>
     /// <param name="ordering">Whether an exactly-once line keeps its place among the others. Without effect on best effort.</param>
     /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive.</param>
