@@ -57,6 +57,9 @@ internal sealed class SimulatedConnection
     public void Orphan(End dead)
     {
         dead.Incoming.IsOrphaned = true;
+        // Nothing more comes from it, and an end that has been released notices nothing.
+        if ((dead == Client ? Server : Client).IsReleased)
+            dead.Outgoing.Forget();
         if (!dead.Outgoing.IsOrphaned)
             return;
         // Neither end is left that could ever notice.
@@ -83,14 +86,15 @@ internal sealed class SimulatedConnection
     /// <summary>One end.</summary>
     internal sealed class End(Wire incoming, Wire outgoing, SimulatedPath path) : IConnection
     {
-        private bool released;
-
         public Wire Incoming => incoming;
 
         public Wire Outgoing => outgoing;
 
         /// <summary>Whether its machine has no power.</summary>
         public bool IsOff { get; set; }
+
+        /// <summary>Whether its process has let it go.</summary>
+        public bool IsReleased { get; private set; }
 
         public PipeReader Input => incoming.Reader;
 
@@ -100,9 +104,9 @@ internal sealed class SimulatedConnection
 
         public void Dispose()
         {
-            if (released)
+            if (IsReleased)
                 return;
-            released = true;
+            IsReleased = true;
             incoming.LeaveReader();
             incoming.Reader.CancelPendingRead();
             outgoing.Writer.Complete();

@@ -20,6 +20,8 @@ internal sealed class Wire
     private DateTimeOffset latest;
     private DateTimeOffset free;
     private int bytesInFlight;
+    private DateTimeOffset wakesAt;
+    private int? bytesPerSecond;
     private bool waking;
     private bool cut;
     private bool readerGone;
@@ -29,7 +31,7 @@ internal sealed class Wire
 
     public Wire(SimulatedPath path, StallDirection direction)
     {
-        (this.path, this.direction) = (path, direction);
+        (this.path, this.direction, bytesPerSecond) = (path, direction, path.Conditions.BytesPerSecond);
         writer = new WireWriter(this);
     }
 
@@ -110,7 +112,29 @@ internal sealed class Wire
     public void BreakAfter(long bytes, Action then) => (left, broken) = (bytes, then);
 
     /// <summary>The conditions have changed: what was held up may come through.</summary>
-    public void Resume() => Wake();
+    public void Resume()
+    {
+        if (path.Conditions.BytesPerSecond != bytesPerSecond)
+            Relaunch(path.Conditions);
+        Wake();
+    }
+
+    /// <summary>The bandwidth is another: what has not gone onto the line yet goes at the new pace.</summary>
+    private void Relaunch(PathConditions conditions)
+    {
+        bytesPerSecond = conditions.BytesPerSecond;
+        var onTheLine = path.Clock.Now + conditions.Latency + conditions.Jitter;
+        (free, latest) = (default, default);
+        for (var count = flight.Count; count > 0; count--)
+        {
+            var piece = flight.Dequeue();
+            bytesInFlight -= piece.Bytes.Length;
+            if (piece.Due <= onTheLine)
+                Enqueue(piece);
+            else
+                Launch(piece.Bytes, conditions);
+        }
+    }
 
     private void Launch(ReadOnlyMemory<byte> bytes, PathConditions conditions)
     {
@@ -127,16 +151,21 @@ internal sealed class Wire
         if (conditions.Coalescing is { Ticks: > 0 and var step })
             due = new DateTimeOffset((due.Ticks + step - 1) / step * step, due.Offset);
         // Order is kept: a later piece never overtakes.
-        latest = due > latest ? due : latest;
-        flight.Enqueue(new Piece(latest, bytes, conditions.SliceBytes is not null && conditions.Coalescing == TimeSpan.Zero));
-        bytesInFlight += bytes.Length;
+        Enqueue(new Piece(due > latest ? due : latest, bytes, conditions.SliceBytes is not null && conditions.Coalescing == TimeSpan.Zero));
+    }
+
+    private void Enqueue(Piece piece)
+    {
+        latest = piece.Due;
+        flight.Enqueue(piece);
+        bytesInFlight += piece.Bytes.Length;
     }
 
     private void Wake()
     {
-        if (waking || cut || path.IsStalled(direction) || !flight.TryPeek(out var next))
+        if (cut || path.IsStalled(direction) || !flight.TryPeek(out var next) || (waking && wakesAt <= next.Due))
             return;
-        waking = true;
+        (waking, wakesAt) = (true, next.Due);
         path.Clock.Schedule(this, next.Due, static (_, wire) =>
         {
             wire.waking = false;

@@ -13,68 +13,67 @@ internal sealed class LivenessWatch
     /// <summary>States are told on the clock, some ticks of 100 ns after they come about.</summary>
     private static readonly TimeSpan Telling = TimeSpan.FromTicks(10);
 
-    private readonly SimulatedMachine machine;
-    private readonly string name;
+    private readonly string id;
     private readonly TimeSpan timeout;
     private readonly Action<string> violation;
+    private SimulatedMachine? machine;
+    private ILink? watched;
     private SimulatedConnection.End? heard;
     private SimulatedConnection.End? serving;
     private TimeSpan heardAt;
     private TimeSpan servingHeardAt;
 
-    private LivenessWatch(SimulatedMachine machine, string id, TimeSpan timeout, Action<string> violation) =>
-        (this.machine, name, this.timeout, this.violation) = (machine, $"{machine.Name} ({id})", timeout, violation);
+    public LivenessWatch(string id, TimeSpan timeout, Action<string> violation) => (this.id, this.timeout, this.violation) = (id, timeout, violation);
+
+    private TimeSpan Now => machine!.Clock.Now - DateTimeOffset.MinValue;
+
+    private string Name => $"{machine!.Name} ({id})";
 
     /// <summary>Watches a device's end.</summary>
-    public static void Over(SimulatedDevice device, TimeSpan timeout, Action<string> violation)
+    public void Over(SimulatedDevice device)
     {
-        var watch = new LivenessWatch(device, device.Name, timeout, violation);
-        device.ConnectionMade += connection => watch.Made(connection.Client, () => device.Link);
+        machine = device;
+        device.ConnectionMade += connection => Watch(connection.Client);
     }
 
-    /// <summary>Watches the server's end of a device's link.</summary>
-    public static void Over(SimulatedServer server, string id, TimeSpan timeout, Action<string> violation)
+    /// <summary>Watches the server's end of the device's link.</summary>
+    public void Over(SimulatedServer server)
     {
-        var watch = new LivenessWatch(server, id, timeout, violation);
+        machine = server;
         server.ConnectionMade += (connection, of) =>
         {
             if (of == id)
-                watch.Made(connection.Server, () => server.Process.Find(id));
+                Watch(connection.Server);
         };
     }
 
-    private ILink? Watched { get; set; }
-
-    private TimeSpan Now => machine.Clock.Now - DateTimeOffset.MinValue;
-
-    private void Made(SimulatedConnection.End end, Func<ILink?> link)
+    /// <summary>A process has its link: from its first state on, so that none is told too late for the bytes that led to it.</summary>
+    public void Follow(ILink link)
     {
-        end.Incoming.Arrived += () => Heard(end, link());
+        (watched, serving) = (link, null);
+        link.State.Subscribe(state => Told(link, state));
     }
 
-    private void Heard(SimulatedConnection.End end, ILink? link)
+    private void Watch(SimulatedConnection.End end) => end.Incoming.Arrived += () => Heard(end);
+
+    private void Heard(SimulatedConnection.End end)
     {
-        if (!machine.IsRunning)
+        if (machine is not { IsRunning: true })
             return;
         if (end == serving)
         {
             var silence = Now - servingHeardAt;
             if (silence > timeout + Telling)
-                violation($"{name}: nothing came for {silence}, and no outage was declared after {timeout}");
+                violation($"{Name}: nothing came for {silence}, and no outage was declared after {timeout}");
             servingHeardAt = Now;
         }
 
         (heard, heardAt) = (end, Now);
-        if (link is null || link == Watched)
-            return;
-        // A new process.
-        (Watched, serving) = (link, null);
-        link.State.Subscribe(state => Told(link, state));
     }
 
     private void Told(ILink link, LinkState state)
     {
-        if (link != Watched || !machine.IsRunning)
+        if (link != watched || machine is not { IsRunning: true })
             return;
         if (state.IsUp)
         {
@@ -86,9 +85,9 @@ internal sealed class LivenessWatch
         {
             var silence = Now - servingHeardAt;
             if (silence < timeout)
-                violation($"{name}: an outage was declared after a silence of {silence}, before {timeout}");
+                violation($"{Name}: an outage was declared after a silence of {silence}, before {timeout}");
             else if (silence > timeout + Telling)
-                violation($"{name}: an outage was declared after a silence of {silence}, {silence - timeout} late");
+                violation($"{Name}: an outage was declared after a silence of {silence}, {silence - timeout} late");
         }
 
         serving = null;

@@ -20,6 +20,7 @@ public sealed class Trial
     private readonly BoundsWatch bounds;
     private readonly RecoveryWatch recovery;
     private readonly NoticeWatch notices;
+    private readonly Dictionary<(string End, string Id), LivenessWatch> watches = [];
     private long outages;
     private long crashes;
 
@@ -79,10 +80,13 @@ public sealed class Trial
         machines.Add(Setting.Server, server);
         foreach (var id in setting.Devices)
         {
+            var (atDevice, atServer) = (new LivenessWatch(id, setting.Timeout, Violated), new LivenessWatch(id, setting.Timeout, Violated));
+            watches.Add((id, id), atDevice);
+            watches.Add((Setting.Server, id), atServer);
             var device = network.AddDevice(id, server, Configure, (link, clock) => Follow(link, id, up[id], down[id], clock), driftPartsPerMillion: setting.DriftPartsPerMillion);
             machines.Add(id, device);
-            LivenessWatch.Over(device, setting.Timeout, Violated);
-            LivenessWatch.Over(server, id, setting.Timeout, Violated);
+            atDevice.Over(device);
+            atServer.Over(server);
         }
 
         if (setting.AccessPoint is { } name)
@@ -171,6 +175,7 @@ public sealed class Trial
                 Violated($"{end}: the link of {link.Id} was given up: {outage.Detail}");
             bounds.Check(link);
         });
+        watches[(end, link.Id)].Follow(link);
         link.Notices.Subscribe(notice => notices.Told(end, link.Id, notice));
         received.Read(link, clock, network, () => bounds.Check(link));
         written.WriteLater(link, clock, network);
