@@ -116,6 +116,19 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
+    public void After_a_restart_that_shows_late_a_line_that_was_repeated_on_this_connection_is_still_known()
+    {
+        Hear("03old");
+        Reconnect();
+        end.Receive("00a\n01b\n02c\n");
+        end.Take();
+        Reconnect();
+        Assert.That(Judge("02c"), Is.EqualTo(Repeat));
+        Assert.That(Judge("03d"), Is.EqualTo(["line d", "restarted"]), "the 00 came when too little was known to tell");
+        Assert.That(Judge("02c"), Is.EqualTo(Repeat), "it is of the process that speaks now");
+    }
+
+    [Test]
     public void A_restart_is_not_told_while_its_line_finds_no_room()
     {
         Hear("00a", "01b");

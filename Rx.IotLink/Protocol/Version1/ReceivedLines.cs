@@ -121,12 +121,13 @@ internal sealed class ReceivedLines(TimeSpan timeout)
         }
     }
 
-    // After it nothing of an earlier connection is left to differ from, so that a restart is found at most once on each.
+    // After it nothing of an earlier connection is left to differ from, so that a restart is found at most once on each. What was repeated on this connection is of the
+    // process that speaks now, and may come again; but a 00 may have been taken for a repetition and be that process's own.
     private void Forget()
     {
         for (var mid = 0; mid < Mid.Count; mid++)
         {
-            if (entries[mid] is { } entry && entry.FirstConnection != connection)
+            if (entries[mid] is { } entry && (mid == 0 ? entry.FirstConnection : entry.LastConnection) != connection)
                 entries[mid] = null;
         }
     }
