@@ -39,6 +39,30 @@ public sealed class ObserverThreadsTests : ServerTest
         }
     }
 
+    /// <summary>All threads are blocked and more work waits: as they come free, all of it is done, though nobody could watch meanwhile.</summary>
+    [Test]
+    public async Task What_waits_while_every_thread_is_blocked_is_done_when_they_are_free()
+    {
+        var threads = (ObserverThreads)Activator.CreateInstance(typeof(ObserverThreads), nonPublic: true)!;
+        using var released = new SemaphoreSlim(0);
+        var done = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        const int Pieces = ObserverThreads.MaxThreads + 50;
+        for (var i = 0; i < Pieces; i++)
+        {
+            threads.Schedule(() =>
+            {
+                released.Wait();
+                if (Interlocked.Increment(ref done) == Pieces)
+                    all.SetResult();
+            });
+        }
+
+        released.Release(Pieces);
+
+        await all.Task.Within("all work to be done");
+    }
+
     [Test]
     public async Task Observers_take_no_thread_of_the_pool()
     {

@@ -103,7 +103,9 @@ internal sealed class ObserverThreads : LocalScheduler
                     chosen.Add(worker);
                 }
 
-                goesOn = watching = waiting.Count > 0;
+                // Where no other thread is to be had, this one is the last: it takes the work itself, as any that has finished.
+                var isLast = active < wanted;
+                goesOn = watching = waiting.Count > 0 && !isLast;
             }
 
             chosen.ForEach(worker => worker.Go());
@@ -122,6 +124,14 @@ internal sealed class ObserverThreads : LocalScheduler
             {
                 worker.Begin(work, counts: true);
                 active++;
+                return true;
+            }
+
+            // Where there were too many threads for one that watches, the first that is free does.
+            if (waiting.Count > 0 && !watching)
+            {
+                watching = true;
+                worker.Begin(new ActionWork(Watch), counts: false);
                 return true;
             }
 
