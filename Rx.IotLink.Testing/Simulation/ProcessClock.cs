@@ -7,11 +7,21 @@ namespace Rx.IotLink.Testing.Simulation;
 /// The clock of one process: the network's, as much too fast or slow as its machine's quartz. When the process ends, nothing that it had scheduled runs any more:
 /// that is what makes a crash a crash, whatever the process was made of.
 /// </summary>
-internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion) : IScheduler, IStopwatchProvider, IServiceProvider
+internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServiceProvider
 {
     private const long Million = 1_000_000;
 
-    private readonly DateTimeOffset origin = network.Now;
+    private readonly IScheduler network;
+    private readonly int drift;
+    private readonly DateTimeOffset origin;
+
+    // A generic method of an interface is looked up anew by each call; a delegate has found it.
+    private readonly Func<Item, TimeSpan, Func<IScheduler, Item, IDisposable>, IDisposable> onTheNetwork;
+
+    public ProcessClock(IScheduler network, int driftPartsPerMillion)
+    {
+        (this.network, drift, origin, onTheNetwork) = (network, driftPartsPerMillion, network.Now, network.Schedule);
+    }
 
     /// <summary>Timers and actions that are scheduled and neither done nor given up.</summary>
     public int Pending { get; private set; }
@@ -32,7 +42,7 @@ internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion)
         if (IsStopped)
             return Disposable.Empty;
         var item = new Item<TState>(this, state, action);
-        item.Wait(network.Schedule(item, OnTheNetwork(dueTime), static (_, i) => i.Run()));
+        item.Wait(onTheNetwork(item, OnTheNetwork(dueTime), static (_, i) => i.Run()));
         return item;
     }
 
@@ -43,12 +53,19 @@ internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion)
     object? IServiceProvider.GetService(Type serviceType) => serviceType == typeof(IStopwatchProvider) ? this : null;
 
     /// <summary>How much of this clock's time goes by in some time of the network's.</summary>
-    public TimeSpan Here(TimeSpan time) =>
-        driftPartsPerMillion == 0 ? time : new TimeSpan((long)((Int128)time.Ticks * (Million + driftPartsPerMillion) / Million));
+    public TimeSpan Here(TimeSpan time) => drift == 0 ? time : new TimeSpan(time.Ticks + Share(time.Ticks, drift, Million));
 
     // Rounded up, where the other way is rounded down: a timer never rings before its time has gone by here.
     private TimeSpan OnTheNetwork(TimeSpan time) =>
-        driftPartsPerMillion == 0 || time <= TimeSpan.Zero ? time : new TimeSpan((long)((((Int128)time.Ticks * Million) + Million + driftPartsPerMillion - 1) / (Million + driftPartsPerMillion)));
+        drift == 0 || time <= TimeSpan.Zero ? time : new TimeSpan(time.Ticks - Share(time.Ticks, drift, Million + drift));
+
+    /// <summary>So many parts of a number, rounded down; no product of it is larger than a long.</summary>
+    private static long Share(long of, long parts, long whole)
+    {
+        var (rounds, rest) = Math.DivRem(of, whole);
+        var (share, left) = Math.DivRem(rest * parts, whole);
+        return (rounds * parts) + (left < 0 ? share - 1 : share);
+    }
 
     private sealed class Stopwatch(ProcessClock clock) : IStopwatch
     {
@@ -57,19 +74,17 @@ internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion)
         public TimeSpan Elapsed => clock.Elapsed - started;
     }
 
-    private sealed class Item<TState> : IDisposable
+    private abstract class Item : IDisposable
     {
         private readonly ProcessClock clock;
-        private readonly TState state;
-        private readonly Func<IScheduler, TState, IDisposable> action;
         private IDisposable? waiting;
         private IDisposable? running;
         private bool waits = true;
         private bool disposed;
 
-        public Item(ProcessClock clock, TState state, Func<IScheduler, TState, IDisposable> action)
+        protected Item(ProcessClock clock)
         {
-            (this.clock, this.state, this.action) = (clock, state, action);
+            this.clock = clock;
             clock.Pending++;
         }
 
@@ -80,7 +95,7 @@ internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion)
             Leave();
             if (disposed || clock.IsStopped)
                 return Disposable.Empty;
-            var result = action(clock, state);
+            var result = Run(clock);
             if (disposed)
                 result.Dispose();
             else
@@ -98,11 +113,18 @@ internal sealed class ProcessClock(IScheduler network, int driftPartsPerMillion)
             running?.Dispose();
         }
 
+        protected abstract IDisposable Run(IScheduler scheduler);
+
         private void Leave()
         {
             if (waits)
                 clock.Pending--;
             waits = false;
         }
+    }
+
+    private sealed class Item<TState>(ProcessClock clock, TState state, Func<IScheduler, TState, IDisposable> action) : Item(clock)
+    {
+        protected override IDisposable Run(IScheduler scheduler) => action(scheduler, state);
     }
 }

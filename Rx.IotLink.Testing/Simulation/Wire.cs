@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.IO.Pipelines;
+using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Testing.Simulation;
 
@@ -9,14 +9,14 @@ namespace Rx.IotLink.Testing.Simulation;
 /// </summary>
 internal sealed class Wire
 {
-    private static readonly PipeOptions Inline = new(
-        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false);
-
     private readonly SimulatedPath path;
     private readonly StallDirection direction;
     private readonly Queue<Piece> flight = new();
-    private readonly Pipe exit = new(Inline);
+    private readonly WireReader reader = new();
     private readonly WireWriter writer;
+
+    // A generic method of an interface is looked up anew by each call; a delegate has found it.
+    private readonly Func<Wire, DateTimeOffset, Func<IScheduler, Wire, IDisposable>, IDisposable> schedule;
     private DateTimeOffset latest;
     private DateTimeOffset free;
     private int bytesInFlight;
@@ -31,13 +31,13 @@ internal sealed class Wire
 
     public Wire(SimulatedPath path, StallDirection direction)
     {
-        (this.path, this.direction, bytesPerSecond) = (path, direction, path.Conditions.BytesPerSecond);
+        (this.path, this.direction, bytesPerSecond, schedule) = (path, direction, path.Conditions.BytesPerSecond, path.Clock.Schedule);
         writer = new WireWriter(this);
     }
 
     public PipeWriter Writer => writer;
 
-    public PipeReader Reader => exit.Reader;
+    public PipeReader Reader => reader;
 
     /// <summary>Whether a writer has to wait.</summary>
     public bool IsFull => !cut && bytesInFlight > path.Conditions.SendBufferBytes;
@@ -82,7 +82,7 @@ internal sealed class Wire
             return;
         cut = true;
         flight.Clear();
-        exit.Writer.Complete(error);
+        reader.End(error);
         writer.EndFlush(isCanceled: false);
         Over?.Invoke();
     }
@@ -166,7 +166,7 @@ internal sealed class Wire
         if (cut || path.IsStalled(direction) || !flight.TryPeek(out var next) || (waking && wakesAt <= next.Due))
             return;
         (waking, wakesAt) = (true, next.Due);
-        path.Clock.Schedule(this, next.Due, static (_, wire) =>
+        schedule(this, next.Due, static (_, wire) =>
         {
             wire.waking = false;
             wire.Deliver();
@@ -210,8 +210,7 @@ internal sealed class Wire
     private void Give()
     {
         Arrived?.Invoke();
-        // Completes at once: the pipe has no limit, since the link always reads.
-        _ = exit.Writer.FlushAsync().AsTask();
+        reader.Give();
     }
 
     private bool Arrive(ReadOnlySpan<byte> bytes)
@@ -222,7 +221,7 @@ internal sealed class Wire
             return false;
         }
 
-        exit.Writer.Write(bytes.Length >= left ? bytes[..(int)left] : bytes);
+        reader.Append(bytes.Length >= left ? bytes[..(int)left] : bytes);
         left -= bytes.Length;
         return true;
     }
@@ -234,7 +233,7 @@ internal sealed class Wire
         {
             if (!readerGone)
                 Arrived?.Invoke();
-            exit.Writer.Complete();
+            reader.End(null);
         }
 
         Over?.Invoke();

@@ -25,16 +25,17 @@ internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<Flush
 
     public override Span<byte> GetSpan(int sizeHint = 0) => written.GetSpan(sizeHint);
 
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
+    {
+        Push();
+        Push(source.Span);
+        return Flush();
+    }
+
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
         Push();
-        if (!wire.IsFull)
-            return new(Result(isCanceled: false));
-        if (flushing)
-            throw new InvalidOperationException("A flush is under way already.");
-        flushing = true;
-        flushed.Reset();
-        return new(this, flushed.Version);
+        return Flush();
     }
 
     public override void CancelPendingFlush() => EndFlush(isCanceled: true);
@@ -67,10 +68,27 @@ internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<Flush
 
     private static FlushResult Result(bool isCanceled) => new(isCanceled, isCompleted: false);
 
+    private ValueTask<FlushResult> Flush()
+    {
+        if (!wire.IsFull)
+            return new(Result(isCanceled: false));
+        if (flushing)
+            throw new InvalidOperationException("A flush is under way already.");
+        flushing = true;
+        flushed.Reset();
+        return new(this, flushed.Version);
+    }
+
     private void Push()
     {
-        if (written.WrittenCount > 0 && !completed)
-            wire.Send(written.WrittenSpan.ToArray());
+        Push(written.WrittenSpan);
         written.ResetWrittenCount();
+    }
+
+    private void Push(ReadOnlySpan<byte> bytes)
+    {
+        // No bytes would be the end.
+        if (bytes.Length > 0 && !completed)
+            wire.Send(bytes.ToArray());
     }
 }

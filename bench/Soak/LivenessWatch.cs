@@ -60,15 +60,16 @@ internal sealed class LivenessWatch
     {
         if (machine is not { IsRunning: true })
             return;
+        var now = Now;
         if (end == serving)
         {
-            var silence = Now - servingHeardAt;
+            var silence = now - servingHeardAt;
             if (silence > timeout + Telling)
                 violation($"{Name}: nothing came for {silence}, and no outage was declared after {timeout}");
-            servingHeardAt = Now;
+            servingHeardAt = now;
         }
 
-        (heard, heardAt) = (end, Now);
+        (heard, heardAt) = (end, now);
     }
 
     private void Told(ILink link, LinkState state)
