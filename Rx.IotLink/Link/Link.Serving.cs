@@ -180,14 +180,16 @@ internal sealed partial class Link
 
     public void Keepalive(Session on)
     {
+        Deeds deeds;
         lock (gate)
         {
             AcceptHandled();
             if (session == on)
                 protocol.Keepalive();
+            deeds = Note();
         }
 
-        AfterLock();
+        Carry(ref deeds);
     }
 
     /// <summary>The bytes to send next on a connection, for whoever has begun to send on it; null if there are none, and then nobody sends any more.</summary>
@@ -266,6 +268,7 @@ internal sealed partial class Link
 
     private void Elapsed()
     {
+        Deeds deeds;
         lock (gate)
         {
             try
@@ -276,9 +279,11 @@ internal sealed partial class Link
             {
                 StoreFailed(exception);
             }
+
+            deeds = Note();
         }
 
-        AfterLock();
+        Carry(ref deeds);
     }
 
     private void Send(TimeSpan now)

@@ -18,17 +18,19 @@ internal sealed class Deadlines
     private static readonly Deadlines Shared = new(DefaultScheduler.Instance, isShared: true);
 
     private readonly Lock gate = new();
-    private readonly IScheduler scheduler;
     private readonly IStopwatch clock;
     private readonly bool isShared;
+
+    // A generic method of an interface is looked up anew by each call; a delegate has found it.
+    private readonly Func<Timer, TimeSpan, Func<IScheduler, Timer, IDisposable>, IDisposable> schedule;
     private (TimeSpan At, Deadline Deadline)[] heap = [];
     private int count;
-    private SingleAssignmentDisposable? timer;
-    private TimeSpan timerAt;
+    private Timer? timer;
+    private List<Deadline>? spare;
 
     private Deadlines(IScheduler scheduler, bool isShared)
     {
-        (this.scheduler, this.isShared) = (scheduler, isShared);
+        (schedule, this.isShared) = (scheduler.Schedule, isShared);
         clock = scheduler.StartStopwatch();
     }
 
@@ -50,7 +52,7 @@ internal sealed class Deadlines
 
     public void Set(Deadline deadline)
     {
-        SingleAssignmentDisposable? started;
+        Timer? started;
         lock (gate)
         {
             if (deadline.IsOver)
@@ -76,36 +78,32 @@ internal sealed class Deadlines
     }
 
     /// <summary>The timer must be another, if the first deadline is before it. It is started after the lock: a scheduler is nobody to call under one.</summary>
-    private SingleAssignmentDisposable? Arm()
+    private Timer? Arm()
     {
-        if (count == 0 || (timer is not null && timerAt <= heap[0].At))
+        if (count == 0 || (timer is not null && timer.At <= heap[0].At))
             return null;
         timer?.Dispose();
-        timerAt = heap[0].At;
-        return timer = new SingleAssignmentDisposable();
+        return timer = new Timer(this, heap[0].At);
     }
 
-    private void Start(SingleAssignmentDisposable? started)
+    private void Start(Timer? started)
     {
         if (started is null)
             return;
         // Another thread may have replaced it by now; then it is disposed already, and so is what it is given.
-        TimeSpan at;
-        lock (gate)
-            at = timerAt;
-        var wait = at - Now;
+        var wait = started.At - Now;
         var least = isShared ? LeastWait : TimeSpan.Zero;
-        started.Disposable = scheduler.Schedule((Queue: this, Timer: started), wait > least ? wait : least, static (_, s) =>
+        started.Disposable = schedule(started, wait > least ? wait : least, static (_, fired) =>
         {
-            s.Queue.Fire(s.Timer);
+            fired.Queue.Fire(fired);
             return Disposable.Empty;
         });
     }
 
-    private void Fire(SingleAssignmentDisposable fired)
+    private void Fire(Timer fired)
     {
-        SingleAssignmentDisposable? started;
-        var due = new List<Deadline>();
+        Timer? started;
+        var due = Interlocked.Exchange(ref spare, null) ?? [];
         lock (gate)
         {
             if (timer == fired)
@@ -125,6 +123,9 @@ internal sealed class Deadlines
             else
                 deadline.Execute();
         }
+
+        due.Clear();
+        spare = due;
     }
 
     /// <summary>The first either rings, and is put where it is due next, or has moved meanwhile.</summary>
@@ -188,4 +189,23 @@ internal sealed class Deadlines
     }
 
     private void Put(int index, (TimeSpan At, Deadline Deadline) entry) => (heap[index], entry.Deadline.Index) = (entry, index);
+
+    /// <summary>What waits for the first deadline.</summary>
+    private sealed class Timer(Deadlines queue, TimeSpan at) : ICancelable
+    {
+        private SingleAssignmentDisposableValue waiting;
+
+        public Deadlines Queue => queue;
+
+        public TimeSpan At => at;
+
+        public bool IsDisposed => waiting.IsDisposed;
+
+        public IDisposable? Disposable
+        {
+            set => waiting.Disposable = value;
+        }
+
+        public void Dispose() => waiting.Dispose();
+    }
 }
