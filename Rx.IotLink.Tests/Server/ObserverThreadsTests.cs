@@ -63,6 +63,40 @@ public sealed class ObserverThreadsTests : ServerTest
         await all.Task.Within("all work to be done");
     }
 
+    /// <summary>A thread that wants nothing but a processor, as on a busy machine, is not blocked: more threads would only take turns with it.</summary>
+    [TestCase("wait wait", ExpectedResult = true)]
+    [TestCase("wait", ExpectedResult = false)]
+    [TestCase("wait run wait", ExpectedResult = false, Description = "it gets on")]
+    [TestCase("wait run wait wait", ExpectedResult = true)]
+    [TestCase("run run run run run run run run run run run run run run run run run run run", ExpectedResult = false, Description = "19 ms")]
+    [TestCase("run run run run run run run run run run run run run run run run run run run run", ExpectedResult = true, Description = "20 ms: perhaps in a call of the system")]
+    public bool A_thread_is_taken_for_blocked(string looks)
+    {
+        var suspicion = default(ObserverThreads.Suspicion);
+        return looks.Split(' ').Select(look => suspicion.IsProven(waits: look == "wait")).ToList()[^1];
+    }
+
+    /// <summary>Nobody can tell whether a thread that does not wait computes or is in a call of the system: after a while it counts as blocked all the same.</summary>
+    [Test]
+    public async Task Observers_that_compute_for_ever_do_not_keep_others_from_being_called()
+    {
+        var threads = (ObserverThreads)Activator.CreateInstance(typeof(ObserverThreads), nonPublic: true)!;
+        var over = false;
+        for (var i = 0; i < Environment.ProcessorCount; i++)
+        {
+            threads.Schedule(() =>
+            {
+                while (!Volatile.Read(ref over))
+                    Thread.SpinWait(1_000);
+            });
+        }
+
+        var called = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        threads.Schedule(called.SetResult);
+        await called.Task.Within("called although as many compute as there are processors");
+        Volatile.Write(ref over, true);
+    }
+
     [Test]
     public async Task Observers_take_no_thread_of_the_pool()
     {

@@ -5,8 +5,9 @@ namespace Rx.IotLink.Time;
 
 /// <summary>
 /// Where observers are called by default: threads of our own, so that observers that block take no thread from the pool, on which keepalives, timeouts
-/// and sockets of all links depend. As many threads work as there are processors; one that has not finished a piece of work within a millisecond while other work waits is taken for
-/// blocked, and another thread takes its place. At most <see cref="MaxThreads"/>; they end when they have been idle for a while.
+/// and sockets of all links depend. As many threads work as there are processors; one that is found waiting in the same piece of work twice, a millisecond apart, while other work waits is taken
+/// for blocked, and another thread takes its place. A thread that does not wait may compute, or want nothing but a processor on a busy machine, and more threads would help neither; or it is in a call of
+/// the system, which nobody can tell: it counts as blocked after twenty milliseconds. At most <see cref="MaxThreads"/>; they end when they have been idle for a while.
 /// </summary>
 /// <remarks>The one place that adapts threads to a scheduler.</remarks>
 internal sealed class ObserverThreads : LocalScheduler
@@ -14,7 +15,7 @@ internal sealed class ObserverThreads : LocalScheduler
     public const int MaxThreads = 256;
 
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan BlockedAfter = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock gate = new();
     private readonly Queue<IWork> waiting = new();
@@ -90,7 +91,7 @@ internal sealed class ObserverThreads : LocalScheduler
         using var never = new SemaphoreSlim(0);
         while (true)
         {
-            never.Wait(BlockedAfter);
+            never.Wait(BetweenLooks);
             List<Worker> chosen = [];
             bool goesOn;
             lock (gate)
@@ -155,6 +156,25 @@ internal sealed class ObserverThreads : LocalScheduler
         }
     }
 
+    /// <summary>What speaks for a thread being blocked in its piece of work.</summary>
+    internal struct Suspicion
+    {
+        private const int Waits = 2;
+        private const int Looks = 20;
+
+        private int looks;
+        private int waiting;
+
+        /// <summary>Looked at once more: whether it is taken for blocked now.</summary>
+        /// <param name="waits">Whether it was found waiting.</param>
+        public bool IsProven(bool waits)
+        {
+            looks++;
+            waiting = waits ? waiting + 1 : 0;
+            return waiting >= Waits || looks >= Looks;
+        }
+    }
+
     private sealed class ActionWork(Action action) : IWork
     {
         public void Run() => action();
@@ -167,11 +187,12 @@ internal sealed class ObserverThreads : LocalScheduler
         private Thread? thread;
         private IWork? work;
         private bool counted;
-        private bool looksBlocked;
+        private Suspicion suspicion;
+        private volatile bool isAwake;
 
         public bool IsIdle => work is null;
 
-        public void Begin(IWork next, bool counts) => (work, counted, looksBlocked) = (next, counts, false);
+        public void Begin(IWork next, bool counts) => (work, counted, suspicion) = (next, counts, default);
 
         /// <summary>Gives whether it was counted among the active ones until now.</summary>
         public bool End()
@@ -180,13 +201,14 @@ internal sealed class ObserverThreads : LocalScheduler
             return counted;
         }
 
-        /// <summary>Whether it has done the same piece of work since this was asked before; then it counts as active no more.</summary>
+        /// <summary>Looks whether it is blocked in its piece of work; if so, it counts as active no more.</summary>
         public bool IsFoundBlocked()
         {
-            var found = counted && looksBlocked;
-            looksBlocked = counted;
-            counted &= !found;
-            return found;
+            if (!counted)
+                return false;
+            // Before it has woken up it waits to be chosen, which it was.
+            counted = !suspicion.IsProven(waits: isAwake && thread!.ThreadState.HasFlag(ThreadState.WaitSleepJoin));
+            return !counted;
         }
 
         /// <summary>Starts with the work it was chosen for.</summary>
@@ -208,9 +230,11 @@ internal sealed class ObserverThreads : LocalScheduler
         {
             do
             {
+                isAwake = true;
                 do
                     work!.Run();
                 while (threads.TryContinue(this));
+                isAwake = false;
             }
             while (IsChosenAgain());
             Dispose();
