@@ -19,7 +19,8 @@ public static class FaultSchedule
             .Select(step => proxy.Healthy
                 .Where(healthy => healthy)
                 .Take(1)
-                .Delay(step.Peace, scheduler)
+                // Not Delay, which holds a thread for as long as it waits.
+                .SelectMany(_ => Observable.Timer(step.Peace, scheduler))
                 .SelectMany(_ => proxy.DoToLatest(step.Fault) is { } done ? Observable.Return(done) : Observable.Empty<FaultRecord>()))
             .Concat();
 
