@@ -61,6 +61,52 @@ public sealed class SayingTests
         Assert.That(end.Protocol.Deadline, Is.Null, "nor is anything now");
     }
 
+    [Test]
+    public void What_the_peer_says_to_have_while_there_is_no_room_to_send_is_not_sent_again()
+    {
+        var end = Sent("a", "b", "c");
+        end.Room = 0;
+        end.ElapseTo(end.Now + end.Protocol.Timeout);
+        Assert.That(end.TakeSaid(), Is.Empty, "all three are due again, and there is no room");
+
+        end.Room = int.MaxValue;
+        end.Receive("~0002\n");
+
+        Assert.That(end.TakeSaid(), Is.EqualTo(["+0003c"]));
+    }
+
+    [Test]
+    public void What_the_peer_had_on_the_last_connection_and_did_not_accept_counts_for_nothing_on_the_next()
+    {
+        var end = Sent("a", "b", "c");
+        end.Receive("~0002\n");
+        end.Disconnect();
+        Open(end);
+        Assert.That(end.TakeSaid().Skip(1), Is.EqualTo(["+0001a", "+0002b", "+0003c"]), "after the opening");
+
+        end.ElapseTo(end.Now + end.Protocol.Timeout);
+
+        Assert.That(end.TakeSaid(), Is.EqualTo(["+0001a", "+0002b", "+0003c"]), "nothing was said to have arrived");
+    }
+
+    [Test]
+    public void A_line_of_any_length_has_room_in_the_output([Values] Delivery delivery)
+    {
+        for (var length = 1; length <= 1_200; length++)
+        {
+            var end = new TestEnd(Side.Client);
+            Open(end);
+            end.TakeSaid();
+            var line = new string('x', length);
+            end.Write(line, delivery);
+            Assert.That(end.TakeSaid(), Is.EqualTo([(delivery == Delivery.ExactlyOnce ? "+0001" : "-") + line]));
+        }
+    }
+
+    [Test]
+    public void A_line_that_was_given_neither_a_text_nor_a_way_to_make_it_says_so() =>
+        Assert.That(() => new Textless().Text, Throws.InvalidOperationException.With.Message.Contains("without a text"));
+
     [TestCase(10)]
     [TestCase(4_000)]
     public void An_answer_to_an_opening_has_at_most_2048_bytes_however_long_a_line_may_be(int max)
@@ -87,11 +133,29 @@ public sealed class SayingTests
     private static TestEnd Waiting(params IEnumerable<string> lines)
     {
         var end = new TestEnd(Side.Client, new EndOptions { AcceptsAtOnce = false });
-        end.Connect();
-        end.Receive("IOTLINK/2 ok epoch=1 tx=1 window=9 max=99 timeout=2000\n");
+        Open(end);
         foreach (var (at, line) in lines.Index())
             end.Receive($"+{at + 1:x4}{line}\n");
         end.TakeSaid();
         return end;
     }
+
+    /// <summary>An open end that has sent these lines.</summary>
+    private static TestEnd Sent(params IEnumerable<string> lines)
+    {
+        var end = new TestEnd(Side.Client);
+        Open(end);
+        foreach (var line in lines)
+            end.Write(line);
+        end.TakeSaid();
+        return end;
+    }
+
+    private static void Open(TestEnd end)
+    {
+        end.Connect();
+        end.Receive("IOTLINK/2 ok epoch=1 tx=1 window=9 max=4000 timeout=2000\n");
+    }
+
+    private sealed class Textless() : OutLine(null, bytes: 0, Delivery.ExactlyOnce, Ordering.Ordered);
 }

@@ -18,12 +18,12 @@ internal sealed class SentRing
 
     public TimeSpan SentAt(ulong number) => lines[Index(number)].SentAt;
 
-    public ulong Add(OutLine line)
+    public void Add(OutLine line)
     {
         if (Count == lines.Length)
             Grow();
         lines[Index(Next)] = (line, default);
-        return First + (ulong)Count++;
+        Count++;
     }
 
     public void Sent(ulong number, TimeSpan at) => lines[Index(number)].SentAt = at;
