@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
@@ -8,7 +9,7 @@ using Rx.IotLink.Testing;
 namespace Soak;
 
 /// <summary>Lines in one direction of one link: numbers, some with a long tail, and best-effort lines in between with a letter before theirs.</summary>
-internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint) : IDisposable
+internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint, ReleaseWatch releases) : IDisposable
 {
     private readonly Random random = new(HashCode(setting.Seed, id));
     private readonly SerialDisposable reading = new();
@@ -57,12 +58,12 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     /// <summary>Reads, with pauses if the setting says so.</summary>
     public void Read(ILink link, IScheduler clock, SimulatedNetwork network, Action afterwards)
     {
-        reading.Disposable = link.Lines.Subscribe(line =>
+        reading.Disposable = link.Lines.Subscribe(releases.Observer<string>("a link's lines", line =>
         {
             fingerprint.Add(network.Now, line);
             Take(line);
             afterwards();
-        });
+        }));
         if (!setting.PausesReading || ended)
             return;
         clock.Schedule(Gap() * 3, () =>
@@ -99,16 +100,15 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
         var number = Checker.Write();
         var tail = random.Next(20) == 0 ? " " + new string('x', random.Next(random.Next(10) == 0 ? 3_900 : 100)) : "";
         link.Write(number.ToString(CultureInfo.InvariantCulture) + tail).Subscribe(
-            _ =>
+            releases.Observer<Unit>("writes", _ =>
             {
                 fingerprint.Add(network.Now, "accepted");
                 Checker.Accepted(number);
-            },
-            static _ => { });
+            }));
     }
 
     private void WriteBestEffort(ILink link) =>
-        link.Write($"b{BestEffortWritten++}", Delivery.BestEffort).Subscribe(static _ => { }, static _ => { });
+        link.Write($"b{BestEffortWritten++}", Delivery.BestEffort).Subscribe(releases.Observer<Unit>("writes", static _ => { }));
 
     private void Take(string line)
     {

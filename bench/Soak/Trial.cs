@@ -20,6 +20,7 @@ public sealed class Trial
     private readonly BoundsWatch bounds;
     private readonly RecoveryWatch recovery;
     private readonly NoticeWatch notices;
+    private readonly ReleaseWatch releases;
     private readonly Dictionary<(string End, string Id), LivenessWatch> watches = [];
     private long outages;
     private long crashes;
@@ -29,8 +30,9 @@ public sealed class Trial
         this.setting = setting;
         network = SimulatedNetwork.On(new BoundedClock(), setting.Seed, setting.Path);
         epochs = new(setting.Seed);
-        up = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint), StringComparer.Ordinal);
-        down = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint), StringComparer.Ordinal);
+        releases = new(setting.Seed, Violated);
+        up = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint, releases), StringComparer.Ordinal);
+        down = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint, releases), StringComparer.Ordinal);
         bounds = new(setting, Violated);
         recovery = new(setting, network, Violated);
         notices = new(setting, Violated);
@@ -73,10 +75,8 @@ public sealed class Trial
     private void Live(IReadOnlyList<Fault> faults)
     {
         network.MachineCrashed += Crashed;
-        var server = network.AddServer(Setting.Server, Configure, (process, clock) => process.Links.Subscribe(link =>
-        {
-            Follow(link, Setting.Server, down[link.Id], up[link.Id], clock);
-        }));
+        var server = network.AddServer(Setting.Server, Configure, (process, clock) => process.Links.Subscribe(releases.Observer<ILink>(
+            "links", link => Follow(link, Setting.Server, down[link.Id], up[link.Id], clock))));
         machines.Add(Setting.Server, server);
         foreach (var id in setting.Devices)
         {
@@ -103,6 +103,7 @@ public sealed class Trial
         foreach (var traffic in up.Values.Concat(down.Values))
             traffic.Dispose();
         violations.AddRange(network.CloseAndFindLeaks().Select(leak => $"left over at the end: {leak}"));
+        releases.Check([.. network.Devices.Select(device => device.Link), .. setting.Devices.Select(server.Process.Find).OfType<ILink>()]);
     }
 
     /// <summary>What has healed is up, and stays so: an outage while nothing is wrong is the link's own.</summary>
@@ -158,7 +159,8 @@ public sealed class Trial
     /// <summary>One application at one end, for as long as its process lives.</summary>
     private void Follow(ILink link, string end, Traffic written, Traffic received, IScheduler clock)
     {
-        link.State.Subscribe(state =>
+        releases.Made(link);
+        link.State.Subscribe(releases.Observer<LinkState>("a link's states", state =>
         {
             fingerprint.Add(network.Now, $"{end} {link.Id} {state.Status}");
             states[(end, link.Id)] = state;
@@ -174,9 +176,9 @@ public sealed class Trial
             if (state.IsFinal && state.Outage is { Reason: not OutageReason.ClosedHere } outage)
                 Violated($"{end}: the link of {link.Id} was given up: {outage.Detail}");
             bounds.Check(link);
-        });
+        }));
         watches[(end, link.Id)].Follow(link);
-        link.Notices.Subscribe(notice => notices.Told(end, link.Id, notice));
+        link.Notices.Subscribe(releases.Observer<LinkNotice>("a link's notices", notice => notices.Told(end, link.Id, notice)));
         received.Read(link, clock, network, () => bounds.Check(link));
         written.WriteLater(link, clock, network);
     }

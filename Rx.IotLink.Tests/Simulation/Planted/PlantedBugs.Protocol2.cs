@@ -41,5 +41,7 @@ internal static partial class PlantedBugs
             new Edit("if (receiver.PeerEpoch is { } before && before != theirs.Epoch)", "if (false)")),
         new("confuses the lines in flight when there are more than ever before", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
             new Edit("larger[at] = lines[(head + at) & (lines.Length - 1)];", "larger[at] = lines[at];")),
+        new("holds the lines that were accepted", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
+            new Edit("lines[head] = default;", "")),
     ];
 }

@@ -25,6 +25,8 @@ internal static partial class PlantedBugs
             new Edit("Volatile.Read(ref keepalives)?.Dispose();", "")),
         new("does not release a connection that is over", Both, "Rx.IotLink/Link/Session.cs",
             new Edit("connection.Dispose();\n        Interlocked", "Interlocked")),
+        new("holds observers that have been told the end", Both, "Rx.IotLink/Link/Relay.cs",
+            new Edit("relay.subscriptions = relay.subscriptions.Remove(this);", "_ = this;")),
         new("never lets its back-off begin anew", Both, "Rx.IotLink/Client/IotLinkClient.cs",
             new Edit("failures = wasUp ? 0 : failures + 1;", "failures++;")),
         new("tells a writer twice", Both, "Rx.IotLink/Link/PendingWrite.cs",
