@@ -53,6 +53,9 @@ public sealed record Setting
     /// <summary>Whether applications stop reading now and then.</summary>
     public required bool PausesReading { get; init; }
 
+    /// <summary>Whether half of the exactly-once lines need no order (<see cref="Ordering.Concurrent"/>).</summary>
+    public required bool WritesConcurrently { get; init; }
+
     /// <summary>
     /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin anew at 65,536: a link that is years old, for those lives that have them.
     /// </summary>
@@ -89,6 +92,7 @@ public sealed record Setting
             Burst = OneOf(1, 3, 20),
             PausesReading = random.Next(3) == 0,
             FirstNumber = protocol == 2 ? OneOf(1UL, 1UL, 65_500UL) : 1,
+            WritesConcurrently = random.Next(4) == 3,
         };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
         var least = 5 * setting.Burst * setting.TimeForOneLine;

@@ -8,7 +8,7 @@ using Rx.IotLink.Testing;
 
 namespace Soak;
 
-/// <summary>Lines in one direction of one link: numbers, some with a long tail, and best-effort lines in between with a letter before theirs.</summary>
+/// <summary>Lines in one direction of one link: numbers, some with a long tail, and in between, with a letter before theirs, best-effort lines and in some lives lines that need no order.</summary>
 internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint, ReleaseWatch releases) : IDisposable
 {
     private readonly Random random = new(HashCode(setting.Seed, id));
@@ -17,7 +17,14 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     private Action resume = () => { };
     private bool ended;
 
-    public DeliveryChecker Checker { get; } = new();
+    private readonly DeliveryChecker ordered = new();
+    private readonly DeliveryChecker concurrent = new(ordered: false);
+
+    /// <summary>What the checkers say of the exactly-once lines.</summary>
+    public DeliveryVerdict Verdict => ordered.Verdict + concurrent.Verdict;
+
+    /// <summary>Exactly-once lines that are not settled.</summary>
+    public int Open => ordered.Open + concurrent.Open;
 
     public long BestEffortWritten { get; private set; }
 
@@ -25,11 +32,19 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
 
     public long BestEffortRepeated { get; private set; }
 
-    /// <summary>The number of an exactly-once line.</summary>
-    public static long NumberOf(string line)
+    /// <summary>The writer's process is gone; these lines it had kept outside itself.</summary>
+    public void WriterCrashed(IEnumerable<string> kept)
     {
-        var end = line.IndexOf(' ', StringComparison.Ordinal);
-        return long.Parse(end < 0 ? line : line.AsSpan(0, end), CultureInfo.InvariantCulture);
+        var lines = kept.ToLookup(IsConcurrent, NumberOf);
+        ordered.WriterCrashed(lines[false]);
+        concurrent.WriterCrashed(lines[true]);
+    }
+
+    /// <summary>The reader's end has lost its memory.</summary>
+    public void ReceiverLostMemory()
+    {
+        ordered.ReceiverLostMemory();
+        concurrent.ReceiverLostMemory();
     }
 
     /// <summary>Nothing more is written, and everything is read.</summary>
@@ -97,13 +112,15 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
 
     private void Write(ILink link, SimulatedNetwork network)
     {
-        var number = Checker.Write();
+        var inOrder = !setting.WritesConcurrently || random.Next(2) == 0;
+        var checker = inOrder ? ordered : concurrent;
+        var number = checker.Write();
         var tail = random.Next(20) == 0 ? " " + new string('x', random.Next(random.Next(10) == 0 ? 3_900 : 100)) : "";
-        link.Write(number.ToString(CultureInfo.InvariantCulture) + tail).Subscribe(
+        link.Write((inOrder ? "" : "c") + number.ToString(CultureInfo.InvariantCulture) + tail, ordering: inOrder ? Ordering.Ordered : Ordering.Concurrent).Subscribe(
             releases.Observer<Unit>("writes", _ =>
             {
                 fingerprint.Add(network.Now, "accepted");
-                Checker.Accepted(number);
+                checker.Accepted(number);
             }));
     }
 
@@ -114,7 +131,7 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     {
         if (line[0] != 'b')
         {
-            Checker.Received(NumberOf(line));
+            (IsConcurrent(line) ? concurrent : ordered).Received(NumberOf(line));
             return;
         }
 
@@ -123,6 +140,16 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
         if (number <= lastBestEffort)
             BestEffortRepeated++;
         lastBestEffort = Math.Max(number, lastBestEffort);
+    }
+
+    private static bool IsConcurrent(string line) => line[0] == 'c';
+
+    /// <summary>The number of an exactly-once line.</summary>
+    private static long NumberOf(string line)
+    {
+        var begin = IsConcurrent(line) ? 1 : 0;
+        var end = line.IndexOf(' ', StringComparison.Ordinal);
+        return long.Parse(line.AsSpan(begin..(end < 0 ? line.Length : end)), CultureInfo.InvariantCulture);
     }
 
     private TimeSpan Gap() => setting.MeanBetweenWrites * (2 * random.NextDouble());

@@ -60,8 +60,8 @@ public sealed class Trial
     {
         Trials = 1,
         LinkTime = setting.Devices.Count * (setting.Life + setting.HealingTime + setting.RestingTime),
-        Up = up.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
-        Down = down.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Checker.Verdict),
+        Up = up.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Verdict),
+        Down = down.Values.Aggregate(new DeliveryVerdict(), (sum, t) => sum + t.Verdict),
         BestEffortWritten = up.Values.Concat(down.Values).Sum(t => t.BestEffortWritten),
         BestEffortReceived = up.Values.Concat(down.Values).Sum(t => t.BestEffortReceived),
         BestEffortRepeated = up.Values.Concat(down.Values).Sum(t => t.BestEffortRepeated),
@@ -96,7 +96,7 @@ public sealed class Trial
         foreach (var traffic in up.Values.Concat(down.Values))
             traffic.End();
         network.RunFor(setting.HealingTime);
-        var open = up.Values.Concat(down.Values).Sum(t => t.Checker.Open);
+        var open = up.Values.Concat(down.Values).Sum(t => t.Open);
         if (open > 0)
             Violated($"{open} lines are not settled {setting.HealingTime.TotalSeconds:0} s after the last fault");
         Rest();
@@ -193,10 +193,10 @@ public sealed class Trial
             var (store, written, received) = machine is SimulatedServer server
                 ? (server.Disk(id), down[id], up[id])
                 : (((SimulatedDevice)machine).Flash, up[id], down[id]);
-            written.Checker.WriterCrashed(kept ? store.Lines.Select(Traffic.NumberOf) : []);
+            written.WriterCrashed(kept ? store.Lines : []);
             // Protocol 1 keeps no memory outside the process.
             if (!kept || setting.Protocol == 1)
-                received.Checker.ReceiverLostMemory();
+                received.ReceiverLostMemory();
             received.ReaderCrashed();
             states.Remove((machine.Name, id));
             var survivor = machine.Name == id ? Setting.Server : id;

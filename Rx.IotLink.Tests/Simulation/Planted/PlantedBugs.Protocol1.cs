@@ -14,6 +14,8 @@ internal static partial class PlantedBugs
             new Edit("Repeat(now - settings.Timeout, now);", "")),
         new("sends ordered lines several at a time", [1], "Rx.IotLink/Protocol/Version1/SentLines.cs",
             new Edit("if (line.Ordering == Ordering.Ordered && exactlyOnce.Exists(l => l.Line.Ordering == Ordering.Ordered))", "if (false)")),
+        new("takes any acknowledgement for that of the oldest line", [1], "Rx.IotLink/Protocol/Version1/SentLines.cs",
+            new Edit("var at = lines.FindIndex(l => l.Mid == mid);", "var at = lines.Count == 0 ? -1 : 0;")),
         new("knows a line by its number alone", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
             new Edit("var again = seen.Hash == hash && ", "var again = ")),
         new("never forgets the numbers that will come round again", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
