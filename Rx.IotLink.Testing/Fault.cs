@@ -37,7 +37,7 @@ public sealed record Fault
     /// <summary>Whether what is on its way is lost in a kill.</summary>
     public bool LosesTail { get; private init; }
 
-    /// <summary>What a delay adds to the latency, each way; or what making a connection takes longer.</summary>
+    /// <summary>What a delay adds to the latency, each way; what making a connection takes longer; or how far apart what arrives together may have come.</summary>
     public TimeSpan By { get; private init; }
 
     /// <summary>A random part that a delay adds on top.</summary>
@@ -97,6 +97,13 @@ public sealed record Fault
         return new(FaultKind.Slice, target, at, lasting) { Bytes = bytes };
     }
 
+    /// <summary>What arrives within this time is given to its reader together, at the end of it: at the multiples of it, since the clock's zero.</summary>
+    public static Fault Coalesce(string target, TimeSpan at, TimeSpan lasting, TimeSpan within)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero);
+        return new(FaultKind.Coalesce, target, at, lasting) { By = within };
+    }
+
     /// <summary>Connections take longer to be made.</summary>
     public static Fault OpenSlowly(string target, TimeSpan at, TimeSpan lasting, TimeSpan by)
     {
@@ -123,6 +130,7 @@ public sealed record Fault
             FaultKind.Delay => $", by: {Code(By)}{Maybe(Jitter > TimeSpan.Zero, $", jitter: {Code(Jitter)}")}",
             FaultKind.Throttle => $", bytesPerSecond: {Bytes}",
             FaultKind.Slice => $", bytes: {Bytes}",
+            FaultKind.Coalesce => $", within: {Code(By)}",
             FaultKind.OpenSlowly => $", by: {Code(By)}",
             FaultKind.Crash => $"{Maybe(Memory != MemoryAfterCrash.Lost, $", {nameof(MemoryAfterCrash)}.{Memory}")}{Maybe(Crashing != CrashKind.Killed, $", how: {nameof(CrashKind)}.{Crashing}")}",
             _ => "",

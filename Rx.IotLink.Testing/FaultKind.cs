@@ -21,6 +21,9 @@ public enum FaultKind
     /// <summary>What is written in one piece arrives in many.</summary>
     Slice,
 
+    /// <summary>What is written in many pieces arrives in one.</summary>
+    Coalesce,
+
     /// <summary>Connections take longer to be made.</summary>
     OpenSlowly,
 

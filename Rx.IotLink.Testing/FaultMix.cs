@@ -57,6 +57,7 @@ public sealed record FaultMix
             FaultKind.Delay => Fault.Delay(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 1_500)), jitter: TimeSpan.FromMilliseconds(random.Next(400))),
             FaultKind.Throttle => Fault.Throttle(target, at, lasting, bytesPerSecond: random.Next(50, 5_000)),
             FaultKind.Slice => Fault.Slice(target, at, lasting, bytes: random.Next(1, 12)),
+            FaultKind.Coalesce => Fault.Coalesce(target, at, lasting, within: TimeSpan.FromMilliseconds(random.Next(1, 500))),
             FaultKind.OpenSlowly => Fault.OpenSlowly(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 8_000))),
             _ => Fault.Crash(Machines[random.Next(Machines.Count)], at, lasting, Memories[random.Next(Memories.Count)], (CrashKind)random.Next(3)),
         };

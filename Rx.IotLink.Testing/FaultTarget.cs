@@ -32,6 +32,9 @@ public abstract class FaultTarget
     /// <inheritdoc cref="Fault.Slice"/>
     public Fault Slices(TimeSpan at, TimeSpan lasting, int bytes) => Plan(Fault.Slice(Name, at, lasting, bytes));
 
+    /// <inheritdoc cref="Fault.Coalesce"/>
+    public Fault Coalesces(TimeSpan at, TimeSpan lasting, TimeSpan within) => Plan(Fault.Coalesce(Name, at, lasting, within));
+
     /// <inheritdoc cref="Fault.OpenSlowly"/>
     public Fault OpensSlowly(TimeSpan at, TimeSpan lasting, TimeSpan by) => Plan(Fault.OpenSlowly(Name, at, lasting, by));
 

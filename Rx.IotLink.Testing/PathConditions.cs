@@ -15,7 +15,7 @@ public sealed record PathConditions
     /// <summary>Writes arrive in pieces of random length up to this many bytes. Default null: they stay whole.</summary>
     public int? SliceBytes { get; init; }
 
-    /// <summary>What arrives within this time is given to its reader together. Default zero: as it comes.</summary>
+    /// <summary>What arrives within this time is given to its reader together, at the multiples of it. Default zero: as it comes.</summary>
     public TimeSpan Coalescing { get; init; }
 
     /// <summary>What making a connection takes beyond its round trip. Default none.</summary>
@@ -46,6 +46,7 @@ public sealed record PathConditions
                 FaultKind.Delay => now with { Latency = now.Latency + fault.By, Jitter = now.Jitter + fault.Jitter },
                 FaultKind.Throttle => now with { BytesPerSecond = Math.Min(now.BytesPerSecond ?? int.MaxValue, fault.Bytes) },
                 FaultKind.Slice => now with { SliceBytes = Math.Min(now.SliceBytes ?? int.MaxValue, fault.Bytes) },
+                FaultKind.Coalesce => now with { Coalescing = fault.By > now.Coalescing ? fault.By : now.Coalescing },
                 FaultKind.OpenSlowly => now with { OpeningDelay = now.OpeningDelay + fault.By },
                 _ => now,
             };

@@ -19,6 +19,9 @@ internal sealed record Conditions
 
     public TimeSpan Pause { get; private init; }
 
+    /// <summary>What arrives within this time passes together; zero: as it comes.</summary>
+    public TimeSpan Coalescing { get; private init; }
+
     /// <summary>Of several faults of a kind that are at work together, the worst counts.</summary>
     public static Conditions Of(IEnumerable<TcpFault> faults, StallDirection way) => faults.Aggregate(Good, (conditions, fault) => fault switch
     {
@@ -26,6 +29,7 @@ internal sealed record Conditions
         TcpFault.Delay delay when delay.By > conditions.Latency => conditions with { Latency = delay.By },
         TcpFault.Throttle throttle when throttle.BytesPerSecond < conditions.BytesPerSecond => conditions with { BytesPerSecond = throttle.BytesPerSecond },
         TcpFault.Slice slice when slice.Bytes < conditions.SliceBytes => conditions with { SliceBytes = slice.Bytes, Pause = slice.Pause },
+        TcpFault.Coalesce coalesce when coalesce.Within > conditions.Coalescing => conditions with { Coalescing = coalesce.Within },
         TcpFault.Kill => conditions with { Discards = true },
         _ => conditions,
     });

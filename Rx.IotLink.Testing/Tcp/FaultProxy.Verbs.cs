@@ -50,4 +50,11 @@ public sealed partial class FaultProxy
     /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>
     public FaultRecord Slice(int bytes, TimeSpan pause = default, TimeSpan? lasting = null) => Do(new TcpFault.Slice(bytes, pause) { Lasting = lasting });
+
+    /// <summary>Passes together what arrives within a time, at the end of it.</summary>
+    /// <param name="within">The time. More than 0, at most 1 h.</param>
+    /// <param name="lasting">How long it is so. Default null: until <see cref="Heal"/>. More than 0, at most a day.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
+    /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>
+    public FaultRecord Coalesce(TimeSpan within, TimeSpan? lasting = null) => Do(new TcpFault.Coalesce(within) { Lasting = lasting });
 }

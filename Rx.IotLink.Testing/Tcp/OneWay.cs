@@ -7,7 +7,7 @@ using System.Threading.Channels;
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// Carries bytes one way through one connection. At most 64 KiB are on their way: then it reads no more, and the sender is held back by TCP itself.
+/// Carries bytes one way through one connection. At most 64 KiB are on their way (as much again is being sent, where pieces pass together): then it reads no more, and the sender is held back by TCP itself.
 /// </summary>
 /// <param name="from">Read from.</param>
 /// <param name="to">Written to.</param>
@@ -99,7 +99,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
                 switch (piece.End)
                 {
                     case End.None:
-                        await SendAsync(piece.Bytes, cancellationToken).ConfigureAwait(false);
+                        await SendAsync(await TogetherAsync(piece.Bytes, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
                         break;
                     case End.Finished:
                         await ToldAsync(cancellationToken).ConfigureAwait(false);
@@ -123,6 +123,20 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         {
             _underWay.Writer.TryComplete();
         }
+    }
+
+    /// <summary>Where the way coalesces: waits for the next multiple of its time, and takes with it what has come through by then.</summary>
+    private async Task<ReadOnlyMemory<byte>> TogetherAsync(byte[] bytes, CancellationToken cancellationToken)
+    {
+        if (_conditions.Coalescing == TimeSpan.Zero)
+            return bytes;
+        var since = _stopwatch.Elapsed;
+        await ElapsedAsync(since, conditions => conditions.Coalescing is { Ticks: > 0 and var step } ? TimeSpan.FromTicks(step - (since.Ticks % step)) : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+        await PassableAsync(cancellationToken).ConfigureAwait(false);
+        var together = new List<byte>(bytes);
+        while (_underWay.Reader.TryPeek(out var next) && next.End == End.None && next.TakenAt + _conditions.Latency <= _stopwatch.Elapsed && _underWay.Reader.TryRead(out next))
+            together.AddRange(next.Bytes);
+        return together.ToArray();
     }
 
     private async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)

@@ -136,4 +136,18 @@ public abstract record TcpFault
             Range.Check(Pause, TimeSpan.Zero, Range.LongestPause, nameof(Pause));
         }
     }
+
+    /// <summary>What arrives within a time passes together, at the end of it, each way: many lines in one piece.</summary>
+    /// <param name="Within">The time. More than 0, at most 1 h.</param>
+    public sealed record Coalesce(TimeSpan Within) : LastingFault
+    {
+        /// <inheritdoc/>
+        public override string Name => "coalesce";
+
+        internal override void Validate()
+        {
+            base.Validate();
+            Range.Check(Within, TimeSpan.FromTicks(1), Range.LongestPause, nameof(Within));
+        }
+    }
 }

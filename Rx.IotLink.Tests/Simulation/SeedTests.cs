@@ -51,7 +51,7 @@ public sealed class SeedTests
     {
         var setting = Setting.Of(1, protocol, TimeSpan.FromDays(7)) with
         {
-            Devices = ["pump-1"], MeanBetweenFaults = TimeSpan.FromMinutes(5), MeanBetweenWrites = TimeSpan.FromSeconds(40), Burst = 3, InboxLines = 256,
+            Devices = ["pump-1"], MeanBetweenFaults = TimeSpan.FromMinutes(4), MeanBetweenWrites = TimeSpan.FromSeconds(40), Burst = 3, InboxLines = 256,
             Path = new PathConditions { Latency = 20.ms(), Jitter = 60.ms(), SliceBytes = 12 },
         };
 

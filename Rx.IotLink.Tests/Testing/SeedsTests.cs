@@ -84,6 +84,7 @@ public sealed class SeedsTests
         Assert.That(Fault.Kill("pump-1", 1.s(), losesTail: false).ToString(), Is.EqualTo("Fault.Kill(\"pump-1\", at: 1.s(), losesTail: false)"));
         Assert.That(Fault.Stall("barn", 10.s(), 25.s(), StallDirection.Up).ToString(), Is.EqualTo("Fault.Stall(\"barn\", at: 10.s(), lasting: 25.s(), StallDirection.Up)"));
         Assert.That(Fault.Delay("pump-1", 1.s(), 1.s(), 30.ms(), 5.ms()).ToString(), Is.EqualTo("Fault.Delay(\"pump-1\", at: 1.s(), lasting: 1.s(), by: 30.ms(), jitter: 5.ms())"));
+        Assert.That(Fault.Coalesce("pump-1", 1.s(), 1.s(), 20.ms()).ToString(), Is.EqualTo("Fault.Coalesce(\"pump-1\", at: 1.s(), lasting: 1.s(), within: 20.ms())"));
         Assert.That(Fault.Throttle("pump-1", 1.s(), 1.s(), 100).ToString(), Is.EqualTo("Fault.Throttle(\"pump-1\", at: 1.s(), lasting: 1.s(), bytesPerSecond: 100)"));
         Assert.That(Fault.Crash("server", 1.s(), 2.s(), MemoryAfterCrash.Kept, CrashKind.PowerLost).ToString(), Is.EqualTo("Fault.Crash(\"server\", at: 1.s(), lasting: 2.s(), MemoryAfterCrash.Kept, how: CrashKind.PowerLost)"));
     });

@@ -203,6 +203,28 @@ public sealed class SimulatedNetworkTests
     }
 
     [Test]
+    public void What_coalesces_arrives_at_the_multiples_of_its_time_and_then_as_it_comes_again()
+    {
+        var clock = new TestScheduler();
+        using var network = SimulatedNetwork.On(clock, conditions: new PathConditions { Latency = 5.ms() });
+        var server = network.AddServer();
+        var pump = network.AddDevice("pump-1", server);
+        network.RunFor(1.s());
+        var lines = network.Record(server.Link("pump-1").Lines);
+        pump.Path.Coalesces(at: 2.s(), lasting: 1.s(), within: 100.ms());
+        using var writing = Observable.Interval(30.ms(), clock).Take(100).Subscribe(n => pump.Link.Write($"{n}").Subscribe());
+
+        network.RunFor(5.s());
+
+        bool IsOnTheGrid(TimeSpan at) => at.Ticks % 100.ms().Ticks < 10;
+        Assert.That(lines.Values, Is.EqualTo(Enumerable.Range(0, 100).Select(n => $"{n}")));
+        var during = lines.Moments.Where(m => m.At > 2.1.s() && m.At < 3.s()).ToList();
+        Assert.That(during, Has.Count.GreaterThan(20));
+        Assert.That(during.Select(m => IsOnTheGrid(m.At)), Is.All.True);
+        Assert.That(lines.Moments.Where(m => m.At > 3.1.s()).Count(m => IsOnTheGrid(m.At)), Is.LessThan(5));
+    }
+
+    [Test]
     public void A_stream_of_faults_happens_as_it_comes()
     {
         var clock = new TestScheduler();
@@ -258,6 +280,7 @@ public sealed class SimulatedNetworkTests
             Assert.That(() => network.Between("pump-9", server), Throws.ArgumentException.With.Message.Contains("no path between pump-9 and server"));
             Assert.That(() => network.Play([Fault.Crash("barn", 5.s(), 1.s())]), Throws.ArgumentException.With.Message.Contains("only a device or a server can crash"));
             Assert.That(() => Fault.Throttle("pump-1", 1.s(), 1.s(), bytesPerSecond: 0), Throws.InstanceOf<ArgumentOutOfRangeException>());
+            Assert.That(() => Fault.Coalesce("pump-1", 1.s(), 1.s(), within: TimeSpan.Zero), Throws.InstanceOf<ArgumentOutOfRangeException>());
             Assert.That(() => SimulatedNetwork.On(new TestScheduler(), conditions: new PathConditions { Latency = -1.ms() }), Throws.ArgumentException.With.Message.Contains("Latency"));
             Assert.That(() => network.AddDevice("drifter", server, driftPartsPerMillion: 200_000), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("100,000"));
         });

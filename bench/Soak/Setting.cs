@@ -108,6 +108,8 @@ public sealed record Setting
     {
         Targets = AccessPoint is null ? [.. Devices, Server] : [.. Devices, Server, AccessPoint],
         Machines = [.. Devices, Server],
+        // In the other lives a path that coalesces is one that always did.
+        Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently)],
         From = TimeSpan.FromSeconds(1),
         Until = Life,
         MeanBetween = MeanBetweenFaults,

@@ -209,6 +209,28 @@ public sealed class FaultProxyTests
     }
 
     [Test]
+    public async Task Coalesce_passes_together_what_arrives_within_a_time()
+    {
+        await using var harness = new ProxyHarness();
+        var (client, server) = await harness.ConnectHealthyAsync();
+        var within = TimeSpan.FromMilliseconds(50);
+        harness.Proxy.DoToLatest(new TcpFault.Coalesce(within) { Lasting = Length });
+        await SendAsync(client, "abc");
+        await SendAsync(client, "def");
+        await harness.ConnectHealthyAsync();
+        Assert.That(server.Available, Is.Zero, "not before the time is over");
+
+        // Whatever the system made of the two sends: at the first multiple of the time both pass.
+        var started = harness.Time.Clock;
+        await UntilAsync(harness, TimeSpan.FromMilliseconds(10), ReadAsync(server, 6), "abcdef");
+        Assert.That(harness.Time.Clock - started, Is.AtLeast(TimeSpan.FromMilliseconds(10)));
+
+        harness.Time.AdvanceBy(Length);
+        await SendAsync(client, "as it comes");
+        Assert.That(await ReadAsync(server, 11), Is.EqualTo("as it comes"));
+    }
+
+    [Test]
     public async Task Throttle_passes_so_many_bytes_in_a_second()
     {
         await using var harness = new ProxyHarness();
@@ -349,6 +371,7 @@ public sealed class FaultProxyTests
         Assert.Multiple(() =>
         {
             Refused(() => proxy.Slice(0), "Bytes must be 1 to 4096, not 0.");
+            Refused(() => proxy.Coalesce(TimeSpan.Zero), "Within must be 00:00:00.0000001 to 01:00:00, not 00:00:00.");
             Refused(() => proxy.Throttle(-1), "BytesPerSecond must be 1 to 1000000000, not -1.");
             Refused(() => proxy.Stall(lasting: TimeSpan.Zero), "Lasting must be 00:00:00.0000001 to 1.00:00:00, not 00:00:00.");
             Refused(() => proxy.Stall((StallDirection)7), "Direction must be one of Up, Down, Both, not 7.");
