@@ -90,7 +90,7 @@ public sealed class FilterTests(Side side)
     {
         Hear(0x00, 0x02);
         end.Advance((3 * T) + TimeSpan.FromTicks(ticksMore));
-        end.Receive("\n");
+        end.Receive("\n\n");
         Outage();
         Assert.That(Told("02x"), Is.EqualTo(known ? Known : Restarted));
     }
@@ -101,7 +101,7 @@ public sealed class FilterTests(Side side)
     {
         Hear(0x00, 0x02);
         end.Advance((3 * T) + TimeSpan.FromTicks(ticksMore));
-        end.Receive("\n");
+        end.Receive("\n\n");
         end.Advance(10 * T);
         Outage();
         Assert.That(Told("02x"), Is.EqualTo(known ? Known : Restarted));
@@ -117,7 +117,7 @@ public sealed class FilterTests(Side side)
         end.ConnectAndOpen();
         var opening = side == Side.Server ? SettlingTime : TimeSpan.Zero;
         end.Advance((3 * T) - opening + TimeSpan.FromTicks(ticksMore));
-        end.Receive("\n");
+        end.Receive("\n\n");
         Outage();
         Assert.That(Told("02x"), Is.EqualTo(known ? Known : Restarted));
     }
@@ -129,7 +129,7 @@ public sealed class FilterTests(Side side)
         end.Advance(3 * T);
         end.Receive("02x\n");
         end.Advance(3 * T);
-        end.Receive("\n");
+        end.Receive("\n\n");
         Outage();
         Assert.That(IsNew("02x"), Is.False);
     }
@@ -161,7 +161,7 @@ public sealed class FilterTests(Side side)
     {
         Hear(0x00, 0x00);
         end.Advance((3 * T) + Tick);
-        end.Receive("\n");
+        end.Receive("\n\n");
         Outage();
         Assert.That(Told("00x"), Is.EqualTo(Restarted));
     }

@@ -160,6 +160,52 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(end.Told.Single(), Does.StartWith("the first line of an earlier connection came again and was taken for a repetition"));
     }
 
+    /// <summary>
+    /// Where each way takes longer than the timeout, a connection may have been there for three timeouts before the peer is even open, and can repeat what it has no acknowledgement of.
+    /// </summary>
+    [Test]
+    public void A_connection_on_which_all_is_late_proves_nothing_before_a_repetition_could_have_come()
+    {
+        Hear("00a", "01b");
+        end.Disconnect();
+        end.Connect();
+        end.Advance(2.6 * T);
+        KeepAlive(3.5 * T);
+        Reconnect();
+        Assert.That(Judge("01b"), Is.EqualTo(Repeat));
+    }
+
+    [Test]
+    public void A_connection_on_which_all_was_late_proves_something_when_it_goes_on()
+    {
+        Hear("00a", "01b");
+        end.Disconnect();
+        end.Connect();
+        end.Advance(2.6 * T);
+        KeepAlive(7 * T);
+        Reconnect();
+        Assert.That(Judge("01b"), Is.EqualTo(["line b", "restarted"]));
+    }
+
+    /// <summary>What the peer repeats on a new connection comes one behind the other: while one trickles in, the next may be behind it.</summary>
+    [Test]
+    public void A_line_that_takes_long_to_come_proves_nothing([Values] bool comesToItsEnd)
+    {
+        Hear("00a", "01b");
+        Reconnect();
+        end.Receive("02long");
+        for (var time = TimeSpan.Zero; time < 4 * T; time += T / 4)
+        {
+            end.Advance(T / 4);
+            end.Receive("er");
+        }
+
+        if (comesToItsEnd)
+            end.Receive("\n");
+        Reconnect();
+        Assert.That(Judge("01b"), Is.EqualTo(Repeat));
+    }
+
     [Test]
     public void A_00_with_the_same_text_after_new_lines_is_a_restart()
     {
@@ -232,6 +278,16 @@ public sealed class RepeatedOrRestartedTests(Side side)
         }
 
         end.Take();
+    }
+
+    /// <summary>The peer says keepalives for so long.</summary>
+    private void KeepAlive(TimeSpan length)
+    {
+        for (var time = TimeSpan.Zero; time < length; time += T / 4)
+        {
+            end.Receive("\n");
+            end.Advance(T / 4);
+        }
     }
 
     private void HearMids(int from, int to)

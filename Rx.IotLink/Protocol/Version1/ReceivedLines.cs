@@ -13,7 +13,11 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private readonly Entry?[] entries = new Entry?[Mid.Count];
     private int connection;
     private TimeSpan connectedAt;
-    private TimeSpan heardAt;
+
+    // Of the lines of this connection, keepalives included: when the first came, when the last did, and since when that one may have been coming.
+    private TimeSpan? firstAt;
+    private TimeSpan lastAt;
+    private TimeSpan lastSince;
     private byte newest;
     private bool zeroFollowed;
 
@@ -28,20 +32,33 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     public void Connect(TimeSpan now)
     {
         connection++;
-        connectedAt = heardAt = now;
+        connectedAt = lastAt = lastSince = now;
+        firstAt = null;
     }
 
-    public void Heard(TimeSpan now) => heardAt = now;
+    /// <summary>A line has come to its end, whatever it means.</summary>
+    public void Heard(TimeSpan now)
+    {
+        firstAt ??= now;
+        (lastSince, lastAt) = (lastAt, now);
+    }
 
     /// <summary>
-    /// Settles what the ended connection has proved: a peer that had not got an acknowledgement would have repeated the line within one timeout
-    /// (two, after a reconnection); so what was acknowledged three timeouts before the end will not come again.
+    /// Settles what the ended connection has proved: a peer that had not got an acknowledgement would have repeated the line within one timeout, or on a new connection when that was open;
+    /// so what was acknowledged three timeouts before a line that came whole will not come again.
     /// </summary>
+    /// <remarks>
+    /// A server is open when it has heard of its client, which speaks when it has heard of its server: as long again as the first line took. What is repeated then comes one behind the other, so nothing
+    /// is proved by a line that was on its way before, and may have others behind it.
+    /// </remarks>
     public void Disconnect()
     {
+        if (firstAt is not { } first)
+            return;
+        var openedAt = first + (first - connectedAt);
         foreach (var entry in entries)
         {
-            if (entry is { AcknowledgedAt: { } at } && heardAt - (at > connectedAt ? at : connectedAt) > 3 * timeout)
+            if (entry is { AcknowledgedAt: { } at } && lastSince - (at > openedAt ? at : openedAt) > 3 * timeout)
                 entry.Settled = true;
         }
     }

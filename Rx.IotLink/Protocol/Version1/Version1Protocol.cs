@@ -60,11 +60,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
-        received.Heard(now);
         Move(Step.Bytes, now);
         using var lines = new LineReader(bytes);
         while (lines.TryRead(settings.MaxLineBytes + 2, out var line))
         {
+            received.Heard(now);
             Take(line, now);
             Move(Step.Line, now);
             // After each line, so that what is said does not depend on the pieces the bytes came in.
