@@ -139,7 +139,7 @@ public sealed class FilterTests(Side side)
     {
         end.Receive("00x\n01x\n");
         end.Advance(100 * T);
-        end.Receive("\n");
+        end.Receive("\n\n");
         Outage();
         Assert.That(IsNew("01x", accept: false), Is.False);
         Assert.That(IsNew("00x", accept: false), Is.False);
@@ -151,7 +151,7 @@ public sealed class FilterTests(Side side)
         end.Receive("00x\n01x\n");
         end.Receive("01x\n");
         end.Advance(100 * T);
-        end.Receive("\n");
+        end.Receive("\n\n");
         Outage();
         Assert.That(IsNew("01x", accept: false), Is.False);
     }
