@@ -99,9 +99,13 @@ public sealed record Setting
         return setting.MeanBetweenWrites < least ? setting with { MeanBetweenWrites = least } : setting;
     }
 
-    /// <summary>Protocol 1 takes a round trip for each line, protocol 2 one for each window.</summary>
+    /// <summary>
+    /// Protocol 1 takes a round trip for each line, protocol 2 one for each window; and those lines of a burst that find no room in the inbox protocol 1 repeats a timeout later, when as many find room again.
+    /// </summary>
     private TimeSpan TimeForOneLine =>
-        (2 * (Path.Latency + Path.Jitter + Path.Coalescing) / (Protocol == 1 ? 1 : InboxLines)) + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
+        (2 * (Path.Latency + Path.Jitter + Path.Coalescing) / (Protocol == 1 ? 1 : InboxLines))
+        + (Protocol == 1 && WritesConcurrently ? Timeout / InboxLines : TimeSpan.Zero)
+        + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
 
     /// <summary>The faults of its seed.</summary>
     public IReadOnlyList<Fault> Faults() => new FaultMix
