@@ -128,6 +128,34 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(Judge("02c"), Is.EqualTo(Repeat), "it is of the process that speaks now");
     }
 
+    /// <summary>What shows a restart is of the process that speaks now, taken or not; and so is all that follows it, on this connection and on the next.</summary>
+    [Test]
+    public void After_a_restart_that_showed_in_a_line_without_room_what_came_behind_it_is_still_known_on_the_next_connection()
+    {
+        Hear("00a", "04b");
+        Reconnect();
+        end.InboxFull = true;
+        Assert.That(Judge("04x"), Is.EqualTo(["withheld x"]));
+        end.InboxFull = false;
+        Assert.That(Judge("05y"), Is.EqualTo(["line y", "restarted"]));
+        Assert.That(end.Told.Single(), Does.Contain("04 came with another line than before"), "what showed it");
+        Reconnect();
+        Assert.That(Judge("04x"), Is.EqualTo(["line x"]), "it was told already");
+        Assert.That(Judge("05y"), Is.EqualTo(Repeat));
+    }
+
+    [Test]
+    public void A_restart_that_showed_in_a_line_without_room_is_told_with_the_next_line_even_on_another_connection()
+    {
+        Hear("00a", "04b");
+        Reconnect();
+        end.InboxFull = true;
+        Assert.That(Judge("04x"), Is.EqualTo(["withheld x"]));
+        Reconnect();
+        end.InboxFull = false;
+        Assert.That(Judge("04x"), Is.EqualTo(["line x", "restarted"]));
+    }
+
     [Test]
     public void A_restart_is_not_told_while_its_line_finds_no_room()
     {

@@ -5,9 +5,9 @@ internal static partial class PlantedBugs
     private static PlantedBug[] OfProtocol1 =>
     [
         new("acknowledges a line when it arrives, before the application had it", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
-            new Edit("unaccepted.Enqueue(received.Add(mid, hash, verdict));", "unaccepted.Enqueue(received.Add(mid, hash, verdict)); Acknowledge(mid);")),
+            new Edit("unaccepted.Enqueue(received.Add(mid, hash));", "unaccepted.Enqueue(received.Add(mid, hash)); Acknowledge(mid);")),
         new("has no filter for repeated lines", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
-            new Edit("if (verdict == ReceivedLines.Verdict.Repeat)", "if (false)")),
+            new Edit("if (received.IsRepeat(mid, hash))", "if (received.IsRepeat(mid, hash) && mid > byte.MaxValue)")),
         new("forgets the line in flight with its connection", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
             new Edit("sent.GiveUpBestEffort(sentBefore: now);", "foreach (var line in sent.All.ToList()) sent.Acknowledge(line.Mid);")),
         new("never repeats a line, and lets its deadline stand", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
@@ -17,7 +17,7 @@ internal static partial class PlantedBugs
         new("takes any acknowledgement for that of the oldest line", [1], "Rx.IotLink/Protocol/Version1/SentLines.cs",
             new Edit("var at = lines.FindIndex(l => l.Mid == mid);", "var at = lines.Count == 0 ? -1 : 0;")),
         new("knows a line by its number alone", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
-            new Edit("var again = seen.Hash == hash && ", "var again = ")),
+            new Edit("if (seen.Hash == hash && !seen.Settled", "if (!seen.Settled")),
         new("never forgets the numbers that will come round again", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
             new Edit("ForgetGroup((group + (Groups / 2)) % Groups);", "")),
         new("lets its numbers begin anew at 00", [1], "Rx.IotLink/Protocol/Version1/Mid.cs",

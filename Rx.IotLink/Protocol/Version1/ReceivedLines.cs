@@ -20,14 +20,7 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     private TimeSpan lastSince;
     private byte newest;
     private bool zeroFollowed;
-
-    /// <summary>What a received line turned out to be.</summary>
-    public enum Verdict
-    {
-        New,
-        Repeat,
-        NewAfterRestart,
-    }
+    private byte? restartShownBy;
 
     public void Connect(TimeSpan now)
     {
@@ -63,23 +56,37 @@ internal sealed class ReceivedLines(TimeSpan timeout)
         }
     }
 
-    public Verdict Judge(byte mid, ulong hash)
+    /// <summary>Whether a line that has come is a repetition, and not a new one. If it shows that the peer has restarted, what its earlier process said is forgotten at once, whether the line finds room or not.</summary>
+    public bool IsRepeat(byte mid, ulong hash)
     {
         if (entries[mid] is not { } seen)
-            return mid == 0 && HeardFromEarlierProcess ? Verdict.NewAfterRestart : Verdict.New;
+        {
+            if (mid == 0 && HeardFromEarlierProcess)
+                Forget(shownBy: mid);
+            return false;
+        }
+
         if (seen.LastConnection == connection)
-            return seen.Hash == hash ? Verdict.Repeat : Verdict.New;
+            return seen.Hash == hash;
         // Only 00 may be taken for that of another process on the strength of how soon the peer is back: the end of the connection before may have come
         // late, held up by the outage that the peer has had, and then the line is a repetition.
-        var again = seen.Hash == hash && !seen.Settled && !(mid == 0 && zeroFollowed);
-        return again ? Verdict.Repeat : Verdict.NewAfterRestart;
+        if (seen.Hash == hash && !seen.Settled && !(mid == 0 && zeroFollowed))
+            return true;
+        Forget(shownBy: mid);
+        return false;
+    }
+
+    /// <summary>The line that has shown that the peer has restarted, if that was not asked since: to be told with the next line that is taken.</summary>
+    public byte? TakeRestart()
+    {
+        var shownBy = restartShownBy;
+        restartShownBy = null;
+        return shownBy;
     }
 
     /// <summary>Remembers a new line.</summary>
-    public Entry Add(byte mid, ulong hash, Verdict verdict)
+    public Entry Add(byte mid, ulong hash)
     {
-        if (verdict == Verdict.NewAfterRestart)
-            Forget();
         Pass(mid);
         zeroFollowed = mid != 0 && (zeroFollowed || entries[0]?.AcknowledgedAt is not null);
         return entries[mid] = new Entry(mid, hash) { LastConnection = connection };
@@ -139,9 +146,11 @@ internal sealed class ReceivedLines(TimeSpan timeout)
     }
 
     // After it nothing of an earlier connection is left to differ from, so that a restart is found at most once on each. What was repeated on this connection is of the
-    // process that speaks now, and may come again; but a 00 may have been taken for a repetition and be that process's own.
-    private void Forget()
+    // process that speaks now, and may come again; but a 00 may have been taken for a repetition and be that process's own. Not later than this: the next connection brings the oldest lines first
+    // again, and lines of this one that were taken behind them.
+    private void Forget(byte shownBy)
     {
+        restartShownBy = shownBy;
         for (var mid = 0; mid < Mid.Count; mid++)
         {
             if (entries[mid] is { } entry && (mid == 0 ? entry.FirstConnection : entry.LastConnection) != connection)

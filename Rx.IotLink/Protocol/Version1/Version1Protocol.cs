@@ -184,8 +184,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         if (!Utf8.IsValid(payload))
             throw new ProtocolException($"message {mid:x2} is not UTF-8");
         var hash = Fnv1a.Hash(payload);
-        var verdict = received.Judge(mid, hash);
-        if (verdict == ReceivedLines.Verdict.Repeat)
+        if (received.IsRepeat(mid, hash))
         {
             host.DuplicateReceived();
             if (received.IsDoubtful(mid))
@@ -197,9 +196,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
         if (!host.TryDeliver(payload, Delivery.ExactlyOnce))
             return;
-        if (verdict == ReceivedLines.Verdict.NewAfterRestart)
-            host.Notify(LinkNoticeKind.PeerRestarted, $"the peer has restarted: its message ids began anew: {mid:x2} came with another line than before");
-        unaccepted.Enqueue(received.Add(mid, hash, verdict));
+        if (received.TakeRestart() is { } shownBy)
+            host.Notify(LinkNoticeKind.PeerRestarted, $"the peer has restarted: its message ids began anew: {shownBy:x2} came with another line than before");
+        unaccepted.Enqueue(received.Add(mid, hash));
     }
 
     private static byte ParseMid(ReadOnlySpan<byte> line) =>
