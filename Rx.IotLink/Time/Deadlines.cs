@@ -22,10 +22,10 @@ internal sealed class Deadlines
     private readonly bool isShared;
 
     // A generic method of an interface is looked up anew by each call; a delegate has found it.
-    private readonly Func<Timer, TimeSpan, Func<IScheduler, Timer, IDisposable>, IDisposable> schedule;
+    private readonly Func<Countdown, TimeSpan, Func<IScheduler, Countdown, IDisposable>, IDisposable> schedule;
     private (TimeSpan At, Deadline Deadline)[] heap = [];
     private int count;
-    private Timer? timer;
+    private Countdown? timer;
     private List<Deadline>? spare;
 
     private Deadlines(IScheduler scheduler, bool isShared)
@@ -52,7 +52,7 @@ internal sealed class Deadlines
 
     public void Set(Deadline deadline)
     {
-        Timer? started;
+        Countdown? started;
         lock (gate)
         {
             if (deadline.IsOver)
@@ -78,15 +78,15 @@ internal sealed class Deadlines
     }
 
     /// <summary>The timer must be another, if the first deadline is before it. It is started after the lock: a scheduler is nobody to call under one.</summary>
-    private Timer? Arm()
+    private Countdown? Arm()
     {
         if (count == 0 || (timer is not null && timer.At <= heap[0].At))
             return null;
         timer?.Dispose();
-        return timer = new Timer(this, heap[0].At);
+        return timer = new Countdown(this, heap[0].At);
     }
 
-    private void Start(Timer? started)
+    private void Start(Countdown? started)
     {
         if (started is null)
             return;
@@ -100,9 +100,9 @@ internal sealed class Deadlines
         });
     }
 
-    private void Fire(Timer fired)
+    private void Fire(Countdown fired)
     {
-        Timer? started;
+        Countdown? started;
         var due = Interlocked.Exchange(ref spare, null) ?? [];
         lock (gate)
         {
@@ -190,16 +190,14 @@ internal sealed class Deadlines
 
     private void Put(int index, (TimeSpan At, Deadline Deadline) entry) => (heap[index], entry.Deadline.Index) = (entry, index);
 
-    /// <summary>What waits for the first deadline.</summary>
-    private sealed class Timer(Deadlines queue, TimeSpan at) : ICancelable
+    /// <summary>What waits on the scheduler for the first deadline.</summary>
+    private sealed class Countdown(Deadlines queue, TimeSpan at) : IDisposable
     {
         private SingleAssignmentDisposableValue waiting;
 
         public Deadlines Queue => queue;
 
         public TimeSpan At => at;
-
-        public bool IsDisposed => waiting.IsDisposed;
 
         public IDisposable? Disposable
         {
