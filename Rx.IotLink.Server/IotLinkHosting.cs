@@ -16,7 +16,8 @@ public static class IotLinkHosting
     /// Core application, set <see cref="IotLinkServerOptions.Listen"/> to false and call <see cref="UseIotLink"/> on an endpoint.
     /// </summary>
     /// <param name="services">The host's services.</param>
-    /// <param name="configuration">The section the options are read from, or null. Options out of range fail the start with one exception that names the option.</param>
+    /// <param name="configuration">The section the options are read from, or null. A name that is no option, or an option
+    /// out of range, fails the start with one exception that names it.</param>
     /// <param name="configure">Changes the options after that, or null.</param>
     public static IServiceCollection AddIotLinkServer(
         this IServiceCollection services,
@@ -53,6 +54,7 @@ public static class IotLinkHosting
 
     private static IotLinkServerOptions Read(IConfiguration configuration, IotLinkServerOptions options)
     {
+        ConfigurationNames.Check(configuration, typeof(IotLinkServerOptions));
         configuration.Bind(options);
         // The binder knows no way from a text to an address, and passes over it in silence.
         if (configuration[nameof(options.Bind)] is not { } bind)

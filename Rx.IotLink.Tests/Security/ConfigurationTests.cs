@@ -50,19 +50,53 @@ internal sealed class ConfigurationTests
         Assert.That(async () => await host.StartAsync(), Throws.InstanceOf<FormatException>().With.Message.StartsWith($"{files.PathOf("keys")}, line 1: "));
     }
 
-    [Test]
-    public async Task Options_that_no_text_can_give_are_no_stumbling_block()
+    [TestCase("KeysFile", "KeyFile")]
+    [TestCase("Keyfil", "KeyFile")]
+    [TestCase("UnknownId", "UnknownIds")]
+    [TestCase("Timeot", "Timeout")]
+    public void A_name_that_is_no_option_fails_the_start_and_names_the_nearest(string name, string nearest)
     {
-        using var host = HostWith(new()
-        {
-            ["Port"] = "0",
-            ["KeyOf"] = "x",
-            ["SessionStores"] = "x",
-            ["LoggerFactory"] = "x",
-            ["Scheduler"] = "x",
-            ["ObserverScheduler"] = "x",
-            ["Tls"] = "",
-        });
+        using var host = HostWith(new() { ["Port"] = "0", [name] = "x" });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.StartsWith($"{name} '{name}' is no option; the nearest is {nearest}."));
+    }
+
+    [Test]
+    public void A_name_inside_of_TLS_is_checked_too()
+    {
+        using var host = HostWith(new() { ["Port"] = "0", ["Tls:HandshakeTimeot"] = "00:00:05" });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.StartsWith("Tls:HandshakeTimeot 'HandshakeTimeot' is no option; the nearest is HandshakeTimeout."));
+    }
+
+    [Test]
+    public void One_value_where_a_list_must_be_fails_the_start()
+    {
+        using var host = HostWith(new() { ["Port"] = "0", ["Expected"] = "pump-1" });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.StartsWith("Expected 'pump-1' is a list: give Expected:0, Expected:1, or an array in JSON."));
+    }
+
+    [Test]
+    public void A_list_where_one_value_must_be_fails_the_start()
+    {
+        using var host = HostWith(new() { ["Port:0"] = "0" });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.StartsWith("Port 'Port' has one value, not a list or a section."));
+    }
+
+    [TestCase("KeyOf")]
+    [TestCase("SessionStores")]
+    [TestCase("LoggerFactory")]
+    [TestCase("Scheduler")]
+    [TestCase("ObserverScheduler")]
+    [TestCase("Tls")]
+    public void An_option_that_no_text_can_give_fails_the_start(string name)
+    {
+        using var host = HostWith(new() { ["Port"] = "0", [name] = "x" });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.StartsWith($"{name} '{name}' cannot be given as text; set it in code."));
+    }
+
+    [Test]
+    public async Task Names_are_taken_in_any_case_and_an_empty_section_is_none()
+    {
+        using var host = HostWith(new() { ["port"] = "0", ["TIMEOUT"] = "00:00:20", ["Tls"] = "", ["Expected"] = "" });
         await host.StartAsync();
         await using var client = Ends.Connect(host.Services.GetRequiredService<IotLinkServer>().EndPoint.Port);
         await client.UpAsync();
