@@ -88,6 +88,48 @@ public sealed partial class AspNetTests
     }
 
     [Test]
+    public async Task A_foreign_name_for_this_machine_is_refused()
+    {
+        using var rebound = new HttpRequestMessage(HttpMethod.Get, "/devices") { Headers = { Host = "evil.example" } };
+        using var refused = await http.SendAsync(rebound);
+        Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+
+        using var named = new HttpRequestMessage(HttpMethod.Get, "/devices") { Headers = { Host = "localhost:" + http.BaseAddress!.Port } };
+        using var answered = await http.SendAsync(named);
+        Assert.That(answered.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task So_many_pages_at_a_time_and_no_more()
+    {
+        var pages = new List<HttpResponseMessage>();
+        HttpResponseMessage? refused = null;
+        try
+        {
+            // Other tests may have a page open, too.
+            while (refused is null && pages.Count <= 100)
+            {
+                var page = await http.GetAsync("/events", HttpCompletionOption.ResponseHeadersRead).Within();
+                if (page.StatusCode == HttpStatusCode.OK)
+                    pages.Add(page);
+                else
+                    refused = page;
+            }
+
+            Assert.That(refused?.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(pages, Has.Count.InRange(95, 100));
+        }
+        finally
+        {
+            refused?.Dispose();
+            foreach (var page in pages)
+                page.Dispose();
+        }
+
+        using var again = await Poll(() => http.GetAsync("/events", HttpCompletionOption.ResponseHeadersRead), page => page.StatusCode == HttpStatusCode.OK);
+    }
+
+    [Test]
     public async Task The_devices_are_a_list_and_the_health_is_told()
     {
         var row = await Poll(() => http.GetFromJsonAsync<JsonElement>("/devices"), rows => rows.EnumerateArray().Any(r => r.GetProperty("isUp").GetBoolean()));
@@ -111,7 +153,7 @@ public sealed partial class AspNetTests
 
     private static async Task<T> Poll<T>(Func<Task<T>> ask, Func<T, bool> holds)
     {
-        for (var attempt = 0; attempt < 200; attempt++)
+        for (var asked = Stopwatch.StartNew(); asked.Elapsed < Bound.Limit;)
         {
             var answer = await ask();
             if (holds(answer))

@@ -1,6 +1,8 @@
+using System.CommandLine;
 using System.Net;
 using Examples.AspNet;
 using Examples.Common;
+using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Rx.IotLink;
 using Rx.IotLink.Server;
@@ -9,6 +11,7 @@ using Rx.IotLink.Server;
 var web = Choice.Whole("--web-port", "The port of the pages; 0 is any free one.", 8080, 0, 65_535);
 var links = Choice.Whole("--port", "The port of the devices; 0 is any free one.", 8123, 0, 65_535);
 var listen = Choice.OneOf("--listen", "Who may connect: programs of this machine, or all.", "local", "all");
+var names = new Option<string[]>("--host") { Description = "A further name that browsers may reach the pages by; may be given more than once." };
 var count = Choice.Whole("--devices", "How many devices run in this process; real ones may join them.", 2, 0, 26);
 
 return await Stage.PlayAsync(args, "A web application that hosts the server beside its pages.", 0, async stage =>
@@ -22,6 +25,7 @@ return await Stage.PlayAsync(args, "A web application that hosts the server besi
     builder.Logging.SetMinimumLevel(LogLevel.Warning);
     builder.Services.AddIotLinkServer(builder.Configuration.GetSection("IotLink"), options => options with { Listen = false, Expected = ids });
     builder.Services.AddHealthChecks().AddIotLink();
+    builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = Hosts.Of(stage.Get(names)));
     builder.Services.AddSingleton<Bulletin>();
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
@@ -32,7 +36,7 @@ return await Stage.PlayAsync(args, "A web application that hosts the server besi
     await using var app = builder.Build();
     app.MapGet("/", () => TypedResults.Text(Page.Html, "text/html; charset=utf-8"));
     app.MapGet("/devices", (IotLinkServer server) => server.GetConnections().Select(Row.Of));
-    app.MapGet("/events", (Bulletin bulletin, CancellationToken gone) => TypedResults.ServerSentEvents(bulletin.ReadAsync(gone)));
+    app.MapGet("/events", Events.Open);
     app.MapPost("/devices/{id}/lines", Sending.SendAsync);
     app.MapHealthChecks("/health");
     app.Services.GetRequiredService<Bulletin>();
@@ -49,4 +53,4 @@ return await Stage.PlayAsync(args, "A web application that hosts the server besi
     await running.DisposeAsync();
     await app.StopAsync();
     return 0;
-}, web, links, listen, count);
+}, web, links, listen, names, count);
