@@ -1,0 +1,94 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Rx.IotLink.Protocol;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>
+/// The header that a load balancer puts before the first byte of a connection, to say whose connection it is: the PROXY protocol, version 1 (text) and 2 (binary),
+/// https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt.
+/// </summary>
+/// <param name="Source">The client's end point, or null: the balancer's own (a health check), or of a kind that has no IP address.</param>
+internal sealed record ProxyHeader(IPEndPoint? Source)
+{
+    /// <summary>The longest header of version 1, CR LF included. The specification's number.</summary>
+    private const int MaxTextBytes = 107;
+
+    /// <summary>The longest header of version 2 that is taken: addresses and some extensions, which are passed over.</summary>
+    private const int MaxBinaryBytes = 2_048;
+
+    private const int FixedBytes = 16;
+
+    private static readonly ProxyHeader OfNobody = new(Source: null);
+
+    private static ReadOnlySpan<byte> Signature => "\r\n\r\n\0\r\nQUIT\n"u8;
+
+    private static ReadOnlySpan<byte> Word => "PROXY "u8;
+
+    /// <summary>Reads a header at the start of what has arrived, and moves behind it. Null: it has not arrived whole.</summary>
+    /// <exception cref="ProtocolException">There is no header here, or it is malformed.</exception>
+    public static ProxyHeader? TryRead(ref ReadOnlySequence<byte> bytes)
+    {
+        Span<byte> head = stackalloc byte[FixedBytes];
+        head = head[..(int)Math.Min(bytes.Length, FixedBytes)];
+        bytes.Slice(0, head.Length).CopyTo(head);
+        if (Begins(head, Signature))
+            return head.Length < FixedBytes ? null : TryReadBinary(head, ref bytes);
+        if (Begins(head, Word))
+            return TryReadText(ref bytes);
+        throw new ProtocolException("the connection comes from a trusted proxy, but does not begin with a PROXY header");
+    }
+
+    private static ProxyHeader? TryReadText(ref ReadOnlySequence<byte> bytes)
+    {
+        var looked = bytes.Slice(0, Math.Min(bytes.Length, MaxTextBytes));
+        if (looked.PositionOf((byte)'\n') is not { } end)
+            return bytes.Length >= MaxTextBytes ? throw new ProtocolException($"a PROXY header of more than {MaxTextBytes} bytes") : null;
+        var line = Encoding.ASCII.GetString(looked.Slice(0, end).ToArray());
+        bytes = bytes.Slice(bytes.GetPosition(1, end));
+        if (!line.EndsWith('\r'))
+            throw new ProtocolException("a PROXY header that does not end in CR LF");
+        var words = line[..^1].Split(' ');
+        return words switch
+        {
+            [_, "UNKNOWN", ..] => OfNobody,
+            [_, "TCP4" or "TCP6", var source, _, var port, _] when
+                IPAddress.TryParse(source, out var address) && (address.GetAddressBytes().Length == 4) == (words[1] == "TCP4")
+                && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => new(new IPEndPoint(address, number)),
+            _ => throw new ProtocolException("a PROXY header that is not 'PROXY TCP4|TCP6 source destination port port'"),
+        };
+    }
+
+    private static ProxyHeader? TryReadBinary(ReadOnlySpan<byte> head, ref ReadOnlySequence<byte> bytes)
+    {
+        var (version, command) = (head[12] >> 4, head[12] & 15);
+        var length = BinaryPrimitives.ReadUInt16BigEndian(head[14..]);
+        if (version != 2 || command > 1)
+            throw new ProtocolException($"a PROXY header of version {version} with command {command}; 2 with 0 or 1 is known");
+        if (FixedBytes + length > MaxBinaryBytes)
+            throw new ProtocolException($"a PROXY header of {FixedBytes + length} bytes, the limit is {MaxBinaryBytes}");
+        if (bytes.Length < FixedBytes + length)
+            return null;
+        var rest = bytes.Slice(FixedBytes, length).ToArray();
+        bytes = bytes.Slice(FixedBytes + length);
+        // The family is in the high half: 1 is IPv4, 2 is IPv6; their source comes first, and its port behind both addresses.
+        var size = (head[13] >> 4) switch
+        {
+            1 => 4,
+            2 => 16,
+            _ => 0,
+        };
+        if (command == 0 || size == 0)
+            return OfNobody;
+        return rest.Length < 2 * size + 4
+            ? throw new ProtocolException($"a PROXY header with {rest.Length} bytes of addresses, where {2 * size + 4} must be")
+            : new(new IPEndPoint(new IPAddress(rest.AsSpan(0, size)), BinaryPrimitives.ReadUInt16BigEndian(rest.AsSpan(2 * size))));
+    }
+
+    /// <summary>Whether what has arrived is the beginning of this mark, or begins with it.</summary>
+    private static bool Begins(ReadOnlySpan<byte> head, ReadOnlySpan<byte> mark) =>
+        head.Length < mark.Length ? mark.StartsWith(head) : head.StartsWith(mark);
+}
