@@ -1,0 +1,59 @@
+namespace Rx.IotLink.Server;
+
+/// <summary>
+/// How often an origin may open: a token bucket for each (so many at once, and so many a second afterwards). Who is beyond it is refused for a passing reason before its first line is read.
+/// </summary>
+/// <param name="perSecond">Openings a second, in the long run.</param>
+/// <param name="burst">Openings at once.</param>
+/// <param name="maxOrigins">Origins that are remembered. With more, those that have been quiet are forgotten, and if there are none, a newcomer is not limited.</param>
+internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins = OpeningRates.DefaultMaxOrigins)
+{
+    public const int DefaultMaxOrigins = 65_536;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<Origin, Bucket> buckets = [];
+
+    /// <summary>Origins that are remembered.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return buckets.Count;
+        }
+    }
+
+    /// <summary>Takes a token. False: there is none.</summary>
+    public bool TryTake(Origin origin, TimeSpan now)
+    {
+        lock (gate)
+        {
+            if (!buckets.TryGetValue(origin, out var bucket))
+            {
+                if (buckets.Count >= maxOrigins)
+                    ForgetFull(now);
+                if (buckets.Count >= maxOrigins)
+                    return true;
+                bucket = new(burst, now);
+            }
+
+            var tokens = TokensOf(bucket, now);
+            buckets[origin] = new(tokens >= 1 ? tokens - 1 : tokens, now);
+            return tokens >= 1;
+        }
+    }
+
+    /// <summary>A bucket that is full again says no more than one that is new.</summary>
+    private void ForgetFull(TimeSpan now)
+    {
+        foreach (var (origin, bucket) in buckets)
+        {
+            if (TokensOf(bucket, now) >= burst)
+                buckets.Remove(origin);
+        }
+    }
+
+    private double TokensOf(Bucket bucket, TimeSpan now) => Math.Min(burst, bucket.Tokens + perSecond * (now - bucket.At).TotalSeconds);
+
+    private readonly record struct Bucket(double Tokens, TimeSpan At);
+}
