@@ -1,0 +1,25 @@
+using NUnit.Framework;
+using Rx.IotLink.Protocol;
+
+namespace Rx.IotLink.Tests.Protocol;
+
+/// <summary>What a stranger said, in a log and on a terminal.</summary>
+public sealed class PrintableTests
+{
+    [TestCase("23.5 °C, „grün“ 😀", "23.5 °C, „grün“ 😀")]
+    [TestCase("", "")]
+    [TestCase("a\n[Information] root is up", "a\\n[Information] root is up")]
+    [TestCase("q\t\u001b[2K\rpump-1", "q\\t\\u{1b}[2K\\rpump-1")]
+    [TestCase("\u009b2J", "\\u{9b}2J")]
+    [TestCase("abc\u202edef", "abc\\u{202e}def")]
+    [TestCase("a\u200bb\u2028c\u2029d", "a\\u{200b}b\\u{2028}c\\u{2029}d")]
+    [TestCase("\\n", "\\\\n")]
+    public void No_character_forges_a_line_or_moves_a_cursor(string said, string shown) => Assert.That(Printable.Of(said), Is.EqualTo(shown));
+
+    [Test]
+    public void Half_of_a_surrogate_pair_is_a_mark_of_its_own() => Assert.That(Printable.Of($"half {'\ud83d'} of a pair"), Is.EqualTo("half \ufffd of a pair"));
+
+    [Test]
+    public void A_long_text_is_cut_and_says_so() =>
+        Assert.That(Printable.Of(new string('x', 3_900)), Is.EqualTo(new string('x', 200) + "… (3700 more)"));
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Text;
+
+namespace Rx.IotLink.Protocol;
+
+/// <summary>
+/// What a peer said, fit for a log and a terminal: no control character can forge a line or move a cursor, no format character can hide text or turn its direction.
+/// Every message that holds text from outside takes it through here, where the message is made.
+/// </summary>
+internal static class Printable
+{
+    /// <summary>Characters that are shown; the rest is left out, and its number said.</summary>
+    public const int MaxCharacters = 200;
+
+    /// <summary>The text with <c>\n</c>, <c>\r</c>, <c>\t</c>, <c>\\</c> and <c>\u{1b}</c> in place of what is not printed.</summary>
+    public static string Of(string text, int maxCharacters = MaxCharacters)
+    {
+        if (text.Length <= maxCharacters && text.All(c => c is >= ' ' and <= '~' and not '\\'))
+            return text;
+        var shown = new StringBuilder(text.Length);
+        var left = maxCharacters;
+        var taken = 0;
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (left-- == 0)
+                return shown.Append(CultureInfo.InvariantCulture, $"… ({text.Length - taken} more)").ToString();
+            taken += rune.Utf16SequenceLength;
+            Append(shown, rune);
+        }
+
+        return shown.ToString();
+    }
+
+    /// <summary>Whether a character may stand in a log and on a terminal as it is.</summary>
+    public static bool IsPrinted(Rune rune) => Rune.GetUnicodeCategory(rune) is not
+        (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+
+    private static void Append(StringBuilder shown, Rune rune) => _ = rune.Value switch
+    {
+        '\n' => shown.Append("\\n"),
+        '\r' => shown.Append("\\r"),
+        '\t' => shown.Append("\\t"),
+        '\\' => shown.Append("\\\\"),
+        _ when IsPrinted(rune) => shown.Append(rune),
+        _ => shown.Append(CultureInfo.InvariantCulture, $"\\u{{{rune.Value:x}}}"),
+    };
+}
