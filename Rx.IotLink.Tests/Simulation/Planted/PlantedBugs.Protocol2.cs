@@ -42,6 +42,6 @@ internal static partial class PlantedBugs
         new("confuses the lines in flight when there are more than ever before", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
             new Edit("larger[at] = lines[(head + at) & (lines.Length - 1)];", "larger[at] = lines[at];")),
         new("holds the lines that were accepted", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
-            new Edit("lines[head] = default;", "")),
+            new Edit("lines[head] = null;", "")),
     ];
 }
