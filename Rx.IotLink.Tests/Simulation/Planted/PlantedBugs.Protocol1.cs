@@ -24,5 +24,8 @@ internal static partial class PlantedBugs
             new Edit("mid == byte.MaxValue ? (byte)1", "mid == byte.MaxValue ? (byte)0")),
         new("acknowledges a line on another connection than the one it came on", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
             new Edit("if (!connected || entry.LastConnection != connection || !ReferenceEquals(entries[entry.Mid], entry))", "if (!connected)")),
+        new("repeats a line while a line of the peer is on its way", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
+            new Edit("Phase.Open when isInLine => null,", ""),
+            new Edit("wasInLine = now;", "")),
     ];
 }
