@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Reactive.Concurrency;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
@@ -16,7 +17,7 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
     // Asked for once: under TLS Kestrel puts the bare transport back when the handler has returned, and a send that is late would go out in clear.
-    private readonly IDuplexPipe transport = context.Transport;
+    private readonly IDuplexPipe transport = Bounded(context).Transport;
     private int disposed;
 
     public PipeReader Input => transport.Input;
@@ -32,6 +33,13 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
         // Not called off by ConnectionClosed, which Kestrel cancels when it reads no more, though it may still wait in vain to send. It does nothing to a
         // connection that is gone.
         scheduler.Schedule(timeout < MaxPatience ? timeout : MaxPatience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
+    }
+
+    private static ConnectionContext Bounded(ConnectionContext context)
+    {
+        if (context.Features.Get<IConnectionSocketFeature>() is { Socket: var socket })
+            SendBound.Set(socket);
+        return context;
     }
 
     // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.

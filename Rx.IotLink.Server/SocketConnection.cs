@@ -34,6 +34,7 @@ internal sealed class SocketConnection : IConnection
     {
         (this.socket, this.scheduler, patience, this.ended) = (socket, scheduler, timeout < MaxPatience ? timeout : MaxPatience, ended);
         socket.NoDelay = true;
+        SendBound.Set(socket);
         // What can be received or sent at once is, with no operation begun for it.
         socket.Blocking = false;
         RemoteEndPoint = KestrelConnection.Plain(socket.RemoteEndPoint);

@@ -83,7 +83,7 @@ public sealed record Fault
         return new(FaultKind.Delay, target, at, lasting) { By = by, Jitter = jitter };
     }
 
-    /// <summary>Only so many bytes a second come through, each way.</summary>
+    /// <summary>Only so many bytes a second come through, each way, in pieces as <see cref="PathConditions.BytesPerSecond"/> says.</summary>
     public static Fault Throttle(string target, TimeSpan at, TimeSpan lasting, int bytesPerSecond)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytesPerSecond);

@@ -9,10 +9,12 @@ public sealed record PathConditions
     /// <summary>A random part on top of the latency, for each piece; order is kept. Default none.</summary>
     public TimeSpan Jitter { get; init; }
 
-    /// <summary>Bytes a second, each way. Default null: no limit.</summary>
+    /// <summary>
+    /// Bytes a second, each way. What is written then arrives in pieces: of 1,460 bytes, or of what the path carries in 50 ms if that is less. Default null: no limit.
+    /// </summary>
     public int? BytesPerSecond { get; init; }
 
-    /// <summary>Writes arrive in pieces of random length up to this many bytes. Default null: they stay whole.</summary>
+    /// <summary>Writes arrive in pieces of random length up to this many bytes. Default null: they stay whole, or come in the pieces of <see cref="BytesPerSecond"/>.</summary>
     public int? SliceBytes { get; init; }
 
     /// <summary>What arrives within this time is given to its reader together, at the multiples of it. Default zero: as it comes.</summary>

@@ -16,13 +16,14 @@ namespace Rx.IotLink.Nano.Protocol
         private int count;
         private int end;
 
-        /// <summary>At most 65,536 bytes.</summary>
-        public LineRing(int maxLines, int maxBytes)
+        /// <summary>At most 65,536 bytes; with a mark for each line, or without.</summary>
+        public LineRing(int maxLines, int maxBytes, bool hasMarks)
         {
             bytes = new byte[maxBytes];
             starts = new ushort[maxLines];
             lengths = new ushort[maxLines];
-            marks = new int[maxLines];
+            if (hasMarks)
+                marks = new int[maxLines];
         }
 
         public byte[] Bytes
@@ -78,7 +79,8 @@ namespace Rx.IotLink.Nano.Protocol
             int slot = Slot(count);
             starts[slot] = (ushort)place;
             lengths[slot] = (ushort)length;
-            marks[slot] = mark;
+            if (marks != null)
+                marks[slot] = mark;
             end = place + Taken(length);
             count++;
             return true;
@@ -101,7 +103,8 @@ namespace Rx.IotLink.Nano.Protocol
                 int from = Slot(at - 1);
                 starts[to] = starts[from];
                 lengths[to] = lengths[from];
-                marks[to] = marks[from];
+                if (marks != null)
+                    marks[to] = marks[from];
             }
 
             RemoveFirst();

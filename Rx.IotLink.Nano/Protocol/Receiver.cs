@@ -13,7 +13,7 @@ namespace Rx.IotLink.Nano.Protocol
 
         public Receiver(SessionSettings settings, ISessionHost host)
         {
-            inbox = new LineRing(settings.InboxLines, settings.InboxBytes);
+            inbox = new LineRing(settings.InboxLines, settings.InboxBytes, true);
             this.host = host;
         }
 

@@ -1,8 +1,7 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// The sending side: numbers, the window, what must be sent again. All exactly-once lines, sent or not, are in one ring; the oldest has number <see cref="First"/>, and
-    /// the mark of each is when it was sent last (the low 32 bits of it: a line is sent again long before these come round).
+    /// The sending side: numbers, the window, what must be sent again. All exactly-once lines, sent or not, are in one ring; the oldest has number <see cref="First"/>.
     /// </summary>
     internal sealed class Sender
     {
@@ -13,13 +12,14 @@ namespace Rx.IotLink.Nano.Protocol
         private ulong next = 1;
         private ulong sentEnd = 1;
         private ulong arrived;
+        private ulong filled = 1;
         private int window;
         private int peerMax = int.MaxValue;
 
         public Sender(SessionSettings settings, ISessionHost host)
         {
-            ring = new LineRing(settings.OutboxLines, settings.OutboxBytes);
-            bestEffort = new LineRing(settings.BestEffortLines, settings.BestEffortBytes);
+            ring = new LineRing(settings.OutboxLines, settings.OutboxBytes, false);
+            bestEffort = new LineRing(settings.BestEffortLines, settings.BestEffortBytes, false);
             this.host = host;
         }
 
@@ -28,6 +28,9 @@ namespace Rx.IotLink.Nano.Protocol
         {
             get { return first; }
         }
+
+        /// <summary>When what has not arrived is sent again.</summary>
+        public RepetitionClock Clock { get; } = new RepetitionClock();
 
         /// <summary>Number of the first line that was never sent.</summary>
         public ulong SentEnd
@@ -73,7 +76,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Goes on where a kept memory ended.</summary>
         public void Restore(ulong number)
         {
-            first = next = number;
+            first = next = filled = number;
             arrived = number - 1;
             // All that is held was sent by the memory that kept it.
             sentEnd = number + (ulong)(uint)ring.Count;
@@ -82,7 +85,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>A new epoch: numbers begin anew, with nothing sent.</summary>
         public void Renumber()
         {
-            first = next = sentEnd = 1;
+            first = next = filled = sentEnd = 1;
             arrived = 0;
         }
 
@@ -90,9 +93,10 @@ namespace Rx.IotLink.Nano.Protocol
         /// A connection opens: everything unacknowledged goes again, within the peer's window. False: a line that was sent before is longer than the peer takes now; it has its
         /// number, which cannot be left out.
         /// </summary>
-        public bool Open(int peerWindow, int max)
+        public bool Open(int peerWindow, int max, int timeoutMs)
         {
             window = peerWindow;
+            Clock.Open(timeoutMs);
             peerMax = max;
             SendAgainFrom(first);
             for (int index = 0; index < ring.Count && first + (ulong)(uint)index < sentEnd; index++)
@@ -107,12 +111,13 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
-        public bool Acknowledge(ulong number)
+        public bool Acknowledge(ulong number, long now)
         {
             if (number >= sentEnd)
                 return false;
             if (number < first)
                 return true;
+            Progress(now);
             while (first <= number)
             {
                 host.Finished(true, ring.Bytes, ring.Start(0), ring.Length(0));
@@ -128,10 +133,12 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
-        public bool Arrived(ulong number)
+        public bool Arrived(ulong number, long now)
         {
             if (number >= sentEnd)
                 return false;
+            if (number >= Oldest)
+                Progress(now);
             if (arrived < number)
                 arrived = number;
             if (next < arrived + 1)
@@ -152,15 +159,25 @@ namespace Rx.IotLink.Nano.Protocol
             return sentEnd + (ulong)(long)(short)(low - (int)(sentEnd & 0xFFFF));
         }
 
-        /// <summary>For how many milliseconds the oldest line that was sent and has not arrived was on its way, or -1.</summary>
-        public int OldestAge(long now)
+        /// <summary>What was filled before was taken by the connection.</summary>
+        public void Taken(long now)
         {
-            return Oldest < next ? (int)now - ring.Mark((int)(Oldest - first)) : -1;
+            // Of the oldest line alone: others may be sent for ever.
+            if (filled <= Oldest && Oldest < next)
+                Clock.Begin(now);
+            filled = next;
+        }
+
+        /// <summary>When what has not arrived is to be sent again; never, if there is nothing, or some of it is still being sent.</summary>
+        public long RepeatAt
+        {
+            get { return Oldest < next && next <= filled ? Clock.Due(ring.Length((int)(Oldest - first))) : long.MaxValue; }
         }
 
         /// <summary>What has not arrived is lost: it goes again.</summary>
         public void SendAgain()
         {
+            Clock.Repeat();
             SendAgainFrom(Oldest);
         }
 
@@ -170,7 +187,7 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>Sends what the window and the output have room for; best effort after exactly once, which it must not delay.</summary>
-        public void Send(Output output, long now)
+        public void Send(Output output)
         {
             while (HasNext)
             {
@@ -183,7 +200,6 @@ namespace Rx.IotLink.Nano.Protocol
                 output.Byte(AsciiText.LineFeed);
                 if (next < sentEnd)
                     host.Repeated();
-                ring.SetMark(index, (int)now);
                 next++;
                 if (sentEnd < next)
                     sentEnd = next;
@@ -229,7 +245,12 @@ namespace Rx.IotLink.Nano.Protocol
         {
             if (arrived >= number)
                 arrived = number - 1;
-            next = number;
+            next = filled = number;
+        }
+
+        private void Progress(long now)
+        {
+            Clock.Progress(Oldest < next ? ring.Length((int)(Oldest - first)) : -1, now);
         }
     }
 }

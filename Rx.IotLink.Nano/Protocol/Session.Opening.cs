@@ -91,7 +91,7 @@ namespace Rx.IotLink.Nano.Protocol
             {
                 SpoilEpoch("this end's memory was rolled back; a new one begins");
             }
-            else if (!sender.Open((int)window, (int)max))
+            else if (!sender.Open((int)window, (int)max, timeoutMs))
             {
                 SpoilEpoch("the server no longer takes a line that was sent before; a new memory begins without it");
             }
@@ -107,7 +107,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             if (hasPeer && peer == epoch)
             {
-                if (seen >= sender.SentEnd || !sender.Acknowledge(rx))
+                if (seen >= sender.SentEnd || !sender.Acknowledge(rx, lastHeard))
                 {
                     host.Notice(SessionNotice.MemoryRolledBack, seen, 0);
                     return false;

@@ -239,7 +239,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             if (phase != Phase.Open)
                 return;
-            if (sender.OldestAge(now) >= timeoutMs)
+            if (now >= RepeatAt)
                 sender.SendAgain();
             if (now - lastSaid >= timeoutMs / 4)
                 keepaliveDue = true;
@@ -265,10 +265,15 @@ namespace Rx.IotLink.Nano.Protocol
             long silence = lastHeard + timeoutMs - now;
             if (silence < next)
                 next = silence;
-            int age = sender.OldestAge(now);
-            if (age >= 0 && timeoutMs - age < next)
-                next = timeoutMs - age;
+            if (RepeatAt - now < next)
+                next = RepeatAt - now;
             return next;
+        }
+
+        // Until the peer has said all of its line, it cannot say anything else.
+        private long RepeatAt
+        {
+            get { return unfinishedLength == 0 ? sender.RepeatAt : long.MaxValue; }
         }
 
         private bool Hears
@@ -278,8 +283,9 @@ namespace Rx.IotLink.Nano.Protocol
 
         private void FillOpen(long now)
         {
+            sender.Taken(now);
             receiver.Acknowledge(output);
-            sender.Send(output, now);
+            sender.Send(output);
             if (byeDue && !sender.CanSend && output.Room >= byeText.Length + 6)
             {
                 byeDue = false;
@@ -320,12 +326,15 @@ namespace Rx.IotLink.Nano.Protocol
             if (count == 0)
             {
                 sender.NothingWaits();
+                sender.Clock.PeerRests(lastHeard);
                 host.Heartbeat();
                 return;
             }
 
             byte mark = bytes[offset];
             int low = count >= 5 ? AsciiText.Low(bytes, offset + 1) : -1;
+            if (mark == '+' || mark == '-')
+                sender.Clock.PeerSends();
             if (mark == '+' && low >= 0)
                 receiver.Take(low, bytes, offset + 5, count - 5);
             else if (mark == '-')
@@ -342,16 +351,20 @@ namespace Rx.IotLink.Nano.Protocol
 
         private void TakeAccepted(int low)
         {
-            if (!sender.Acknowledge(sender.Whole(low)))
+            if (!sender.Acknowledge(sender.Whole(low), lastHeard))
                 Fail("a line was acknowledged that was never sent");
         }
 
         private void TakeArrived(int low)
         {
-            if (sender.Arrived(sender.Whole(low)))
-                host.Heartbeat();
-            else
+            if (!sender.Arrived(sender.Whole(low), lastHeard))
+            {
                 Fail("the arrival was told of a line that was never sent");
+                return;
+            }
+
+            sender.Clock.PeerRests(lastHeard);
+            host.Heartbeat();
         }
 
         private void TakeFarewell(byte[] bytes, int offset, int count)

@@ -9,6 +9,12 @@ namespace Rx.IotLink.Testing.Simulation;
 /// </summary>
 internal sealed class Wire
 {
+    /// <summary>What a packet carries over Ethernet, with the usual headers of IPv4 and TCP.</summary>
+    private const int PacketBytes = 1_460;
+
+    /// <summary>A path of so many bytes a second gives what it carries in this time together, so that a long write is a stream.</summary>
+    private const int PiecesPerSecond = 20;
+
     private readonly SimulatedPath path;
     private readonly StallDirection direction;
     private readonly Queue<Piece> flight = new();
@@ -45,6 +51,9 @@ internal sealed class Wire
     /// <summary>Whether nothing will come out of it any more.</summary>
     public bool IsOver => cut;
 
+    /// <summary>Bytes that its reader was given.</summary>
+    public long Carried { get; private set; }
+
     /// <summary>When something came out of it last.</summary>
     public event Action? Arrived;
 
@@ -68,7 +77,7 @@ internal sealed class Wire
         for (var at = 0; at < bytes.Length;)
         {
             var length = conditions.SliceBytes is { } most ? Math.Min(path.Random.Next(1, most + 1), bytes.Length - at) : bytes.Length;
-            Launch(bytes.AsMemory(at, length), conditions);
+            LaunchInPieces(bytes.AsMemory(at, length), conditions);
             at += length;
         }
 
@@ -131,9 +140,20 @@ internal sealed class Wire
             bytesInFlight -= piece.Bytes.Length;
             if (piece.Due <= onTheLine)
                 Enqueue(piece);
-            else
+            else if (piece.Bytes.Length == 0)
                 Launch(piece.Bytes, conditions);
+            else
+                LaunchInPieces(piece.Bytes, conditions);
         }
+    }
+
+    /// <summary>A path with a bandwidth carries little at a time.</summary>
+    private void LaunchInPieces(ReadOnlyMemory<byte> bytes, PathConditions conditions)
+    {
+        var most = conditions.BytesPerSecond is { } rate ? Math.Clamp(rate / PiecesPerSecond, 1, PacketBytes) : bytes.Length;
+        for (; bytes.Length > most; bytes = bytes[most..])
+            Launch(bytes[..most], conditions);
+        Launch(bytes, conditions);
     }
 
     private void Launch(ReadOnlyMemory<byte> bytes, PathConditions conditions)
@@ -222,6 +242,7 @@ internal sealed class Wire
         }
 
         reader.Append(bytes.Length >= left ? bytes[..(int)left] : bytes);
+        Carried += Math.Min(bytes.Length, left);
         left -= bytes.Length;
         return true;
     }

@@ -85,6 +85,9 @@ public sealed partial class FaultProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Bytes that the latest connection has carried to the server, and from it.</summary>
+    internal (long Up, long Down) Carried => _latest?.Carried ?? (0, 0);
+
     /// <summary>Harms the way: every connection that is open, and if the fault lasts, those that are made while it does.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value of the fault is out of its range; nothing was done.</exception>
     /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>

@@ -27,7 +27,11 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     private volatile TaskCompletionSource _changed = NewChange();
 
     private volatile bool _hasCarried;
+    private long _carried;
     private volatile bool _senderIsBroken;
+
+    /// <summary>Bytes that have passed.</summary>
+    public long Carried => Interlocked.Read(ref _carried);
 
     /// <summary>Whether any bytes have passed.</summary>
     public bool HasCarried => _hasCarried;
@@ -151,6 +155,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
             var most = Math.Min(Math.Min(bytes.Length, conditions.SliceBytes), Math.Max(1, rate / PiecesPerSecond));
             var started = _stopwatch.Elapsed;
             var sent = await to.SendAsync(bytes[..most], SocketFlags.None, cancellationToken).ConfigureAwait(false);
+            Interlocked.Add(ref _carried, sent);
             TellFirst();
             bytes = bytes[sent..];
             var rest = rate == int.MaxValue ? TimeSpan.Zero : TimeSpan.FromSeconds((double)sent / rate);

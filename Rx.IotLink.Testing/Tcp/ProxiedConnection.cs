@@ -42,6 +42,9 @@ internal sealed class ProxiedConnection : IDisposable
     /// <summary>Whether bytes have passed both ways, no fault is at work and neither way has ended.</summary>
     public bool IsHealthy => _up.HasCarried && _down.HasCarried && !_isHarmed && !_hasEnded && !_cut.IsCancellationRequested;
 
+    /// <summary>Bytes that have passed to the server, and from it.</summary>
+    public (long Up, long Down) Carried => (_up.Carried, _down.Carried);
+
     /// <summary>Carries bytes until both ways have ended.</summary>
     public async Task RunAsync()
     {

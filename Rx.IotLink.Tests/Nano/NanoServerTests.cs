@@ -41,6 +41,36 @@ public sealed class NanoServerTests
     }
 
     [Test]
+    public async Task On_a_slow_path_nothing_is_carried_twice()
+    {
+        const int Lines = 40;
+        await using var server = await IotLinkServer.StartAsync(ServerOptions(withKey: false) with { Timeout = TimeSpan.FromSeconds(2) });
+        await using var proxy = FaultProxy.Start(server.EndPoint);
+        proxy.Throttle(500);
+        var options = Options(proxy.EndPoint.Port);
+        options.TimeoutMs = 2000;
+        using var client = new Device().Start(options);
+        var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
+        var received = Collect(link);
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        var before = proxy.Carried.Up;
+
+        for (var n = 0; n < Lines; n++)
+            Assert.That(client.Write(new string('x', 60), 40_000), Is.EqualTo(WriteResult.Taken));
+        Assert.That(client.Drain(40_000), Is.True);
+        Assert.That(client.Write("the next", 40_000), Is.EqualTo(WriteResult.Taken));
+        Assert.That(client.Drain(40_000), Is.True);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(client.Counters.Outages, Is.Zero);
+            Assert.That(client.Counters.LinesRepeated, Is.Zero);
+            Assert.That(proxy.Carried.Up - before, Is.LessThanOrEqualTo((1.05 * Lines * 66) + 50));
+            Assert.That(received(), Has.Length.EqualTo(Lines + 1));
+        });
+    }
+
+    [Test]
     public async Task Nothing_is_lost_or_repeated_over_a_bad_network([Values(false, true)] bool withKey)
     {
         const int Lines = 400;

@@ -13,7 +13,7 @@ public sealed class NanoSessionTests
     public void A_ring_holds_what_a_list_would()
     {
         var random = new Random(7);
-        var ring = new LineRing(maxLines: 9, maxBytes: 100);
+        var ring = new LineRing(maxLines: 9, maxBytes: 100, hasMarks: true);
         var model = new List<(string Line, int Mark)>();
         for (var step = 0; step < 20_000; step++)
         {

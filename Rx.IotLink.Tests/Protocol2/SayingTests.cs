@@ -56,7 +56,7 @@ public sealed class SayingTests
         Assert.That(end.TakeSaid(), Is.Empty);
         end.ElapseTo(due);
         Assert.That(end.TakeSaid(), Is.EqualTo(["+0001a"]));
-        Assert.That((end.Repeated, end.Protocol.Deadline), Is.EqualTo((1, (TimeSpan?)(due + end.Protocol.Timeout))));
+        Assert.That((end.Repeated, end.Protocol.Deadline), Is.EqualTo((1, (TimeSpan?)(due + (2 * end.Protocol.Timeout)))));
         end.Receive("=0001\n");
         Assert.That(end.Protocol.Deadline, Is.Null, "nor is anything now");
     }

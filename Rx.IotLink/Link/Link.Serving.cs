@@ -202,6 +202,8 @@ internal sealed partial class Link
         lock (gate)
         {
             closed = session != on;
+            if (!closed)
+                protocol.Taken(Now);
             next = closed ? null : NextOutput(on);
             // Lines of best effort that had no room before are done with this: nobody else may come by to tell their writers.
             deeds = Note();
@@ -228,6 +230,7 @@ internal sealed partial class Link
         }
 
         on.Said(now);
+        protocol.Handed();
         return on.Output.Take();
     }
 

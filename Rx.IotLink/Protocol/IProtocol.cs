@@ -40,6 +40,12 @@ internal interface IProtocol
     /// <summary>Sends what may be sent: a line was put into the outbox, or there is room in the output again.</summary>
     void Send(TimeSpan now);
 
+    /// <summary>What was said so far is being given to the connection. Only one such piece is under way at a time.</summary>
+    void Handed();
+
+    /// <summary>The connection has taken what it was given. Also called where it was given nothing.</summary>
+    void Taken(TimeSpan now);
+
     /// <summary>The application has accepted the oldest line that was delivered to the host and not accepted yet.</summary>
     void Accept(TimeSpan now);
 

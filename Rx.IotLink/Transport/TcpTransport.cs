@@ -34,6 +34,7 @@ public sealed class TcpTransport : ITransport
     private async Task<IConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        SendBound.Set(socket);
         try
         {
             await socket.ConnectAsync(host, port, cancellationToken).ConfigureAwait(false);

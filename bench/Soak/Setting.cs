@@ -81,7 +81,7 @@ public sealed record Setting
                 Jitter = TimeSpan.FromMilliseconds(OneOf(0, 0, 3, 60)),
                 SliceBytes = OneOf<int?>(null, null, 1, 12),
                 Coalescing = TimeSpan.FromMilliseconds(OneOf(0, 0, 0, 10)),
-                BytesPerSecond = OneOf<int?>(null, null, null, 20_000),
+                BytesPerSecond = OneOf<int?>(null, null, 1_500, 20_000),
             },
             InboxLines = OneOf(1, 2, 3, 8, 256, 256),
             BackOffCap = TimeSpan.FromSeconds(OneOf(1, 4, 30)),
@@ -94,6 +94,7 @@ public sealed record Setting
             FirstNumber = protocol == 2 ? OneOf(1UL, 1UL, 65_500UL) : 1,
             WritesConcurrently = random.Next(4) == 3,
         };
+        setting = setting with { Path = setting.Path with { SendBufferBytes = OneOf(65_536, 2_000) } };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
         var least = 5 * setting.Burst * setting.TimeForOneLine;
         return setting.MeanBetweenWrites < least ? setting with { MeanBetweenWrites = least } : setting;
@@ -118,6 +119,17 @@ public sealed record Setting
         Until = Life,
         MeanBetween = MeanBetweenFaults,
     }.Of(Seed);
+
+    /// <summary>
+    /// The lengths of lines that are written at once each way when everything has healed. On a slow path they are on their way for several timeouts, one alone for longer than one; where a byte is
+    /// a piece they are short, since each piece costs as much.
+    /// </summary>
+    /// <param name="up">Whether to the server: the long ones of one way meet the short ones of the other.</param>
+    public IEnumerable<int> QuietLines(bool up) => Enumerable.Range(up ? 0 : 2, 12).Select(n => (n % 4 == 0 ? 3_900 : 500) / (Path.SliceBytes == 1 ? 10 : 1));
+
+    /// <summary>Within this time they have all been accepted: each way for itself, in protocol 1 one after the other.</summary>
+    public TimeSpan QuietTime => TimeSpan.FromSeconds(10) + (24 * TimeForOneLine) + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 3.0 * QuietLines(up: true).Sum() / rate : 0)
+        + (Protocol == 1 ? 24 * TimeSpan.FromMilliseconds(200) : TimeSpan.Zero);
 
     /// <summary>For this time after everything has healed, nothing may happen.</summary>
     public TimeSpan RestingTime => 4 * Timeout;

@@ -110,12 +110,19 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     /// <summary>Ends the reading.</summary>
     public void Dispose() => reading.Dispose();
 
-    private void Write(ILink link, SimulatedNetwork network)
+    /// <summary>Writes lines of these lengths at once.</summary>
+    public void WriteAll(ILink link, SimulatedNetwork network, IEnumerable<int> lengths)
+    {
+        foreach (var length in lengths)
+            Write(link, network, length);
+    }
+
+    private void Write(ILink link, SimulatedNetwork network, int length = 0)
     {
         var inOrder = !setting.WritesConcurrently || random.Next(2) == 0;
         var checker = inOrder ? ordered : concurrent;
         var number = checker.Write();
-        var tail = random.Next(20) == 0 ? " " + new string('x', random.Next(random.Next(10) == 0 ? 3_900 : 100)) : "";
+        var tail = length > 0 ? " " + new string('x', length - 20) : random.Next(20) == 0 ? " " + new string('x', random.Next(random.Next(10) == 0 ? 3_900 : 100)) : "";
         link.Write((inOrder ? "" : "c") + number.ToString(CultureInfo.InvariantCulture) + tail, ordering: inOrder ? Ordering.Ordered : Ordering.Concurrent).Subscribe(
             releases.Observer<Unit>("writes", _ =>
             {

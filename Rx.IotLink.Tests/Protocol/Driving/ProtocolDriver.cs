@@ -40,6 +40,9 @@ internal sealed class ProtocolDriver : IProtocolHost
     /// <summary>Whether there is no room for a further line.</summary>
     public bool InboxFull { get; set; }
 
+    /// <summary>Whether the connection takes nothing of what is said, as one whose buffers are full.</summary>
+    public bool IsClogged { get; set; }
+
     /// <summary>Lines that were delivered and wait for <see cref="Accept"/>.</summary>
     public int Waiting => waiting;
 
@@ -93,12 +96,14 @@ internal sealed class ProtocolDriver : IProtocolHost
         unread.Clear();
         if (!rest.IsEmpty)
             unread.Add(rest.ToArray());
+        Carry();
     }
 
     public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
         outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering));
         Protocol.Send(Now);
+        Carry();
     }
 
     public void WriteConcurrently(params IEnumerable<string> texts)
@@ -129,12 +134,14 @@ internal sealed class ProtocolDriver : IProtocolHost
         {
             Now = due > Now ? due : Now;
             Protocol.Elapse(Now);
+            Carry();
             if (Protocol.Deadline <= Now)
                 throw new InvalidOperationException($"The deadline stays at {due} although it is {Now}.");
         }
 
         Now = end;
         Protocol.Elapse(Now);
+        Carry();
     }
 
     /// <summary>What happened since this was asked last.</summary>
@@ -149,6 +156,15 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     /// <summary>The lines that were said since anything was taken last.</summary>
     public string[] TakeSaid() => [.. Take().Where(entry => entry.StartsWith("> ", StringComparison.Ordinal)).Select(entry => entry[2..])];
+
+    /// <summary>The connection takes what was said.</summary>
+    private void Carry()
+    {
+        if (IsClogged)
+            return;
+        Protocol.Handed();
+        Protocol.Taken(Now);
+    }
 
     void IProtocolHost.Opened() => log.Add("opened");
 

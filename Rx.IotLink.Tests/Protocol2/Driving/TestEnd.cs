@@ -87,6 +87,9 @@ internal sealed class TestEnd : IProtocolHost
     /// <summary>What the output may hold before it has no room for further lines.</summary>
     public int Room { get; set; }
 
+    /// <summary>Whether the connection takes nothing of what is said, as one whose buffers are full.</summary>
+    public bool IsClogged { get; set; }
+
     /// <summary>Begins a connection: a client says its opening, a server waits for one.</summary>
     public void Connect()
     {
@@ -112,6 +115,7 @@ internal sealed class TestEnd : IProtocolHost
         if (AcceptsAtOnce)
             AcceptAll();
         Protocol.Send(Now);
+        Carry();
     }
 
     public void Disconnect()
@@ -128,6 +132,7 @@ internal sealed class TestEnd : IProtocolHost
     {
         outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering));
         Protocol.Send(Now);
+        Carry();
     }
 
     public void Accept(int lines)
@@ -139,6 +144,7 @@ internal sealed class TestEnd : IProtocolHost
         }
 
         Protocol.Send(Now);
+        Carry();
     }
 
     public void AcceptAll() => Accept(inbox.Count);
@@ -147,6 +153,16 @@ internal sealed class TestEnd : IProtocolHost
     {
         Now = now;
         Protocol.Elapse(now);
+        Carry();
+    }
+
+    /// <summary>The connection takes what was said.</summary>
+    private void Carry()
+    {
+        if (IsClogged)
+            return;
+        Protocol.Handed();
+        Protocol.Taken(Now);
     }
 
     /// <summary>What was said since this was asked last.</summary>

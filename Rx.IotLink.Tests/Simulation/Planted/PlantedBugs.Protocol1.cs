@@ -9,9 +9,9 @@ internal static partial class PlantedBugs
         new("has no filter for repeated lines", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
             new Edit("if (received.IsRepeat(mid, hash))", "if (received.IsRepeat(mid, hash) && mid > byte.MaxValue)")),
         new("forgets the line in flight with its connection", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
-            new Edit("sent.GiveUpBestEffort(sentBefore: now);", "foreach (var line in sent.All.ToList()) sent.Acknowledge(line.Mid);")),
+            new Edit("sent.GiveUpBestEffort();", "foreach (var line in sent.All.ToList()) sent.Acknowledge(line.Mid, now);")),
         new("never repeats a line, and lets its deadline stand", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
-            new Edit("Repeat(now - settings.Timeout, now);", "")),
+            new Edit("Repeat(sent.DueBy(now));", "")),
         new("sends ordered lines several at a time", [1], "Rx.IotLink/Protocol/Version1/SentLines.cs",
             new Edit("if (line.Ordering == Ordering.Ordered && exactlyOnce.Exists(l => l.Line.Ordering == Ordering.Ordered))", "if (false)")),
         new("takes any acknowledgement for that of the oldest line", [1], "Rx.IotLink/Protocol/Version1/SentLines.cs",
@@ -24,5 +24,8 @@ internal static partial class PlantedBugs
             new Edit("mid == byte.MaxValue ? (byte)1", "mid == byte.MaxValue ? (byte)0")),
         new("acknowledges a line on another connection than the one it came on", [1], "Rx.IotLink/Protocol/Version1/ReceivedLines.cs",
             new Edit("if (!connected || entry.LastConnection != connection || !ReferenceEquals(entries[entry.Mid], entry))", "if (!connected)")),
+        new("repeats a line while a line of the peer is on its way", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
+            new Edit("Phase.Open when isInLine => null,", ""),
+            new Edit("wasInLine = now;", "")),
     ];
 }

@@ -42,6 +42,12 @@ internal static partial class PlantedBugs
         new("confuses the lines in flight when there are more than ever before", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
             new Edit("larger[at] = lines[(head + at) & (lines.Length - 1)];", "larger[at] = lines[at];")),
         new("holds the lines that were accepted", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
-            new Edit("lines[head] = default;", "")),
+            new Edit("lines[head] = null;", "")),
+        new("does not wait anew when acknowledgements advance", [2], "Rx.IotLink/Protocol/Version2/RepetitionClock.cs",
+            new Edit("=> (since, waitingSince, isCopy) = (now, now, false);", "=> isCopy = false;")),
+        new("repeats a line while what the peer has to say of it waits behind lines", [2], "Rx.IotLink/Protocol/Version2/RepetitionClock.cs",
+            new Edit("if (peerSends)\n            return latest;", "")),
+        new("repeats a line that is still unsent", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
+            new Edit("Oldest < next && next <= taken ?", "Oldest < next ?")),
     ];
 }

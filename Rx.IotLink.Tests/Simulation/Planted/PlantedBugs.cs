@@ -37,6 +37,8 @@ internal static partial class PlantedBugs
             new Edit(">= capacity)", ">= int.MaxValue)")),
         new("takes a line that its inbox has no room for, and drops it", Both, "Rx.IotLink/Link/Link.Host.cs",
             new Edit("link.counts.LinesWithheld++;\n            return false;", "return true;")),
+        new("has no more patience with a long line on a slow path than with a short one", Both, "Rx.IotLink/Protocol/Repetition.cs",
+            new Edit("timeout + TimeSpan.FromSeconds(line.Bytes / SlowestBytesPerSecond)", "timeout")),
         new("puts one line in seven before all that wait", Both, "Rx.IotLink/Protocol/Outbox.cs",
             new Edit(
                 "line.Ticket = ++tickets;",

@@ -23,12 +23,26 @@ internal sealed class SentLines(TimeSpan timeout)
 
     private readonly List<Sent> lines = [];
     private byte next;
+    private long sends;
     private bool firstAcknowledged;
 
     public IReadOnlyList<Sent> All => lines;
 
-    /// <summary>When the next line is due to be repeated, or given up (best effort).</summary>
-    public TimeSpan? Deadline => lines.Count == 0 ? null : lines.Min(l => l.SentAt) + timeout;
+    /// <summary>When the next line is due to be repeated, or given up (best effort). Null: there is none, or all are still to be sent.</summary>
+    public TimeSpan? Deadline
+    {
+        get
+        {
+            TimeSpan? first = null;
+            foreach (var line in lines)
+            {
+                if (DueAt(line) is { } due && !(due >= first))
+                    first = due;
+            }
+
+            return first;
+        }
+    }
 
     /// <summary>Whether a line may be sent now.</summary>
     public bool HasRoomFor(OutLine line)
@@ -49,18 +63,34 @@ internal sealed class SentLines(TimeSpan timeout)
         return exactlyOnce.Count < BurstLines - 1 && exactlyOnce.Sum(l => l.Line.Bytes) + line.Bytes <= BurstBytes;
     }
 
-    public Sent Add(OutLine line, TimeSpan now)
+    public Sent Add(OutLine line)
     {
         // An acknowledgement that is this late will not come: not to be taken for that of the id's next use, it is not waited for.
         lines.RemoveAll(l => l.IsSentOnce && Mid.Distance(l.Mid, next) >= MaxSpan);
-        var sent = new Sent(line, next) { SentAt = now };
+        var sent = new Sent(line, next);
         next = Mid.After(next);
         lines.Add(sent);
         return sent;
     }
 
+    /// <summary>A line is about to be said, for the first time or again.</summary>
+    public void Saying(Sent line) => (line.Place, line.IsHanded, line.IsTaken) = (++sends, false, false);
+
+    /// <summary>What was said so far is being given to the connection.</summary>
+    public void Handed() => lines.ForEach(l => l.IsHanded = true);
+
+    /// <summary>The connection has taken what it was given: from now on its lines are waited for.</summary>
+    public void Taken(TimeSpan now)
+    {
+        foreach (var line in lines)
+        {
+            if (line.IsHanded && !line.IsTaken)
+                (line.IsTaken, line.Since) = (true, now);
+        }
+    }
+
     /// <summary>Takes out the line that an acknowledgement is for, if there is one.</summary>
-    public Sent? Acknowledge(byte mid)
+    public Sent? Acknowledge(byte mid, TimeSpan now)
     {
         var at = lines.FindIndex(l => l.Mid == mid);
         if (at < 0)
@@ -68,12 +98,22 @@ internal sealed class SentLines(TimeSpan timeout)
         var sent = lines[at];
         lines.RemoveAt(at);
         firstAcknowledged = true;
+        // What was said after it could not arrive before it. What was said before it is lost, or found no room.
+        foreach (var later in lines.Where(l => l.Place > sent.Place))
+            later.Since = now;
         return sent;
     }
 
-    /// <summary>Gives up the best-effort lines that were not acknowledged in time (all of them with the connection they were sent on).</summary>
-    public void GiveUpBestEffort(TimeSpan sentBefore) =>
-        lines.RemoveAll(l => l.IsSentOnce && l.SentAt <= sentBefore);
+    /// <summary>The lines that are to be repeated by now.</summary>
+    public IReadOnlyList<Sent> DueBy(TimeSpan now) => lines.FindAll(l => DueAt(l) <= now);
+
+    /// <summary>Gives up the best-effort lines that were not acknowledged in time.</summary>
+    public void GiveUpBestEffort(TimeSpan dueBy) => lines.RemoveAll(l => l.IsSentOnce && DueAt(l) <= dueBy);
+
+    /// <summary>Gives up all best-effort lines: their connection has ended.</summary>
+    public void GiveUpBestEffort() => lines.RemoveAll(l => l.IsSentOnce);
+
+    private TimeSpan? DueAt(Sent line) => line.IsTaken ? line.Since + Repetition.Patience(timeout, line.Line) : null;
 
     private static bool GoesAlone(OutLine line) => line.Bytes > (line.Delivery == Delivery.BestEffort ? BestEffortBytes : BurstBytes);
 
@@ -84,7 +124,17 @@ internal sealed class SentLines(TimeSpan timeout)
 
         public byte Mid { get; } = mid;
 
-        public TimeSpan SentAt { get; set; }
+        /// <summary>Its place among all that was ever said.</summary>
+        public long Place { get; set; }
+
+        /// <summary>Whether it was given to the connection.</summary>
+        public bool IsHanded { get; set; }
+
+        /// <summary>Whether the connection has taken it.</summary>
+        public bool IsTaken { get; set; }
+
+        /// <summary>When it was taken, or, if that is later, when a line before it was acknowledged.</summary>
+        public TimeSpan Since { get; set; }
 
         /// <summary>
         /// Best effort is not repeated; but the first line of a process clears the peer's filter, so it is carried through whatever its

@@ -20,6 +20,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     private IBufferWriter<byte>? output;
     private TimeSpan settledAt;
     private bool repeatAll;
+    private bool isInLine;
+    private TimeSpan wasInLine;
 
     public bool OneSendPerLine => settings.Role == Role.Client;
 
@@ -35,6 +37,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     public TimeSpan? Deadline => phase switch
     {
         Phase.Settling => settledAt,
+        // Until the peer has said all of its line, it cannot acknowledge anything; what it acknowledges then comes right behind.
+        Phase.Open when isInLine => null,
+        Phase.Open when sent.Deadline < wasInLine + (settings.Timeout / 8) => wasInLine + (settings.Timeout / 8),
         Phase.Open => sent.Deadline,
         _ => null,
     };
@@ -71,15 +76,17 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             Send(now);
         }
 
+        NoteLine(!bytes.Slice(lines.Position).IsEmpty, now);
         return lines.Position;
     }
 
     public void Disconnect(TimeSpan now)
     {
+        (isInLine, wasInLine) = (false, TimeSpan.Zero);
         received.Disconnect();
         Move(Step.Disconnect, now);
         output = null;
-        sent.GiveUpBestEffort(sentBefore: now);
+        sent.GiveUpBestEffort();
     }
 
     public void Send(TimeSpan now)
@@ -89,17 +96,21 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         if (repeatAll)
         {
             repeatAll = false;
-            Repeat(sentBefore: TimeSpan.MaxValue, now);
+            Repeat(sent.All);
         }
 
         while (NextToSend() is { } line)
         {
             outbox.Remove(line);
-            WriteMessage(sent.Add(line, now));
+            WriteMessage(sent.Add(line));
             if (line.Delivery == Delivery.BestEffort)
                 host.Finished(line);
         }
     }
+
+    public void Handed() => sent.Handed();
+
+    public void Taken(TimeSpan now) => sent.Taken(now);
 
     public void Accept(TimeSpan now)
     {
@@ -132,11 +143,18 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         }
         else
         {
-            sent.GiveUpBestEffort(now - settings.Timeout);
-            Repeat(now - settings.Timeout, now);
+            sent.GiveUpBestEffort(dueBy: now);
+            Repeat(sent.DueBy(now));
         }
 
         Send(now);
+    }
+
+    private void NoteLine(bool begun, TimeSpan now)
+    {
+        if (isInLine)
+            wasInLine = now;
+        isInLine = begun;
     }
 
     private void Move(Step step, TimeSpan now)
@@ -165,7 +183,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             case 1:
                 throw new ProtocolException(line[0] == '\r' ? "a line of CR alone: lines end in LF, not CR LF" : $"a line of one byte, 0x{line[0]:x2}: too short for a message id");
             case 2:
-                TakeAcknowledgement(ParseMid(line));
+                TakeAcknowledgement(ParseMid(line), now);
                 break;
             default:
                 TakeMessage(ParseMid(line), line[2..], now);
@@ -173,9 +191,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         }
     }
 
-    private void TakeAcknowledgement(byte mid)
+    private void TakeAcknowledgement(byte mid, TimeSpan now)
     {
-        if (sent.Acknowledge(mid) is { Line.Delivery: Delivery.ExactlyOnce } done)
+        if (sent.Acknowledge(mid, now) is { Line.Delivery: Delivery.ExactlyOnce } done)
             host.Finished(done.Line);
     }
 
@@ -213,11 +231,10 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         return outbox.BestEffort is { } bestEffort && sent.HasRoomFor(bestEffort) ? bestEffort : null;
     }
 
-    private void Repeat(TimeSpan sentBefore, TimeSpan now)
+    private void Repeat(IEnumerable<SentLines.Sent> lines)
     {
-        foreach (var line in sent.All.Where(l => l.SentAt <= sentBefore))
+        foreach (var line in lines)
         {
-            line.SentAt = now;
             WriteMessage(line);
             host.Repeated();
         }
@@ -225,6 +242,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     private void WriteMessage(SentLines.Sent line)
     {
+        sent.Saying(line);
         Mid.Write(output!, line.Mid);
         var bytes = line.Line.Bytes;
         line.Line.CopyTo(output!.GetSpan(bytes));

@@ -11,10 +11,16 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     private ulong arrived;
     private int window;
 
+    // Lines before these numbers are in the connection's hands, and have been taken by it.
+    private ulong handed = 1;
+    private ulong taken = 1;
+
     public SentRing Ring => ring;
 
-    /// <summary>When the oldest line that has not arrived was sent, if there is one.</summary>
-    public TimeSpan? OldestSentAt => Oldest < next ? ring.SentAt(Oldest) : null;
+    public RepetitionClock Clock { get; } = new();
+
+    /// <summary>When what has not arrived is to be sent again. Null: there is nothing, or some of it is still to be sent, and a copy would only wait behind it.</summary>
+    public TimeSpan? RepeatAt => Oldest < next && next <= taken ? Clock.Due(ring[Oldest]) : null;
 
     /// <summary>Number of the oldest line that the peer has not said to have.</summary>
     private ulong Oldest => Math.Max(ring.First, arrived + 1);
@@ -31,24 +37,38 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     public void Forget()
     {
         ring.Clear();
-        next = again = 1;
+        next = again = handed = taken = 1;
         arrived = 0;
     }
 
     /// <summary>A connection opens: everything unacknowledged goes again, within the peer's window.</summary>
-    public void Open(int peerWindow)
+    public void Open(int peerWindow, TimeSpan timeout)
     {
         window = peerWindow;
+        Clock.Open(timeout);
         SendAgainFrom(ring.First);
     }
 
+    /// <summary>What was sent so far is being given to the connection.</summary>
+    public void Handed() => handed = next;
+
+    /// <summary>The connection has taken what it was given.</summary>
+    public void Taken(TimeSpan now)
+    {
+        // Of the oldest line alone: others may be sent for ever.
+        if (taken <= Oldest && Oldest < handed)
+            Clock.Begin(now);
+        taken = handed;
+    }
+
     /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
-    public bool Acknowledge(ulong number)
+    public bool Acknowledge(ulong number, TimeSpan now)
     {
         if (number >= ring.Next)
             return false;
         if (number < ring.First)
             return true;
+        Progress(now);
         while (ring.First <= number)
             host.Finished(ring.RemoveFirst());
         next = Math.Max(next, ring.First);
@@ -58,10 +78,12 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     }
 
     /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
-    public bool Arrived(ulong number)
+    public bool Arrived(ulong number, TimeSpan now)
     {
         if (number >= ring.Next)
             return false;
+        if (number >= Oldest)
+            Progress(now);
         arrived = Math.Max(arrived, number);
         next = Math.Max(next, arrived + 1);
         return true;
@@ -71,13 +93,17 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     public void NothingWaits() => arrived = Math.Min(arrived, ring.First - 1);
 
     /// <summary>What has not arrived is lost: it goes again.</summary>
-    public void SendAgain() => SendAgainFrom(Oldest);
+    public void SendAgain()
+    {
+        Clock.Repeat();
+        SendAgainFrom(Oldest);
+    }
 
     /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>
     public ulong Whole(ushort low) => ring.Next + (ulong)(long)(short)(low - (ushort)ring.Next);
 
     /// <summary>Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.</summary>
-    public void Send(IBufferWriter<byte> output, TimeSpan now)
+    public void Send(IBufferWriter<byte> output)
     {
         while (host.HasRoomToSend && HasNext())
         {
@@ -90,7 +116,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
             output.Advance(line.Bytes + 6);
             if (next < again)
                 host.Repeated();
-            ring.Sent(next++, now);
+            next++;
         }
 
         while (host.HasRoomToSend && outbox.BestEffort is { } line)
@@ -134,7 +160,15 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     {
         again = Math.Max(again, next);
         arrived = Math.Min(arrived, number - 1);
-        next = number;
+        next = handed = taken = number;
+    }
+
+    private void Progress(TimeSpan now)
+    {
+        if (Oldest < next)
+            Clock.Progress(ring[Oldest], now);
+        else
+            Clock.Progress(now);
     }
 
     private static void WriteLow(Span<byte> output, ulong number)

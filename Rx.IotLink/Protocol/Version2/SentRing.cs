@@ -3,7 +3,7 @@ namespace Rx.IotLink.Protocol.Version2;
 /// <summary>The lines that are numbered and not acknowledged, oldest first. The window bounds it.</summary>
 internal sealed class SentRing
 {
-    private (OutLine Line, TimeSpan SentAt)[] lines = [];
+    private OutLine?[] lines = [];
     private int head;
 
     /// <summary>Number of the oldest line, or of the next one if there is none.</summary>
@@ -14,24 +14,20 @@ internal sealed class SentRing
     /// <summary>Number of the next line.</summary>
     public ulong Next => First + (ulong)Count;
 
-    public OutLine this[ulong number] => lines[Index(number)].Line;
-
-    public TimeSpan SentAt(ulong number) => lines[Index(number)].SentAt;
+    public OutLine this[ulong number] => lines[Index(number)]!;
 
     public void Add(OutLine line)
     {
         if (Count == lines.Length)
             Grow();
-        lines[Index(Next)] = (line, default);
+        lines[Index(Next)] = line;
         Count++;
     }
 
-    public void Sent(ulong number, TimeSpan at) => lines[Index(number)].SentAt = at;
-
     public OutLine RemoveFirst()
     {
-        var line = lines[head].Line;
-        lines[head] = default;
+        var line = lines[head]!;
+        lines[head] = null;
         head = (head + 1) & (lines.Length - 1);
         First++;
         Count--;
@@ -53,7 +49,7 @@ internal sealed class SentRing
 
     private void Grow()
     {
-        var larger = new (OutLine, TimeSpan)[Math.Max(4, lines.Length * 2)];
+        var larger = new OutLine?[Math.Max(4, lines.Length * 2)];
         for (var at = 0; at < Count; at++)
             larger[at] = lines[(head + at) & (lines.Length - 1)];
         (lines, head) = (larger, 0);

@@ -19,6 +19,7 @@ internal sealed class Version2Protocol : IProtocol
     private ulong peerConnection;
     private ulong firstAtMeeting = 1;
     private bool epochEnds;
+    private bool isInLine;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
     {
@@ -51,7 +52,7 @@ internal sealed class Version2Protocol : IProtocol
 
     public bool WantsToSend => phase == Phase.Open && receiver.AcknowledgementDue;
 
-    public TimeSpan? Deadline => phase == Phase.Open ? sender.OldestSentAt + Timeout : null;
+    public TimeSpan? Deadline => phase == Phase.Open && !isInLine ? sender.RepeatAt : null;
 
     public IEnumerable<OutLine> Unfinished => sender.Ring.All;
 
@@ -77,7 +78,7 @@ internal sealed class Version2Protocol : IProtocol
         var theirs = client.Offer;
         peerConnection = client.Connection;
         var mine = Offer();
-        if (Resume(theirs))
+        if (Resume(theirs, now))
         {
             // What it said of the peer is what it remembered before; what it holds is what is left now.
             mine = mine with { Tx = sender.Ring.First };
@@ -96,6 +97,8 @@ internal sealed class Version2Protocol : IProtocol
         using var lines = new LineReader(bytes);
         while (phase != Phase.Over && lines.TryRead(LongestLine, out var line))
             Take(line, now);
+        // Until the peer has said all of its line, it cannot say anything else.
+        isInLine = !bytes.Slice(lines.Position).IsEmpty;
         Send(now);
         return phase == Phase.Over ? bytes.End : lines.Position;
     }
@@ -104,6 +107,7 @@ internal sealed class Version2Protocol : IProtocol
     {
         Move(Step.Disconnect);
         output = null;
+        isInLine = false;
         Timeout = settings.Timeout;
         // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands yet.
         if (!epochEnds)
@@ -119,8 +123,12 @@ internal sealed class Version2Protocol : IProtocol
         if (phase != Phase.Open)
             return;
         receiver.Acknowledge(output!);
-        sender.Send(output!, now);
+        sender.Send(output!);
     }
+
+    public void Handed() => sender.Handed();
+
+    public void Taken(TimeSpan now) => sender.Taken(now);
 
     public void Accept(TimeSpan now) => receiver.Accept();
 
@@ -161,11 +169,11 @@ internal sealed class Version2Protocol : IProtocol
     private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
 
     /// <summary>The four rules of resuming. False: this end's memory was rolled back.</summary>
-    private bool Resume(SessionOffer theirs)
+    private bool Resume(SessionOffer theirs, TimeSpan now)
     {
         if (theirs.Peer == epoch)
         {
-            if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx))
+            if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx, now))
             {
                 epochEnds = true;
                 host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer has lines up to {theirs.Seen} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
@@ -207,7 +215,7 @@ internal sealed class Version2Protocol : IProtocol
             host.Impossible(line, Fault(line.Bytes)!);
         }
 
-        sender.Open(theirs.Window);
+        sender.Open(theirs.Window, Timeout);
         host.Opened();
         Send(now);
     }
@@ -223,6 +231,7 @@ internal sealed class Version2Protocol : IProtocol
         if (line.IsEmpty)
         {
             sender.NothingWaits();
+            sender.Clock.PeerRests(now);
             host.Heartbeat();
             return;
         }
@@ -230,18 +239,21 @@ internal sealed class Version2Protocol : IProtocol
         switch (line[0])
         {
             case (byte)'+':
+                sender.Clock.PeerSends();
                 receiver.Take(Low(line), Payload(line[5..]));
                 break;
             case (byte)'-':
+                sender.Clock.PeerSends();
                 receiver.TakeBestEffort(Payload(line[1..]));
                 break;
             case (byte)'=' when line.Length == 5:
-                if (!sender.Acknowledge(sender.Whole(Low(line))))
+                if (!sender.Acknowledge(sender.Whole(Low(line)), now))
                     throw new ProtocolException($"{Text(line)} acknowledges a line that was never sent");
                 break;
             case (byte)'~' when line.Length == 5:
-                if (!sender.Arrived(sender.Whole(Low(line))))
+                if (!sender.Arrived(sender.Whole(Low(line)), now))
                     throw new ProtocolException($"{Text(line)} tells the arrival of a line that was never sent");
+                sender.Clock.PeerRests(now);
                 host.Heartbeat();
                 break;
             case (byte)'!' when line.StartsWith("!bye"u8) && (line.Length == 4 || line[4] == ' '):
@@ -282,7 +294,7 @@ internal sealed class Version2Protocol : IProtocol
                 var theirs = SessionOffer.Read(answer);
                 Timeout = TimeSpan.FromMilliseconds(answer.RequiredNumber("timeout", 1, 86_400_000));
                 Move(Step.Ok);
-                if (Resume(theirs))
+                if (Resume(theirs, now))
                     Begin(theirs, now);
                 else
                     Leave(new Outage(OutageReason.ConnectionLost, "this end's memory was rolled back; a new one begins"), final: false);
