@@ -62,7 +62,7 @@ internal sealed partial class Link
         if (opened)
             WatchLiveness(serving);
         else
-            serving.WatchSilence(2 * options.Timeout);
+            WatchGreeting(serving);
         AfterLock();
         serving.StartReading();
         return serving;
@@ -261,6 +261,12 @@ internal sealed partial class Link
             else if (!state.IsFinal)
                 Accept();
         }
+    }
+
+    private void WatchGreeting(Session greeting)
+    {
+        greeting.WatchSilence(2 * options.Timeout);
+        greeting.StartKeepalives(options.Timeout / 4, always: false);
     }
 
     private void WatchLiveness(Session opened)

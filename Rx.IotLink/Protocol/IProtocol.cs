@@ -79,6 +79,9 @@ internal interface IProtocolHost
     /// <param name="delivery">The promise it was written with, as far as the wire tells.</param>
     bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery);
 
+    /// <summary>A line of the peer was not taken, and is left to come again.</summary>
+    void Withheld();
+
     /// <summary>The peer repeated a line that had arrived before.</summary>
     void DuplicateReceived();
 

@@ -26,6 +26,10 @@ internal sealed class CountingHost : IProtocolHost
         return true;
     }
 
+    public void Withheld()
+    {
+    }
+
     public void DuplicateReceived() => throw new InvalidOperationException("No line is repeated here.");
 
     public void Finished(OutLine line) => FinishedLines++;

@@ -10,7 +10,7 @@ namespace Rx.IotLink.Tests.Protocol.Driving;
 /// </summary>
 /// <remarks>
 /// The log has a line for each line that was said (<c>&gt; 00text</c>; <c>&gt; </c> is a keepalive) and one for each event: <c>opened</c>, <c>heartbeat</c>,
-/// <c>line text</c>, <c>withheld text</c>, <c>duplicate</c>, <c>finished text</c>, <c>repeated</c>, <c>restarted</c>.
+/// <c>line text</c>, <c>withheld text</c>, <c>not taken</c>, <c>duplicate</c>, <c>finished text</c>, <c>repeated</c>, <c>restarted</c>.
 /// </remarks>
 internal sealed class ProtocolDriver : IProtocolHost
 {
@@ -27,10 +27,10 @@ internal sealed class ProtocolDriver : IProtocolHost
     private RecordingOutput? output;
     private int waiting;
 
-    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000, string id = Id)
+    public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000, string id = Id, TimeSpan firstAcknowledgementDelay = default)
     {
         this.side = side;
-        Protocol = new Version1Protocol(new Version1Settings(side.Role(), id, timeout ?? T, maxLineBytes), outbox, this);
+        Protocol = new Version1Protocol(new Version1Settings(side.Role(), id, timeout ?? T, maxLineBytes) { FirstAcknowledgementDelay = firstAcknowledgementDelay }, outbox, this);
     }
 
     public IProtocol Protocol { get; }
@@ -176,6 +176,9 @@ internal sealed class ProtocolDriver : IProtocolHost
         waiting += InboxFull ? 0 : 1;
         return !InboxFull;
     }
+
+    void IProtocolHost.Withheld() => log.Add("not taken");
+
 
     void IProtocolHost.DuplicateReceived() => log.Add("duplicate");
 

@@ -74,19 +74,30 @@ public sealed class KeepaliveTests
     }
 
     [Test]
-    public void A_client_says_nothing_after_its_id_until_the_servers_first_line_and_that_costs_nothing()
+    public void A_client_says_keepalives_from_a_quarter_of_the_timeout_after_its_id_on()
     {
         using var client = new LinkBench(Side.Client);
         var server = client.Serve();
         client.Advance(T / 2);
-        Assert.That(server.Heard, Is.EqualTo([(0, ProtocolDriver.Id + "\n")]));
-        Assert.That(((CountingScheduler)client.Scheduler).Scheduled, Is.LessThan(20));
+        Assert.That(server.Heard, Is.EqualTo([(0, ProtocolDriver.Id + "\n"), (T.Ticks / 4, "\n"), (T.Ticks / 2, "\n")]));
         server.Say("\n");
-        Assert.That(server.Heard.Skip(1), Is.EqualTo([(T.Ticks / 2, "\n")]));
+        Assert.That(server.Heard[^1], Is.EqualTo((T.Ticks / 2, "\n")), "the answer to the server's first line");
         client.Advance((T / 4) - Tick);
-        Assert.That(server.Heard, Has.Count.EqualTo(2));
+        Assert.That(server.Heard, Has.Count.EqualTo(4));
         client.Advance(Tick);
-        Assert.That(server.Heard, Has.Count.EqualTo(3));
+        Assert.That(server.Heard, Has.Count.EqualTo(5));
+    }
+
+    /// <summary>The ancestor's server after a reset in which its keepalive failed: it says nothing until it has heard its client.</summary>
+    [Test]
+    public void A_server_that_waits_for_its_client_to_speak_is_spoken_to()
+    {
+        using var client = new LinkBench(Side.Client);
+        var server = client.Serve();
+        while (server.Heard.Count < 2)
+            client.Advance(Tick * 1_000);
+        server.Say("\n");
+        Assert.That(client.Link.Current.IsUp, Is.True);
     }
 
     [TestCase(Side.Client)]

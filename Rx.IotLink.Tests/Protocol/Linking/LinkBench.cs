@@ -21,7 +21,7 @@ internal sealed class LinkBench : IDisposable
             ? new IotLinkServerOptions { Timeout = t, Scheduler = seen ?? Scheduler }
             : new IotLinkClientOptions { Host = "script", Id = ProtocolDriver.Id, Timeout = t, Scheduler = seen ?? Scheduler };
         Link = new Link(ProtocolDriver.Id, options, version: 1, (_, outbox, host) =>
-            new Version1Protocol(new Version1Settings(side.Role(), ProtocolDriver.Id, options.Timeout, options.MaxLineBytes), outbox, host));
+            new Version1Protocol(new Version1Settings(side.Role(), ProtocolDriver.Id, options.Timeout, options.MaxLineBytes) { FirstAcknowledgementDelay = TimeSpan.Zero }, outbox, host));
     }
 
     public TestScheduler Scheduler { get; }

@@ -10,6 +10,8 @@ namespace Rx.IotLink.Tests.Protocol.Linking;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ReceptionTests : IDisposable
 {
+    private static readonly long UntilTheFirstIsAcknowledged = TimeSpan.FromMilliseconds(20).Ticks;
+
     private static readonly TimeSpan T = ProtocolDriver.T;
 
     private readonly TestScheduler scheduler = new();
@@ -99,6 +101,7 @@ public sealed class ReceptionTests : IDisposable
         first.Say("00hello\n");
         scheduler.AdvanceBy(2);
         Assert.That(lines, Is.EqualTo(["hello"]));
+        scheduler.AdvanceBy(UntilTheFirstIsAcknowledged);
         Assert.That(first.Take(), Is.EqualTo(["00\n"]));
     }
 
@@ -120,6 +123,7 @@ public sealed class ReceptionTests : IDisposable
         var first = Arrive();
         first.Say("qos\n00hello\n01wor");
         Listen("qos", out var lines);
+        scheduler.AdvanceBy(UntilTheFirstIsAcknowledged);
         first.Say("ld\n");
         first.Fin();
         Arrive().Say("qos\n02again\n");
@@ -133,7 +137,7 @@ public sealed class ReceptionTests : IDisposable
         var client = Arrive();
         client.Say("ghost\n00hello\n");
         Listen("ghost", out var lines);
-        scheduler.AdvanceBy(2);
+        scheduler.AdvanceBy(UntilTheFirstIsAcknowledged);
         Assert.That(lines, Is.EqualTo(["hello"]));
         Assert.That(client.Take(), Is.EqualTo(["\n", "00\n"]));
     }

@@ -230,6 +230,11 @@ internal sealed class TestEnd : IProtocolHost
         return true;
     }
 
+    void IProtocolHost.Withheld()
+    {
+    }
+
+
     void IProtocolHost.DuplicateReceived() => Duplicates++;
 
     void IProtocolHost.Finished(OutLine line)

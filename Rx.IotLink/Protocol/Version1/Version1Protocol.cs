@@ -3,7 +3,13 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version1;
 
 /// <summary>What protocol 1 is told at the start.</summary>
-internal sealed record Version1Settings(Role Role, string Id, TimeSpan Timeout, int MaxLineBytes);
+internal sealed record Version1Settings(Role Role, string Id, TimeSpan Timeout, int MaxLineBytes)
+{
+    /// <summary>
+    /// How long the acknowledgement of 00 is held back. A peer that waits for it says nothing meanwhile; one that does not wait shows itself by its next lines (see <see cref="HeldLines"/>).
+    /// </summary>
+    public TimeSpan FirstAcknowledgementDelay { get; init; } = TimeSpan.FromMilliseconds(20);
+}
 
 /// <summary>Protocol 1, that of micropython-iot, at either end. The specification is docs/protocol-1.md.</summary>
 internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox, IProtocolHost host) : IProtocol
@@ -16,9 +22,14 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     private readonly SentLines sent = new(settings.Timeout);
     private readonly ReceivedLines received = new(settings.Timeout);
     private readonly Queue<ReceivedLines.Entry> unaccepted = new();
+    private readonly HeldLines held = new();
     private Phase phase = Phase.Disconnected;
     private IBufferWriter<byte>? output;
     private TimeSpan settledAt;
+    private TimeSpan? zeroCameAt;
+    private TimeSpan? sayZeroAt;
+    private TimeSpan? releaseAt;
+    private TimeSpan heardAt;
     private bool repeatAll;
     private bool isInLine;
     private TimeSpan wasInLine;
@@ -34,7 +45,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look at it.
     public TimeSpan QuietTime => settings.Timeout + Max(settings.Timeout / 4, LeastMargin);
 
-    public TimeSpan? Deadline => phase switch
+    public TimeSpan? Deadline => Earlier(DeadlineOfSending, Earlier(sayZeroAt, releaseAt));
+
+    private TimeSpan? DeadlineOfSending => phase switch
     {
         Phase.Settling => settledAt,
         // Until the peer has said all of its line, it cannot acknowledge anything; what it acknowledges then comes right behind.
@@ -70,6 +83,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         while (lines.TryRead(settings.MaxLineBytes + 2, out var line))
         {
             received.Heard(now);
+            heardAt = now;
             Take(line, now);
             Move(Step.Line, now);
             // After each line, so that what is said does not depend on the pieces the bytes came in.
@@ -83,6 +97,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     public void Disconnect(TimeSpan now)
     {
         (isInLine, wasInLine) = (false, TimeSpan.Zero);
+        zeroCameAt = sayZeroAt = releaseAt = null;
+        held.Clear();
         received.Disconnect();
         Move(Step.Disconnect, now);
         output = null;
@@ -115,14 +131,14 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     public void Accept(TimeSpan now)
     {
         var entry = unaccepted.Dequeue();
-        if (received.Accept(entry, connected: output is not null, now))
-            Acknowledge(entry.Mid);
+        if (received.Accept(entry, connected: output is not null))
+            Acknowledge(entry, now);
     }
 
     public void Keepalive()
     {
-        // A client that has said its id must be silent until the server's first line: the ancestor's server discards what comes with a returning id.
-        if (output is not null && (settings.Role == Role.Server || phase == Phase.Open))
+        // Of a client that has said its id too: an ancestor's server whose last keepalive failed says nothing on the next connection before its client has spoken.
+        if (output is not null)
             EndLine();
     }
 
@@ -135,7 +151,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Elapse(TimeSpan now)
     {
-        if (Deadline is not { } due || due > now)
+        if (sayZeroAt <= now)
+            AcknowledgeZero(now);
+        if (releaseAt <= now)
+            Release(now);
+        if (DeadlineOfSending is not { } due || due > now)
             return;
         if (phase == Phase.Settling)
         {
@@ -201,22 +221,100 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
         if (!Utf8.IsValid(payload))
             throw new ProtocolException($"message {mid:x2} is not UTF-8");
+        if (mid != 0 && IsHeld(mid, payload, now))
+            return;
+        TakeValid(mid, payload, now);
+    }
+
+    private void TakeValid(byte mid, ReadOnlySpan<byte> payload, TimeSpan now)
+    {
         var hash = Fnv1a.Hash(payload);
-        if (received.IsRepeat(mid, hash))
+        if (received.FindRepeated(mid, hash) is { } known)
         {
             host.DuplicateReceived();
-            if (received.IsDoubtful(mid))
-                host.Notify(LinkNoticeKind.RepetitionAssumed, "the first line of an earlier connection came again and was taken for a repetition; had the peer restarted within that moment and begun with the same line, it would look the same (docs/protocol-1.md)");
-            if (received.Repeated(mid, now))
-                Acknowledge(mid);
+            if (received.IsDoubtful(known))
+                host.Notify(LinkNoticeKind.RepetitionAssumed, "line 00, the first of the peer's process, came again on a later connection and was taken for a repetition; had the peer restarted within that moment and begun with the same line, it would look the same (docs/protocol-1.md)");
+            if (mid == 0)
+                ZeroCame(isFirstHere: received.IsFirstHere(known), now);
+            if (received.Repeated(known))
+                Acknowledge(known, now);
             return;
         }
 
         if (!host.TryDeliver(payload, Delivery.ExactlyOnce))
             return;
-        if (received.TakeRestart() is { } shownBy)
-            host.Notify(LinkNoticeKind.PeerRestarted, $"the peer has restarted: its message ids began anew: {shownBy:x2} came with another line than before");
+        if (received.TakeRestart())
+            host.Notify(LinkNoticeKind.PeerRestarted, "the peer has restarted: its message ids began anew at 00");
+        if (mid == 0)
+            ZeroCame(isFirstHere: true, now);
         unaccepted.Enqueue(received.Add(mid, hash));
+    }
+
+    /// <summary>Whether a line has to wait until the peer has shown that it has the acknowledgement of 00.</summary>
+    private bool IsHeld(byte mid, ReadOnlySpan<byte> payload, TimeSpan now)
+    {
+        if (!held.Any && !(now < zeroCameAt + settings.FirstAcknowledgementDelay))
+            return false;
+        if (held.Holds(mid))
+        {
+            // The peer says again what is not acknowledged, but not 00, which it would say before: so it has that acknowledgement.
+            if (received.Zero is not { AcknowledgedAt: not null } zero)
+                return true;
+            zero.Settled = true;
+            Release(now);
+            return false;
+        }
+
+        received.Zero?.WasOvertaken = true;
+        if (!held.TryAdd(mid, payload))
+            host.Withheld();
+        return true;
+    }
+
+    /// <summary>Takes what was held. The peer has not said 00 again, though it would have by now.</summary>
+    private void Release(TimeSpan now)
+    {
+        releaseAt = null;
+        if (received.Zero is { AcknowledgedAt: { } at } zero && heardAt > at + settings.Timeout)
+            zero.Settled = true;
+        foreach (var (mid, payload) in held.TakeAll())
+            TakeValid(mid, payload, now);
+    }
+
+    private void ZeroCame(bool isFirstHere, TimeSpan now)
+    {
+        releaseAt = null;
+        if (!isFirstHere)
+            return;
+        zeroCameAt = now;
+        sayZeroAt = now + settings.FirstAcknowledgementDelay;
+    }
+
+    private void Acknowledge(ReceivedLines.Entry entry, TimeSpan now)
+    {
+        if (entry.Mid != 0 || sayZeroAt is null || sayZeroAt <= now)
+            SayAcknowledgement(entry, now);
+    }
+
+    private void AcknowledgeZero(TimeSpan now)
+    {
+        sayZeroAt = null;
+        if (received.Zero is { Accepted: true } zero)
+            SayAcknowledgement(zero, now);
+        else
+            Release(now);
+    }
+
+    private void SayAcknowledgement(ReceivedLines.Entry entry, TimeSpan now)
+    {
+        Mid.Write(output!, entry.Mid);
+        EndLine();
+        entry.AcknowledgedAt = now;
+        if (entry.Mid != 0)
+            return;
+        sayZeroAt = null;
+        if (held.Any)
+            releaseAt = now + (settings.Timeout * 5 / 4);
     }
 
     private static byte ParseMid(ReadOnlySpan<byte> line) =>
@@ -250,13 +348,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         EndLine();
     }
 
-    private void Acknowledge(byte mid)
-    {
-        Mid.Write(output!, mid);
-        EndLine();
-    }
-
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
+
+    private static TimeSpan? Earlier(TimeSpan? a, TimeSpan? b) => a is null || b < a ? b : a;
 
     private void EndLine() => output!.Write("\n"u8);
 }

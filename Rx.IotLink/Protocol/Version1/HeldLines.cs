@@ -1,0 +1,44 @@
+namespace Rx.IotLink.Protocol.Version1;
+
+/// <summary>
+/// Lines that came so soon after 00 that the peer could not have the acknowledgement of 00 yet. They wait, in order and with all that follows, until the peer has shown that it has it. Were they taken at
+/// once, and the peer to restart in this moment with the same lines, nobody could tell its new lines from repetitions.
+/// </summary>
+internal sealed class HeldLines
+{
+    /// <summary>As many lines and bytes as are held at most; what is beyond them is not taken, and comes again if its delivery is exactly once.</summary>
+    private const int MaxLines = 256;
+    private const int MaxBytes = 65_536;
+
+    private readonly Queue<(byte Mid, byte[] Payload)> lines = new();
+    private int bytes;
+
+    public bool Any => lines.Count > 0;
+
+    /// <summary>Whether a line of this id is held.</summary>
+    public bool Holds(byte mid) => lines.Any(l => l.Mid == mid);
+
+    /// <summary>Holds a line. False: there is no room.</summary>
+    public bool TryAdd(byte mid, ReadOnlySpan<byte> payload)
+    {
+        if (lines.Count == MaxLines || bytes + payload.Length > MaxBytes)
+            return false;
+        lines.Enqueue((mid, payload.ToArray()));
+        bytes += payload.Length;
+        return true;
+    }
+
+    /// <summary>Gives all of them, oldest first.</summary>
+    public (byte Mid, byte[] Payload)[] TakeAll()
+    {
+        var taken = lines.ToArray();
+        Clear();
+        return taken;
+    }
+
+    public void Clear()
+    {
+        lines.Clear();
+        bytes = 0;
+    }
+}
