@@ -95,6 +95,66 @@ public sealed class RepeatTests(Side side)
     }
 
     [Test]
+    public void A_line_that_the_connection_has_not_taken_is_not_repeated_and_is_waited_for_when_it_has()
+    {
+        end.IsClogged = true;
+        end.Write("a");
+        end.Take();
+        Assert.That(end.Protocol.Deadline, Is.Null);
+        end.Advance(10 * T);
+        Assert.That(end.Take(), Is.Empty);
+        end.IsClogged = false;
+        end.Advance(TimeSpan.Zero);
+        Assert.That(end.Protocol.Deadline, Is.EqualTo(end.Now + T));
+        end.Advance(T);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["00a"]));
+    }
+
+    [Test]
+    public void A_long_line_has_a_second_more_for_each_1_000_bytes()
+    {
+        var line = new string('x', 3_900);
+        end.Write(line);
+        end.Take();
+        end.Advance(T + TimeSpan.FromSeconds(3) - Tick);
+        Assert.That(end.Take(), Is.Empty);
+        end.Advance(Tick);
+        Assert.That(end.TakeSaid(), Is.EqualTo([$"00{line}"]));
+    }
+
+    [Test]
+    public void An_acknowledgement_restarts_the_clock_of_what_was_sent_after_and_not_of_what_was_sent_before()
+    {
+        end.Write("first");
+        end.Receive("00\n");
+        end.WriteConcurrently("a", "b", "c");
+        end.Take();
+        end.Advance(T / 2);
+        end.Receive("02\n");
+        end.Take();
+        end.Advance(T / 2);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["01a"]), "lost, or without room: what came after it is acknowledged");
+        end.Advance(T / 2);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["03c"]));
+    }
+
+    [Test]
+    public void While_a_line_of_the_peer_is_unfinished_its_acknowledgements_wait_behind_it()
+    {
+        end.Write("a");
+        end.Take();
+        end.Receive("00half");
+        end.Advance(3 * T);
+        Assert.That(end.Take(), Is.Empty);
+        end.Receive(" and half\n");
+        end.Take();
+        end.Advance((T / 8) - Tick);
+        Assert.That(end.Take(), Is.Empty, "it may come right behind");
+        end.Advance(Tick);
+        Assert.That(end.TakeSaid(), Is.EqualTo(["00a"]));
+    }
+
+    [Test]
     public void A_later_line_is_acknowledged_before_an_earlier_one()
     {
         end.Write("first");

@@ -27,7 +27,7 @@ public sealed class SendBoundTests
         using (connection)
         {
             var taken = 0;
-            while (taken < 10_000_000 && connection.Output.WriteAsync(new byte[PieceBytes]).IsCompleted)
+            while (taken < 10_000_000 && connection.Output.WriteAsync(new byte[PieceBytes]).AsTask().IsCompleted)
                 taken += PieceBytes;
 
             await TestContext.Out.WriteLineAsync($"{taken} bytes were taken");

@@ -26,6 +26,7 @@ public sealed class SlowPathTests
         // Protocol 1 sends the next line when the one before is acknowledged.
         up.AllAccepted(within: (1.1 * up.Ideal) + 1.s() + (protocol == 1 ? lines * 60.ms() : TimeSpan.Zero));
 
+        TestContext.Out.WriteLine($"carried {path.CarriedUp / up.Bytes:0.000} times");
         Assert.Multiple(() =>
         {
             Assert.That(path.Device.Link.Counters.LinesRepeated, Is.Zero);
@@ -142,6 +143,8 @@ public sealed class SlowPathTests
     /// <summary>Lines that were written at once.</summary>
     private sealed class Written(SimulatedNetwork network, int lines, double bytes, int rate)
     {
+        private readonly TimeSpan written = network.Now;
+
         public double Bytes => bytes;
 
         public TimeSpan Ideal { get; } = TimeSpan.FromSeconds(bytes / rate);
@@ -152,6 +155,7 @@ public sealed class SlowPathTests
         {
             for (var end = network.Now + within; Accepted < lines && network.Now < end;)
                 network.RunFor(100.ms());
+            TestContext.Out.WriteLine($"{Accepted} of {lines} lines accepted after {(network.Now - written).TotalSeconds:0.0} s");
             Assert.That(Accepted, Is.EqualTo(lines), $"accepted within {within}");
         }
     }
