@@ -39,6 +39,12 @@ namespace Rx.IotLink.Nano.Protocol
             return (3 * settings.Id.Length) + 256;
         }
 
+        /// <summary>Goes on counting connections where a kept memory ends.</summary>
+        public void Restore(ulong lastConnection)
+        {
+            connections = lastConnection;
+        }
+
         public void Say(Output output, ulong epoch, ulong tx, Receiver memory)
         {
             connections++;

@@ -111,11 +111,12 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>Goes on where a memory ended that was kept elsewhere; what it held was written again before.</summary>
-        public void Restore(ulong keptEpoch, ulong first, bool knowsPeer, ulong peerEpoch, ulong accepted)
+        public void Restore(ulong keptEpoch, ulong first, bool knowsPeer, ulong peerEpoch, ulong accepted, ulong connections)
         {
             epoch = keptEpoch;
             hasEpoch = true;
             sender.Restore(first);
+            opening.Restore(connections);
             if (knowsPeer)
                 receiver.Restore(peerEpoch, accepted);
         }
