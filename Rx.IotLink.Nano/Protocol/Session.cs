@@ -29,7 +29,7 @@ namespace Rx.IotLink.Nano.Protocol
     internal sealed partial class Session
     {
         // "!bye displaced" must be understood however short the longest line is.
-        private const int MaxFarewell = 256;
+        private const int MaxFarewell = 64;
 
         private readonly SessionSettings settings;
         private readonly ISessionHost host;
@@ -52,7 +52,6 @@ namespace Rx.IotLink.Nano.Protocol
         private bool byeDue;
         private string byeText = "";
         private int timeoutMs;
-        private long connectedAt;
         private long lastHeard;
         private long lastSaid;
 
@@ -147,7 +146,7 @@ namespace Rx.IotLink.Nano.Protocol
                 NewEpoch();
             phase = Phase.Greeting;
             openingDue = true;
-            connectedAt = lastHeard = lastSaid = now;
+            lastHeard = lastSaid = now;
         }
 
         /// <summary>The connection has ended.</summary>
@@ -166,7 +165,7 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>This end leaves on purpose, when what may be sent was sent.</summary>
-        /// <param name="text">Why, in at most 64 characters of ASCII.</param>
+        /// <param name="text">Why, in at most 59 characters of ASCII: a peer need not read a longer farewell.</param>
         public void Bye(string text)
         {
             byeText = text;
@@ -219,6 +218,7 @@ namespace Rx.IotLink.Nano.Protocol
             {
                 openingDue = false;
                 opening.Say(output, epoch, sender.First, receiver);
+                receiver.Offered();
             }
             else if (proofDue)
             {
@@ -249,10 +249,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Whether the peer was silent for so long that the connection is to be given up.</summary>
         public bool IsSilent(long now)
         {
-            if (phase == Phase.Open)
-                return now - lastHeard >= timeoutMs;
-            // The answer to an opening may take its time: a proof is work.
-            return phase != Phase.Disconnected && now - connectedAt >= 2L * settings.TimeoutMs;
+            return phase != Phase.Disconnected && now - lastHeard >= SilenceMs;
         }
 
         /// <summary>In how many milliseconds <see cref="Elapse"/> or <see cref="IsSilent"/> may have something to say.</summary>
@@ -261,15 +258,21 @@ namespace Rx.IotLink.Nano.Protocol
             if (phase == Phase.Disconnected)
                 return long.MaxValue;
             if (phase != Phase.Open)
-                return connectedAt + (2L * settings.TimeoutMs) - now;
+                return lastHeard + SilenceMs - now;
             long next = lastSaid + (timeoutMs / 4) - now;
-            long silence = lastHeard + timeoutMs - now;
+            long silence = lastHeard + SilenceMs - now;
             if (silence < next)
                 next = silence;
             int age = sender.OldestAge(now);
             if (age >= 0 && timeoutMs - age < next)
                 next = timeoutMs - age;
             return next;
+        }
+
+        // The answer to an opening may take its time: a proof is work, and others may be greeted first.
+        private long SilenceMs
+        {
+            get { return phase == Phase.Open ? timeoutMs : 2L * settings.TimeoutMs; }
         }
 
         private bool Hears
@@ -387,7 +390,7 @@ namespace Rx.IotLink.Nano.Protocol
         private int Limit(byte mark)
         {
             if (phase != Phase.Open)
-                return unfinished.Length;
+                return OpeningTokens.MaxBytes;
             if (mark == '!')
                 return MaxFarewell > settings.MaxLineBytes + 5 ? MaxFarewell : settings.MaxLineBytes + 5;
             return settings.MaxLineBytes + (mark == '-' ? 1 : 5);
