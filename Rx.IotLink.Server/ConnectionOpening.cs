@@ -25,7 +25,6 @@ internal sealed class ConnectionOpening : IDisposable
     private readonly CancellationTokenRegistration end;
     private volatile bool late;
     private bool speaksVersion2;
-    private bool challenged;
 
     public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, CancellationToken stopped)
     {
@@ -41,6 +40,9 @@ internal sealed class ConnectionOpening : IDisposable
 
     /// <summary>The id, as far as it was said.</summary>
     public string Id { get; private set; } = "";
+
+    /// <summary>Whether the client was asked to prove itself.</summary>
+    public bool IsChallenged { get; private set; }
 
     /// <summary>Whether the client has proved that it knows its key.</summary>
     public bool Proven { get; private set; }
@@ -107,7 +109,7 @@ internal sealed class ConnectionOpening : IDisposable
         if (challenge is not null)
         {
             await SayAsync(challenge).ConfigureAwait(false);
-            challenged = true;
+            IsChallenged = true;
             greeting.Second(await ReadLineAsync(Tokens.MaxBytes).ConfigureAwait(false));
             Proven = true;
         }
@@ -136,9 +138,9 @@ internal sealed class ConnectionOpening : IDisposable
             if (stopped.IsCancellationRequested)
                 throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (late)
-                throw new RefusedException(Refusal.OpeningTimeout, $"no id within {limit.TotalSeconds:0.###} s");
-            if (result.IsCompleted && challenged)
-                throw new RefusedException(Refusal.NotProven, "it left when the server had proved itself: its key is another one, or it has none");
+                throw new RefusedException(Refusal.OpeningTimeout, $"no {(IsChallenged ? "proof" : "id")} within {limit.TotalSeconds:0.###} s");
+            if (result.IsCompleted && IsChallenged)
+                throw new RefusedException(Refusal.NotProven, "it left before its proof came: the connection broke, or its key is another one, or it has none");
             if (result.IsCompleted)
                 throw new RefusedException(Refusal.NoId, "it closed before it had said its id");
         }

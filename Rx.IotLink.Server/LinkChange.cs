@@ -36,7 +36,7 @@ public enum Refusal
     /// <summary><see cref="IotLinkServerOptions.MaxOpenings"/> have not said their id yet.</summary>
     TooManyOpenings,
 
-    /// <summary>It did not say its id in time.</summary>
+    /// <summary>It did not say its id, or prove itself, in time.</summary>
     OpeningTimeout,
 
     /// <summary>It closed, or broke, before it had said its id.</summary>
@@ -63,7 +63,7 @@ public enum Refusal
     /// <summary>The server is stopping.</summary>
     Stopping,
 
-    /// <summary>It did not prove that it knows its key: an unknown id, no proof, or a wrong one.</summary>
+    /// <summary>It did not prove that it knows its key: an unknown id, no proof, or a wrong one; or its connection broke before the proof came.</summary>
     NotProven,
 
     /// <summary>It speaks a version of the protocol that is switched off, or that needs a key it cannot use.</summary>

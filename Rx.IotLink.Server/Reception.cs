@@ -124,6 +124,10 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         {
             throw new RefusedException(Refusal.NotProven, exception.Message);
         }
+        catch (IOException exception) when (opening.IsChallenged)
+        {
+            throw new RefusedException(Refusal.NotProven, $"the connection broke before its proof came: {exception.Message}");
+        }
         catch (Exception exception) when (exception is not RefusedException)
         {
             throw new RefusedException(Refusal.NoId, exception.Message);

@@ -103,6 +103,33 @@ namespace Rx.IotLink.Nano.Protocol
             return number >= least;
         }
 
+        /// <summary>A decimal number; a greater one, however great, counts as the greatest. False: it is none.</summary>
+        public static bool TryDecimalUpTo(byte[] bytes, int offset, int count, ulong most, out ulong number)
+        {
+            number = 0;
+            for (int at = 0; at < count; at++)
+            {
+                int digit = bytes[offset + at] - '0';
+                if (digit < 0 || digit > 9)
+                    return false;
+                ulong value = (ulong)(uint)digit;
+                number = number > (most - value) / 10 ? most : (number * 10) + value;
+            }
+
+            return count > 0;
+        }
+
+        public static bool IsHex(byte[] bytes, int offset, int count, int digits)
+        {
+            for (int at = 0; at < count; at++)
+            {
+                if (HexDigit(bytes[offset + at]) < 0)
+                    return false;
+            }
+
+            return count == digits;
+        }
+
         /// <summary>Twice as many hex digits as bytes are wanted. False: they are not.</summary>
         public static bool TryBytes(byte[] bytes, int offset, int count, byte[] into)
         {

@@ -13,7 +13,6 @@ namespace Rx.IotLink.Nano.Protocol
         private readonly IRandomSource random;
         private readonly byte[] nonce;
         private readonly byte[] line;
-        private readonly byte[] serverNonce;
         private readonly byte[] serverMac;
         private readonly byte[] computed;
         private int lineLength;
@@ -28,7 +27,6 @@ namespace Rx.IotLink.Nano.Protocol
                 return;
             nonce = new byte[NonceBytes];
             line = new byte[Longest(settings)];
-            serverNonce = new byte[NonceBytes];
             serverMac = new byte[MacBytes];
             computed = new byte[MacBytes];
         }
@@ -37,6 +35,12 @@ namespace Rx.IotLink.Nano.Protocol
         public static int Longest(SessionSettings settings)
         {
             return (3 * settings.Id.Length) + 256;
+        }
+
+        /// <summary>Goes on counting connections where a kept memory ends.</summary>
+        public void Restore(ulong lastConnection)
+        {
+            connections = lastConnection;
         }
 
         public void Say(Output output, ulong epoch, ulong tx, Receiver memory)
@@ -82,42 +86,46 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>Whether the server's challenge is well formed.</summary>
-        public bool TryRead(OpeningTokens challenge)
+        public bool IsChallenge(OpeningTokens challenge)
         {
-            return challenge.TryBytes("nonce", serverNonce) && challenge.TryBytes("mac", serverMac);
+            // The nonce is in the line, over which the macs are made as it stands.
+            return challenge.IsHex("nonce", 2 * NonceBytes) && challenge.TryBytes("mac", serverMac);
         }
 
-        /// <summary>Whether the server has proved that it knows this device's key.</summary>
-        public bool ServerIsProven()
+        /// <summary>Whether the server has proved that it knows this device's key. If so, this end's proof is ready to be said.</summary>
+        public bool ServerIsProven(OpeningTokens challenge)
         {
-            Compute("iotlink/2 server\n");
+            Compute("iotlink/2 server\n", challenge);
             int difference = 0;
             // Every byte is looked at, so that the time does not tell where the difference is.
             for (int at = 0; at < MacBytes; at++)
                 difference |= computed[at] ^ serverMac[at];
-            return difference == 0;
+            if (difference != 0)
+                return false;
+            // Now, since the server's line will not be there any more.
+            Compute("iotlink/2 client\n", challenge);
+            return true;
         }
 
         public void SayProof(Output output)
         {
-            Compute("iotlink/2 client\n");
             output.Word("IOTLINK/2 proof mac=");
             output.Hex(computed);
             output.Byte(AsciiText.LineFeed);
         }
 
-        private void Compute(string label)
+        private void Compute(string label, OpeningTokens challenge)
         {
-            // The text around the opening line; it is said once a connection, and its memory is free again at once.
-            Output text = new Output(128);
+            // It is said once a connection, and its memory is free again at once.
+            Output text = new Output(32);
             mac.Begin(settings.Key);
             text.Word(label);
             mac.Add(text.Bytes, 0, text.Length);
-            mac.Add(line, 0, lineLength);
             text.Clear();
-            text.Word("\nIOTLINK/2 prove nonce=");
-            text.Hex(serverNonce);
             text.Byte(AsciiText.LineFeed);
+            mac.Add(line, 0, lineLength);
+            mac.Add(text.Bytes, 0, text.Length);
+            challenge.AddLineWithout("mac", mac);
             mac.Add(text.Bytes, 0, text.Length);
             mac.End(computed);
         }

@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// A server's line of the opening, taken apart where it lies: <c>IOTLINK/2</c>, a word, and <c>key=value</c> tokens with percent-encoded values, which are decoded in place.
-    /// Unknown keys are ignored, so that later versions can add some.
+    /// A server's line of the opening, taken apart where it lies: <c>IOTLINK/2</c>, a word, and <c>key=value</c> tokens.
+    /// Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
     /// </summary>
     internal sealed class OpeningTokens
     {
@@ -16,6 +16,8 @@ namespace Rx.IotLink.Nano.Protocol
         private readonly int[] offsets = new int[Keys.Length];
         private readonly int[] lengths = new int[Keys.Length];
         private byte[] bytes;
+        private int lineOffset;
+        private int lineEnd;
         private int wordOffset;
         private int wordLength;
 
@@ -26,11 +28,12 @@ namespace Rx.IotLink.Nano.Protocol
             for (int key = 0; key < offsets.Length; key++)
                 offsets[key] = -1;
             int end = offset + count;
-            int at = NextToken(offset, end);
-            int stop = TokenEnd(at, end);
-            if (!AsciiText.Same(line, at, stop - at, Prefix))
+            lineOffset = offset;
+            lineEnd = end;
+            int stop = TokenEnd(offset, end);
+            if (!AsciiText.Same(line, offset, stop - offset, Prefix))
                 return "the opening must begin with IOTLINK/2";
-            at = NextToken(stop, end);
+            int at = NextToken(stop, end);
             stop = TokenEnd(at, end);
             wordOffset = at;
             wordLength = IndexOfEqualSign(at, stop) < 0 ? stop - at : 0;
@@ -44,14 +47,11 @@ namespace Rx.IotLink.Nano.Protocol
                 int equalSign = IndexOfEqualSign(at, stop);
                 if (equalSign <= at)
                     return "a token in the opening is not key=value";
-                int length = Decode(equalSign + 1, stop);
-                if (length < 0)
-                    return "a value in the opening is badly encoded";
                 int key = KeyOf(at, equalSign - at);
                 if (key < 0)
                     continue;
                 offsets[key] = equalSign + 1;
-                lengths[key] = length;
+                lengths[key] = stop - equalSign - 1;
             }
 
             return null;
@@ -90,6 +90,41 @@ namespace Rx.IotLink.Nano.Protocol
             number = 0;
             int index = IndexOf(key);
             return offsets[index] >= 0 && AsciiText.TryDecimal(bytes, offsets[index], lengths[index], least, most, out number);
+        }
+
+        /// <summary>A decimal number; a greater one, however great, counts as the greatest.</summary>
+        public bool TryNumberUpTo(string key, ulong most, out ulong number)
+        {
+            number = 0;
+            int index = IndexOf(key);
+            return offsets[index] >= 0 && AsciiText.TryDecimalUpTo(bytes, offsets[index], lengths[index], most, out number);
+        }
+
+        /// <summary>Whether a value is so many hex digits.</summary>
+        public bool IsHex(string key, int digits)
+        {
+            int index = IndexOf(key);
+            return offsets[index] >= 0 && AsciiText.IsHex(bytes, offsets[index], lengths[index], digits);
+        }
+
+        /// <summary>Decodes a text in place, if there is one. False: it is badly encoded.</summary>
+        public bool TryDecode(string key)
+        {
+            int index = IndexOf(key);
+            if (offsets[index] < 0)
+                return true;
+            lengths[index] = Decode(offsets[index], offsets[index] + lengths[index]);
+            return lengths[index] >= 0;
+        }
+
+        /// <summary>Adds the line as it stands, less the token of this key and the blank before it.</summary>
+        public void AddLineWithout(string key, IMac mac)
+        {
+            int index = IndexOf(key);
+            int tokenOffset = offsets[index] - key.Length - 2;
+            int tokenEnd = offsets[index] + lengths[index];
+            mac.Add(bytes, lineOffset, tokenOffset - lineOffset);
+            mac.Add(bytes, tokenEnd, lineEnd - tokenEnd);
         }
 
         public bool TryBytes(string key, byte[] into)

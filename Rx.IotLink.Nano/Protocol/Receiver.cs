@@ -51,16 +51,23 @@ namespace Rx.IotLink.Nano.Protocol
             Accepted = arrived = accepted;
         }
 
+        /// <summary>An opening was said: it tells what is accepted by now. What is accepted from here on is to be acknowledged.</summary>
+        public void Offered()
+        {
+            AcknowledgementDue = false;
+            repeated = false;
+        }
+
         /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. False: lines from the number after the last that arrived were lost at the peer.</summary>
         public bool Open(ulong epoch, ulong oldest, out ulong firstLost)
         {
             firstLost = arrived + 1;
-            AcknowledgementDue = false;
-            repeated = false;
             bool same = KnowsPeer && PeerEpoch == epoch;
             if (same && oldest <= arrived + 1)
                 return true;
-            // Another memory, other numbers: what still waits must never be acknowledged under the new ones.
+            // Another memory, other numbers: what still waits must never be acknowledged under the new ones. Nor need
+            // it be where the same memory has gone on without it.
+            AcknowledgementDue = false;
             for (int index = 0; index < inbox.Count; index++)
                 inbox.SetMark(index, Unnumbered);
             KnowsPeer = true;

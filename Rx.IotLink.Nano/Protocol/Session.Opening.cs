@@ -25,11 +25,11 @@ namespace Rx.IotLink.Nano.Protocol
 
         private void TakeChallenge()
         {
-            if (!opening.TryRead(answer))
+            if (!opening.IsChallenge(answer))
             {
                 Fail("the server's challenge has no nonce or no mac");
             }
-            else if (!opening.ServerIsProven())
+            else if (!opening.ServerIsProven(answer))
             {
                 Leave(LeaveReason.PeerNotProven, -1, "the server did not prove that it knows this device's key", false);
             }
@@ -44,9 +44,10 @@ namespace Rx.IotLink.Nano.Protocol
         {
             ulong retry = 0;
             bool retries = answer.Has("retry");
-            if (!answer.Has("code") || (retries && !answer.TryNumber("retry", 0, 86400000, out retry)))
+            // A server that names more than a day means "not soon".
+            if (!answer.Has("code") || (retries && !answer.TryNumberUpTo("retry", 86400000, out retry)) || !answer.TryDecode("text"))
             {
-                Fail("the server's refusal has no code, or no good retry");
+                Fail("the server's refusal has no code, or no good retry or text");
                 return;
             }
 

@@ -29,7 +29,7 @@ namespace Rx.IotLink.Nano.Protocol
     internal sealed partial class Session
     {
         // "!bye displaced" must be understood however short the longest line is.
-        private const int MaxFarewell = 256;
+        private const int MaxFarewell = 64;
 
         private readonly SessionSettings settings;
         private readonly ISessionHost host;
@@ -52,7 +52,6 @@ namespace Rx.IotLink.Nano.Protocol
         private bool byeDue;
         private string byeText = "";
         private int timeoutMs;
-        private long connectedAt;
         private long lastHeard;
         private long lastSaid;
 
@@ -111,11 +110,12 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>Goes on where a memory ended that was kept elsewhere; what it held was written again before.</summary>
-        public void Restore(ulong keptEpoch, ulong first, bool knowsPeer, ulong peerEpoch, ulong accepted)
+        public void Restore(ulong keptEpoch, ulong first, bool knowsPeer, ulong peerEpoch, ulong accepted, ulong connections)
         {
             epoch = keptEpoch;
             hasEpoch = true;
             sender.Restore(first);
+            opening.Restore(connections);
             if (knowsPeer)
                 receiver.Restore(peerEpoch, accepted);
         }
@@ -146,7 +146,7 @@ namespace Rx.IotLink.Nano.Protocol
                 NewEpoch();
             phase = Phase.Greeting;
             openingDue = true;
-            connectedAt = lastHeard = lastSaid = now;
+            lastHeard = lastSaid = now;
         }
 
         /// <summary>The connection has ended.</summary>
@@ -165,7 +165,7 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>This end leaves on purpose, when what may be sent was sent.</summary>
-        /// <param name="text">Why, in at most 64 characters of ASCII.</param>
+        /// <param name="text">Why, in at most 59 characters of ASCII: a peer need not read a longer farewell.</param>
         public void Bye(string text)
         {
             byeText = text;
@@ -218,6 +218,7 @@ namespace Rx.IotLink.Nano.Protocol
             {
                 openingDue = false;
                 opening.Say(output, epoch, sender.First, receiver);
+                receiver.Offered();
             }
             else if (proofDue)
             {
@@ -248,10 +249,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Whether the peer was silent for so long that the connection is to be given up.</summary>
         public bool IsSilent(long now)
         {
-            if (phase == Phase.Open)
-                return now - lastHeard >= timeoutMs;
-            // The answer to an opening may take its time: a proof is work.
-            return phase != Phase.Disconnected && now - connectedAt >= 2L * settings.TimeoutMs;
+            return phase != Phase.Disconnected && now - lastHeard >= SilenceMs;
         }
 
         /// <summary>In how many milliseconds <see cref="Elapse"/> or <see cref="IsSilent"/> may have something to say.</summary>
@@ -260,9 +258,9 @@ namespace Rx.IotLink.Nano.Protocol
             if (phase == Phase.Disconnected)
                 return long.MaxValue;
             if (phase != Phase.Open)
-                return connectedAt + (2L * settings.TimeoutMs) - now;
+                return lastHeard + SilenceMs - now;
             long next = lastSaid + (timeoutMs / 4) - now;
-            long silence = lastHeard + timeoutMs - now;
+            long silence = lastHeard + SilenceMs - now;
             if (silence < next)
                 next = silence;
             if (RepeatAt - now < next)
@@ -274,6 +272,12 @@ namespace Rx.IotLink.Nano.Protocol
         private long RepeatAt
         {
             get { return unfinishedLength == 0 ? sender.RepeatAt : long.MaxValue; }
+        }
+
+        // The answer to an opening may take its time: a proof is work, and others may be greeted first.
+        private long SilenceMs
+        {
+            get { return phase == Phase.Open ? timeoutMs : 2L * settings.TimeoutMs; }
         }
 
         private bool Hears
@@ -399,7 +403,7 @@ namespace Rx.IotLink.Nano.Protocol
         private int Limit(byte mark)
         {
             if (phase != Phase.Open)
-                return unfinished.Length;
+                return OpeningTokens.MaxBytes;
             if (mark == '!')
                 return MaxFarewell > settings.MaxLineBytes + 5 ? MaxFarewell : settings.MaxLineBytes + 5;
             return settings.MaxLineBytes + (mark == '-' ? 1 : 5);

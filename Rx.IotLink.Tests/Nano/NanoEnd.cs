@@ -98,7 +98,7 @@ internal sealed class NanoEnd : ISessionHost, IRandomSource
     public void Advance(long milliseconds)
     {
         var until = Now + milliseconds;
-        while (Session.Phase == Phase.Open && Session.NextIn(Now) is var next && Now + next <= until)
+        while (Session.Phase is Phase.Greeting or Phase.Proving or Phase.Open && Session.NextIn(Now) is var next && Now + next <= until)
         {
             Now += Math.Max(next, 0);
             if (Session.IsSilent(Now))

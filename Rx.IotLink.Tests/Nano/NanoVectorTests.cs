@@ -59,6 +59,9 @@ public sealed class NanoVectorTests
                 case "max":
                     settings.MaxLineBytes = Number(argument);
                     continue;
+                case "inbox":
+                    settings.InboxLines = Number(argument);
+                    continue;
                 case "memory":
                     memory = argument.Split(' ').Select(t => t.Split('=')).ToDictionary(t => t[0], t => t[1], StringComparer.Ordinal);
                     continue;
@@ -99,11 +102,14 @@ public sealed class NanoVectorTests
         if (memory is not null)
         {
             var peer = memory.TryGetValue("peer", out var hex) ? Hex(hex) : (ulong?)null;
-            end.Session.Restore(Hex(memory["epoch"]), ulong.Parse(memory["first"], CultureInfo.InvariantCulture), peer is not null, peer ?? 0, memory.TryGetValue("accepted", out var accepted) ? ulong.Parse(accepted, CultureInfo.InvariantCulture) : 0);
+            end.Session.Restore(Hex(memory["epoch"]), Kept(memory, "first"), peer is not null, peer ?? 0, Kept(memory, "accepted"), Kept(memory, "conn"));
         }
 
         return end;
     }
+
+    private static ulong Kept(Dictionary<string, string> memory, string key) =>
+        memory.TryGetValue(key, out var number) ? ulong.Parse(number, CultureInfo.InvariantCulture) : 0;
 
     private static void Input(NanoEnd end, string verb, string argument)
     {

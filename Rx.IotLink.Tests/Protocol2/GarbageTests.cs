@@ -92,7 +92,7 @@ public sealed class GarbageTests
         }
 
         var nonce = new byte[Proof.NonceBytes];
-        end.Receive($"{Proof.Challenge(nonce)} mac={Proof.Hex(Proof.OfServer(Key, end.TakeSaid()[0], nonce))}\n");
+        end.Receive($"{Proof.Challenge(nonce)} mac={Proof.Hex(Proof.OfServer(Key, end.TakeSaid()[0], Proof.Challenge(nonce)))}\n");
         return end;
     }
 }

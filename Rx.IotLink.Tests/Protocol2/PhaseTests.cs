@@ -157,7 +157,7 @@ public sealed class PhaseTests
         {
             var opening = end.TakeSaid()[0];
             var nonce = new byte[Proof.NonceBytes];
-            end.Receive($"{Proof.Challenge(nonce)} mac={Proof.Hex(Proof.OfServer(Key, opening, nonce))}\n");
+            end.Receive($"{Proof.Challenge(nonce)} mac={Proof.Hex(Proof.OfServer(Key, opening, Proof.Challenge(nonce)))}\n");
         }
 
         if (phase.StartsWith("open", StringComparison.Ordinal) || phase == "over")

@@ -96,7 +96,7 @@ public sealed class SentencesTests
     [TestCase("IOTLINK/2 ok epoch=1 tx=1 window=9 max=99", "the opening has no timeout")]
     [TestCase("IOTLINK/2 ok epoch=1 tx=1 window=9 max=99 timeout=0", "timeout=0 in the opening is not a number from 1 to 86400000")]
     [TestCase("IOTLINK/2 ok epoch=1 tx=1 window=9 max=99 timeout=86400001", "timeout=86400001 in the opening is not a number from 1 to 86400000")]
-    [TestCase("IOTLINK/2 no code=busy retry=86400001", "retry=86400001 in the opening is not a number from 0 to 86400000")]
+    [TestCase("IOTLINK/2 no code=busy retry=soon", "retry=soon in the opening is not a number")]
     public void What_is_no_answer_to_an_opening(string line, string told)
     {
         var end = new TestEnd(Side.Client);

@@ -119,6 +119,26 @@ public sealed class ServerTests
         });
     }
 
+    [TestCase("fin", Refusal.NotProven, "it left before its proof came: the connection broke, or its key is another one, or it has none")]
+    [TestCase("reset", Refusal.NotProven, "the connection broke before its proof came: reset by the script")]
+    [TestCase("silence", Refusal.OpeningTimeout, "no proof within 2 s")]
+    public void A_connection_that_ends_before_the_proof_does_not_tell_against_the_key(string ending, Refusal refusal, string told)
+    {
+        using var bench = new ServerBench(o => o with { KeyOf = id => id == "pump-1" ? Key : null });
+        var changes = new List<LinkChange>();
+        using var watching = bench.Server.Changes.Subscribe(changes.Add);
+        var peer = bench.Connect(ServerBench.Opening(Epoch, more: " auth=hmac-sha256 nonce=" + new string('0', 32)));
+        Assert.That(peer.Take().Single(), Does.StartWith("IOTLINK/2 prove "));
+
+        if (ending == "fin")
+            peer.Fin();
+        if (ending == "reset")
+            peer.Reset();
+        bench.Run(TimeSpan.FromSeconds(2));
+
+        Assert.That(changes.Select(c => (c.Id, c.Refusal, c.Detail)), Is.EqualTo([("pump-1", (Refusal?)refusal, told)]));
+    }
+
     [Test]
     public void An_unknown_id_and_a_wrong_key_look_the_same()
     {

@@ -70,7 +70,7 @@ public sealed class StrangerTests
     private static string Challenge(string opening, byte[] key)
     {
         var nonce = new byte[Proof.NonceBytes];
-        return $"{Proof.Challenge(nonce)} mac={Proof.Hex(Proof.OfServer(key, opening, nonce))}\n";
+        return $"{Proof.Challenge(nonce)} mac={Proof.Hex(Proof.OfServer(key, opening, Proof.Challenge(nonce)))}\n";
     }
 
     private sealed class Strangers(Func<IConnection> next) : ITransport

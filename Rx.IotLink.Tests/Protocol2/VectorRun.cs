@@ -94,9 +94,12 @@ internal sealed class VectorRun
             case "max":
                 options = options with { Max = Number(argument) };
                 break;
+            case "inbox":
+                options = options with { Inbox = Number(argument) };
+                break;
             case "memory":
                 var tokens = Tokens.Parse($"{Tokens.Prefix} {argument}");
-                memory = new SessionMemory(tokens.RequiredEpoch("epoch"), tokens.RequiredNumber("first", 1, ulong.MaxValue), [], tokens.Epoch("peer"), tokens.Number("accepted", 0, ulong.MaxValue) ?? 0);
+                memory = new SessionMemory(tokens.RequiredEpoch("epoch"), tokens.RequiredNumber("first", 1, ulong.MaxValue), [], tokens.Epoch("peer"), tokens.Number("accepted", 0, ulong.MaxValue) ?? 0, tokens.Number("conn", 1, ulong.MaxValue) ?? 0);
                 break;
             case "held":
                 held.Add(Text(argument));
@@ -188,7 +191,10 @@ internal sealed class VectorRun
         while (true)
         {
             var keepalive = end!.IsOpen ? lastSaid + (end.Protocol.Timeout / 4) : TimeSpan.MaxValue;
-            var silence = end.IsOpen ? lastHeard + end.Protocol.Timeout : TimeSpan.MaxValue;
+            // As the link has it: a client that awaits the answer to its opening is patient twice as long, by its own setting.
+            var silence = end.IsOpen ? lastHeard + end.Protocol.Timeout
+                : end.Connected && side == Side.Client ? lastHeard + (2 * options.Timeout)
+                : TimeSpan.MaxValue;
             var next = new[] { end.Protocol.Deadline ?? TimeSpan.MaxValue, keepalive, silence }.Min();
             if (next > until)
                 break;

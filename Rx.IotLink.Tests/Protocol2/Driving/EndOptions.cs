@@ -18,6 +18,9 @@ internal sealed record EndOptions
 
     public int Max { get; init; } = 4_000;
 
+    /// <summary>How many lines may wait for the application.</summary>
+    public int Inbox { get; init; } = int.MaxValue;
+
     public ISessionStore Store { get; init; } = new MemoryStore();
 
     public FillRandom Random { get; init; } = Seeded(1);

@@ -41,8 +41,8 @@ internal sealed class ServerBench : IDisposable
 
     public static string ProofFor(string opening, string challenge, byte[] key)
     {
-        var nonce = challenge.Split(' ').First(t => t.StartsWith("nonce=", StringComparison.Ordinal))[6..];
-        return $"IOTLINK/2 proof mac={IotLink.Protocol.Version2.Proof.Hex(IotLink.Protocol.Version2.Proof.OfClient(key, opening, Convert.FromHexString(nonce)))}";
+        var signed = IotLink.Protocol.Version2.Tokens.Parse(challenge).LineWithout("mac");
+        return $"IOTLINK/2 proof mac={IotLink.Protocol.Version2.Proof.Hex(IotLink.Protocol.Version2.Proof.OfClient(key, opening, signed))}";
     }
 
     public void Run(TimeSpan time) => Scheduler.AdvanceBy(time.Ticks);

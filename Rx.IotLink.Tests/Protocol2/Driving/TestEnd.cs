@@ -11,7 +11,7 @@ namespace Rx.IotLink.Tests.Protocol2.Driving;
 /// keeps what it says as bytes and what happens as events.
 /// </summary>
 /// <remarks>
-/// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>withheld text</c>, <c>finished text</c>, <c>impossible text</c>, <c>notice kind</c>,
+/// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>finished text</c>, <c>impossible text</c>, <c>notice kind</c>,
 /// <c>leave reason [retry=ms] [final]</c>.
 /// </remarks>
 internal sealed class TestEnd : IProtocolHost
@@ -224,6 +224,8 @@ internal sealed class TestEnd : IProtocolHost
 
     bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
     {
+        if (inbox.Count >= options.Inbox)
+            return false;
         var line = Encoding.UTF8.GetString(utf8);
         events.Add("line " + line);
         inbox.Enqueue(line);

@@ -21,10 +21,13 @@ internal sealed class ClientGreeting(Version2Settings settings)
     /// <summary>The answer to the server's proof, or null if that is not a proof: then nothing is proved to it either.</summary>
     public string? Prove(Tokens challenge)
     {
-        var nonce = challenge.RequiredBytes("nonce", Proof.NonceBytes);
+        // It makes the macs of this connection unlike all others; as it stands on the line, which is what is signed.
+        _ = challenge.RequiredBytes("nonce", Proof.NonceBytes);
+        var mac = challenge.RequiredBytes("mac", Proof.MacBytes);
+        var signed = challenge.LineWithout("mac");
         var key = settings.Key!.Value.Span;
-        return Proof.Same(Proof.OfServer(key, opening, nonce), challenge.RequiredBytes("mac", Proof.MacBytes))
-            ? Tokens.Format("proof", ("mac", Proof.Hex(Proof.OfClient(key, opening, nonce))))
+        return Proof.Same(Proof.OfServer(key, opening, signed), mac)
+            ? Tokens.Format("proof", ("mac", Proof.Hex(Proof.OfClient(key, opening, signed))))
             : null;
     }
 }

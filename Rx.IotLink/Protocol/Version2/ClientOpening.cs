@@ -56,7 +56,7 @@ internal sealed record ClientOpening(string Id, ulong Connection, SessionOffer O
         var id = tokens.RequiredText("id");
         if (LinkId.Fault(id, maxIdBytes) is { } fault)
             throw new ProtocolException($"the id {fault}");
-        var nonce = tokens.Text("auth") switch
+        var nonce = tokens.Value("auth") switch
         {
             null => null,
             Auth => tokens.RequiredBytes("nonce", Proof.NonceBytes),

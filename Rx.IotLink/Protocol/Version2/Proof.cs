@@ -19,18 +19,26 @@ internal static class Proof
     /// <summary>A key that protects: none that is too short counts, least of all an empty one, which every short key of zeros equals (and a null array becomes one).</summary>
     public static ReadOnlyMemory<byte>? Usable(ReadOnlyMemory<byte>? key) => key is { Length: >= LeastKeyBytes } ? key : null;
 
-    public static byte[] OfServer(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 server", opening, serverNonce);
+    /// <summary>The server's proof.</summary>
+    /// <param name="key">The device's key.</param>
+    /// <param name="opening">The client's first line, as it was sent.</param>
+    /// <param name="challenge">The server's line, as it was sent, but for its mac.</param>
+    public static byte[] OfServer(ReadOnlySpan<byte> key, string opening, string challenge) => Compute(key, "iotlink/2 server", opening, challenge);
 
-    public static byte[] OfClient(ReadOnlySpan<byte> key, string opening, byte[] serverNonce) => Compute(key, "iotlink/2 client", opening, serverNonce);
+    /// <summary>The client's proof.</summary>
+    /// <param name="key">The device's key.</param>
+    /// <param name="opening">The client's first line, as it was sent.</param>
+    /// <param name="challenge">The server's line, as it was sent, but for its mac.</param>
+    public static byte[] OfClient(ReadOnlySpan<byte> key, string opening, string challenge) => Compute(key, "iotlink/2 client", opening, challenge);
 
     /// <summary>Compares in a time that does not tell where the difference is.</summary>
     public static bool Same(byte[] expected, byte[] given) => CryptographicOperations.FixedTimeEquals(expected, given);
 
     public static string? Hex(byte[]? bytes) => bytes is null ? null : Convert.ToHexStringLower(bytes);
 
-    /// <summary>The server's line without its mac, over which both macs are made.</summary>
+    /// <summary>The line of a server that says no more than it must, before its mac is put to its end.</summary>
     public static string Challenge(byte[] serverNonce) => Tokens.Format("prove", ("nonce", Hex(serverNonce)));
 
-    private static byte[] Compute(ReadOnlySpan<byte> key, string label, string opening, byte[] serverNonce) =>
-        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{label}\n{opening}\n{Challenge(serverNonce)}\n"));
+    private static byte[] Compute(ReadOnlySpan<byte> key, string label, string opening, string challenge) =>
+        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{label}\n{opening}\n{challenge}\n"));
 }

@@ -29,15 +29,18 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         Accepted = Arrived = memory.Accepted;
     }
 
+    /// <summary>This end's opening tells what is accepted by now; only what is accepted from here on is to be acknowledged.</summary>
+    public void Offered() => AcknowledgementDue = repeated = false;
+
     /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. Gives the numbers of lines that were lost at the peer, if any.</summary>
     public (ulong First, ulong Last)? Open(ulong epoch, ulong oldest)
     {
-        AcknowledgementDue = repeated = false;
         if (PeerEpoch != epoch)
         {
             // Another memory, other numbers: what still waits must never be acknowledged under the new ones.
             waiting = new(waiting.Select(_ => 0UL));
             PeerEpoch = epoch;
+            AcknowledgementDue = false;
             Accepted = Arrived = oldest - 1;
             store.Accept(epoch, Accepted);
             return null;
@@ -46,7 +49,9 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         if (oldest <= Arrived + 1)
             return null;
         var lost = (Arrived + 1, oldest - 1);
+        // The peer holds none of those before it, and wants to hear of none: what still waits is the application's alone.
         waiting = new(waiting.Select(_ => 0UL));
+        AcknowledgementDue = false;
         Accepted = Arrived = oldest - 1;
         store.Accept(epoch, Accepted);
         return lost;

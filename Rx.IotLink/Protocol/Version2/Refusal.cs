@@ -36,9 +36,12 @@ internal enum RefusalCode
 /// <param name="Text">A sentence for people.</param>
 internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
 {
+    /// <summary>Milliseconds of a day. A server that names more means "not soon": to refuse its refusal would bring the client back at once.</summary>
+    private const ulong MaxRetry = 86_400_000;
+
     public static Refusal Read(Tokens tokens) => new(
-        tokens.RequiredText("code"),
-        tokens.Number("retry", 0, 86_400_000) is { } ms ? TimeSpan.FromMilliseconds(ms) : null,
+        tokens.RequiredValue("code"),
+        tokens.NumberUpTo("retry", MaxRetry) is { } ms ? TimeSpan.FromMilliseconds(ms) : null,
         tokens.Text("text"));
 
     public static string Line(RefusalCode code, TimeSpan? retry, string? text) => Tokens.Format(

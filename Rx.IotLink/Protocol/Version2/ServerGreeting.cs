@@ -8,7 +8,6 @@ namespace Rx.IotLink.Protocol.Version2;
 /// <param name="maxIdBytes">The longest id.</param>
 internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf, FillRandom random, int maxIdBytes)
 {
-    private string firstLine = "";
     private byte[] expected = [];
     private bool known;
 
@@ -19,7 +18,6 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
     /// <exception cref="NotProvenException">The server asks for proof and the client offers none.</exception>
     public string? First(string line)
     {
-        firstLine = line;
         var tokens = Tokens.Parse(line);
         if (tokens.Word.Length > 0)
             throw new ProtocolException($"a client's opening has no word, not '{tokens.Word}'");
@@ -37,8 +35,9 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
         var key = Proof.Usable(keyOf(Opening.Id));
         known = key is not null;
         var span = (key ?? secret).Span;
-        expected = Proof.OfClient(span, firstLine, nonce);
-        return Tokens.Format("prove", ("nonce", Proof.Hex(nonce)), ("mac", Proof.Hex(Proof.OfServer(span, firstLine, nonce))));
+        var challenge = Proof.Challenge(nonce);
+        expected = Proof.OfClient(span, line, challenge);
+        return $"{challenge} mac={Proof.Hex(Proof.OfServer(span, line, challenge))}";
     }
 
     /// <summary>Takes the client's proof.</summary>

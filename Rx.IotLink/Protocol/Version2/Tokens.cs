@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>A line of the opening: <c>IOTLINK/2</c>, perhaps a word, and <c>key=value</c> tokens with percent-encoded values. Unknown keys are ignored, so that later versions can add some.</summary>
+/// <summary>
+/// A line of the opening: <c>IOTLINK/2</c>, perhaps a word, and <c>key=value</c> tokens. A value that is a text is percent-encoded.
+/// Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
+/// </summary>
 internal sealed class Tokens
 {
     public const string Prefix = "IOTLINK/2";
@@ -17,7 +20,9 @@ internal sealed class Tokens
 
     private readonly Dictionary<string, string> values = new(StringComparer.Ordinal);
 
-    private Tokens(string word) => Word = word;
+    private readonly string asItStands;
+
+    private Tokens(string line, string word) => (asItStands, Word) = (line, word);
 
     /// <summary>What the line says: <c>ok</c>, <c>no</c>, <c>prove</c>, <c>proof</c>, or nothing (the client's first).</summary>
     public string Word { get; }
@@ -33,17 +38,17 @@ internal sealed class Tokens
     /// <exception cref="ProtocolException">The line is no line of an opening.</exception>
     public static Tokens Parse(string line)
     {
-        var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length == 0 || parts[0] != Prefix)
+        if (!IsOpening(line))
             throw new ProtocolException($"the opening must begin with {Prefix}");
+        var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var hasWord = parts.Length > 1 && !parts[1].Contains('=', StringComparison.Ordinal);
-        var tokens = new Tokens(hasWord ? parts[1] : "");
+        var tokens = new Tokens(line, hasWord ? parts[1] : "");
         foreach (var part in parts.Skip(hasWord ? 2 : 1))
         {
             var at = part.IndexOf('=', StringComparison.Ordinal);
             if (at <= 0)
                 throw new ProtocolException($"'{Shorten(part)}' in the opening is not key=value");
-            if (!tokens.values.TryAdd(part[..at], Decode(part[(at + 1)..])))
+            if (!tokens.values.TryAdd(part[..at], part[(at + 1)..]))
                 throw new ProtocolException($"'{Shorten(part[..at])}' stands twice in the opening");
         }
 
@@ -64,12 +69,27 @@ internal sealed class Tokens
         return line.ToString();
     }
 
-    public string? Text(string key) => values.GetValueOrDefault(key);
+    /// <summary>The line as it stands, less the token of this key and the blank before it.</summary>
+    public string LineWithout(string key)
+    {
+        // No value holds a blank, and no key stands twice.
+        var at = asItStands.IndexOf($" {key}=", StringComparison.Ordinal);
+        var end = asItStands.IndexOf(' ', at + 1);
+        return end < 0 ? asItStands[..at] : asItStands.Remove(at, end - at);
+    }
+
+    /// <summary>A value as it stands.</summary>
+    public string? Value(string key) => values.GetValueOrDefault(key);
+
+    public string RequiredValue(string key) => Value(key) ?? throw Missing(key);
+
+    /// <summary>A value that is a text: it may be percent-encoded.</summary>
+    public string? Text(string key) => Value(key) is { } value ? Decode(value) : null;
 
     public string RequiredText(string key) => Text(key) ?? throw Missing(key);
 
     /// <summary>64 bits as hex digits.</summary>
-    public ulong? Epoch(string key) => Text(key) is not { } text ? null
+    public ulong? Epoch(string key) => Value(key) is not { } text ? null
         : text.Length <= 16 && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var epoch) ? epoch
         : throw new ProtocolException($"{key}={Shorten(text)} in the opening is not 1 to 16 hex digits");
 
@@ -78,7 +98,7 @@ internal sealed class Tokens
     /// <summary>A decimal number within limits.</summary>
     public ulong? Number(string key, ulong least, ulong most)
     {
-        if (Text(key) is not { } text)
+        if (Value(key) is not { } text)
             return null;
         if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < least || number > most)
             throw new ProtocolException($"{key}={Shorten(text)} in the opening is not a number from {least} to {most}");
@@ -87,10 +107,20 @@ internal sealed class Tokens
 
     public ulong RequiredNumber(string key, ulong least, ulong most) => Number(key, least, most) ?? throw Missing(key);
 
+    /// <summary>A decimal number; a greater one than <paramref name="most"/>, however great, counts as that.</summary>
+    public ulong? NumberUpTo(string key, ulong most)
+    {
+        if (Value(key) is not { } text)
+            return null;
+        if (text.Length == 0 || !text.All(char.IsAsciiDigit))
+            throw new ProtocolException($"{key}={Shorten(text)} in the opening is not a number");
+        return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < most ? number : most;
+    }
+
     /// <summary>Bytes of a fixed number as hex digits.</summary>
     public byte[]? Bytes(string key, int length)
     {
-        if (Text(key) is not { } text)
+        if (Value(key) is not { } text)
             return null;
         if (text.Length != 2 * length || !text.All(char.IsAsciiHexDigit))
             throw new ProtocolException($"{key} in the opening is not {2 * length} hex digits");

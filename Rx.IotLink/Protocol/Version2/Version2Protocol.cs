@@ -166,7 +166,11 @@ internal sealed class Version2Protocol : IProtocol
     // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
     private int LongestLine => phase == Phase.Open ? Math.Max(settings.MaxLineBytes + 5, Farewell.LeastBytes) : Tokens.MaxBytes;
 
-    private SessionOffer Offer() => new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
+    private SessionOffer Offer()
+    {
+        receiver.Offered();
+        return new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
+    }
 
     /// <summary>The four rules of resuming. False: this end's memory was rolled back.</summary>
     private bool Resume(SessionOffer theirs, TimeSpan now)
