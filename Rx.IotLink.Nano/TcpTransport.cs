@@ -12,7 +12,10 @@ namespace Rx.IotLink.Nano
         private readonly IPAddress[] known;
         private int turn;
 
-        /// <summary>To a host by name or IPv4 address. Of a name with several addresses each attempt that follows a failed one takes the next.</summary>
+        /// <summary>
+        /// To a host by name or IPv4 address. Of a name with several addresses each attempt that follows a failed one
+        /// takes the next.
+        /// </summary>
         public TcpTransport(string host, int port)
         {
             this.host = host;
@@ -32,7 +35,10 @@ namespace Rx.IotLink.Nano
             return new TcpConnection(this);
         }
 
-        /// <summary>Where the next attempt is made. Unless it is told to have succeeded, the one after it is made elsewhere: an address that does not answer must not hide the others.</summary>
+        /// <summary>
+        /// Where the next attempt is made. Unless it is told to have succeeded, the one after it is made elsewhere: an
+        /// address that does not answer must not hide the others.
+        /// </summary>
         internal IPEndPoint Next()
         {
             IPAddress[] addresses = known != null ? known : IsNumeric(host) ? new IPAddress[] { IPAddress.Parse(host) } : Dns.GetHostEntry(host).AddressList;
@@ -47,7 +53,9 @@ namespace Rx.IotLink.Nano
             throw new InvalidOperationException("the server's name has no IPv4 address");
         }
 
-        /// <summary>The last attempt has succeeded: the next is made there again, where the server knows this device.</summary>
+        /// <summary>
+        /// The last attempt has succeeded: the next is made there again, where the server knows this device.
+        /// </summary>
         internal void Succeeded()
         {
             turn--;

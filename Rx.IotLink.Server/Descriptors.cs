@@ -3,14 +3,21 @@ using System.Globalization;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// How many files and sockets this process may have open. Without one left the runtime cannot start a thread, and ends the process: so some are kept back.
+/// How many files and sockets this process may have open. Without one left the runtime cannot start a thread, and ends
+/// the process: so some are kept back.
 /// </summary>
 internal static class Descriptors
 {
-    /// <summary>Kept back at least: for threads of the pool that start, log files, session stores, connections of the application's own.</summary>
+    /// <summary>
+    /// Kept back at least: for threads of the pool that start, log files, session stores, connections of the
+    /// application's own.
+    /// </summary>
     private const int LeastReserve = 128;
 
-    /// <summary>How many connections there is room for: what the process may still open, less a reserve. Null: the system has no such limit, or does not tell.</summary>
+    /// <summary>
+    /// How many connections there is room for: what the process may still open, less a reserve. Null: the system has no
+    /// such limit, or does not tell.
+    /// </summary>
     public static int? Room()
     {
         if (!OperatingSystem.IsLinux())
@@ -26,7 +33,10 @@ internal static class Descriptors
         }
     }
 
-    /// <summary>Half of the reserve: between the room and the brink this much is for connections that are still told why they are refused.</summary>
+    /// <summary>
+    /// Half of the reserve: between the room and the brink this much is for connections that are still told why they
+    /// are refused.
+    /// </summary>
     public static int Margin(int room) => Math.Max(1, Math.Min(LeastReserve / 2, room / 8));
 
     /// <summary>The room with this limit, this much of it in use.</summary>

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Loggers that never throw: a provider that does, for want of disk or descriptors, must end neither a stream of the server nor its accepting. What it threw is counted.</summary>
+/// <summary>
+/// Loggers that never throw: a provider that does, for want of disk or descriptors, must end neither a stream of the
+/// server nor its accepting. What it threw is counted.
+/// </summary>
 /// <param name="inner">Where it is logged. It is the caller's.</param>
 internal sealed class GuardedLogging(ILoggerFactory inner) : ILoggerFactory
 {

@@ -89,7 +89,11 @@ public sealed class IotLinkServer : IAsyncDisposable
         return (await Task.WhenAll(links).ConfigureAwait(false)).ToDictionary(link => link.Id, StringComparer.Ordinal);
     }
 
-    /// <summary>Stops listening, waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes every link.</summary>
+    /// <summary>
+    /// Stops listening, waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then
+    /// closes every link, and waits until the devices have ended their connections too:
+    /// up to 1 s for one that is silent, up to 5 s for one that goes on sending.
+    /// </summary>
     /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {

@@ -65,7 +65,9 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         return limit is null;
     }
 
-    /// <summary>A connection was closed as soon as it was accepted, since there was not even room to tell it why.</summary>
+    /// <summary>
+    /// A connection was closed as soon as it was accepted, since there was not even room to tell it why.
+    /// </summary>
     public void TurnAway(EndPoint? remote)
     {
         Interlocked.Increment(ref accepted);
@@ -110,7 +112,9 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
 
     private RefusedException TooMany => new(Refusal.TooManyConnections, $"{most} connections are there already");
 
-    /// <summary>One connection too many is heard so far that it can be told why it is refused, if there is a place for that.</summary>
+    /// <summary>
+    /// One connection too many is heard so far that it can be told why it is refused, if there is a place for that.
+    /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RefusedException> TooManyAsync(ConnectionOpening opening)
     {
@@ -137,7 +141,9 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         return link!.TryServe(connection, peer) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
     }
 
-    /// <summary>Has a connection open, one of a limited number at a time. Null: only the version was asked for.</summary>
+    /// <summary>
+    /// Has a connection open, one of a limited number at a time. Null: only the version was asked for.
+    /// </summary>
     /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PeerOpening?> OpenAsync(ConnectionOpening opening, bool onlyVersion)

@@ -15,7 +15,9 @@ public sealed record ServerCounters
     /// <summary>Connections that were refused, by the reason.</summary>
     public required IReadOnlyDictionary<Refusal, long> Refused { get; init; }
 
-    /// <summary>Entries that were not logged, since the log threw at them (<see cref="IotLinkServerOptions.LoggerFactory"/>).</summary>
+    /// <summary>
+    /// Entries that were not logged, since the log threw at them (<see cref="IotLinkServerOptions.LoggerFactory"/>).
+    /// </summary>
     public long LogFailures { get; init; }
 
     /// <summary>Devices that have connected at least once.</summary>

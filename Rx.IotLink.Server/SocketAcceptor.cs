@@ -9,10 +9,16 @@ namespace Rx.IotLink.Server;
 /// <summary>A port that is listened on, and all the connections that came by it, to the end of their sockets.</summary>
 internal sealed class SocketAcceptor : IDisposable
 {
-    /// <summary>Connections that wait to be accepted: as many as the system allows by default, since a fleet may come back all at once, and one that finds no place tries again only after a second.</summary>
+    /// <summary>
+    /// Connections that wait to be accepted: as many as the system allows by default, since a fleet may come back all
+    /// at once, and one that finds no place tries again only after a second.
+    /// </summary>
     private const int Backlog = 4_096;
 
-    /// <summary>Accepting that failed, for want of descriptors or memory, is tried again after this: at once would be without end.</summary>
+    /// <summary>
+    /// Accepting that failed, for want of descriptors or memory, is tried again after this: at once would be without
+    /// end.
+    /// </summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly IotLinkServerOptions options;
@@ -47,7 +53,8 @@ internal sealed class SocketAcceptor : IDisposable
 
     /// <summary>Starts to listen.</summary>
     /// <param name="options">Where.</param>
-    /// <param name="mostOpen">Sockets at a time, those that are closing included; a further one is closed as soon as it is accepted.</param>
+    /// <param name="mostOpen">Sockets at a time, those that are closing included; a further one is closed as soon as it
+    /// is accepted.</param>
     /// <param name="turnedAway">Told of each of those.</param>
     /// <param name="log">Where it is logged that accepting pauses.</param>
     /// <exception cref="IOException">The endpoint is in use or cannot be had; the message names it.</exception>
@@ -70,7 +77,10 @@ internal sealed class SocketAcceptor : IDisposable
         }
     }
 
-    /// <summary>The next connection. Its socket counts as open until <see cref="Open"/>'s connection has ended. Null: it is stopped.</summary>
+    /// <summary>
+    /// The next connection. Its socket counts as open until <see cref="Open"/>'s connection has ended. Null: it is
+    /// stopped.
+    /// </summary>
     public async ValueTask<Socket?> AcceptAsync()
     {
         while (!stopping)
@@ -130,7 +140,10 @@ internal sealed class SocketAcceptor : IDisposable
 
     public void Dispose() => listening.Dispose();
 
-    /// <summary>Whether there is room for one more; else it is closed. There is none once all have ended: it was stopped when this one was just being accepted.</summary>
+    /// <summary>
+    /// Whether there is room for one more; else it is closed. There is none once all have ended: it was stopped when
+    /// this one was just being accepted.
+    /// </summary>
     internal bool Take(Socket socket)
     {
         for (var before = Volatile.Read(ref open); before > 0 && before <= mostOpen;)
@@ -162,7 +175,9 @@ internal sealed class SocketAcceptor : IDisposable
             allEnded.SetResult();
     }
 
-    /// <summary>Logs on a thread of its own, one entry at a time: a log that blocks must not end the accepting.</summary>
+    /// <summary>
+    /// Logs on a thread of its own, one entry at a time: a log that blocks must not end the accepting.
+    /// </summary>
     private sealed class NotAcceptedLog(ServerLog log) : IThreadPoolWorkItem
     {
         private volatile string detail = "";

@@ -4,7 +4,10 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Our sockets under Kestrel, which makes the handshake of TLS on them: its own transport cannot end a connection without RST while the peer writes.</summary>
+/// <summary>
+/// Our sockets under Kestrel, which makes the handshake of TLS on them: its own transport cannot end a connection
+/// without RST while the peer writes.
+/// </summary>
 internal sealed class SocketTransport(SocketAcceptor acceptor) : IConnectionListenerFactory, IConnectionListener
 {
     public EndPoint EndPoint => acceptor.EndPoint;

@@ -9,7 +9,9 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>What a process may open is limited, and without anything left it dies: so a server keeps a reserve.</summary>
+/// <summary>
+/// What a process may open is limited, and without anything left it dies: so a server keeps a reserve.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class DescriptorsTests : ServerTest
 {
@@ -44,7 +46,10 @@ public sealed class DescriptorsTests : ServerTest
         Assert.That(room, Is.GreaterThan(100), "this process has more");
     }
 
-    /// <summary>More strangers than the process may have descriptors: it lives, tells who understands it that it is full, and serves again when they have left.</summary>
+    /// <summary>
+    /// More strangers than the process may have descriptors: it lives, tells who understands it that it is full, and
+    /// serves again when they have left.
+    /// </summary>
     [Test]
     [Platform(Include = "Linux")]
     public async Task A_flood_of_strangers_does_not_end_the_process([Values(220, 320, 500)] int limit)

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>A log whose provider throws, for want of disk or descriptors, harms nothing but itself; and what nobody waits for does not fail unseen.</summary>
+/// <summary>
+/// A log whose provider throws, for want of disk or descriptors, harms nothing but itself; and what nobody waits for
+/// does not fail unseen.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class LogFailureTests : ServerTest
 {

@@ -4,7 +4,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Transport;
 
-/// <summary>An address that does not answer: the queue of those who wait to be accepted there is full, so that the system drops each further SYN.</summary>
+/// <summary>
+/// An address that does not answer: the queue of those who wait to be accepted there is full, so that the system drops
+/// each further SYN.
+/// </summary>
 internal sealed class DeadEnd : IDisposable
 {
     private readonly Socket listening;

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Transport;
 
-/// <summary>An orderly end is heard as one, though the peer writes all the time: a socket that is closed over what has come sends RST, which throws the farewell away.</summary>
+/// <summary>
+/// An orderly end is heard as one, though the peer writes all the time: a socket that is closed over what has come
+/// sends RST, which throws the farewell away.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class FarewellTests : ServerTest
 {

@@ -62,7 +62,9 @@ internal sealed class StopTests : ServerTest
         await Task.WhenAll(first, second, third).Within();
     }
 
-    /// <summary>Else the system resets the connection when the process ends just then, and the farewell is lost.</summary>
+    /// <summary>
+    /// Else the system resets the connection when the process ends just then, and the farewell is lost.
+    /// </summary>
     [Test]
     public async Task CloseAsync_waits_until_the_server_has_ended_the_connection_too()
     {

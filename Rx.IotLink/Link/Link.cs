@@ -162,7 +162,9 @@ internal sealed partial class Link : ILink, IDisposable
         }
     }
 
-    /// <summary>Completes, once this end is closed, when the peer was told so or cannot be, and the connection is gone.</summary>
+    /// <summary>
+    /// Completes, once this end is closed, when the peer was told so or cannot be, and the connection is gone.
+    /// </summary>
     public Task Goodbye { get; private set; } = Task.CompletedTask;
 
     /// <summary>Closes this end for good.</summary>

@@ -49,7 +49,9 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
     public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(), null) ?? released).Task;
 
-    /// <summary>Completes when the connection is closed as well: the peer has heard the last word, or had its time for that.</summary>
+    /// <summary>
+    /// Completes when the connection is closed as well: the peer has heard the last word, or had its time for that.
+    /// </summary>
     public Task Gone => connection is ILingeringConnection lingering ? GoneAsync(lingering) : Released;
 
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>

@@ -6,7 +6,8 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Connects to whichever address of a name answers first (Happy Eyeballs, RFC 8305). The next attempt begins when the one before has failed, or has not succeeded for a while; so an address that is dead does not
+/// Connects to whichever address of a name answers first (Happy Eyeballs, RFC 8305). The next attempt begins when the
+/// one before has failed, or has not succeeded for a while; so an address that is dead does not
 /// hide the others, of whichever family.
 /// </summary>
 /// <param name="host">The name or address.</param>
@@ -71,7 +72,10 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
         throw new IOException($"{host}:{port} cannot be reached: {Told(faults)}", faults.Count > 0 ? faults[0] : null);
     }
 
-    /// <summary>The families take turns, so that one which does not work at all costs one delay and not one for each of its addresses. The system has sorted them by preference (RFC 6724).</summary>
+    /// <summary>
+    /// The families take turns, so that one which does not work at all costs one delay and not one for each of its
+    /// addresses. The system has sorted them by preference (RFC 6724).
+    /// </summary>
     internal static IReadOnlyList<IPAddress> InTurn(IReadOnlyList<IPAddress> addresses)
     {
         var byFamily = addresses.GroupBy(a => a.AddressFamily).Select(family => family.Select((address, at) => (Address: address, At: at)));

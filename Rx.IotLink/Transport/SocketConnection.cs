@@ -6,15 +6,21 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// A connection over a socket, at either end: nothing is held while nothing is unread or unsent. It ends with FIN, and takes what still arrives until the peer has ended too: a socket that is closed over unread
-/// bytes sends RST, which throws away what the peer has not read yet. RST is kept for a peer that does not even take the rest within a while.
+/// A connection over a socket, at either end: nothing is held while nothing is unread or unsent. It ends with FIN, and
+/// takes what still arrives until the peer has ended too: a socket that is closed over unread
+/// bytes sends RST, which throws away what the peer has not read yet. RST is kept for a peer that does not even take
+/// the rest within a while.
 /// </summary>
 internal sealed class SocketConnection : ILingeringConnection
 {
-    /// <summary>How long a peer may take for its end, at most: what it does not take by then holds up the end of a process.</summary>
+    /// <summary>
+    /// How long a peer may take for its end, at most: what it does not take by then holds up the end of a process.
+    /// </summary>
     public static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>A peer that has taken all, and from which nothing arrives for so long, is not waited for: it may be gone.</summary>
+    /// <summary>
+    /// A peer that has taken all, and from which nothing arrives for so long, is not waited for: it may be gone.
+    /// </summary>
     private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(1);
 
     private readonly Socket socket;
@@ -33,8 +39,10 @@ internal sealed class SocketConnection : ILingeringConnection
     /// <param name="socket">The socket.</param>
     /// <param name="scheduler">The clock of its patience.</param>
     /// <param name="timeout">The timeout of its link, which bounds its patience.</param>
-    /// <param name="ended">Called once, when the socket is closed and nobody serves the connection any more (<see cref="Served"/>).</param>
-    /// <exception cref="SocketException">The connection is gone already. The socket is still the caller's then.</exception>
+    /// <param name="ended">Called once, when the socket is closed and nobody serves the connection any more
+    /// (<see cref="Served"/>).</param>
+    /// <exception cref="SocketException">The connection is gone already. The socket is still the caller's
+    /// then.</exception>
     public SocketConnection(Socket socket, IScheduler scheduler, TimeSpan timeout, Action? ended = null)
     {
         (this.socket, this.scheduler, this.ended) = (socket, scheduler, ended);
@@ -70,7 +78,10 @@ internal sealed class SocketConnection : ILingeringConnection
     /// <summary>Nobody serves it any more.</summary>
     public void Served() => OneOfTwoEnded();
 
-    /// <summary>Sends the rest and FIN, and closes the socket when the peer has ended too, or patience has. A read that is under way fails at once.</summary>
+    /// <summary>
+    /// Sends the rest and FIN, and closes the socket when the peer has ended too, or patience has. A read that is under
+    /// way fails at once.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)

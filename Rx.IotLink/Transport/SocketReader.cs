@@ -29,7 +29,8 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     private bool unexamined;
     private bool ended;
 
-    // Guarded by the arrival: whether it is awaited from the socket, whether a read waits for it, whether the next read is to be cancelled, and who is told that the peer has ended, once all is thrown away.
+    // Guarded by the arrival: whether it is awaited from the socket, whether a read waits for it, whether the next read
+    // is to be cancelled, and who is told that the peer has ended, once all is thrown away.
     private bool armed;
     private bool waiting;
     private bool cancelled;
@@ -116,7 +117,10 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         Release();
     }
 
-    /// <summary>Ends the reading: a read that waits fails, and what comes is taken and thrown away until the peer has ended, or the socket is closed.</summary>
+    /// <summary>
+    /// Ends the reading: a read that waits fails, and what comes is taken and thrown away until the peer has ended, or
+    /// the socket is closed.
+    /// </summary>
     /// <param name="ended">Called once then, perhaps at once.</param>
     public void Drain(Action ended)
     {
@@ -230,7 +234,9 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         while (!TryArm());
     }
 
-    /// <summary>Whether there is more than one turn of it. Null: the peer has ended, or the connection is broken or closed.</summary>
+    /// <summary>
+    /// Whether there is more than one turn of it. Null: the peer has ended, or the connection is broken or closed.
+    /// </summary>
     private bool? ThrowAway()
     {
         var rest = ArrayPool<byte>.Shared.Rent(LeastBuffer);

@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Rx.IotLink.Transport;
 
-/// <summary>A socket's connection as a stream, which TLS wants under it. Disposing it disposes the connection.</summary>
+/// <summary>
+/// A socket's connection as a stream, which TLS wants under it. Disposing it disposes the connection.
+/// </summary>
 internal sealed class SocketStream(SocketConnection connection) : Stream
 {
     public override bool CanRead => true;

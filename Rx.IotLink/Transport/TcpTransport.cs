@@ -4,8 +4,10 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Connections over TCP, with <c>NoDelay</c>: without it an acknowledged line takes 40 ms (Nagle's algorithm, RFC 896, against delayed acknowledgements). A name with several addresses is reached
-/// if one of them answers: the attempts begin one after the other, and the first that succeeds is taken (Happy Eyeballs, RFC 8305).
+/// Connections over TCP, with <c>NoDelay</c>: without it an acknowledged line takes 40 ms (Nagle's algorithm, RFC 896,
+/// against delayed acknowledgements). A name with several addresses is reached
+/// if one of them answers: the attempts begin one after the other, and the first that succeeds is taken (Happy
+/// Eyeballs, RFC 8305).
 /// </summary>
 public sealed class TcpTransport : ITransport
 {
@@ -28,7 +30,8 @@ public sealed class TcpTransport : ITransport
     /// <param name="tls">TLS, or null.</param>
     /// <param name="scheduler">The clock.</param>
     /// <param name="timeout">The timeout of the link.</param>
-    /// <param name="limit">How long an attempt to connect may take: so that every address has its turn within it.</param>
+    /// <param name="limit">How long an attempt to connect may take: so that every address has its turn within
+    /// it.</param>
     internal TcpTransport(string host, int port, SslClientAuthenticationOptions? tls, IScheduler scheduler, TimeSpan timeout, TimeSpan limit)
     {
         (this.host, this.port, this.tls, this.scheduler, this.timeout) = (host, port, tls, scheduler, timeout);
@@ -56,7 +59,8 @@ public sealed class TcpTransport : ITransport
     }
 
     /// <summary>
-    /// An attempt for each subscription. Whether its connection was handed over or the attempt was abandoned first is decided once: no socket is left without an owner, as it would be if an operator dropped it.
+    /// An attempt for each subscription. Whether its connection was handed over or the attempt was abandoned first is
+    /// decided once: no socket is left without an owner, as it would be if an operator dropped it.
     /// </summary>
     private sealed class Attempt(TcpTransport transport) : IObservable<IConnection>
     {

@@ -5,7 +5,8 @@ using Rx.IotLink.Testing;
 namespace Soak;
 
 /// <summary>
-/// Watches that a device whose link was up for a timeout tries again soon after the outage, however many outages it has had: only failed attempts, and links that did not last, make the pauses longer.
+/// Watches that a device whose link was up for a timeout tries again soon after the outage, however many outages it has
+/// had: only failed attempts, and links that did not last, make the pauses longer.
 /// </summary>
 internal sealed class RecoveryWatch(Setting setting, SimulatedNetwork network, Action<string> violation)
 {

@@ -88,7 +88,9 @@ public sealed class BackOffTests
         Assert.That(two.Select(c => c.IsDisposed), Is.EqualTo([false, true]));
     }
 
-    /// <summary>The server opens, ends the connection after a while, and the client tries again: after how long.</summary>
+    /// <summary>
+    /// The server opens, ends the connection after a while, and the client tries again: after how long.
+    /// </summary>
     private TimeSpan OpenFor(TimeSpan up)
     {
         network.Server.Say("\n");
