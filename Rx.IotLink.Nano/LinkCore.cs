@@ -51,6 +51,7 @@ namespace Rx.IotLink.Nano
         private bool isFinal;
         private bool closing;
         private long closingSince;
+        private long upSince;
         private bool linkEnded;
 
         public LinkCore(NanoClientOptions options, SessionSettings settings)
@@ -62,6 +63,12 @@ namespace Rx.IotLink.Nano
                 mac = new HmacSha256();
             Session = new Session(settings, this, mac, Random);
             Escalation = new Escalation(options.WifiPatienceMs, options.RebootPatienceMs, Now);
+        }
+
+        /// <summary>Whether the link, which was up until now, had been for a timeout.</summary>
+        public bool HasLasted
+        {
+            get { return Now - upSince >= Session.TimeoutMs; }
         }
 
         /// <summary>Milliseconds of a clock that only goes forward.</summary>
@@ -362,6 +369,7 @@ namespace Rx.IotLink.Nano
         public void Opened()
         {
             Counters.Connections++;
+            upSince = Now;
             Escalation.Up();
             SetStatus(LinkStatus.Up, "");
             TellWake.Set();

@@ -45,8 +45,10 @@ namespace Rx.IotLink.Nano
             core.Begin();
             int before = core.Counters.Connections;
             string reason = EnsureWifi() ? Connection() : "the Wi-Fi did not come up";
+            // A server that opens and dies at once is no better than one that cannot be reached.
+            bool lasted = core.Counters.Connections > before && core.HasLasted;
             core.End(reason);
-            if (core.Counters.Connections > before)
+            if (lasted)
                 failures = 0;
             else if (core.Counters.Connections == 0 && core.Options.FirstConnection == FirstConnection.Fail && !core.IsClosing)
                 core.Refuse("the first connection failed: " + core.EndReason);
@@ -133,7 +135,7 @@ namespace Rx.IotLink.Nano
         private void Rest()
         {
             int rest = core.Options.BackOffMs;
-            if (failures > 0 && rest == 0)
+            if (failures > 0 && rest == 0 && core.Options.BackOffCapMs > 0)
                 rest = 1;
             for (int times = failures; times > 0 && rest < core.Options.BackOffCapMs; times--)
                 rest = rest > core.Options.BackOffCapMs / 2 ? core.Options.BackOffCapMs : rest * 2;

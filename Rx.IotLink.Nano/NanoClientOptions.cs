@@ -61,7 +61,10 @@ namespace Rx.IotLink.Nano
         /// <summary>What happens when the very first connection fails. Default: keep trying.</summary>
         public FirstConnection FirstConnection = FirstConnection.KeepTrying;
 
-        /// <summary>The first delay between attempts to connect, in milliseconds; each is twice the one before, less up to half of it by chance. Default 500; 0 to 3,600,000.</summary>
+        /// <summary>
+        /// The first delay between attempts to connect, in milliseconds; each is twice the one before, less up to half
+        /// of it by chance, until the link was up for a timeout. Default 500; 0 to 3,600,000.
+        /// </summary>
         public int BackOffMs = 500;
 
         /// <summary>The longest delay. Default 30,000; <see cref="BackOffMs"/> to 86,400,000.</summary>

@@ -9,18 +9,68 @@ namespace Rx.IotLink.Nano
     {
         private readonly string host;
         private readonly int port;
+        private readonly IPAddress[] known;
+        private int turn;
 
-        /// <summary>To a host by name or IPv4 address.</summary>
+        /// <summary>
+        /// To a host by name or IPv4 address. Of a name with several addresses each attempt that follows a failed one
+        /// takes the next.
+        /// </summary>
         public TcpTransport(string host, int port)
         {
             this.host = host;
             this.port = port;
         }
 
+        /// <summary>To one of these addresses.</summary>
+        internal TcpTransport(IPAddress[] known, int port)
+        {
+            this.known = known;
+            this.port = port;
+        }
+
         /// <inheritdoc/>
         public INanoConnection Create()
         {
-            return new TcpConnection(host, port);
+            return new TcpConnection(this);
+        }
+
+        /// <summary>
+        /// Where the next attempt is made. Unless it is told to have succeeded, the one after it is made elsewhere: an
+        /// address that does not answer must not hide the others.
+        /// </summary>
+        internal IPEndPoint Next()
+        {
+            IPAddress[] addresses = known != null ? known : IsNumeric(host) ? new IPAddress[] { IPAddress.Parse(host) } : Dns.GetHostEntry(host).AddressList;
+            for (int tries = 0; tries < addresses.Length; tries++)
+            {
+                int at = turn % addresses.Length;
+                turn = at + 1;
+                if (addresses[at].AddressFamily == AddressFamily.InterNetwork)
+                    return new IPEndPoint(addresses[at], port);
+            }
+
+            throw new InvalidOperationException("the server's name has no IPv4 address");
+        }
+
+        /// <summary>
+        /// The last attempt has succeeded: the next is made there again, where the server knows this device.
+        /// </summary>
+        internal void Succeeded()
+        {
+            turn--;
+        }
+
+        private static bool IsNumeric(string host)
+        {
+            for (int at = 0; at < host.Length; at++)
+            {
+                char letter = host[at];
+                if (letter != '.' && (letter < '0' || letter > '9'))
+                    return false;
+            }
+
+            return true;
         }
     }
 
@@ -28,15 +78,13 @@ namespace Rx.IotLink.Nano
     internal sealed class TcpConnection : INanoConnection
     {
         private readonly object gate = new object();
-        private readonly string host;
-        private readonly int port;
+        private readonly TcpTransport transport;
         private Socket socket;
         private bool closed;
 
-        public TcpConnection(string host, int port)
+        public TcpConnection(TcpTransport transport)
         {
-            this.host = host;
-            this.port = port;
+            this.transport = transport;
         }
 
         public Socket Socket
@@ -46,7 +94,7 @@ namespace Rx.IotLink.Nano
 
         public void Connect()
         {
-            IPEndPoint server = new IPEndPoint(Resolve(host), port);
+            IPEndPoint server = transport.Next();
             Socket made = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             lock (gate)
             {
@@ -61,6 +109,7 @@ namespace Rx.IotLink.Nano
             }
 
             made.Connect(server);
+            transport.Succeeded();
             Hurry(made);
         }
 
@@ -137,32 +186,6 @@ namespace Rx.IotLink.Nano
             {
                 // Not every network stack can: then it is slower.
             }
-        }
-
-        private static IPAddress Resolve(string host)
-        {
-            if (IsNumeric(host))
-                return IPAddress.Parse(host);
-            IPAddress[] addresses = Dns.GetHostEntry(host).AddressList;
-            for (int at = 0; at < addresses.Length; at++)
-            {
-                if (addresses[at].AddressFamily == AddressFamily.InterNetwork)
-                    return addresses[at];
-            }
-
-            throw new InvalidOperationException("the server's name has no IPv4 address");
-        }
-
-        private static bool IsNumeric(string host)
-        {
-            for (int at = 0; at < host.Length; at++)
-            {
-                char letter = host[at];
-                if (letter != '.' && (letter < '0' || letter > '9'))
-                    return false;
-            }
-
-            return true;
         }
     }
 }

@@ -26,11 +26,19 @@ internal sealed class ConnectionOpening : IDisposable
     private volatile bool late;
     private bool speaksVersion2;
 
-    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, CancellationToken stopped)
+    /// <summary>Begins to wait for an opening.</summary>
+    /// <param name="connection">Where it comes.</param>
+    /// <param name="options">The limits.</param>
+    /// <param name="random">For a challenge.</param>
+    /// <param name="most">How long it may take at most, if that is less than the options say; or null.</param>
+    /// <param name="stopped">When it is not waited for any more.</param>
+    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, TimeSpan? most, CancellationToken stopped)
     {
         (this.connection, this.options, this.random, this.stopped) = (connection, options, random, stopped);
         end = stopped.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Input);
         limit = options.OpeningTimeout ?? options.Timeout;
+        if (most < limit)
+            limit = most.Value;
         deadline = options.Scheduler.Schedule(limit, () =>
         {
             late = true;
@@ -60,17 +68,28 @@ internal sealed class ConnectionOpening : IDisposable
         return opening;
     }
 
+    /// <summary>Reads the first line, which tells the version.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask HearVersionAsync() => await ReadLineAsync(options.MaxIdBytes).ConfigureAwait(false);
+
     /// <summary>Tells a client of protocol 2 why it is refused; one of protocol 1 has no ears for it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask SayNoAsync(Refusal refusal, string text)
     {
-        if (speaksVersion2)
+        try
         {
-            var (code, passing) = CodeOf(refusal);
-            await SayAsync(Protocol.Version2.Refusal.Line(code, passing ? options.RetryAfter : null, code == RefusalCode.Auth ? null : text)).ConfigureAwait(false);
-        }
+            if (speaksVersion2)
+            {
+                var (code, passing) = CodeOf(refusal);
+                await SayAsync(Protocol.Version2.Refusal.Line(code, passing ? options.RetryAfter : null, code == RefusalCode.Auth ? null : text)).ConfigureAwait(false);
+            }
 
-        await connection.Output.CompleteAsync().ConfigureAwait(false);
+            await connection.Output.CompleteAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidOperationException or OperationCanceledException)
+        {
+            // It has left already, without waiting for the answer.
+        }
     }
 
     public void Dispose()

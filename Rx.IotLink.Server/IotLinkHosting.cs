@@ -36,7 +36,9 @@ public static class IotLinkHosting
 
     /// <summary>
     /// Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint. The server then stops
-    /// as soon as the host begins to stop, before the host's services are stopped.
+    /// as soon as the host begins to stop, before the host's services are stopped. Kestrel may reset a connection on
+    /// which the device is writing when it ends; the device then counts an outage where it would
+    /// have heard the server's farewell.
     /// </summary>
     public static IConnectionBuilder UseIotLink(this IConnectionBuilder endpoint)
     {

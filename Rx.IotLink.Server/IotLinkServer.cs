@@ -9,9 +9,11 @@ namespace Rx.IotLink.Server;
 public sealed class IotLinkServer : IAsyncDisposable
 {
     private readonly IotLinkServerOptions options;
+    private readonly GuardedLogging logging;
     private readonly ServerLog log;
     private readonly Fleet fleet;
     private readonly Reception reception;
+    private readonly int? room;
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
     private IListener? listener;
@@ -21,10 +23,12 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         options.Validate();
         this.options = options = options.WithKeys();
-        log = new(options.LoggerFactory.CreateLogger<IotLinkServer>());
+        logging = new(options.LoggerFactory);
+        log = new(logging.CreateLogger<IotLinkServer>());
         var random = Chance.From(options.Seed);
         fleet = new(options, random, log);
-        reception = new(options, fleet, random, log, closed.Token);
+        room = Descriptors.Room();
+        reception = new(options, room ?? int.MaxValue, fleet, random, log, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -52,7 +56,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     public IObservable<LinkChange> Changes => fleet.Changes;
 
     /// <summary>Counts since the start: a snapshot.</summary>
-    public ServerCounters Counters => reception.Counters;
+    public ServerCounters Counters => reception.Counters with { LogFailures = logging.Failures };
 
     /// <summary>How each device is that has connected at least once, in the order in which they first did: a snapshot.</summary>
     public IReadOnlyList<DeviceConnection> GetConnections() => fleet.Roster.Snapshot();
@@ -85,7 +89,11 @@ public sealed class IotLinkServer : IAsyncDisposable
         return (await Task.WhenAll(links).ConfigureAwait(false)).ToDictionary(link => link.Id, StringComparer.Ordinal);
     }
 
-    /// <summary>Stops listening, waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes every link.</summary>
+    /// <summary>
+    /// Stops listening, waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then
+    /// closes every link, and waits until the devices have ended their connections too:
+    /// up to 1 s for one that is silent, up to 5 s for one that goes on sending.
+    /// </summary>
     /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
@@ -135,11 +143,15 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     internal async Task ListenAsync(CancellationToken cancellationToken)
     {
+        if (room < options.MaxConnections)
+            log.FewDescriptors(room.Value, options.MaxConnections);
         if (!options.Listen)
             return;
+        var most = room is { } within ? within + Descriptors.Margin(within) : int.MaxValue;
+        var acceptor = SocketAcceptor.Listen(options, most, reception.TurnAway, log);
         listener = options.Tls is null
-            ? SocketListener.Start(options, ServeAsync, log)
-            : await KestrelListener.StartAsync(options, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
+            ? new SocketListener(acceptor, ServeAsync)
+            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 

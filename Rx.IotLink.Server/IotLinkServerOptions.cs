@@ -59,7 +59,11 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// <summary>The longest id, in bytes of UTF-8. Default 128.</summary>
     public int MaxIdBytes { get; init; } = 128;
 
-    /// <summary>Connections at a time, at most; a further one is closed at once. Default 100,000.</summary>
+    /// <summary>
+    /// Connections at a time, at most; a further one is refused (<c>overloaded</c>). Default 100,000. Where the process
+    /// may not open so many files and sockets (<c>ulimit -n</c>), fewer are served:
+    /// a reserve is kept, without which the runtime would end the process; a warning at the start says how many.
+    /// </summary>
     public int MaxConnections { get; init; } = 100_000;
 
     /// <summary>Connections at a time that have not said their id yet, at most; a further one is closed at once. Default 1,000.</summary>
@@ -74,7 +78,10 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// </summary>
     public bool PinAddresses { get; init; }
 
-    /// <summary>Where the server logs. Default: nowhere.</summary>
+    /// <summary>
+    /// Where the server logs. What a provider throws harms nothing, and is counted
+    /// (<see cref="ServerCounters.LogFailures"/>). Default: nowhere.
+    /// </summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
     internal bool SpeaksProtocol1 => Protocol1 ?? !AsksForKeys;

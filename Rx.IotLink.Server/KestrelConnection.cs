@@ -24,7 +24,7 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
 
     public PipeWriter Output => transport.Output;
 
-    public EndPoint? RemoteEndPoint { get; } = Plain(context.RemoteEndPoint);
+    public EndPoint? RemoteEndPoint { get; } = SocketConnection.Plain(context.RemoteEndPoint);
 
     public void Dispose()
     {
@@ -41,9 +41,4 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
             SendBound.Set(socket);
         return context;
     }
-
-    // An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.
-    internal static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
-        ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port)
-        : remote;
 }

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -22,43 +22,34 @@ internal sealed class KestrelListener : IListener
 
     public required IPEndPoint EndPoint { get; init; }
 
-    public static async Task<KestrelListener> StartAsync(IotLinkServerOptions options, TlsGate gate, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
+    /// <summary>Starts to accept.</summary>
+    /// <exception cref="IOException">It could not be; the message says why. The acceptor is disposed then.</exception>
+    public static async Task<KestrelListener> StartAsync(
+        SocketAcceptor acceptor, HttpsConnectionAdapterOptions tls, ILoggerFactory loggers, TlsGate gate, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
     {
-        var provider = Services(options.LoggerFactory);
+        var provider = Services(loggers);
         var settings = new KestrelServerOptions { ApplicationServices = provider };
-        ListenOptions? listening = null;
-        void Configure(ListenOptions listen)
-        {
-            listening = listen;
-            if (options.Tls is not null)
-                gate.Guard(listen, options.Tls);
-            listen.Run(serve);
-        }
-
-        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions
-        {
-            NoDelay = true,
-            // A link never blocks the thread that brings it bytes: no user code runs there. So two changes of thread a line are saved.
-            UnsafePreferInlineScheduling = true,
-        }), options.LoggerFactory);
-        var server = new KestrelServer(Options.Create(settings), sockets, options.LoggerFactory);
+        var server = new KestrelServer(Options.Create(settings), new SocketTransport(acceptor), loggers);
         try
         {
-            if (options.Bind.Equals(IPAddress.IPv6Any))
-                settings.ListenAnyIP(options.Port, Configure);
-            else
-                settings.Listen(options.Bind, options.Port, Configure);
+            settings.Listen(acceptor.EndPoint, listen =>
+            {
+                gate.Guard(listen, tls);
+                listen.Run(serve);
+            });
             await server.StartAsync(new NoHttp(), cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception)
         {
             server.Dispose();
+            acceptor.Dispose();
             await provider.DisposeAsync().ConfigureAwait(false);
-            var reason = exception.InnerException is AddressInUseException ? "it is in use" : exception.GetBaseException().Message;
-            throw new IOException($"{new IPEndPoint(options.Bind, options.Port)} cannot be listened on: {reason}", exception);
+            if (exception is OperationCanceledException)
+                throw;
+            throw new IOException($"{acceptor.EndPoint} cannot be listened on: {exception.GetBaseException().Message}", exception);
         }
 
-        return new KestrelListener(server, provider) { EndPoint = listening!.IPEndPoint! };
+        return new KestrelListener(server, provider) { EndPoint = acceptor.EndPoint };
     }
 
     /// <summary>Stops listening at once; completes when every connection has ended.</summary>

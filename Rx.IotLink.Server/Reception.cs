@@ -11,8 +11,18 @@ namespace Rx.IotLink.Server;
 /// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its link or refused. One that
 /// misbehaves is told why (where its protocol has words for it), closed, counted and logged, and nothing else notices.
 /// </summary>
-internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillRandom random, ServerLog log, CancellationToken stopped)
+/// <param name="options">The limits.</param>
+/// <param name="room">How many connections the process has descriptors for.</param>
+/// <param name="fleet">The links.</param>
+/// <param name="random">For challenges.</param>
+/// <param name="log">Where refusals are logged.</param>
+/// <param name="stopped">When no opening is waited for any more.</param>
+internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fleet, FillRandom random, ServerLog log, CancellationToken stopped)
 {
+    /// <summary>How long one connection too many may take to say in which protocol it can be told so.</summary>
+    private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
+
+    private readonly int most = Math.Min(options.MaxConnections, room);
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
     private int openings;
@@ -55,6 +65,15 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         return limit is null;
     }
 
+    /// <summary>
+    /// A connection was closed as soon as it was accepted, since there was not even room to tell it why.
+    /// </summary>
+    public void TurnAway(EndPoint? remote)
+    {
+        Interlocked.Increment(ref accepted);
+        ThreadPool.UnsafeQueueUserWorkItem(static s => s.Self.Note(s.Remote, "", s.Self.TooMany), (Self: this, Remote: remote), preferLocal: false);
+    }
+
     /// <summary>Gives the place back.</summary>
     public void EndOpening() => Interlocked.Decrement(ref openings);
 
@@ -72,13 +91,14 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
     private async ValueTask<Session?> LetInAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
-        var isOneTooMany = Interlocked.Increment(ref connections) > options.MaxConnections;
-        using var opening = new ConnectionOpening(connection, options, random, stopped);
+        var isOneTooMany = Interlocked.Increment(ref connections) > most;
+        using var opening = new ConnectionOpening(connection, options, random, isOneTooMany ? Briefly : null, stopped);
         try
         {
             if (isOneTooMany)
-                throw new RefusedException(Refusal.TooManyConnections, $"{options.MaxConnections} connections are there already");
-            var session = Admit(await OpenAsync(opening).ConfigureAwait(false), opening, connection);
+                throw await TooManyAsync(opening).ConfigureAwait(false);
+            var peer = await OpenAsync(opening, onlyVersion: false).ConfigureAwait(false);
+            var session = Admit(peer!, opening, connection);
             fleet.Served(opening.Id, connection.RemoteEndPoint);
             return session;
         }
@@ -88,6 +108,26 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
             await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
             return null;
         }
+    }
+
+    private RefusedException TooMany => new(Refusal.TooManyConnections, $"{most} connections are there already");
+
+    /// <summary>
+    /// One connection too many is heard so far that it can be told why it is refused, if there is a place for that.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RefusedException> TooManyAsync(ConnectionOpening opening)
+    {
+        try
+        {
+            await OpenAsync(opening, onlyVersion: true).ConfigureAwait(false);
+        }
+        catch (RefusedException)
+        {
+            // It said nothing that could be understood, or nothing at all: so it is not told.
+        }
+
+        return TooMany;
     }
 
     private Session Admit(PeerOpening peer, ConnectionOpening opening, IConnection connection)
@@ -101,16 +141,21 @@ internal sealed class Reception(IotLinkServerOptions options, Fleet fleet, FillR
         return link!.TryServe(connection, peer) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
     }
 
-    /// <summary>Has a connection open, one of a limited number at a time.</summary>
+    /// <summary>
+    /// Has a connection open, one of a limited number at a time. Null: only the version was asked for.
+    /// </summary>
     /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening)
+    private async ValueTask<PeerOpening?> OpenAsync(ConnectionOpening opening, bool onlyVersion)
     {
         if (!TryBeginOpening(out var limit))
             throw limit;
         try
         {
-            return await opening.ReadAsync().ConfigureAwait(false);
+            if (!onlyVersion)
+                return await opening.ReadAsync().ConfigureAwait(false);
+            await opening.HearVersionAsync().ConfigureAwait(false);
+            return null;
         }
         catch (LineTooLongException exception)
         {

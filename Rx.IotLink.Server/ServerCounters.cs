@@ -15,6 +15,11 @@ public sealed record ServerCounters
     /// <summary>Connections that were refused, by the reason.</summary>
     public required IReadOnlyDictionary<Refusal, long> Refused { get; init; }
 
+    /// <summary>
+    /// Entries that were not logged, since the log threw at them (<see cref="IotLinkServerOptions.LoggerFactory"/>).
+    /// </summary>
+    public long LogFailures { get; init; }
+
     /// <summary>Devices that have connected at least once.</summary>
     public int Links { get; init; }
 }

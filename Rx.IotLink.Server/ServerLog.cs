@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Rx.IotLink.Server;
 
 /// <summary>What a server logs. The ids of the events are part of its interface.</summary>
-internal sealed partial class ServerLog(ILogger<IotLinkServer> logger)
+/// <param name="logger">One that never throws (<see cref="GuardedLogging"/>).</param>
+internal sealed partial class ServerLog(ILogger logger)
 {
     [LoggerMessage(1, LogLevel.Information, "Listening on {EndPoint}")]
     public partial void Listening(EndPoint endPoint);
@@ -14,6 +15,9 @@ internal sealed partial class ServerLog(ILogger<IotLinkServer> logger)
 
     [LoggerMessage(3, LogLevel.Error, "A connection could not be accepted: {Detail}")]
     public partial void NotAccepted(string detail);
+
+    [LoggerMessage(4, LogLevel.Warning, "At most {Room} connections are served at a time, not {MaxConnections}: the process may not open more files and sockets (ulimit -n)")]
+    public partial void FewDescriptors(int room, int maxConnections);
 
     [LoggerMessage(10, LogLevel.Information, "{Id} connected for the first time, from {Remote}")]
     public partial void Joined(string id, EndPoint? remote);

@@ -28,7 +28,7 @@ internal sealed class TlsGate(Reception reception)
 
     private async Task PassAsync(ConnectionContext connection, ConnectionDelegate handshake, bool asksForCertificate)
     {
-        var remote = KestrelConnection.Plain(connection.RemoteEndPoint);
+        var remote = SocketConnection.Plain(connection.RemoteEndPoint);
         if (!reception.TryBeginOpening(out var limit))
         {
             reception.Note(remote, "", limit);

@@ -8,21 +8,21 @@ namespace Rx.IotLink.Nano
     public sealed class TlsTransport : INanoTransport
     {
         private readonly string host;
-        private readonly int port;
+        private readonly TcpTransport below;
         private readonly X509Certificate authority;
 
         /// <summary>To a host whose certificate this authority has signed.</summary>
         public TlsTransport(string host, int port, X509Certificate authority)
         {
             this.host = host;
-            this.port = port;
+            below = new TcpTransport(host, port);
             this.authority = authority;
         }
 
         /// <inheritdoc/>
         public INanoConnection Create()
         {
-            return new TlsConnection(host, port, authority);
+            return new TlsConnection(host, below, authority);
         }
     }
 
@@ -34,11 +34,11 @@ namespace Rx.IotLink.Nano
         private readonly TcpConnection tcp;
         private SslStream stream;
 
-        public TlsConnection(string host, int port, X509Certificate authority)
+        public TlsConnection(string host, TcpTransport below, X509Certificate authority)
         {
             this.host = host;
             this.authority = authority;
-            tcp = new TcpConnection(host, port);
+            tcp = new TcpConnection(below);
         }
 
         public void Connect()

@@ -20,9 +20,9 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     private readonly ReplaySubject<string> events = new();
     private readonly Task reading;
 
-    private IotLinkProcess(string[] arguments)
+    private IotLinkProcess(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), .. arguments])
+        var start = new ProcessStartInfo(program, arguments)
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -42,12 +42,19 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <summary>The lines of standard error, likewise.</summary>
     public IObservable<string> Events => events;
 
-    public static IotLinkProcess Start(params string[] arguments) => new(arguments);
+    public static IotLinkProcess Start(params string[] arguments) => new(Host, [Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), .. arguments]);
 
     /// <summary>A server on a port that the system chose.</summary>
-    public static async Task<(IotLinkProcess Server, int Port)> ServeAsync(params string[] arguments)
+    public static Task<(IotLinkProcess Server, int Port)> ServeAsync(params string[] arguments) => ListeningAsync(Start(["serve", "--port", "0", .. arguments]));
+
+    /// <summary>The same, in a process that may open no more than so many files and sockets.</summary>
+    public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(new(
+        "/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$0\" \"$@\""), Host, Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), "serve", "--port", "0", .. arguments]));
+
+    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
+    private static async Task<(IotLinkProcess Server, int Port)> ListeningAsync(IotLinkProcess server)
     {
-        var server = Start(["serve", "--port", "0", .. arguments]);
         var listening = await server.EventAsync("listening");
         var port = listening.TrimEnd('"', '}')[(listening.TrimEnd('"', '}').LastIndexOf(':') + 1)..];
         return (server, int.Parse(port, CultureInfo.InvariantCulture));
@@ -118,7 +125,7 @@ internal sealed class IotLinkProcess : IAsyncDisposable
 
         // The transcript of a failed test says more than its assertion.
         if (TestContext.CurrentContext.Result.Outcome.Status == NUnit.Framework.Interfaces.TestStatus.Failed)
-            await TestContext.Out.WriteLineAsync($"{process.StartInfo.ArgumentList[1]}: {string.Join(" | ", await AllAsync(events))}");
+            await TestContext.Out.WriteLineAsync($"{string.Join(' ', process.StartInfo.ArgumentList)}: {string.Join(" | ", await AllAsync(events))}");
         process.Dispose();
         output.Dispose();
         events.Dispose();

@@ -29,7 +29,7 @@ public sealed class NanoLifeTests
             return null;
         });
         var connecting = new HashSet<int>();
-        using var client = Start(new NanoClientOptions { Transport = new Watched(transport, connecting), BackOffMs = 0 });
+        using var client = Start(new NanoClientOptions { Transport = new Watched(transport, connecting), BackOffMs = 0, BackOffCapMs = 0 });
         Soon.Holds(() => client.Counters.Connections >= 100, "the first hundred");
         var (threadsBefore, memoryBefore) = (Process.GetCurrentProcess().Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
         Soon.Holds(() => client.Counters.Connections >= Times, "the rest");
@@ -46,6 +46,52 @@ public sealed class NanoLifeTests
             Assert.That(threadsAfter, Is.LessThanOrEqualTo(threadsBefore + 4), "the pool of .NET may have grown by a few");
             Assert.That(memoryAfter - memoryBefore, Is.LessThan(200_000));
         });
+    }
+
+    [Test]
+    public void A_server_that_opens_and_dies_at_once_is_tried_ever_more_rarely()
+    {
+        var transport = new FakeTransport((connection, said) =>
+        {
+            if (!said.StartsWith("IOTLINK/2 id=", StringComparison.Ordinal))
+                return null;
+            connection.Say(FakeTransport.Ok);
+            connection.Say(null);
+            return null;
+        });
+        var attempts = new Attempts(transport);
+        using var client = Start(new NanoClientOptions { Transport = attempts, Random = new NoChance(), BackOffMs = 20, BackOffCapMs = 160 });
+        Soon.Holds(() => attempts.Pauses.Length >= 6, "seven attempts");
+        // A busy machine makes them longer; and a millisecond may have begun already.
+        foreach (var (pause, least) in attempts.Pauses.Zip(new[] { 20, 40, 80, 160, 160, 160 }))
+            Assert.That(pause.TotalMilliseconds, Is.GreaterThan(least - 2));
+        Assert.That(client.Counters.Connections, Is.GreaterThanOrEqualTo(6));
+    }
+
+    [Test]
+    public void A_link_that_was_up_for_a_timeout_is_healed_soon_again()
+    {
+        const int Lasting = 9;
+        var keepalives = 0;
+        FakeTransport transport = null!;
+        transport = new FakeTransport((connection, said) =>
+        {
+            if (said.StartsWith("IOTLINK/2 id=", StringComparison.Ordinal))
+            {
+                connection.Say("IOTLINK/2 ok epoch=1 tx=1 window=64 max=1024 timeout=100\n");
+                if (transport.Created != Lasting)
+                    connection.Say(null);
+                return null;
+            }
+
+            // It lives for two timeouts: a device says a keepalive each quarter.
+            connection.Say(++keepalives < 9 ? "\n" : null);
+            return null;
+        });
+        var attempts = new Attempts(transport);
+        using var client = Start(new NanoClientOptions { Transport = attempts, Random = new NoChance(), BackOffMs = 2, BackOffCapMs = 86_400_000, TimeoutMs = 100 });
+        Soon.Holds(() => attempts.Pauses.Length >= Lasting + 8, "if the pauses went on growing, these would take two minutes");
+        Assert.That(keepalives, Is.GreaterThanOrEqualTo(9));
     }
 
     [Test]
@@ -278,5 +324,32 @@ public sealed class NanoLifeTests
         public void Feed() => Feeds++;
 
         public void Stop() => Stopped = true;
+    }
+
+    /// <summary>When attempts were made.</summary>
+    private sealed class Attempts(INanoTransport transport) : INanoTransport
+    {
+        private readonly List<long> times = [];
+
+        public TimeSpan[] Pauses
+        {
+            get
+            {
+                lock (times)
+                    return [.. times.Zip(times.Skip(1), Stopwatch.GetElapsedTime)];
+            }
+        }
+
+        public INanoConnection Create()
+        {
+            lock (times)
+                times.Add(Stopwatch.GetTimestamp());
+            return transport.Create();
+        }
+    }
+
+    private sealed class NoChance : IRandomSource
+    {
+        public void Fill(byte[] bytes) => Array.Clear(bytes);
     }
 }

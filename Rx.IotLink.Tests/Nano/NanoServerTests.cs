@@ -275,6 +275,24 @@ public sealed class NanoServerTests
     }
 
     [Test]
+    public async Task Of_several_addresses_one_that_does_not_answer_hides_no_other()
+    {
+        var (dead, alive) = (IPAddress.Parse("127.0.0.2"), IPAddress.Parse("127.0.0.3"));
+        await using var server = await IotLinkServer.StartAsync(ServerOptions(withKey: false) with { Bind = alive });
+        var port = server.EndPoint.Port;
+        using var end = await Rx.IotLink.Tests.Transport.DeadEnd.AtAsync(dead, port);
+        var options = Options(port);
+        options.ConnectTimeoutMs = 100;
+        var transport = new TcpTransport([IPAddress.IPv6Loopback, dead, alive], port);
+        options.Transport = transport;
+        using var client = new Device().Start(options);
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+
+        Assert.That(client.Counters.Attempts, Is.EqualTo(2));
+        Assert.That(transport.Next().Address, Is.EqualTo(alive), "it comes back to where it was served");
+    }
+
+    [Test]
     public async Task A_farewell_is_no_outage()
     {
         await using var server = await ServeAsync();

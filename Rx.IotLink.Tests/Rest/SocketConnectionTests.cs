@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Reactive.Concurrency;
 using System.Text;
 using NUnit.Framework;
-using Rx.IotLink.Server;
+using Rx.IotLink.Transport;
 using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Rest;
@@ -17,7 +17,9 @@ internal sealed class SocketConnectionTests : IDisposable
     private int ended;
 
     [SetUp]
-    public async Task ConnectAsync()
+    public Task ConnectAsync() => ConnectAsync(TimeSpan.FromMilliseconds(200));
+
+    private async Task ConnectAsync(TimeSpan timeout)
     {
         using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -25,7 +27,7 @@ internal sealed class SocketConnectionTests : IDisposable
         peer = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await peer.ConnectAsync(listening.LocalEndPoint!).Within();
         ended = 0;
-        connection = new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, TimeSpan.FromMilliseconds(200), () => Interlocked.Increment(ref ended));
+        connection = new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, timeout, () => Interlocked.Increment(ref ended));
     }
 
     [TearDown]
@@ -81,7 +83,49 @@ internal sealed class SocketConnectionTests : IDisposable
         connection.Dispose();
         connection.Served();
         Assert.That(await HearToEndAsync(), Is.EqualTo("bye\n"));
-        Assert.That(ended, Is.EqualTo(1));
+        peer.Shutdown(SocketShutdown.Send);
+        await connection.Closed.Within();
+        await Bound.EventuallyAsync(() => ended == 1);
+    }
+
+    [Test]
+    public async Task What_arrives_after_the_end_is_taken_until_the_peer_has_ended_too()
+    {
+        Dispose();
+        await ConnectAsync(Bound.Limit);
+        connection.Output.Write("bye\n"u8);
+        await connection.Output.CompleteAsync();
+        connection.Dispose();
+        // Far more than the buffers hold: a socket that was closed, or is not read, would not take it.
+        await SendAsync(Bytes(20_000_000));
+        Assert.That(connection.Closed.IsCompleted, Is.False);
+        peer.Shutdown(SocketShutdown.Send);
+        Assert.That(await HearToEndAsync(), Is.EqualTo("bye\n"), "FIN, not RST");
+        await connection.Closed.Within();
+    }
+
+    [Test]
+    public async Task A_peer_that_goes_on_for_ever_is_not_waited_for_longer_than_patience()
+    {
+        connection.Dispose();
+        var flood = Bytes(100_000);
+        Assert.That(async () =>
+        {
+            while (true)
+                await SendAsync(flood);
+        }, Throws.InstanceOf<SocketException>());
+        await connection.Closed.Within();
+    }
+
+    [Test]
+    public async Task A_read_whose_token_is_cancelled_is_cancelled()
+    {
+        using var cancelled = new CancellationTokenSource();
+        var reading = connection.Input.ReadAsync(cancelled.Token).AsTask();
+        await cancelled.CancelAsync();
+        Assert.That(async () => await reading.Within(), Throws.InstanceOf<OperationCanceledException>());
+        await SendAsync("x"u8.ToArray());
+        Assert.That((await ReadUntilAsync(1)).ToArray(), Is.EqualTo("x"u8.ToArray()));
     }
 
     [Test]

@@ -38,6 +38,7 @@ internal sealed partial class Link : ILink, IDisposable
     private Session? session;
     private Relay<Unit>? heartbeats;
     private Alarm? alarm;
+    private TimeSpan upAt;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
@@ -96,6 +97,9 @@ internal sealed partial class Link : ILink, IDisposable
 
     /// <summary>Monotonic time on the link's scheduler.</summary>
     public TimeSpan Now => deadlines.Now;
+
+    /// <summary>How long the link was up, the last time that it was. For whoever has been told of its outage.</summary>
+    public TimeSpan LastUp { get; private set; }
 
     /// <summary>How long a client must be silent after an outage, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => protocol.QuietTime;
@@ -158,7 +162,9 @@ internal sealed partial class Link : ILink, IDisposable
         }
     }
 
-    /// <summary>Completes, once this end is closed, when the peer was told so or cannot be.</summary>
+    /// <summary>
+    /// Completes, once this end is closed, when the peer was told so or cannot be, and the connection is gone.
+    /// </summary>
     public Task Goodbye { get; private set; } = Task.CompletedTask;
 
     /// <summary>Closes this end for good.</summary>
@@ -191,6 +197,8 @@ internal sealed partial class Link : ILink, IDisposable
                 session = null;
                 closing.LetGo();
                 Disconnect();
+                // Under the lock, so that whoever finds the link closed waits for it as well.
+                Goodbye = closing.Gone;
             }
 
             if (state.IsUp && status == LinkStatus.Refused)
@@ -206,7 +214,6 @@ internal sealed partial class Link : ILink, IDisposable
 
         alarm?.Dispose();
         closing?.Close(outage);
-        Goodbye = closing?.Released ?? Task.CompletedTask;
         AfterLock();
     }
 
@@ -225,6 +232,10 @@ internal sealed partial class Link : ILink, IDisposable
 
     private void Become(LinkStatus status, Outage? outage)
     {
+        if (status == LinkStatus.Up)
+            upAt = Now;
+        else if (state.IsUp)
+            LastUp = Now - upAt;
         var connections = state.Connections + (status == LinkStatus.Up ? 1 : 0);
         state = new LinkState(status, options.Scheduler.Now, connections, outage);
         states.Post(state);

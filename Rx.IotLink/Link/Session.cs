@@ -49,6 +49,11 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
     public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(), null) ?? released).Task;
 
+    /// <summary>
+    /// Completes when the connection is closed as well: the peer has heard the last word, or had its time for that.
+    /// </summary>
+    public Task Gone => connection is ILingeringConnection lingering ? GoneAsync(lingering) : Released;
+
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
 
@@ -215,6 +220,12 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         connection.Dispose();
         Interlocked.CompareExchange(ref released, AlreadyReleased, null)?.TrySetResult();
         Volatile.Read(ref patience)?.Dispose();
+    }
+
+    private async Task GoneAsync(ILingeringConnection lingering)
+    {
+        await Released.ConfigureAwait(false);
+        await lingering.Closed.ConfigureAwait(false);
     }
 
     private bool IsReleased => Volatile.Read(ref released) is { Task.IsCompleted: true };

@@ -22,3 +22,15 @@ public interface IConnection : IDuplexPipe, IDisposable
     /// <summary>The peer's address, if there is one.</summary>
     EndPoint? RemoteEndPoint { get; }
 }
+
+/// <summary>
+/// A connection that is not gone when it is disposed: it takes in what still arrives, so that what was said last is not
+/// lost.
+/// </summary>
+internal interface ILingeringConnection : IConnection
+{
+    /// <summary>
+    /// Completes, after <see cref="IDisposable.Dispose"/>, when the connection is closed; within a bounded time.
+    /// </summary>
+    Task Closed { get; }
+}

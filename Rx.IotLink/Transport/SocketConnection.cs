@@ -1,151 +1,176 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
+using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Transport;
 
-/// <summary>A connection over a socket of its own, with one buffer for what is received and none for what is sent: it is sent from where it lies.</summary>
-internal sealed class SocketConnection(Socket socket) : IConnection
+/// <summary>
+/// A connection over a socket, at either end: nothing is held while nothing is unread or unsent. It ends with FIN, and
+/// takes what still arrives until the peer has ended too: a socket that is closed over unread
+/// bytes sends RST, which throws away what the peer has not read yet. RST is kept for a peer that does not even take
+/// the rest within a while.
+/// </summary>
+internal sealed class SocketConnection : ILingeringConnection
 {
-    public PipeReader Input { get; } = new Reader(socket);
+    /// <summary>
+    /// How long a peer may take for its end, at most: what it does not take by then holds up the end of a process.
+    /// </summary>
+    public static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
-    public PipeWriter Output { get; } = new Writer(socket);
+    /// <summary>
+    /// A peer that has taken all, and from which nothing arrives for so long, is not waited for: it may be gone.
+    /// </summary>
+    private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(1);
 
-    public EndPoint? RemoteEndPoint { get; } = socket.RemoteEndPoint;
+    private readonly Socket socket;
+    private readonly SocketReader reader;
+    private readonly SocketWriter writer;
+    private readonly IScheduler scheduler;
+    private readonly TimeSpan patience;
+    private readonly Action? ended;
+    private TaskCompletionSource? closed;
+    private IDisposable? impatience;
+    private int disposed;
+    private int untilClosed = 2;
+    private int untilEnded = 2;
 
-    // A read or write that is under way fails with it, which ends its loop.
-    public void Dispose() => socket.Dispose();
-
-#pragma warning disable CA1001 // A source that no timer and no other source is behind holds nothing that must be released.
-    private sealed class Reader(Socket socket) : PipeReader
+    /// <summary>Owns the socket from now on.</summary>
+    /// <param name="socket">The socket.</param>
+    /// <param name="scheduler">The clock of its patience.</param>
+    /// <param name="timeout">The timeout of its link, which bounds its patience.</param>
+    /// <param name="ended">Called once, when the socket is closed and nobody serves the connection any more
+    /// (<see cref="Served"/>).</param>
+    /// <exception cref="SocketException">The connection is gone already. The socket is still the caller's
+    /// then.</exception>
+    public SocketConnection(Socket socket, IScheduler scheduler, TimeSpan timeout, Action? ended = null)
     {
-        private const int LeastBytes = 4_096;
+        (this.socket, this.scheduler, this.ended) = (socket, scheduler, ended);
+        patience = timeout < MaxPatience ? timeout : MaxPatience;
+        socket.NoDelay = true;
+        SendBound.Set(socket);
+        // What can be received or sent at once is, with no operation begun for it.
+        socket.Blocking = false;
+        RemoteEndPoint = Plain(socket.RemoteEndPoint);
+        reader = new(socket);
+        writer = new(socket);
+    }
 
-        private readonly CancellationTokenSource cancelled = new();
-        private byte[] buffer = [];
-        private int begin;
-        private int end;
-        private bool examined = true;
-        private bool ended;
+    public PipeReader Input => reader;
 
-        // Pooled builders, here and below: nothing is allocated, and they continue on the thread that completes them.
-        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    public PipeWriter Output => writer;
+
+    public EndPoint? RemoteEndPoint { get; }
+
+    public Task Closed
+    {
+        get
         {
-            if (examined && !ended)
-            {
-                MakeRoom();
-                try
-                {
-                    var read = await socket.ReceiveAsync(buffer.AsMemory(end), SocketFlags.None, cancelled.Token).ConfigureAwait(false);
-                    end += read;
-                    ended = read == 0;
-                }
-                catch (SocketException broken)
-                {
-                    throw new IOException(broken.Message, broken);
-                }
-            }
-
-            return Result();
-        }
-
-        public override bool TryRead(out ReadResult result)
-        {
-            result = Result();
-            return !examined || ended;
-        }
-
-        public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
-
-        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
-        {
-            this.examined = examined.GetInteger() == end;
-            begin = consumed.GetInteger();
-            if (begin == end)
-                begin = end = 0;
-        }
-
-        /// <summary>Ends the reading: it is not gone on with after this.</summary>
-        public override void CancelPendingRead() => cancelled.Cancel();
-
-        public override void Complete(Exception? exception = null)
-        {
-            if (buffer.Length > 0)
-                ArrayPool<byte>.Shared.Return(buffer);
-            (buffer, begin, end) = ([], 0, 0);
-        }
-
-        private ReadResult Result() => new(new ReadOnlySequence<byte>(buffer, begin, end - begin), isCanceled: false, isCompleted: ended);
-
-        /// <summary>What is held moves to the beginning; a line that fills the whole buffer gets one of twice the size.</summary>
-        private void MakeRoom()
-        {
-            if (end < buffer.Length && (begin == 0 || buffer.Length - end >= LeastBytes / 2))
-                return;
-            var held = buffer.AsSpan(begin, end - begin);
-            if (held.Length > buffer.Length / 2 || buffer.Length == 0)
-            {
-                var larger = ArrayPool<byte>.Shared.Rent(Math.Max(LeastBytes, 2 * buffer.Length));
-                held.CopyTo(larger);
-                if (buffer.Length > 0)
-                    ArrayPool<byte>.Shared.Return(buffer);
-                buffer = larger;
-            }
-            else
-            {
-                held.CopyTo(buffer);
-            }
-
-            (begin, end) = (0, held.Length);
+            var made = Volatile.Read(ref closed) ?? Interlocked.CompareExchange(ref closed, new(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? closed;
+            // Closed meanwhile: whoever closed it may have looked before.
+            if (Volatile.Read(ref untilClosed) == 0)
+                made.TrySetResult();
+            return made.Task;
         }
     }
-#pragma warning restore CA1001
 
-    private sealed class Writer(Socket socket) : PipeWriter
+    private bool IsSending => writer.Rest is { IsCompleted: false };
+
+    /// <summary>Nobody serves it any more.</summary>
+    public void Served() => OneOfTwoEnded();
+
+    /// <summary>
+    /// Sends the rest and FIN, and closes the socket when the peer has ended too, or patience has. A read that is under
+    /// way fails at once.
+    /// </summary>
+    public void Dispose()
     {
-        private readonly ArrayBufferWriter<byte> unsent = new();
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+            return;
+        writer.Complete();
+        reader.Drain(HalfClosed);
+        if (IsSending)
+            _ = HalfClosedAfterAsync(writer.Rest!);
+        else
+            HalfClosed();
+        if (Volatile.Read(ref untilClosed) != 0)
+            WaitFor(patience);
+    }
 
-        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        public override async ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
+    /// <summary>Closes the socket now. The peer is reset if it has not taken all yet.</summary>
+    public void Abort()
+    {
+        Dispose();
+        CloseSocket();
+    }
+
+    /// <summary>An IPv4 address that came in on an IPv6 socket is still an IPv4 address to a person.</summary>
+    internal static EndPoint? Plain(EndPoint? remote) => remote is IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip
+        ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port)
+        : remote;
+
+    /// <summary>Where the other end of a socket is, if it is still known.</summary>
+    internal static EndPoint? PlainRemote(Socket socket)
+    {
+        try
         {
-            await FlushAsync(cancellationToken).ConfigureAwait(false);
-            try
-            {
-                while (!source.IsEmpty)
-                    source = source[await socket.SendAsync(source, SocketFlags.None, cancellationToken).ConfigureAwait(false)..];
-            }
-            catch (SocketException broken)
-            {
-                throw new IOException(broken.Message, broken);
-            }
-
-            return default;
+            return Plain(socket.RemoteEndPoint);
         }
-
-        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            if (unsent.WrittenCount == 0)
-                return default;
-            var all = unsent.WrittenMemory.ToArray();
-            unsent.ResetWrittenCount();
-            return WriteAsync(all, cancellationToken);
+            return null;
         }
+    }
 
-        public override void Advance(int bytes) => unsent.Advance(bytes);
+    private void WaitFor(TimeSpan left)
+    {
+        var quiet = left < MaxQuiet ? left : MaxQuiet;
+        var sending = IsSending;
+        var waiting = scheduler.Schedule(quiet, () => Waited(left - quiet, sending));
+        Interlocked.Exchange(ref impatience, waiting);
+        if (Volatile.Read(ref untilClosed) == 0)
+            waiting.Dispose();
+    }
 
-        public override Memory<byte> GetMemory(int sizeHint = 0) => unsent.GetMemory(sizeHint);
+    private void Waited(TimeSpan left, bool wasSending)
+    {
+        if ((reader.TakeThrewAway() || wasSending) && left > TimeSpan.Zero)
+            WaitFor(left);
+        else
+            CloseSocket();
+    }
 
-        public override Span<byte> GetSpan(int sizeHint = 0) => unsent.GetSpan(sizeHint);
+    private void CloseSocket()
+    {
+        // FIN was sent where all was taken; a peer that has not is reset, or the system would go on trying for minutes.
+        if (IsSending)
+            socket.Close(timeout: 0);
+        else
+            socket.Dispose();
+    }
 
-        public override void CancelPendingFlush() => throw new NotSupportedException("A send is not taken back.");
+    private async Task HalfClosedAfterAsync(Task rest)
+    {
+        // It never fails, but what is sent may.
+        await rest.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        HalfClosed();
+    }
 
-        public override async ValueTask CompleteAsync(Exception? exception = null) => await FlushAsync().ConfigureAwait(false);
+    /// <summary>All is sent, or the peer has ended; when both have happened, nothing can be lost any more.</summary>
+    private void HalfClosed()
+    {
+        if (Interlocked.Decrement(ref untilClosed) != 0)
+            return;
+        socket.Dispose();
+        reader.Dispose();
+        Volatile.Read(ref impatience)?.Dispose();
+        Volatile.Read(ref closed)?.TrySetResult();
+        OneOfTwoEnded();
+    }
 
-        public override void Complete(Exception? exception = null)
-        {
-        }
+    private void OneOfTwoEnded()
+    {
+        if (Interlocked.Decrement(ref untilEnded) == 0)
+            ended?.Invoke();
     }
 }

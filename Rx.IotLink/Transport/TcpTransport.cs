@@ -1,71 +1,114 @@
-using System.IO.Pipelines;
-using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
-using System.Reactive.Linq;
+using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Transport;
 
-/// <summary>Connections over TCP, with <c>NoDelay</c>: without it an acknowledged line takes 40 ms (Nagle's algorithm, RFC 896, against delayed acknowledgements).</summary>
+/// <summary>
+/// Connections over TCP, with <c>NoDelay</c>: without it an acknowledged line takes 40 ms (Nagle's algorithm, RFC 896,
+/// against delayed acknowledgements). A name with several addresses is reached
+/// if one of them answers: the attempts begin one after the other, and the first that succeeds is taken (Happy
+/// Eyeballs, RFC 8305).
+/// </summary>
 public sealed class TcpTransport : ITransport
 {
     private readonly string host;
     private readonly int port;
     private readonly SslClientAuthenticationOptions? tls;
+    private readonly IScheduler scheduler;
+    private readonly TimeSpan timeout;
+    private readonly ConnectRace race;
 
     /// <summary>To a host name or address, and a port; encrypted if TLS is asked for.</summary>
-    public TcpTransport(string host, int port, SslClientAuthenticationOptions? tls = null) => (this.host, this.port, this.tls) = (host, port, tls);
+    public TcpTransport(string host, int port, SslClientAuthenticationOptions? tls = null)
+        : this(host, port, tls, DefaultScheduler.Instance, SocketConnection.MaxPatience, SocketConnection.MaxPatience)
+    {
+    }
+
+    /// <summary>The same for a link.</summary>
+    /// <param name="host">The name or address.</param>
+    /// <param name="port">The port.</param>
+    /// <param name="tls">TLS, or null.</param>
+    /// <param name="scheduler">The clock.</param>
+    /// <param name="timeout">The timeout of the link.</param>
+    /// <param name="limit">How long an attempt to connect may take: so that every address has its turn within
+    /// it.</param>
+    internal TcpTransport(string host, int port, SslClientAuthenticationOptions? tls, IScheduler scheduler, TimeSpan timeout, TimeSpan limit)
+    {
+        (this.host, this.port, this.tls, this.scheduler, this.timeout) = (host, port, tls, scheduler, timeout);
+        race = new(host, port, scheduler, limit);
+    }
 
     /// <inheritdoc/>
-    public IObservable<IConnection> Connect() => Observable.Create<IConnection>(async (observer, cancellationToken) =>
-    {
-        var connection = await ConnectAsync(cancellationToken).ConfigureAwait(false);
-        if (cancellationToken.IsCancellationRequested)
-        {
-            // Abandoned meanwhile: nobody else owns it.
-            connection.Dispose();
-            return;
-        }
-
-        observer.OnNext(connection);
-        observer.OnCompleted();
-    });
+    public IObservable<IConnection> Connect() => new Attempt(this);
 
     private async Task<IConnection> ConnectAsync(CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        SendBound.Set(socket);
+        var socket = await race.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        SocketConnection connection;
         try
         {
-            await socket.ConnectAsync(host, port, cancellationToken).ConfigureAwait(false);
-            if (tls is null)
-                return new SocketConnection(socket);
-            var remote = socket.RemoteEndPoint;
-            var stream = await TlsHandshake.AsClientAsync(new NetworkStream(socket, ownsSocket: true), host, port, tls, cancellationToken).ConfigureAwait(false);
-            return new StreamConnection(stream, remote);
+            connection = new(socket, scheduler, timeout);
         }
-        catch (SocketException exception)
+        catch (Exception exception)
         {
             socket.Dispose();
-            throw new IOException($"{host}:{port} cannot be reached: {exception.Message}", exception);
+            throw new IOException($"{host}:{port} ended the connection at once: {exception.Message}", exception);
         }
-        catch
+
+        return tls is null ? connection : new TlsConnection(await TlsHandshake.AsClientAsync(new SocketStream(connection), host, port, tls, cancellationToken).ConfigureAwait(false), connection);
+    }
+
+    /// <summary>
+    /// An attempt for each subscription. Whether its connection was handed over or the attempt was abandoned first is
+    /// decided once: no socket is left without an owner, as it would be if an operator dropped it.
+    /// </summary>
+    private sealed class Attempt(TcpTransport transport) : IObservable<IConnection>
+    {
+        public IDisposable Subscribe(IObserver<IConnection> observer)
         {
-            socket.Dispose();
-            throw;
+            var attempting = new Attempting(observer);
+            _ = attempting.RunAsync(transport);
+            return attempting;
         }
     }
-}
 
-/// <summary>A connection over any stream, which it owns.</summary>
-internal sealed class StreamConnection(Stream stream, EndPoint? remote) : IConnection
-{
-    public PipeReader Input { get; } = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
+#pragma warning disable CA1001 // A source that no timer and no other source is behind holds nothing that must be released.
+    private sealed class Attempting(IObserver<IConnection> observer) : IDisposable
+    {
+        private readonly CancellationTokenSource abandoned = new();
+        private int decided;
 
-    public PipeWriter Output { get; } = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+        public async Task RunAsync(TcpTransport transport)
+        {
+            IConnection connection;
+            try
+            {
+                connection = await transport.ConnectAsync(abandoned.Token).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                if (Decide())
+                    observer.OnError(exception);
+                return;
+            }
 
-    public EndPoint? RemoteEndPoint { get; } = remote;
+            if (!Decide())
+            {
+                connection.Dispose();
+                return;
+            }
 
-    // A read or write that is under way fails with it, which ends its loop.
-    public void Dispose() => stream.Dispose();
+            observer.OnNext(connection);
+            observer.OnCompleted();
+        }
+
+        public void Dispose()
+        {
+            if (Decide())
+                abandoned.Cancel();
+        }
+
+        private bool Decide() => Interlocked.Exchange(ref decided, 1) == 0;
+    }
+#pragma warning restore CA1001
 }

@@ -9,7 +9,7 @@ internal static class TlsHandshake
 {
     /// <summary>Makes the handshake of a client. The stream is owned from here on.</summary>
     /// <exception cref="IOException">The handshake failed; the message says why.</exception>
-    public static async Task<Stream> AsClientAsync(Stream stream, string host, int port, SslClientAuthenticationOptions options, CancellationToken cancellationToken)
+    public static async Task<SslStream> AsClientAsync(Stream stream, string host, int port, SslClientAuthenticationOptions options, CancellationToken cancellationToken)
     {
         var fault = "";
         var checkedOptions = Copy(options, host, (sender, certificate, chain, errors) =>

@@ -5,7 +5,8 @@ using Rx.IotLink.Testing;
 namespace Soak;
 
 /// <summary>
-/// Watches that a device whose link was up tries again soon after the outage, however many outages it has had: only failed attempts make the pauses longer.
+/// Watches that a device whose link was up for a timeout tries again soon after the outage, however many outages it has
+/// had: only failed attempts, and links that did not last, make the pauses longer.
 /// </summary>
 internal sealed class RecoveryWatch(Setting setting, SimulatedNetwork network, Action<string> violation)
 {
@@ -17,9 +18,13 @@ internal sealed class RecoveryWatch(Setting setting, SimulatedNetwork network, A
 
     /// <summary>A device's link is down.</summary>
     /// <param name="device">The device.</param>
+    /// <param name="wasUp">How long it was up.</param>
     /// <param name="clock">The clock of its process.</param>
-    public void Down(SimulatedDevice device, IScheduler clock)
+    public void Down(SimulatedDevice device, TimeSpan wasUp, IScheduler clock)
     {
+        // A tick of the device's clock more or less decides nothing.
+        if (wasUp < setting.Timeout + Telling)
+            return;
         var attempts = device.Path.Attempts.Count;
         clock.Schedule(longest, () =>
         {

@@ -182,12 +182,13 @@ public sealed class Trial
         link.State.Subscribe(releases.Observer<LinkState>("a link's states", state =>
         {
             fingerprint.Add(network.Now, $"{end} {link.Id} {state.Status}");
+            var before = states.GetValueOrDefault((end, link.Id));
             states[(end, link.Id)] = state;
             if (state.Status == LinkStatus.Down)
             {
                 outages++;
-                if (network.Devices.FirstOrDefault(d => d.Name == end) is { } device)
-                    recovery.Down(device, clock);
+                if (before is { IsUp: true } && network.Devices.FirstOrDefault(d => d.Name == end) is { } device)
+                    recovery.Down(device, state.Since - before.Since, clock);
             }
 
             if (state.Outage is { Reason: OutageReason.ProtocolError or OutageReason.StoreFailed } wrong)

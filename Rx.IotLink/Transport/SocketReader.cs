@@ -1,9 +1,10 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 
-namespace Rx.IotLink.Server;
+namespace Rx.IotLink.Transport;
 
 /// <summary>
 /// Reads a socket. While nothing is unread it holds no memory: it waits for bytes without a buffer to put them in. All that is unread lies in one piece. One reader at a time.
@@ -28,10 +29,13 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     private bool unexamined;
     private bool ended;
 
-    // Guarded by the arrival: whether it is awaited from the socket, whether a read waits for it, whether the next read is to be cancelled.
+    // Guarded by the arrival: whether it is awaited from the socket, whether a read waits for it, whether the next read
+    // is to be cancelled, and who is told that the peer has ended, once all is thrown away.
     private bool armed;
     private bool waiting;
     private bool cancelled;
+    private Action? drained;
+    private volatile bool threwAway;
 
     public SocketReader(Socket socket)
     {
@@ -45,6 +49,8 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         {
             if (TryTakeCancellation() is { } result || TryRead(out result))
                 return new(result);
+            if (cancellationToken.CanBeCanceled)
+                return ReadCancellablyAsync(cancellationToken);
             reading.Reset();
             var turnIsOver = thisTurn >= Turn;
             thisTurn = 0;
@@ -52,6 +58,8 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             {
                 if (cancelled)
                     continue;
+                if (drained is not null)
+                    return ValueTask.FromException<ReadResult>(Released());
                 waiting = true;
                 if (armed)
                     return new(this, reading.Version);
@@ -109,15 +117,35 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         Release();
     }
 
-    /// <summary>Takes what has come unread: closed over it, a socket resets the connection.</summary>
-    public void Drain()
+    /// <summary>
+    /// Ends the reading: a read that waits fails, and what comes is taken and thrown away until the peer has ended, or
+    /// the socket is closed.
+    /// </summary>
+    /// <param name="ended">Called once then, perhaps at once.</param>
+    public void Drain(Action ended)
     {
-        var rest = ArrayPool<byte>.Shared.Rent(LeastBuffer);
-        for (var taken = 0; taken < Turn && socket.Receive(rest, 0, rest.Length, SocketFlags.None, out _) is var read and > 0; taken += read)
+        bool fails;
+        bool isFree;
+        lock (arrival)
         {
+            drained = ended;
+            (fails, waiting) = (waiting, false);
+            // Else whoever waits for the socket drains when it hears from it.
+            (isFree, armed) = (!armed, true);
         }
 
-        ArrayPool<byte>.Shared.Return(rest);
+        if (fails)
+            reading.SetException(Released());
+        if (isFree)
+            DrainOn();
+    }
+
+    /// <summary>Whether bytes were thrown away since this was last asked.</summary>
+    public bool TakeThrewAway()
+    {
+        var threw = threwAway;
+        threwAway = false;
+        return threw;
     }
 
     public void Dispose() => arrival.Dispose();
@@ -125,13 +153,21 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     /// <summary>Something has come, or it is this connection's turn again.</summary>
     public void Execute()
     {
+        bool drains;
         lock (arrival)
         {
-            armed = false;
+            drains = drained is not null;
+            armed = drains;
             // A read that was cancelled meanwhile takes nothing: the next will find it.
-            if (!waiting)
+            if (!waiting && !drains)
                 return;
             waiting = false;
+        }
+
+        if (drains)
+        {
+            DrainOn();
+            return;
         }
 
         try
@@ -165,6 +201,71 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             return false;
         }
     }
+
+    /// <summary>Only TLS reads so; a link cancels by <see cref="CancelPendingRead"/>.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReadResult> ReadCancellablyAsync(CancellationToken cancellationToken)
+    {
+        using var registration = cancellationToken.UnsafeRegister(static r => ((SocketReader)r!).CancelPendingRead(), this);
+        var result = await ReadAsync(CancellationToken.None).ConfigureAwait(false);
+        if (result.IsCanceled)
+            cancellationToken.ThrowIfCancellationRequested();
+        return result;
+    }
+
+    /// <summary>Throws away what is there, and waits for more. Only by whoever has the arrival.</summary>
+    private void DrainOn()
+    {
+        do
+        {
+            if (ThrowAway() is not { } isMore)
+            {
+                drained!();
+                return;
+            }
+
+            if (isMore)
+            {
+                // Others have their turn.
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+        }
+        while (!TryArm());
+    }
+
+    /// <summary>
+    /// Whether there is more than one turn of it. Null: the peer has ended, or the connection is broken or closed.
+    /// </summary>
+    private bool? ThrowAway()
+    {
+        var rest = ArrayPool<byte>.Shared.Rent(LeastBuffer);
+        try
+        {
+            for (var taken = 0; taken < Turn;)
+            {
+                var read = socket.Receive(rest, 0, rest.Length, SocketFlags.None, out var error);
+                if (error is SocketError.WouldBlock or SocketError.IOPending)
+                    return false;
+                if (error != SocketError.Success || read == 0)
+                    return null;
+                taken += read;
+                threwAway = true;
+            }
+
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rest);
+        }
+    }
+
+    private static IOException Released() => new("The connection was released.");
 
     private ReadResult? TryTakeCancellation()
     {

@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 
-namespace Rx.IotLink.Server;
+namespace Rx.IotLink.Transport;
 
 /// <summary>Writes to a socket: what it takes at once is sent at once, and only what it does not take is waited for. One writer at a time.</summary>
 internal sealed class SocketWriter(Socket socket) : PipeWriter

@@ -1,0 +1,99 @@
+using System.Reactive;
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Rx.IotLink.Transport;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// One attempt to connect: the network is brought up, a connection is made, both within a limit, and it is served.
+/// Gives the outage that ended it, or fails.
+/// </summary>
+/// <remarks>
+/// Not a chain of operators: one that has timed out, or is unsubscribed from, drops a connection that comes at that
+/// moment, and nobody would own it. Here it is decided once whether it came in time.
+/// </remarks>
+internal sealed class ConnectionAttempt(INetwork network, ITransport transport, TimeSpan limit, IScheduler scheduler, Func<IConnection, IObservable<Outage>> serve) : IObservable<Outage>
+{
+    public IDisposable Subscribe(IObserver<Outage> observer)
+    {
+        var run = new Run(this, observer);
+        run.Start();
+        return run;
+    }
+
+    private IDisposable BringUp(IObserver<Unit> observer) => Observable.Defer(network.BringUp).SubscribeSafe(observer);
+
+    private sealed class Run(ConnectionAttempt attempt, IObserver<Outage> observer) : IObserver<IConnection>, IDisposable
+    {
+        private readonly SingleAssignmentDisposable timer = new();
+        private readonly SingleAssignmentDisposable network = new();
+        private readonly SingleAssignmentDisposable connecting = new();
+        private readonly SingleAssignmentDisposable serving = new();
+        private int decided;
+
+        public void Start()
+        {
+            timer.Disposable = attempt.ScheduleLimit(() => Fail(new TimeoutException()));
+            network.Disposable = attempt.BringUp(Observer.Create<Unit>(_ => { }, Fail, Connect));
+        }
+
+        public void OnNext(IConnection value)
+        {
+            if (!Decide())
+            {
+                value.Dispose();
+                return;
+            }
+
+            serving.Disposable = attempt.Serve(value).SubscribeSafe(observer);
+        }
+
+        public void OnError(Exception error) => Fail(error);
+
+        public void OnCompleted() => Fail(new IOException("The transport gave no connection."));
+
+        public void Dispose()
+        {
+            Decide();
+            network.Dispose();
+            connecting.Dispose();
+            serving.Dispose();
+        }
+
+        private void Connect()
+        {
+            try
+            {
+                connecting.Disposable = attempt.Connect(this);
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
+        }
+
+        private void Fail(Exception exception)
+        {
+            if (!Decide())
+                return;
+            network.Dispose();
+            connecting.Dispose();
+            observer.OnError(exception);
+        }
+
+        private bool Decide()
+        {
+            var isFirst = Interlocked.Exchange(ref decided, 1) == 0;
+            timer.Dispose();
+            return isFirst;
+        }
+    }
+
+    private IDisposable ScheduleLimit(Action late) => scheduler.Schedule(limit, late);
+
+    private IDisposable Connect(IObserver<IConnection> observer) => transport.Connect().Subscribe(observer);
+
+    private IObservable<Outage> Serve(IConnection connection) => serve(connection);
+}
