@@ -31,6 +31,8 @@ internal sealed partial class Link
             return false;
         }
 
+        public long Save(in SessionRecord record) => link.journal!.Append(record);
+
         public void DuplicateReceived() => link.counts.DuplicatesReceived++;
 
         public void Finished(OutLine line) => link.Done(line, error: null);

@@ -161,6 +161,8 @@ internal sealed class ProtocolDriver : IProtocolHost
         return !InboxFull;
     }
 
+    long IProtocolHost.Save(in SessionRecord record) => throw new InvalidOperationException("Protocol 1 keeps nothing.");
+
     void IProtocolHost.DuplicateReceived() => log.Add("duplicate");
 
     void IProtocolHost.Finished(OutLine line) => log.Add("finished " + line.Text);

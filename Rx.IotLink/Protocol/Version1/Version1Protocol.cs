@@ -101,6 +101,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         }
     }
 
+    /// <summary>Protocol 1 keeps no memory outside the process.</summary>
+    public void Saved(long upTo, TimeSpan now)
+    {
+    }
+
     public void Accept(TimeSpan now)
     {
         var entry = unaccepted.Dequeue();
