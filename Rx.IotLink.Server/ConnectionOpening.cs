@@ -81,7 +81,7 @@ internal sealed class ConnectionOpening : IDisposable
             if (speaksVersion2)
             {
                 var (code, passing) = CodeOf(refusal);
-                await SayAsync(Protocol.Version2.Refusal.Line(code, passing ? options.RetryAfter : null, code == RefusalCode.Auth ? null : text)).ConfigureAwait(false);
+                await SayAsync(Protocol.Version2.Refusal.Line(code, passing ? options.RetryAfter : null, code == RefusalCode.Auth || text.Length == 0 ? null : text)).ConfigureAwait(false);
             }
 
             await connection.Output.CompleteAsync().ConfigureAwait(false);
@@ -104,9 +104,22 @@ internal sealed class ConnectionOpening : IDisposable
         Id = opening.Id;
         if (!options.SpeaksProtocol1)
             throw new RefusedException(Refusal.Version, "protocol 1 is switched off");
-        if (Proof.Usable(options.KeyOf?.Invoke(Id)) is not null)
+        if (options.KeyOf is not null && Proof.Usable(KeyOf(Id)) is not null)
             throw new RefusedException(Refusal.Version, "the id has a key, which protocol 1 cannot use");
         return opening;
+    }
+
+    /// <summary>The application's code, which may fail: that is not the peer's fault.</summary>
+    private ReadOnlyMemory<byte>? KeyOf(string id)
+    {
+        try
+        {
+            return options.KeyOf!(id);
+        }
+        catch (Exception exception)
+        {
+            throw new RefusedException(Refusal.ServerFailed, $"{nameof(IotLinkServerOptions.KeyOf)} threw {exception.GetType().Name}: {exception.Message}", told: "", exception);
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -114,7 +127,7 @@ internal sealed class ConnectionOpening : IDisposable
     {
         if (!options.Protocol2)
             throw new RefusedException(Refusal.Version, "protocol 2 is switched off");
-        var greeting = new ServerGreeting(options.KeyOf, random, options.MaxIdBytes);
+        var greeting = new ServerGreeting(options.KeyOf is null ? null : KeyOf, random, options.MaxIdBytes);
         string? challenge;
         try
         {

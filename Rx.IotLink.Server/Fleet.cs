@@ -1,6 +1,9 @@
 using System.Net;
+using System.Reactive.Concurrency;
+using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Time;
 
 namespace Rx.IotLink.Server;
 
@@ -16,6 +19,9 @@ internal sealed class Fleet
     private readonly ServerLog log;
     private readonly HashSet<string> expected;
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
+    // The ids whose stores are being opened, and the expected ones among those that could not be.
+    private readonly HashSet<string> opening = new(StringComparer.Ordinal);
+    private readonly HashSet<string> unopened = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
     private readonly Relay<LinkChange> changes;
@@ -30,7 +36,7 @@ internal sealed class Fleet
     {
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
-        protocols = options.SessionStores is null ? ProtocolsOf(id: "") : null;
+        protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
         links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
         changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
         roster = new(options.Observers, options.Scheduler, log.ObserverFailed);
@@ -62,6 +68,19 @@ internal sealed class Fleet
         }
     }
 
+    /// <summary>
+    /// The devices whose session stores fail, or do not answer, and the expected ones whose stores could not be
+    /// opened.
+    /// </summary>
+    public IReadOnlyCollection<string> FailingStores
+    {
+        get
+        {
+            lock (gate)
+                return [.. members.Values.Where(m => m.Link.StoreFault is not null).Select(m => m.Link.Id), .. unopened];
+        }
+    }
+
     public ILink? Find(string id)
     {
         lock (gate)
@@ -82,33 +101,42 @@ internal sealed class Fleet
         }
     }
 
-    /// <summary>The link that a connection with this opening is for, made if need be, or why there is none for it.</summary>
-    public (Link? Link, RefusedException? Refused) Admit(PeerOpening opening, EndPoint? remote)
+    /// <summary>The link that a connection with this opening is for, made if need be.</summary>
+    /// <param name="peer">What the connection said.</param>
+    /// <param name="remote">Where it came from.</param>
+    /// <param name="stopped">Ends the waiting for a store.</param>
+    /// <exception cref="RefusedException">Why there is none for it.</exception>
+    public ValueTask<Link> AdmitAsync(PeerOpening peer, EndPoint? remote, CancellationToken stopped)
     {
-        var (id, version) = (opening.Id, opening.Version);
         Member? member;
-        var joined = false;
         lock (gate)
         {
             if (closed)
-                return (null, new(Refusal.Stopping, "the server is stopping"));
-            if (members.TryGetValue(id, out member))
+                throw new RefusedException(Refusal.Stopping, "the server is stopping");
+            if (members.TryGetValue(peer.Id, out member))
             {
                 if (options.PinAddresses && !Equals(member.Address, AddressOf(remote)))
-                    return (null, new(Refusal.OtherAddress, $"the id belongs to {member.Address}"));
+                    throw new RefusedException(Refusal.OtherAddress, $"the id belongs to {member.Address}");
+                if (member.Link is { StoreFails: true, StoreFault: { } fault })
+                    throw StoreFailed(fault.Detail);
+                return new(member.Link);
             }
+
+            if (opening.Contains(peer.Id))
+                throw new RefusedException(Refusal.IdLive, "the session store of this id is being opened for another connection");
+            if (RefusalOf(peer.Id) is { } refused)
+                throw refused;
+            unknown += expected.Contains(peer.Id) ? 0 : 1;
+            if (protocols is not null)
+                member = Join(new Link(peer.Id, options, peer.Version, protocols), remote);
             else
-            {
-                if (RefusalOf(id) is { } refused)
-                    return (null, refused);
-                member = Join(id, version, remote);
-                joined = true;
-            }
+                opening.Add(peer.Id);
         }
 
-        if (joined)
-            Announce(member, remote);
-        return (member.Link, null);
+        if (member is null)
+            return OpenAsync(peer, remote, stopped);
+        Announce(member, remote);
+        return new(member.Link);
     }
 
     /// <summary>A connection with this id is being served. Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
@@ -165,11 +193,80 @@ internal sealed class Fleet
             : null;
     }
 
-    private Member Join(string id, int version, EndPoint? remote)
+    /// <summary>
+    /// Opens the store of a device that was not known, and makes its link: on a thread of the stores, since it may
+    /// wait, and not for longer than an opening may take.
+    /// </summary>
+    /// <remarks>
+    /// The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is
+    /// not left.
+    /// </remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Link> OpenAsync(PeerOpening peer, EndPoint? remote, CancellationToken stopped)
     {
-        if (!expected.Contains(id))
-            unknown++;
-        var link = new Link(id, options, version, protocols ?? ProtocolsOf(id));
+        if (!ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
+            return Open(peer, remote);
+        var limit = options.OpeningTimeout ?? options.Timeout;
+        var opened = new TaskCompletionSource<Link>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var deadline = options.Scheduler.Schedule(limit, () => opened.TrySetException(StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s")));
+        using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Link>)o!).TrySetException(new RefusedException(Refusal.Stopping, "the server is stopping")), opened);
+        ObserverThreads.Stores.Run((Fleet: this, peer, remote, opened), static s =>
+        {
+            try
+            {
+                // The next connection finds it, if this one has waited in vain.
+                s.opened.TrySetResult(s.Fleet.Open(s.peer, s.remote));
+            }
+            catch (Exception exception)
+            {
+                s.opened.TrySetException(exception);
+            }
+        });
+        return await opened.Task.ConfigureAwait(false);
+    }
+
+    private Link Open(PeerOpening peer, EndPoint? remote)
+    {
+        Member member;
+        try
+        {
+            // Not under the lock: somebody else's code, which may wait or fail.
+            var store = options.SessionStores!(peer.Id);
+            var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Memory = store.Load(), Random = random };
+            var link = new Link(peer.Id, options, peer.Version, own.Create, store);
+            lock (gate)
+            {
+                if (closed)
+                    throw new RefusedException(Refusal.Stopping, "the server is stopping");
+                member = Join(link, remote);
+                opening.Remove(peer.Id);
+                unopened.Remove(peer.Id);
+            }
+        }
+        catch (Exception exception)
+        {
+            lock (gate)
+            {
+                // It has no link, and takes no place.
+                opening.Remove(peer.Id);
+                if (expected.Contains(peer.Id))
+                    unopened.Add(peer.Id);
+                else
+                    unknown--;
+            }
+
+            throw exception is RefusedException ? exception : StoreFailed($"the session store could not be opened: {exception.GetType().Name}: {exception.Message}", exception);
+        }
+
+        Announce(member, remote);
+        return member.Link;
+    }
+
+    private static RefusedException StoreFailed(string detail, Exception? cause = null) => new(Refusal.StoreFailed, detail, told: "", cause);
+
+    private Member Join(Link link, EndPoint? remote)
+    {
+        var id = link.Id;
         var member = new Member(this, link) { Address = AddressOf(remote) };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
         link.States.Subscribe(member, replays: false);
@@ -182,8 +279,6 @@ internal sealed class Fleet
             joined.TrySetResult(link);
         return member;
     }
-
-    private CreateProtocol ProtocolsOf(string id) => new Protocols(options, Role.Server, id) { Store = options.SessionStores?.Invoke(id), Random = random }.Create;
 
     private void Announce(Member member, EndPoint? remote)
     {
@@ -237,7 +332,14 @@ internal sealed class Fleet
 }
 
 /// <summary>A connection is not let in.</summary>
-internal sealed class RefusedException(Refusal refusal, string detail) : Exception(detail)
+/// <param name="refusal">Why.</param>
+/// <param name="detail">A sentence for the log and the application.</param>
+/// <param name="told">What the peer is told of it. Default: the same; nothing where the sentence is about what is
+/// inside this server.</param>
+/// <param name="cause">What was thrown, if the reason lies in this server.</param>
+internal sealed class RefusedException(Refusal refusal, string detail, string? told = null, Exception? cause = null) : Exception(detail, cause)
 {
     public Refusal Refusal { get; } = refusal;
+
+    public string Told { get; } = told ?? detail;
 }

@@ -49,7 +49,8 @@ public static class IotLinkHosting
     }
 
     /// <summary>
-    /// Adds a health check: healthy if every expected device is up; degraded, naming them, if some have not connected yet or are down.
+    /// Adds a health check: healthy if every expected device is up and every session store works; degraded, naming the
+    /// devices, if some have not connected yet or are down, or have a store that fails.
     /// </summary>
     public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink") =>
         checks.AddCheck<Check>(name);
@@ -86,11 +87,18 @@ public static class IotLinkHosting
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
         {
-            var missing = server.MissingIds;
-            var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["links"] = server.Counters.Links, ["connections"] = server.Counters.Connections };
-            return Task.FromResult(missing.Count == 0
-                ? HealthCheckResult.Healthy("every expected device is up", data)
-                : HealthCheckResult.Degraded($"not up: {string.Join(", ", missing.Take(20))}{(missing.Count > 20 ? $" and {missing.Count - 20} more" : "")}", data: data));
+            var (missing, failing) = (server.MissingIds, server.FailingStores);
+            var data = new Dictionary<string, object>(StringComparer.Ordinal)
+            {
+                ["links"] = server.Counters.Links,
+                ["connections"] = server.Counters.Connections,
+                ["failingStores"] = failing.Count,
+            };
+            string[] faults = [.. Named("not up", missing), .. Named("session store fails", failing)];
+            return Task.FromResult(faults.Length == 0 ? HealthCheckResult.Healthy("every expected device is up", data) : HealthCheckResult.Degraded(string.Join("; ", faults), data: data));
         }
+
+        private static IEnumerable<string> Named(string what, IReadOnlyCollection<string> ids) =>
+            ids.Count == 0 ? [] : [$"{what}: {string.Join(", ", ids.Take(20))}{(ids.Count > 20 ? $" and {ids.Count - 20} more" : "")}"];
     }
 }

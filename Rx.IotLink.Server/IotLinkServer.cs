@@ -166,6 +166,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     internal IReadOnlyCollection<string> MissingIds =>
         [.. fleet.Expected.Where(id => fleet.Find(id) is not Link { Current.IsUp: true })];
 
+    /// <summary>The devices whose session stores do not work.</summary>
+    internal IReadOnlyCollection<string> FailingStores => fleet.FailingStores;
+
     /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
     internal bool HasGuestEndPoints { get; set; }
 
@@ -179,6 +182,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         closed.Cancel();
 #pragma warning restore VSTHRD103, MA0042
         await unlistened.ConfigureAwait(false);
+        await Task.WhenAll(fleet.All.Select(link => link.Kept)).ConfigureAwait(false);
         log.Stopped(unfinished);
     }
 }

@@ -44,7 +44,11 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// <summary>How long a client that is refused for a passing reason (its id is live, too many connections) is asked to wait. Default 1 s; 0 to 1 h.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Keeps the session memory of each device's link (protocol 2). Default null: in memory, as long as this server lives.</summary>
+    /// <summary>
+    /// Keeps the session memory of each device's link (protocol 2). Called when a device connects for the first time,
+    /// and not under a lock: a call that waits, or throws, keeps out that device alone, which is
+    /// refused (<see cref="Refusal.StoreFailed"/>). Default null: in memory, as long as this server lives.
+    /// </summary>
     public Func<string, ISessionStore>? SessionStores { get; init; }
 
     /// <summary>The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them; all others are unknown.</summary>

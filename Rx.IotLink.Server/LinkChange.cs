@@ -71,4 +71,18 @@ public enum Refusal
 
     /// <summary>The TLS handshake failed, or was tried where TLS is not spoken.</summary>
     Tls,
+
+    /// <summary>
+    /// The device's session store (<see cref="IotLinkServerOptions.SessionStores"/>) could not be opened, was not
+    /// opened in time, or fails at present. The detail says why; the device is told
+    /// that the server is overloaded, and asked to come again.
+    /// </summary>
+    StoreFailed,
+
+    /// <summary>
+    /// Something that the application gave to the server threw, such as <see cref="IotLinkServerOptions.KeyOf"/>. The
+    /// detail says what; the device is told that the server is overloaded, and asked
+    /// to come again.
+    /// </summary>
+    ServerFailed,
 }

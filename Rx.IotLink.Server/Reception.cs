@@ -45,11 +45,17 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             // Of its opening nothing is held while it is served.
             if (await LetInAsync(connection).ConfigureAwait(false) is { } session)
                 await session.Finished.ConfigureAwait(false);
+            connection.Dispose();
+        }
+        catch (Exception)
+        {
+            // A connection is somebody else's, and may throw from whatever it does: one that was reset does when it is
+            // ended. There is nothing left to be done for it.
+            _ = TryDispose(connection);
         }
         finally
         {
             Interlocked.Decrement(ref connections);
-            connection.Dispose();
             (connection as SocketConnection)?.Served();
         }
     }
@@ -93,19 +99,25 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         Interlocked.Increment(ref accepted);
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, random, isOneTooMany ? Briefly : null, stopped);
+        Session? session = null;
         try
         {
             if (isOneTooMany)
                 throw await TooManyAsync(opening).ConfigureAwait(false);
-            var peer = await OpenAsync(opening, onlyVersion: false).ConfigureAwait(false);
-            var session = Admit(peer!, opening, connection);
+            var peer = (await OpenAsync(opening, onlyVersion: false).ConfigureAwait(false))!;
+            var link = await fleet.AdmitAsync(peer, connection.RemoteEndPoint, stopped).ConfigureAwait(false);
+            session = Serve(link, peer, opening, connection);
             fleet.Served(opening.Id, connection.RemoteEndPoint);
             return session;
         }
-        catch (RefusedException refusal)
+        catch (Exception exception)
         {
+            // What went wrong once it is served is not its fault.
+            if (session is not null)
+                return session;
+            var refusal = exception as RefusedException ?? Failed(exception);
             Note(connection.RemoteEndPoint, opening.Id, refusal);
-            await opening.SayNoAsync(refusal.Refusal, refusal.Message).ConfigureAwait(false);
+            await opening.SayNoAsync(refusal.Refusal, refusal.Told).ConfigureAwait(false);
             return null;
         }
     }
@@ -130,15 +142,28 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         return TooMany;
     }
 
-    private Session Admit(PeerOpening peer, ConnectionOpening opening, IConnection connection)
+    private static Session Serve(Link link, PeerOpening peer, ConnectionOpening opening, IConnection connection)
     {
-        var (link, refusal) = fleet.Admit(peer, connection.RemoteEndPoint);
-        if (refusal is not null)
-            throw refusal;
         // A device that has proved itself, or is known by its memory, must not wait for its own ghost.
-        if (opening.Proven || (peer is ClientOpening again && link!.IsSuccessor(again)))
-            link!.Displace();
-        return link!.TryServe(connection, peer) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+        if (opening.Proven || (peer is ClientOpening again && link.IsSuccessor(again)))
+            link.Displace();
+        return link.TryServe(connection, peer) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+    }
+
+    /// <summary>What the peer did nothing for: of what is inside this server it is told nothing.</summary>
+    private static RefusedException Failed(Exception exception) => new(Refusal.ServerFailed, $"{exception.GetType().Name}: {exception.Message}", told: "", exception);
+
+    private static bool TryDispose(IConnection connection)
+    {
+        try
+        {
+            connection.Dispose();
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
     }
 
     /// <summary>
@@ -175,7 +200,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         }
         catch (Exception exception) when (exception is not RefusedException)
         {
-            throw new RefusedException(Refusal.NoId, exception.Message);
+            throw new RefusedException(Refusal.NoId, exception.Message, told: "the connection broke before it had said its id");
         }
         finally
         {

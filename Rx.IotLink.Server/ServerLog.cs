@@ -28,10 +28,19 @@ internal sealed partial class ServerLog(ILogger logger)
     [LoggerMessage(12, LogLevel.Warning, "{Id} came from {Remote}, before from {Before}")]
     public partial void AddressChanged(string id, IPAddress? before, IPAddress? remote);
 
-    public void Refused(EndPoint? remote, string id, RefusedException refused) => Refused(remote, id, refused.Refusal, refused.Message);
+    public void Refused(EndPoint? remote, string id, RefusedException refused)
+    {
+        if (refused.InnerException is { } cause)
+            RefusedByError(remote, id, refused.Refusal, cause);
+        else
+            Refused(remote, id, refused.Refusal, refused.Message);
+    }
 
     [LoggerMessage(13, LogLevel.Warning, "Refused a connection from {Remote}, id '{Id}': {Refusal}, {Detail}")]
     private partial void Refused(EndPoint? remote, string id, Refusal refusal, string detail);
+
+    [LoggerMessage(14, LogLevel.Error, "Refused a connection from {Remote}, id '{Id}': {Refusal}")]
+    private partial void RefusedByError(EndPoint? remote, string id, Refusal refusal, Exception cause);
 
     public void Changed(string id, LinkState state)
     {

@@ -1,13 +1,37 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Keeps one end's memory of a protocol 2 session, so that it can outlive the process. Calls come under the link's lock, in order, and must be quick; what they
-/// were told must be kept by the time they return. An exception ends the connection (<see cref="OutageReason.StoreFailed"/>), never a promise.
+/// Keeps one end's memory of a protocol 2 session, so that it can outlive the process. What a call was told must be
+/// kept by the time it returns: only then is sent, or acknowledged, what depends
+/// on it.
 /// </summary>
-/// <remarks>Without a store the memory lives as long as the process: a restart begins a new epoch, and the peer is told.</remarks>
+/// <remarks>
+/// <para>
+/// Calls come one at a time and in order, on threads that are there for stores alone, and under no lock: a store that
+/// takes its time, or blocks, holds up what its own link must keep, and
+/// nothing else. At most 256 stores can block at the same time before others wait. With a <see
+/// cref="LinkOptions.Scheduler"/> other than the default one, calls come on its thread.
+/// </para>
+/// <para>
+/// A call that throws is made again with the same values until it returns, with pauses from 100 ms to 10 s, and no
+/// other comes before: so a store must bear to be told the same twice. Meanwhile
+/// the link is down (<see cref="OutageReason.StoreFailed"/>). When a link is closed, what is left is tried once more.
+/// No promise is broken by any of it.
+/// </para>
+/// <para>
+/// Several calls may be told as one: accepting, removing, and the number of a connection, tell the latest number
+/// alone.
+/// </para>
+/// <para>
+/// Without a store the memory lives as long as the process: a restart begins a new epoch, and the peer is told.
+/// </para>
+/// </remarks>
 public interface ISessionStore
 {
-    /// <summary>What is remembered, or null. Called once, before the first connection.</summary>
+    /// <summary>
+    /// What is remembered, or null. Called once, before the first connection. An exception, or a wait, keeps the
+    /// device out that it is for: a client does not start, a server refuses the connection.
+    /// </summary>
     SessionMemory? Load();
 
     /// <summary>A new memory begins under this epoch; everything before is forgotten.</summary>

@@ -52,9 +52,19 @@ public enum LinkNoticeKind
     /// <summary>An observer threw; its subscription has ended, the others go on.</summary>
     ObserverFailed,
 
-    /// <summary>The session store failed while no connection was there to end.</summary>
+    /// <summary>
+    /// The session store failed, or has not answered for <see cref="LinkOptions.Timeout"/>. Told once until it works
+    /// again. What it was to keep is tried again, and nothing is sent or acknowledged
+    /// that depends on it; where it failed, the connection ends (<see cref="OutageReason.StoreFailed"/>), and the next
+    /// is made when it works.
+    /// </summary>
     StoreFailed,
 
     /// <summary>A source that fed <see cref="ILink.Writer"/> ended with an error.</summary>
     SourceFailed,
+
+    /// <summary>
+    /// The session store works again, after <see cref="StoreFailed"/>: all that it was to keep is kept.
+    /// </summary>
+    StoreWorks,
 }

@@ -84,6 +84,6 @@ public enum OutageReason
     /// <summary>The peer did not prove that it knows this device's key: it may be an impostor.</summary>
     PeerNotProven,
 
-    /// <summary>The session store failed.</summary>
+    /// <summary>This end's session store failed. The next connection is made, or let in, when it works again.</summary>
     StoreFailed,
 }

@@ -14,7 +14,7 @@ public sealed class ConnectionTests
     [Test]
     public void A_server_sends_what_waits_as_soon_as_a_client_is_let_in()
     {
-        var end = new TestEnd(Side.Server);
+        var end = new TestEnd(Side.Server, new EndOptions { IsKept = false });
         var said = new List<string>();
         end.Write("a");
 

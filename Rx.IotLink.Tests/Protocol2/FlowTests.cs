@@ -129,21 +129,6 @@ public sealed class FlowTests
         Assert.That(server.Duplicates, Is.EqualTo(2));
     }
 
-    [Test]
-    public void A_line_that_the_store_fails_to_keep_stays_unsent()
-    {
-        var store = new MemoryStore();
-        var end = OpenClient(new EndOptions { Store = store });
-
-        store.Fault = new IOException("full");
-        Assert.That(() => end.Write("a"), Throws.InstanceOf<IOException>());
-        Assert.That(end.TakeSaid(), Is.Empty);
-        store.Fault = null;
-        end.Protocol.Send(end.Now);
-
-        Assert.That(end.TakeSaid(), Is.EqualTo(new[] { "+0001a" }));
-    }
-
     private static TestEnd OpenClient(EndOptions options, int window = 64)
     {
         var end = new TestEnd(Side.Client, options);

@@ -132,7 +132,7 @@ public sealed class SayingTests
     /// <summary>An open end at which these lines wait for the application.</summary>
     private static TestEnd Waiting(params IEnumerable<string> lines)
     {
-        var end = new TestEnd(Side.Client, new EndOptions { AcceptsAtOnce = false });
+        var end = new TestEnd(Side.Client, new EndOptions { AcceptsAtOnce = false, IsKept = false });
         Open(end);
         foreach (var (at, line) in lines.Index())
             end.Receive($"+{at + 1:x4}{line}\n");

@@ -24,13 +24,15 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         this.options = options;
         transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls, options.Scheduler, options.Timeout, ConnectTimeout);
         random = options.Seed is { } seed ? new Random(seed) : new Random();
-        link = new Link(options.Id, options, options.Protocol ?? 2, new Protocols(options, Role.Client, options.Id)
+        var protocols = new Protocols(options, Role.Client, options.Id)
         {
             Key = options.Key,
             MayFallBack = options is { Protocol: null, Key: null },
-            Store = options.SessionStore,
+            IsKept = options.SessionStore is not null,
+            Memory = options.SessionStore?.Load(),
             Random = Chance.From(options.Seed),
-        }.Create);
+        };
+        link = new Link(options.Id, options, options.Protocol ?? 2, protocols.Create, options.SessionStore);
     }
 
     /// <summary>Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.</summary>
@@ -111,7 +113,11 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
 
     private IObservable<Unit> ConnectForEver() =>
         // A final refusal comes just after the end of its connection was told: it may be waiting for its next attempt then.
-        Observable.Defer(() => link.Current.IsFinal ? Observable.Never<Outage>() : ConnectAndServe()).SelectMany(Recover).Repeat();
+        Observable.Defer(() => link.Current.IsFinal ? Observable.Never<Outage>() : ConnectWhenStoreWorks()).SelectMany(Recover).Repeat();
+
+    /// <summary>While the store fails, a connection would only be ended again.</summary>
+    private IObservable<Outage> ConnectWhenStoreWorks() =>
+        link.StoreHeals is { } heals ? heals.ObserveOn(options.Scheduler).SelectMany(_ => ConnectAndServe()) : ConnectAndServe();
 
     /// <summary>One connection: gives the outage that ended it, or prevented it.</summary>
     private IObservable<Outage> ConnectAndServe() =>

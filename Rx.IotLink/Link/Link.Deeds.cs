@@ -33,6 +33,7 @@ internal sealed partial class Link
         // Lines of best effort are done when they are sent.
         (deeds.Done, firstDone, lastDone) = (firstDone, null, null);
         deeds.Deadline = protocol.Deadline;
+        deeds.Save = journal?.TryBegin() ?? false;
         deeds.Drain = inbox.TryBeginDrain();
         return deeds;
     }
@@ -79,6 +80,8 @@ internal sealed partial class Link
             write = next;
         }
 
+        if (deeds.Save)
+            journal!.Start();
         if (deeds.Drain)
             inbox.StartDrain();
         states.Kick();
@@ -106,6 +109,9 @@ internal sealed partial class Link
         /// <summary>The first of the writes that are to be told, linked to the others.</summary>
         public PendingWrite? Done;
         public bool Drain;
+
+        /// <summary>Whether there is something to be kept.</summary>
+        public bool Save;
 
         /// <summary>Whose reading loop carries this out, if it is one.</summary>
         public Session? Reader;

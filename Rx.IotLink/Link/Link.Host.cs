@@ -33,6 +33,8 @@ internal sealed partial class Link
 
         public void Withheld() => link.counts.LinesWithheld++;
 
+        public long Save(in SessionRecord record) => link.journal!.Append(record);
+
         public void DuplicateReceived() => link.counts.DuplicatesReceived++;
 
         public void Finished(OutLine line) => link.Done(line, error: null);

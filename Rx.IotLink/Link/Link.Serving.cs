@@ -32,6 +32,8 @@ internal sealed partial class Link
     {
         Session serving;
         bool opened;
+        // Somebody else's, who may throw: before anything has begun.
+        var remote = connection.RemoteEndPoint;
         lock (gate)
         {
             if (session is not null || state.IsFinal)
@@ -40,30 +42,42 @@ internal sealed partial class Link
             wanted = opening?.Version ?? wanted;
             if (wanted != version)
                 Speak();
-            session = serving = new Session(this, connection, options, deadlines);
-            RemoteEndPoint = connection.RemoteEndPoint;
-            origin = options.Scheduler.Now - Now;
+            serving = new Session(this, connection, options, deadlines);
+            (RemoteEndPoint, origin) = (remote, options.Scheduler.Now - Now);
             serving.Heard(Now);
             serving.Said(Now);
+            session = serving;
             try
             {
                 protocol.Connect(serving.Output, Now, opening);
             }
-            catch (StoreFailedException exception)
+            catch
             {
-                StoreFailed(exception);
+                // Never a connection that serves and is not read: it would keep its device out for ever.
+                (session, justOpened, leaving) = (null, null, null);
+                protocol.Disconnect(Now);
+                throw;
             }
 
             // Taken note of here, so that no other thread carries it out first, to be overruled below.
             (opened, justOpened) = (justOpened == serving, null);
         }
 
-        // Twice as long, until lines flow: a server may have others to greet first.
-        if (opened)
-            WatchLiveness(serving);
-        else
-            WatchGreeting(serving);
-        AfterLock();
+        try
+        {
+            // Twice as long, until lines flow: a server may have others to greet first.
+            if (opened)
+                WatchLiveness(serving);
+            else
+                WatchGreeting(serving);
+            AfterLock();
+        }
+        catch (Exception exception)
+        {
+            End(serving, new Outage(OutageReason.ConnectionLost, $"it could not be served: {exception.GetType().Name}"));
+            throw;
+        }
+
         serving.StartReading();
         return serving;
     }
@@ -94,11 +108,12 @@ internal sealed partial class Link
     /// <summary>The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes over what was not finished.</summary>
     private void Speak()
     {
-        // Lines of a kept memory have no writer here, and must not be lost for that.
-        outbox.PutBack(protocol.Unfinished.Where(l => l is not PendingWrite { IsDone: true }).ToList());
-        version = wanted;
-        protocol = create(version, outbox, new Host(this));
-        acceptedOfOldProtocol = inbox.Count;
+        // All or nothing: what can fail comes first. Lines of a kept memory have no writer here, and must not be lost
+        // for that.
+        var left = protocol.Unfinished.Where(l => l is not PendingWrite { IsDone: true }).ToList();
+        var next = create(wanted, outbox, new Host(this));
+        (protocol, version, acceptedOfOldProtocol) = (next, wanted, inbox.Count);
+        outbox.PutBack(left);
         if (state.Connections > 0)
             notices.Post(new LinkNotice(LinkNoticeKind.SessionNotResumed, $"the peer speaks protocol {version} now; what was not acknowledged is sent again"));
         foreach (var line in outbox.All.ToList())
@@ -121,7 +136,7 @@ internal sealed partial class Link
             AcceptHandled();
             session = null;
             ending.LetGo();
-            Disconnect();
+            protocol.Disconnect(Now);
             if (outage.Reason == OutageReason.ProtocolError)
                 counts.ProtocolErrors++;
             // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
@@ -158,10 +173,6 @@ internal sealed partial class Link
             catch (ProtocolException exception)
             {
                 fault = new Outage(OutageReason.ProtocolError, exception.Message);
-            }
-            catch (StoreFailedException exception)
-            {
-                fault = new Outage(OutageReason.StoreFailed, exception.Message);
             }
 
             // Once for all lines of these bytes, with the time that was taken for them anyway.
@@ -221,7 +232,7 @@ internal sealed partial class Link
         var now = Now;
         AcceptHandled();
         // What was held back while the output was full, and what was gathered to be said at once.
-        Send(now);
+        protocol.Send(now);
         on.Sending = on.Output.Length > 0;
         if (!on.Sending)
         {
@@ -259,7 +270,7 @@ internal sealed partial class Link
             if (acceptedOfOldProtocol > 0)
                 acceptedOfOldProtocol--;
             else if (!state.IsFinal)
-                Accept();
+                protocol.Accept(Now);
         }
     }
 
@@ -280,61 +291,10 @@ internal sealed partial class Link
         Deeds deeds;
         lock (gate)
         {
-            try
-            {
-                protocol.Elapse(Now);
-            }
-            catch (StoreFailedException exception)
-            {
-                StoreFailed(exception);
-            }
-
+            protocol.Elapse(Now);
             deeds = Note();
         }
 
         Carry(ref deeds);
-    }
-
-    private void Send(TimeSpan now)
-    {
-        try
-        {
-            protocol.Send(now);
-        }
-        catch (StoreFailedException exception)
-        {
-            StoreFailed(exception);
-        }
-    }
-
-    private void Accept()
-    {
-        try
-        {
-            protocol.Accept(Now);
-        }
-        catch (StoreFailedException exception)
-        {
-            StoreFailed(exception);
-        }
-    }
-
-    private void Disconnect()
-    {
-        try
-        {
-            protocol.Disconnect(Now);
-        }
-        catch (StoreFailedException exception)
-        {
-            notices.Post(new LinkNotice(LinkNoticeKind.StoreFailed, exception.Message, exception));
-        }
-    }
-
-    /// <summary>The connection must not go on, since something may have been said that is not kept.</summary>
-    private void StoreFailed(StoreFailedException exception)
-    {
-        if (session is not null)
-            leaving = new Leaving(session, new Outage(OutageReason.StoreFailed, exception.Message), Final: false);
     }
 }

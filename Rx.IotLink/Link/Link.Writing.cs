@@ -182,7 +182,7 @@ internal sealed partial class Link
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;
         outbox.Add(line);
-        Send(Now);
+        protocol.Send(Now);
     }
 
     /// <summary>Takes a line back if it was not sent yet.</summary>

@@ -17,7 +17,7 @@ namespace Rx.IotLink;
 /// One lock guards everything. Under it only notes are taken (<see cref="Note"/>); after it they are carried out (<see cref="Carry(ref Deeds)"/>): bytes sent,
 /// observers called, writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
 /// </remarks>
-internal sealed partial class Link : ILink, IDisposable
+internal sealed partial class Link : ILink, IJournalOwner, IDisposable
 {
     private const int StateChangesKept = 64;
     private const int NoticesKept = 256;
@@ -26,6 +26,7 @@ internal sealed partial class Link : ILink, IDisposable
     private readonly LinkOptions options;
     private readonly Deadlines deadlines;
     private readonly CreateProtocol create;
+    private readonly Journal? journal;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
@@ -45,7 +46,8 @@ internal sealed partial class Link : ILink, IDisposable
     /// <param name="options">The options of this end.</param>
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    public Link(string id, LinkOptions options, int version, CreateProtocol create)
+    /// <param name="store">Where its memory is kept, or null.</param>
+    public Link(string id, LinkOptions options, int version, CreateProtocol create, ISessionStore? store = null)
     {
         Id = id;
         (this.options, this.version, this.create) = (options, version, create);
@@ -59,6 +61,7 @@ internal sealed partial class Link : ILink, IDisposable
         inbox = new(options.InboxLines, options, gate, () => Now, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
+        journal = store is null ? null : new Journal(store, gate, options, deadlines, this);
         protocol = create(version, outbox, new Host(this));
         unfinished = protocol.Unfinished.Count() + outbox.All.Count();
     }
@@ -163,7 +166,8 @@ internal sealed partial class Link : ILink, IDisposable
     }
 
     /// <summary>
-    /// Completes, once this end is closed, when the peer was told so or cannot be, and the connection is gone.
+    /// Completes, once this end is closed, when the peer was told so or cannot be, the connection is gone, and the memory
+    /// is kept or cannot be.
     /// </summary>
     public Task Goodbye { get; private set; } = Task.CompletedTask;
 
@@ -196,7 +200,7 @@ internal sealed partial class Link : ILink, IDisposable
                 protocol.Bye("");
                 session = null;
                 closing.LetGo();
-                Disconnect();
+                protocol.Disconnect(Now);
                 // Under the lock, so that whoever finds the link closed waits for it as well.
                 Goodbye = closing.Gone;
             }
@@ -210,11 +214,16 @@ internal sealed partial class Link : ILink, IDisposable
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
                 Done(line, WhyEnded(state));
+            journal?.Close();
         }
 
         alarm?.Dispose();
         closing?.Close(outage);
         AfterLock();
+        if (journal is null)
+            return;
+        Kept = FinishJournalAsync(journal);
+        Goodbye = Task.WhenAll(Goodbye, Kept);
     }
 
     private void Carry(Leaving leave)

@@ -49,6 +49,11 @@ internal interface IProtocol
     /// <summary>The application has accepted the oldest line that was delivered to the host and not accepted yet.</summary>
     void Accept(TimeSpan now);
 
+    /// <summary>
+    /// All that was given to <see cref="IProtocolHost.Save"/> up to this place is kept: says what waited for it.
+    /// </summary>
+    void Saved(long upTo, TimeSpan now);
+
     /// <summary>Says that this end lives.</summary>
     void Keepalive();
 
@@ -84,6 +89,13 @@ internal interface IProtocolHost
 
     /// <summary>The peer repeated a line that had arrived before.</summary>
     void DuplicateReceived();
+
+    /// <summary>
+    /// Something is to be kept that outlives the process. Gives its place in the order of all that is: <see
+    /// cref="IProtocol.Saved"/> tells when it is kept, and what depends on it is said only then.
+    /// Not called where nothing is kept.
+    /// </summary>
+    long Save(in SessionRecord record);
 
     /// <summary>A line is done with: accepted by the peer (exactly once), or sent (best effort).</summary>
     void Finished(OutLine line);

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
@@ -88,6 +90,7 @@ internal sealed class Outbox
         /// <summary>Puts a line before another, or at the end.</summary>
         public void Insert(OutLine line, OutLine? before)
         {
+            Debug.Assert(!line.Waits, "a line has one place: linked twice, it would follow itself");
             (line.Waits, line.After, line.Before) = (true, before, before is null ? last : before.Before);
             if (line.Before is null)
                 First = line;

@@ -27,11 +27,17 @@ internal sealed class ObserverThreads : LocalScheduler
     private int active;
     private bool watching;
 
-    private ObserverThreads()
-    {
-    }
+    private readonly string name;
 
-    public static ObserverThreads Instance { get; } = new();
+    private ObserverThreads(string name) => this.name = name;
+
+    public static ObserverThreads Instance { get; } = new("Rx.IotLink observers");
+
+    /// <summary>
+    /// Threads of the same kind for session stores: one that blocks takes no thread from an observer, nor the other
+    /// way round.
+    /// </summary>
+    public static ObserverThreads Stores { get; } = new("Rx.IotLink stores");
 
     public override IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action)
     {
@@ -220,7 +226,7 @@ internal sealed class ObserverThreads : LocalScheduler
                 return;
             }
 
-            thread = new Thread(Work) { IsBackground = true, Name = "Rx.IotLink observers" };
+            thread = new Thread(Work) { IsBackground = true, Name = threads.name };
             thread.Start();
         }
 

@@ -30,6 +30,8 @@ internal sealed class CountingHost : IProtocolHost
     {
     }
 
+    public long Save(in SessionRecord record) => throw new InvalidOperationException("Nothing is kept here.");
+
     public void DuplicateReceived() => throw new InvalidOperationException("No line is repeated here.");
 
     public void Finished(OutLine line) => FinishedLines++;

@@ -51,7 +51,7 @@ internal sealed class ProtocolEnd
 
     private Version2Protocol Version2()
     {
-        var settings = new Version2Settings { Role = Role.Server, Id = "1", Timeout = TimeSpan.FromHours(1), MaxLineBytes = 4_000, Window = 256, Random = bytes => bytes.Fill(1), Store = new NoStore(), IsKept = false };
+        var settings = new Version2Settings { Role = Role.Server, Id = "1", Timeout = TimeSpan.FromHours(1), MaxLineBytes = 4_000, Window = 256, Random = bytes => bytes.Fill(1) };
         var protocol = new Version2Protocol(settings, outbox, Host);
         protocol.Connect(output, Now, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 256, Max: 4_000), Nonce: null));
         output.ResetWrittenCount();
@@ -72,30 +72,5 @@ internal sealed class ProtocolEnd
         protocol.Accept(Now);
         output.ResetWrittenCount();
         return protocol;
-    }
-
-    private sealed class NoStore : ISessionStore
-    {
-        public SessionMemory? Load() => null;
-
-        public void Begin(ulong epoch)
-        {
-        }
-
-        public void Connect(ulong number)
-        {
-        }
-
-        public void Add(ulong number, string line)
-        {
-        }
-
-        public void RemoveThrough(ulong number)
-        {
-        }
-
-        public void Accept(ulong peerEpoch, ulong number)
-        {
-        }
     }
 }

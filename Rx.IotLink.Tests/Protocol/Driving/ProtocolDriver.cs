@@ -179,6 +179,7 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Withheld() => log.Add("not taken");
 
+    long IProtocolHost.Save(in SessionRecord record) => throw new InvalidOperationException("Protocol 1 keeps nothing.");
 
     void IProtocolHost.DuplicateReceived() => log.Add("duplicate");
 

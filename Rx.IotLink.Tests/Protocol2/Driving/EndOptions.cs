@@ -23,6 +23,9 @@ internal sealed record EndOptions
 
     public ISessionStore Store { get; init; } = new MemoryStore();
 
+    /// <summary>Whether the memory is kept in the store; if not, nothing waits for it.</summary>
+    public bool IsKept { get; init; } = true;
+
     public FillRandom Random { get; init; } = Seeded(1);
 
     /// <summary>Whether the application takes each line at once.</summary>

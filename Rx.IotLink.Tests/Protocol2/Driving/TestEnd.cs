@@ -22,6 +22,8 @@ internal sealed class TestEnd : IProtocolHost
     private readonly ArrayBufferWriter<byte> output = new();
     private readonly List<string> events = [];
     private readonly Queue<string> inbox = new();
+    private readonly Queue<SessionRecord> records = new();
+    private long kept;
     private byte[] unread = [];
     private ServerGreeting? greeting;
 
@@ -40,17 +42,24 @@ internal sealed class TestEnd : IProtocolHost
                 Key = side == Side.Client && options.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
                 MayFallBack = options.MayFallBack,
                 Random = options.Random,
-                Store = options.Store,
+                IsKept = options.IsKept,
+                Memory = options.IsKept ? options.Store.Load() : null,
             },
             outbox,
             this);
+        Keep();
     }
 
     public Version2Protocol Protocol { get; }
 
+    public ISessionStore Store => options.Store;
+
     public TimeSpan Now { get; set; }
 
     public bool AcceptsAtOnce { get; set; }
+
+    /// <summary>Whether the store keeps at once what it is to keep.</summary>
+    public bool Keeps { get; set; } = true;
 
     /// <summary>Whether there is a connection.</summary>
     public bool Connected { get; private set; }
@@ -96,9 +105,14 @@ internal sealed class TestEnd : IProtocolHost
         output.ResetWrittenCount();
         (unread, Left, Connected) = ([], null, true);
         if (side == Side.Client)
+        {
             Protocol.Connect(output, Now, opening: null);
+            Keep();
+        }
         else
+        {
             greeting = new ServerGreeting(options.Key is null ? null : id => id == options.Id ? options.Key : (ReadOnlyMemory<byte>?)null, options.Random, LinkId.MaxBytes);
+        }
     }
 
     public void Receive(string text) => Receive(Encoding.UTF8.GetBytes(text));
@@ -111,6 +125,7 @@ internal sealed class TestEnd : IProtocolHost
             return;
         var bytes = new ReadOnlySequence<byte>(unread);
         var rest = bytes.Slice(Protocol.Receive(bytes, Now));
+        Keep();
         unread = rest.IsEmpty ? [] : rest.ToArray();
         if (AcceptsAtOnce)
             AcceptAll();
@@ -126,12 +141,14 @@ internal sealed class TestEnd : IProtocolHost
         if (greeting is null)
             Protocol.Disconnect(Now);
         greeting = null;
+        Keep();
     }
 
     public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
         outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering));
         Protocol.Send(Now);
+        Keep();
         Carry();
     }
 
@@ -143,7 +160,9 @@ internal sealed class TestEnd : IProtocolHost
             Protocol.Accept(Now);
         }
 
+        Keep();
         Protocol.Send(Now);
+        Keep();
         Carry();
     }
 
@@ -153,6 +172,7 @@ internal sealed class TestEnd : IProtocolHost
     {
         Now = now;
         Protocol.Elapse(now);
+        Keep();
         Carry();
     }
 
@@ -187,6 +207,43 @@ internal sealed class TestEnd : IProtocolHost
         return taken;
     }
 
+    /// <summary>Writes down what is to be kept, and says that it is.</summary>
+    public void Keep()
+    {
+        if (records.Count == 0 || !Keeps)
+            return;
+        for (; records.TryDequeue(out var record); kept++)
+        {
+            switch (record.Kind)
+            {
+                case RecordKind.Begin:
+                    options.Store.Begin(record.Epoch);
+                    break;
+                case RecordKind.Connect:
+                    options.Store.Connect(record.Number);
+                    break;
+                case RecordKind.Add:
+                    options.Store.Add(record.Number, record.Line!);
+                    break;
+                case RecordKind.RemoveThrough:
+                    options.Store.RemoveThrough(record.Number);
+                    break;
+                default:
+                    options.Store.Accept(record.Epoch, record.Number);
+                    break;
+            }
+        }
+
+        Protocol.Saved(kept, Now);
+        Keep();
+    }
+
+    long IProtocolHost.Save(in SessionRecord record)
+    {
+        records.Enqueue(record);
+        return kept + records.Count;
+    }
+
     /// <summary>A server reads the opening; true once lines may follow.</summary>
     private bool Greet()
     {
@@ -209,6 +266,7 @@ internal sealed class TestEnd : IProtocolHost
             var opening = greeting.Opening;
             greeting = null;
             Protocol.Connect(output, Now, opening);
+            Keep();
         }
 
         return true;

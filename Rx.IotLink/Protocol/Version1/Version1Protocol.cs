@@ -128,6 +128,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Taken(TimeSpan now) => sent.Taken(now);
 
+    /// <summary>Protocol 1 keeps no memory outside the process.</summary>
+    public void Saved(long upTo, TimeSpan now)
+    {
+    }
+
     public void Accept(TimeSpan now)
     {
         var entry = unaccepted.Dequeue();

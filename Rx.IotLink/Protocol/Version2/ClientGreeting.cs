@@ -9,13 +9,15 @@ internal sealed class ClientGreeting(Version2Settings settings)
     /// <summary>Goes on counting connections where a kept memory ends.</summary>
     public void Restore(SessionMemory memory) => connections = memory.Connections;
 
-    /// <summary>The first line of a connection.</summary>
+    /// <summary>A connection begins: its number.</summary>
+    public ulong Connect() => ++connections;
+
+    /// <summary>The first line of the connection.</summary>
     public string Open(SessionOffer offer)
     {
         var nonce = settings.Key is null ? null : new byte[Proof.NonceBytes];
         settings.Random(nonce);
-        settings.Store.Connect(connections + 1);
-        return opening = new ClientOpening(settings.Id, ++connections, offer, nonce).Write();
+        return opening = new ClientOpening(settings.Id, connections, offer, nonce).Write();
     }
 
     /// <summary>The answer to the server's proof, or null if that is not a proof: then nothing is proved to it either.</summary>

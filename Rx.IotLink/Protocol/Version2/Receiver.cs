@@ -3,15 +3,20 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>The receiving side: what has arrived, what of it is accepted, and what the peer must be told of both.</summary>
-internal sealed class Receiver(IProtocolHost host, ISessionStore store)
+internal sealed class Receiver(IProtocolHost host, bool isKept)
 {
     /// <summary>For each line that waits for the application: its number, or 0 (best effort, or of a memory of the peer's that is gone).</summary>
     private Queue<ulong> waiting = new();
     private bool repeated;
 
+    /// <summary>
+    /// Where the memory is kept: the accepted lines on their way there. Only what is kept is acknowledged.
+    /// </summary>
+    private readonly SavingNumbers? saving = isKept ? new() : null;
+
     public ulong? PeerEpoch { get; private set; }
 
-    /// <summary>The number of the last accepted line.</summary>
+    /// <summary>The number of the last line that is accepted, and kept as such: the peer may forget it.</summary>
     public ulong Accepted { get; private set; }
 
     /// <summary>The number of the last line that has arrived.</summary>
@@ -41,8 +46,7 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
             waiting = new(waiting.Select(_ => 0UL));
             PeerEpoch = epoch;
             AcknowledgementDue = false;
-            Accepted = Arrived = oldest - 1;
-            store.Accept(epoch, Accepted);
+            GoOnFrom(oldest);
             return null;
         }
 
@@ -52,9 +56,22 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         // The peer holds none of those before it, and wants to hear of none: what still waits is the application's alone.
         waiting = new(waiting.Select(_ => 0UL));
         AcknowledgementDue = false;
-        Accepted = Arrived = oldest - 1;
-        store.Accept(epoch, Accepted);
+        GoOnFrom(oldest);
         return lost;
+    }
+
+    /// <summary>All records up to this one are kept, and what they accept may be acknowledged.</summary>
+    public void Saved(long record)
+    {
+        if (saving?.TakeThrough(record) is { } number)
+            Count(number);
+    }
+
+    /// <summary>A new memory begins at this end: what was accepted is kept in it too.</summary>
+    public void KeepAgain()
+    {
+        if (isKept && PeerEpoch is { } epoch)
+            host.Save(SessionRecord.Accept(epoch, saving!.Last ?? Accepted));
     }
 
     public void Take(ushort low, ReadOnlySpan<byte> line)
@@ -89,10 +106,10 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
         var number = waiting.Dequeue();
         if (number == 0)
             return;
-        // Kept before it counts: should that fail, the next that is kept covers this one too.
-        store.Accept(PeerEpoch!.Value, number);
-        Accepted = number;
-        AcknowledgementDue = true;
+        if (saving is null)
+            Count(number);
+        else
+            saving.Add(host.Save(SessionRecord.Accept(PeerEpoch!.Value, number)), number);
     }
 
     /// <summary>One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that it has arrived.</summary>
@@ -107,4 +124,18 @@ internal sealed class Receiver(IProtocolHost host, ISessionStore store)
     }
 
     public void SayArrived(IBufferWriter<byte> output) => Sender.WriteMark(output, '~', Arrived);
+
+    /// <summary>The peer has nothing before this line, now or ever.</summary>
+    private void GoOnFrom(ulong oldest)
+    {
+        saving?.Clear();
+        Accepted = Arrived = oldest - 1;
+        KeepAgain();
+    }
+
+    private void Count(ulong number)
+    {
+        Accepted = number;
+        AcknowledgementDue = true;
+    }
 }

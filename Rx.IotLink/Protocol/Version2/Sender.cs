@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>The sending side: numbers, the window, what must be sent again.</summary>
-internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore store, bool isKept)
+internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
 {
     private readonly SentRing ring = new();
     private ulong next = 1;
@@ -14,6 +14,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     // Lines before these numbers are in the connection's hands, and have been taken by it.
     private ulong handed = 1;
     private ulong taken = 1;
+
+    // Where the memory is kept: the lines on their way there, and the number of the last that is. Only what is kept is
+    // sent.
+    private readonly SavingNumbers? saving = isKept ? new() : null;
+    private ulong kept = isKept ? 0 : ulong.MaxValue;
 
     public SentRing Ring => ring;
 
@@ -31,6 +36,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         foreach (var line in memory.Lines)
             ring.Add(new OutLine(line, Utf8.ByteCount(line) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered));
         next = again = ring.First;
+        kept = ring.Next - 1;
     }
 
     /// <summary>Begins anew, with nothing sent: a new epoch.</summary>
@@ -39,7 +45,17 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
         ring.Clear();
         next = again = handed = taken = 1;
         arrived = 0;
+        if (saving is null)
+            return;
+        saving.Clear();
+        kept = 0;
     }
+
+    /// <summary>All records up to this one are kept, and their lines may be sent.</summary>
+    public void Saved(long record) => kept = saving?.TakeThrough(record) ?? kept;
+
+    /// <summary>Whether a line of this number was ever sent, as far as this end can know.</summary>
+    public bool MayHaveSent(ulong number) => number < ring.Next && number <= kept;
 
     /// <summary>A connection opens: everything unacknowledged goes again, within the peer's window.</summary>
     public void Open(int peerWindow, TimeSpan timeout)
@@ -64,7 +80,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
     public bool Acknowledge(ulong number, TimeSpan now)
     {
-        if (number >= ring.Next)
+        if (!MayHaveSent(number))
             return false;
         if (number < ring.First)
             return true;
@@ -73,14 +89,15 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
             host.Finished(ring.RemoveFirst());
         next = Math.Max(next, ring.First);
         arrived = Math.Max(arrived, number);
-        store.RemoveThrough(number);
+        if (isKept)
+            host.Save(SessionRecord.RemoveThrough(number));
         return true;
     }
 
     /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
     public bool Arrived(ulong number, TimeSpan now)
     {
-        if (number >= ring.Next)
+        if (!MayHaveSent(number))
             return false;
         if (number >= Oldest)
             Progress(now);
@@ -105,6 +122,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
     /// <summary>Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.</summary>
     public void Send(IBufferWriter<byte> output)
     {
+        // All that the window takes is kept together: one at a time would wait for the store one at a time.
+        while (isKept && TryTake())
+        {
+        }
+
         while (host.HasRoomToSend && HasNext())
         {
             var line = ring[next];
@@ -143,17 +165,21 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, ISessionStore st
 
     private bool HasNext()
     {
-        if (next == ring.Next && ring.Count < window && outbox.FirstExactlyOnce is { } line)
-        {
-            // First, since a line that the store fails to keep must stay where it is.
-            if (isKept)
-                store.Add(ring.Next, line.Text);
-            outbox.Remove(line);
-            ring.Add(line);
-        }
-
+        if (next == ring.Next)
+            TryTake();
         // Restored lines may be more than a window that has become smaller.
-        return next < ring.Next && next - ring.First < (ulong)window;
+        return next < ring.Next && next - ring.First < (ulong)window && next <= kept;
+    }
+
+    /// <summary>Gives the next line its number, if the window has room for it.</summary>
+    private bool TryTake()
+    {
+        if (ring.Count >= window || outbox.FirstExactlyOnce is not { } line)
+            return false;
+        saving?.Add(host.Save(SessionRecord.Add(ring.Next, line.Text)), ring.Next);
+        outbox.Remove(line);
+        ring.Add(line);
+        return true;
     }
 
     private void SendAgainFrom(ulong number)

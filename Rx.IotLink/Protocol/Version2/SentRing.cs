@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>The lines that are numbered and not acknowledged, oldest first. The window bounds it.</summary>
@@ -18,6 +20,7 @@ internal sealed class SentRing
 
     public void Add(OutLine line)
     {
+        Debug.Assert(!line.Waits, "a line has one place: it has left the outbox");
         if (Count == lines.Length)
             Grow();
         lines[Index(Next)] = line;

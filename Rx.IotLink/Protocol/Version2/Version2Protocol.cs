@@ -20,15 +20,19 @@ internal sealed class Version2Protocol : IProtocol
     private ulong firstAtMeeting = 1;
     private bool epochEnds;
     private bool isInLine;
+    private long saved;
+
+    // Client: the record that must be kept before the opening is said, until it is said.
+    private long? openingAfter;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
     {
         (this.settings, this.outbox, this.host) = (settings, outbox, host);
-        sender = new(outbox, host, settings.Store, settings.IsKept);
-        receiver = new(host, settings.Store);
+        sender = new(outbox, host, settings.IsKept);
+        receiver = new(host, settings.IsKept);
         greeting = settings.Role == Role.Client ? new(settings) : null;
         Timeout = settings.Timeout;
-        if (settings.Store.Load() is { } memory)
+        if (settings.Memory is { } memory)
         {
             epoch = memory.Epoch;
             sender.Restore(memory);
@@ -69,7 +73,8 @@ internal sealed class Version2Protocol : IProtocol
         if (greeting is not null)
         {
             Move(Step.Connect);
-            SayLine(greeting.Open(Offer()));
+            openingAfter = Save(SessionRecord.Connect(greeting.Connect()));
+            SayOpening();
             return;
         }
 
@@ -108,6 +113,7 @@ internal sealed class Version2Protocol : IProtocol
         Move(Step.Disconnect);
         output = null;
         isInLine = false;
+        openingAfter = null;
         Timeout = settings.Timeout;
         // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands yet.
         if (!epochEnds)
@@ -116,6 +122,16 @@ internal sealed class Version2Protocol : IProtocol
         outbox.PutBack(sender.Ring.All.ToList());
         sender.Forget();
         NewEpoch();
+        receiver.KeepAgain();
+    }
+
+    public void Saved(long upTo, TimeSpan now)
+    {
+        saved = upTo;
+        sender.Saved(upTo);
+        receiver.Saved(upTo);
+        SayOpening();
+        Send(now);
     }
 
     public void Send(TimeSpan now)
@@ -177,7 +193,7 @@ internal sealed class Version2Protocol : IProtocol
     {
         if (theirs.Peer == epoch)
         {
-            if (theirs.Seen >= sender.Ring.Next || !sender.Acknowledge(theirs.Rx, now))
+            if (!sender.MayHaveSent(theirs.Seen) || !sender.Acknowledge(theirs.Rx, now))
             {
                 epochEnds = true;
                 host.Notify(LinkNoticeKind.MemoryRolledBack, $"the peer has lines up to {theirs.Seen} of this end, which remembers only {sender.Ring.Next - 1}: a new epoch begins, what is unacknowledged is sent again");
@@ -278,6 +294,8 @@ internal sealed class Version2Protocol : IProtocol
             return;
         }
 
+        if (openingAfter is not null)
+            throw new ProtocolException("the server spoke before the client had said its opening");
         var answer = Tokens.Parse(Text(line));
         switch (answer.Word)
         {
@@ -350,7 +368,23 @@ internal sealed class Version2Protocol : IProtocol
         Span<byte> bytes = stackalloc byte[8];
         settings.Random(bytes);
         epoch = BitConverter.ToUInt64(bytes);
-        settings.Store.Begin(epoch);
+        Save(SessionRecord.Begin(epoch));
+    }
+
+    /// <summary>
+    /// Gives the place of a record among all that are kept; where nothing is, one that is kept already.
+    /// </summary>
+    private long Save(in SessionRecord record) => settings.IsKept ? host.Save(record) : 0;
+
+    /// <summary>
+    /// A client says its opening once it is kept that it did: no later connection may have its number.
+    /// </summary>
+    private void SayOpening()
+    {
+        if (openingAfter is not { } record || record > saved)
+            return;
+        openingAfter = null;
+        SayLine(greeting!.Open(Offer()));
     }
 
     private void SayLine(string line)

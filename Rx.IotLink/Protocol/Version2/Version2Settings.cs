@@ -25,10 +25,11 @@ internal sealed record Version2Settings
     /// <summary>Fills a span with random bytes.</summary>
     public required FillRandom Random { get; init; }
 
-    public required ISessionStore Store { get; init; }
+    /// <summary>Whether the memory is kept outside the process (<see cref="IProtocolHost.Save"/>).</summary>
+    public bool IsKept { get; init; }
 
-    /// <summary>Whether the store keeps anything. If not, it is not given lines: a line that was written as bytes would have to become a text for it.</summary>
-    public bool IsKept { get; init; } = true;
+    /// <summary>What was kept of the session before, or null.</summary>
+    public SessionMemory? Memory { get; init; }
 }
 
 /// <summary>Fills a span with random bytes.</summary>

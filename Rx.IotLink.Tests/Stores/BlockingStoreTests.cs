@@ -1,0 +1,103 @@
+using NUnit.Framework;
+using Rx.IotLink.Server;
+using Rx.IotLink.Tests.Server.Tools;
+
+namespace Rx.IotLink.Tests.Stores;
+
+/// <summary>
+/// Stores whose calls wait for ever: each holds up what must be kept of its own link, and nothing else.
+/// </summary>
+public sealed class BlockingStoreTests : ServerTest
+{
+    private readonly ManualResetEventSlim released;
+
+    public BlockingStoreTests() => released = Own(new ManualResetEventSlim());
+
+    [TearDown]
+    public void Release() => released.Set();
+
+    /// <summary>More than the thread pool has to spare, on a small machine too.</summary>
+    [Test]
+    public async Task Links_of_blocked_stores_live_and_no_other_link_notices()
+    {
+        var count = Math.Max(40, 3 * Environment.ProcessorCount);
+        var entered = new CountdownEvent(count);
+        var server = await StartServerAsync(ServerOptions with { Timeout = TimeSpan.FromSeconds(2), SessionStores = id => id == "good" ? new BreakableStore() : Blocking(nameof(ISessionStore.Accept), () => entered.Signal()) });
+        using var reading = server.Links.Subscribe(link => link.Lines.Subscribe(_ => { }));
+        var clients = Enumerable.Range(0, count).Select(n => StartClient(ClientOptions(server.EndPoint, $"{n}") with { Timeout = TimeSpan.FromSeconds(2) })).ToList();
+        var states = clients.Select(client => client.State.Record()).ToList();
+        var good = StartClient(ClientOptions(server.EndPoint, "good") with { Timeout = TimeSpan.FromSeconds(2) });
+        var goodStates = good.State.Record();
+        await Task.WhenAll(clients.Select(client => client.WaitUntilUpAsync())).Within("all are up");
+        await good.WaitUntilUpAsync().Within();
+
+        var writes = clients.Select(client => client.WriteAsync("never kept")).ToList();
+        await Task.Run(() => entered.Wait(Bound.Limit)).Within("every store blocks");
+        // What each link says of itself does not wait for its store, and keepalives go on: for three timeouts.
+        foreach (var n in Enumerable.Range(0, 30))
+        {
+            await good.WriteAsync($"{n}").Within("another device's line is accepted");
+            Assert.That(server.GetConnections(), Has.Count.EqualTo(count + 1));
+            await good.Heartbeat.FirstAsync(_ => true, "a keepalive");
+        }
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(goodStates.Values.Count(s => s.Status == LinkStatus.Down), Is.Zero, "another link went down");
+            Assert.That(states.Sum(s => s.Values.Count(v => v.Status == LinkStatus.Down)), Is.Zero, "a link went down whose store blocks");
+            Assert.That(writes.Count(w => w.IsCompleted), Is.Zero, "what is not kept is not accepted");
+        });
+        released.Set();
+        await Task.WhenAll(writes).Within("what was kept in the end is accepted");
+    }
+
+    [TestCase(nameof(ISessionStore.Add))]
+    [TestCase(nameof(ISessionStore.RemoveThrough))]
+    [TestCase(nameof(ISessionStore.Accept))]
+    public async Task What_a_link_says_of_itself_does_not_wait_for_its_store(string call)
+    {
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var server = await StartServerAsync(ServerOptions with { SessionStores = _ => Blocking(call, () => entered.TrySetResult()) });
+        var client = StartClient(server);
+        var link = await server.WaitForAsync("1").Within();
+        using var reading = link.Lines.Subscribe(_ => { });
+        using var readingToo = client.Lines.Subscribe(_ => { });
+        await link.WaitUntilUpAsync().Within();
+
+        var writes = new[] { Task.Run(() => link.WriteAsync("down")), Task.Run(() => client.WriteAsync("up")) };
+        await entered.Task.Within("the store blocks");
+        var counters = await Task.Run(() => link.Counters).Within("its counters");
+        var connections = await Task.Run(server.GetConnections).Within("the roll of devices");
+
+        Assert.That((counters.Outages, connections.Count), Is.EqualTo((0L, 1)));
+        released.Set();
+        await Task.WhenAll(writes).Within("both are accepted in the end");
+    }
+
+    /// <summary>A store that blocks for ever does not hold up the end.</summary>
+    [Test]
+    public async Task A_client_is_closed_although_its_store_blocks()
+    {
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var server = await StartServerAsync(ServerOptions with { Timeout = Short });
+        var client = StartClient(ClientOptions(server.EndPoint) with { Timeout = Short, SessionStore = Blocking(nameof(ISessionStore.Add), () => entered.TrySetResult()) });
+        await client.WaitUntilUpAsync().Within();
+        var write = Task.Run(() => client.WriteAsync("never sent"));
+        await entered.Task.Within("the store blocks");
+
+        await client.CloseAsync().Within();
+
+        Assert.That(async () => await write.Within(), Throws.InstanceOf<LinkClosedException>());
+    }
+
+    private BreakableStore Blocking(string call, Action entered) => new()
+    {
+        Before = name =>
+        {
+            if (name != call || released.IsSet)
+                return;
+            entered();
+            released.Wait();
+        },
+    };
+}

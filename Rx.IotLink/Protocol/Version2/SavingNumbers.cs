@@ -1,0 +1,30 @@
+namespace Rx.IotLink.Protocol.Version2;
+
+/// <summary>Numbers of lines whose records are being saved, in their order. The window bounds it.</summary>
+internal sealed class SavingNumbers
+{
+    private readonly Queue<(long Record, ulong Number)> numbers = new();
+    private ulong last;
+
+    /// <summary>The last of them, if there are any.</summary>
+    public ulong? Last => numbers.Count > 0 ? last : null;
+
+    /// <summary>A number, and the place of its record among all that are saved.</summary>
+    public void Add(long record, ulong number)
+    {
+        numbers.Enqueue((record, number));
+        last = number;
+    }
+
+    /// <summary>All records up to this one are saved: the last number among them, if there is one.</summary>
+    public ulong? TakeThrough(long record)
+    {
+        ulong? saved = null;
+        while (numbers.TryPeek(out var first) && first.Record <= record)
+            saved = numbers.Dequeue().Number;
+        return saved;
+    }
+
+    /// <summary>They belong to a memory that is gone.</summary>
+    public void Clear() => numbers.Clear();
+}
