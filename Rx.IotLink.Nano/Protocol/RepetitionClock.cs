@@ -1,8 +1,9 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// When what has not arrived is to be sent again: when nothing has progressed for the timeout, and twice as long after each repetition that led to nothing. What was sent may still be on its way; a
-    /// repetition is of use only where the network stack of an end has lost something. Times are milliseconds.
+    /// When what has not arrived is to be sent again: when nothing has progressed for the timeout, and twice as long after
+    /// each repetition that led to nothing. What was sent may still be on its way; a repetition is of use only where the
+    /// network stack of an end has lost something. Times are milliseconds.
     /// </summary>
     internal sealed class RepetitionClock
     {
@@ -44,7 +45,10 @@ namespace Rx.IotLink.Nano.Protocol
                 doublings++;
         }
 
-        /// <summary>The peer has told of progress, which a line of this length was waited for; -1: none was. The time stays doubled where what would have been enough without was not.</summary>
+        /// <summary>
+        /// The peer has told of progress, for which a line of this length was waited for; -1: none was. The time stays
+        /// doubled where the time undoubled would not have been enough.
+        /// </summary>
         public void Progress(int length, long now)
         {
             while (length >= 0 && doublings > 0 && now - waitingSince < Patience(length) << (doublings - 1))
@@ -59,7 +63,7 @@ namespace Rx.IotLink.Nano.Protocol
             peerSends = true;
         }
 
-        /// <summary>The peer has nothing to send. What it said before may have waited on the way, and what it said then may come right behind.</summary>
+        /// <summary>The peer has nothing to send. An older word of it may have waited on the way; a newer one may be right behind.</summary>
         public void PeerRests(long now)
         {
             if (peerSends)

@@ -44,11 +44,11 @@ public sealed class NanoServerTests
     public async Task On_a_slow_path_nothing_is_carried_twice()
     {
         const int Lines = 40;
-        await using var server = await IotLinkServer.StartAsync(ServerOptions(withKey: false) with { Timeout = TimeSpan.FromSeconds(2) });
+        await using var server = await IotLinkServer.StartAsync(ServerOptions(withKey: false) with { Timeout = TimeSpan.FromSeconds(5) });
         await using var proxy = FaultProxy.Start(server.EndPoint);
-        proxy.Throttle(500);
+        proxy.Throttle(400);
         var options = Options(proxy.EndPoint.Port);
-        options.TimeoutMs = 2000;
+        options.TimeoutMs = 5000;
         using var client = new Device().Start(options);
         var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
         var received = Collect(link);

@@ -10,11 +10,15 @@ namespace Rx.IotLink.Tests.Server;
 /// <summary>A slow connection of real sockets, whose buffers take much that has not arrived: nothing is carried twice, and what is written next does not wait behind copies.</summary>
 public sealed class SlowConnectionTests : ServerTest
 {
-    [TestCase(2, 500, 100, 5_000)]
+    /// <summary>A fraction of what the lines take; and more than a busy machine stands still.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    [TestCase(2, 300, 100, 2_500)]
     [TestCase(2, 1, 200_000, 25_000)]
     [TestCase(2, 30, 4_000, 12_000)]
     [TestCase(1, 1, 200_000, 25_000)]
-    [TestCase(1, 40, 100, 1_000)]
     public async Task To_the_server(int protocol, int lines, int bytes, int bytesPerSecond)
     {
         var (proxy, client, _) = await ConnectAsync(protocol, bytesPerSecond);
@@ -26,7 +30,7 @@ public sealed class SlowConnectionTests : ServerTest
         Nothing_is_carried_twice(client, proxy.Carried.Up - before, lines, bytes);
     }
 
-    [TestCase(2, 500, 100, 5_000)]
+    [TestCase(2, 300, 100, 2_500)]
     [TestCase(1, 1, 200_000, 25_000)]
     public async Task To_the_device(int protocol, int lines, int bytes, int bytesPerSecond)
     {
@@ -48,15 +52,14 @@ public sealed class SlowConnectionTests : ServerTest
     });
 
     private static async Task WriteAsync(ILink link, int lines, int bytes) =>
-        await Task.WhenAll(Enumerable.Range(0, lines).Select(_ => link.WriteAsync(new string('x', bytes)))).Within();
+        await Task.WhenAll(Enumerable.Range(0, lines).Select(_ => link.WriteAsync(new string('x', bytes)))).WaitAsync(Patience);
 
     private async Task<(FaultProxy Proxy, ILink Client, ILink ServerEnd)> ConnectAsync(int protocol, int bytesPerSecond)
     {
-        var timeout = TimeSpan.FromSeconds(2);
-        var server = await StartServerAsync(ServerOptions with { Timeout = timeout, MaxLineBytes = 300_000 });
+        var server = await StartServerAsync(ServerOptions with { Timeout = Timeout, MaxLineBytes = 300_000 });
         var proxy = Own(FaultProxy.Start(server.EndPoint));
         proxy.Throttle(bytesPerSecond);
-        var client = StartClient(ClientOptions(proxy.EndPoint) with { Protocol = protocol, Timeout = timeout, MaxLineBytes = 300_000 });
+        var client = StartClient(ClientOptions(proxy.EndPoint) with { Protocol = protocol, Timeout = Timeout, MaxLineBytes = 300_000 });
         client.Lines.Subscribe();
         var link = await server.WaitForAsync("1").Within();
         link.Lines.Subscribe();

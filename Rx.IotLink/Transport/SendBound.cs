@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Bounds what a system takes for sending without having sent it. It would take some megabytes, behind which a slow path lets everything wait that comes later: keepalives, acknowledgements, and lines
-/// that are repeated because nobody knows that they lie here.
+/// Bounds what a system takes for sending without having sent it. It would take some megabytes, behind which everything
+/// later waits on a slow path: keepalives, acknowledgements, and copies of lines that nobody knows to lie here.
 /// </summary>
 internal static class SendBound
 {

@@ -121,14 +121,15 @@ public sealed record Setting
     }.Of(Seed);
 
     /// <summary>
-    /// The lengths of lines that are written at once each way when everything has healed. On a slow path they are on their way for several timeouts, one alone for longer than one; where a byte is
-    /// a piece they are short, since each piece costs as much.
+    /// The lengths of lines that are written at once each way when everything has healed. On a slow path they are on their
+    /// way for several timeouts, one alone for longer than one. Where they are sliced they are short: each piece costs as much.
     /// </summary>
     /// <param name="up">Whether to the server: the long ones of one way meet the short ones of the other.</param>
-    public IEnumerable<int> QuietLines(bool up) => Enumerable.Range(up ? 0 : 2, 12).Select(n => (n % 4 == 0 ? 3_900 : 500) / (Path.SliceBytes == 1 ? 10 : 1));
+    public IEnumerable<int> QuietLines(bool up) => Enumerable.Range(up ? 0 : 2, 12).Select(n => (n % 4 == 0 ? 3_900 : 500) / (Path.SliceBytes is null ? 1 : 10));
 
     /// <summary>Within this time they have all been accepted: each way for itself, in protocol 1 one after the other.</summary>
-    public TimeSpan QuietTime => TimeSpan.FromSeconds(10) + (24 * TimeForOneLine) + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 3.0 * QuietLines(up: true).Sum() / rate : 0)
+    public TimeSpan QuietTime => TimeSpan.FromSeconds(10) + (24 * TimeForOneLine)
+        + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 3.0 * QuietLines(up: true).Sum() / rate : 0)
         + (Protocol == 1 ? 24 * TimeSpan.FromMilliseconds(200) : TimeSpan.Zero);
 
     /// <summary>For this time after everything has healed, nothing may happen.</summary>

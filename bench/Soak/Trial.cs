@@ -110,7 +110,11 @@ public sealed class Trial
     /// <summary>On a network that loses nothing, nothing is sent twice, however slow it is; but in protocol 1 what found no room is.</summary>
     private void StreamQuietly(SimulatedServer server)
     {
-        var ends = network.Devices.SelectMany(device => new[] { (device.Name, From: device.Link, To: server.Process.Find(device.Name)!, Lines: up[device.Name]), (Setting.Server, From: server.Process.Find(device.Name)!, To: device.Link, Lines: down[device.Name]) }).ToList();
+        var ends = network.Devices.SelectMany(device => new[]
+        {
+            (device.Name, From: device.Link, To: server.Process.Find(device.Name)!, Lines: up[device.Name]),
+            (Setting.Server, From: server.Process.Find(device.Name)!, To: device.Link, Lines: down[device.Name]),
+        }).ToList();
         var before = ends.Select(end => end.From.Counters.LinesRepeated - end.To.Counters.LinesWithheld).ToList();
         foreach (var end in ends)
             end.Lines.WriteAll(end.From, network, setting.QuietLines(up: end.Lines == up[end.From.Id]));

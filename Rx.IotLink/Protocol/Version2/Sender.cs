@@ -24,7 +24,10 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
 
     public RepetitionClock Clock { get; } = new();
 
-    /// <summary>When what has not arrived is to be sent again. Null: there is nothing, or some of it is still to be sent, and a copy would only wait behind it.</summary>
+    /// <summary>
+    /// When what has not arrived is to be sent again. Null: there is nothing, or some of it is still to be sent, and a copy
+    /// would only wait behind it.
+    /// </summary>
     public TimeSpan? RepeatAt => Oldest < next && next <= taken ? Clock.Due(ring[Oldest]) : null;
 
     /// <summary>Number of the oldest line that the peer has not said to have.</summary>
