@@ -35,6 +35,21 @@ public sealed class LivenessIsRxTests
         (script, clock) => script.Said.StartWith(Unit.Default)
             .Select(_ => Observable.Interval(script.Interval, clock)).Switch().Select(_ => Unit.Default));
 
+    [Test]
+    public void QuietFor_rings_as_a_Timer_does_that_starts_again_with_each_value() => Compare(
+        (script, clock) => script.Heard.QuietFor(script.Timeout, clock),
+        (script, clock) => script.Heard.StartWith(Unit.Default)
+            .Select(_ => Observable.Timer(script.Timeout, clock)).Switch().Select(_ => Unit.Default));
+
+    [Test]
+    public void TimeoutOn_says_what_Timeout_says() => Compare(
+        (script, clock) => script.Heard.TimeoutOn(script.Timeout, clock).Materialize().Select(Plain),
+        (script, clock) => script.Heard.Timeout(script.Timeout, clock).Materialize().Select(Plain));
+
+    /// <summary>Two exceptions are never equal; their kinds are.</summary>
+    private static string Plain(Notification<Unit> said) =>
+        said.Kind == NotificationKind.OnError ? said.Exception!.GetType().Name : $"{said.Kind}";
+
     /// <summary>Runs both forms on each script; what they say, and when, must be the same.</summary>
     private static void Compare<T>(
         Func<Script, TestScheduler, IObservable<T>> ours, Func<Script, TestScheduler, IObservable<T>> rx)
@@ -92,7 +107,7 @@ public sealed class LivenessIsRxTests
 
         public TimeSpan SaidAt { get; private set; }
 
-        private ITestableObservable<Unit> Times(Random random, TestScheduler clock)
+        private static ITestableObservable<Unit> Times(Random random, TestScheduler clock)
         {
             var values = Enumerable.Range(0, random.Next(0, 40)).Select(_ => random.Next(1, 120)).Order();
             return clock.CreateHotObservable([.. values.Select(at => ReactiveTest.OnNext(at * Ms, Unit.Default))]);
@@ -103,7 +118,7 @@ public sealed class LivenessIsRxTests
     {
         protected override TimeSpan HeardAt => script.HeardAt;
 
-        public override void Execute() => ring.OnNext(Unit.Default);
+        protected override void FallSilent() => ring.OnNext(Unit.Default);
     }
 
     private sealed class KeepalivesAfter(Deadlines queue, Script script, bool always, IObserver<Unit> ring)
