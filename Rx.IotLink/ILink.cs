@@ -49,6 +49,16 @@ public interface ILink
     /// <summary>One value for each keepalive heard from the peer (for an indicator lamp). Dropped for an observer that is still busy with an earlier one.</summary>
     IObservable<Unit> Heartbeat { get; }
 
+    /// <summary>
+    /// A value whenever anything was received from the peer: a line, a keepalive, an acknowledgement, a part of one. With it
+    /// <c>link.Heard.QuietFor(limit)</c> tells of a silence before it is an outage.
+    /// </summary>
+    /// <remarks>
+    /// Hot; nothing comes while the link is down. What is received while an observer is still busy comes as one value after that.
+    /// Costs nothing while nobody has asked for it. Completes when this end is closed or refused.
+    /// </remarks>
+    IObservable<Unit> Heard { get; }
+
     /// <summary>What an application should know and no state tells: a restarted peer, lines that were dropped, an observer that threw.</summary>
     IObservable<LinkNotice> Notices { get; }
 

@@ -30,6 +30,8 @@ internal sealed class ScriptedLink : ILink
 
     public IObservable<Unit> Heartbeat => throw new NotSupportedException();
 
+    public IObservable<Unit> Heard => throw new NotSupportedException();
+
     public IObservable<LinkNotice> Notices => throw new NotSupportedException();
 
     public LinkCounters Counters => throw new NotSupportedException();

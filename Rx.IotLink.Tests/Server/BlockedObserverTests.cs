@@ -53,6 +53,7 @@ public sealed class BlockedObserverTests : ServerTest
         var entered = Task.WhenAll(
             Block(link.State.Skip(1)),
             Block(link.Heartbeat),
+            Block(link.Heard),
             Block(link.Notices),
             Block(server.Changes),
             Block(link.Lines));

@@ -46,14 +46,15 @@ public sealed class ThrowingObserverTests : ServerTest
         link.State.Subscribe(_ => throw new InvalidOperationException("replayed state"));
         link.State.Skip(1).Subscribe(_ => throw new InvalidOperationException("state"));
         link.Heartbeat.Subscribe(_ => throw new InvalidOperationException("heartbeat"));
+        link.Heard.Subscribe(_ => throw new InvalidOperationException("heard"));
         await peer.SayAsync("\n");
         await beats.TakeAsync(1);
         peer.Dispose();
         await states.FirstAsync(s => !s.IsUp);
 
-        var told = await notices.TakeAsync(4);
+        var told = await notices.TakeAsync(5);
 
-        Assert.That(told.Select(n => n.Error!.Message), Is.EquivalentTo(["replayed state", "notice", "heartbeat", "state"]));
+        Assert.That(told.Select(n => n.Error!.Message), Is.EquivalentTo(["replayed state", "notice", "heartbeat", "heard", "state"]));
         await JoinAsync(server);
         await states.FirstAsync(s => s.Connections == 2);
     }

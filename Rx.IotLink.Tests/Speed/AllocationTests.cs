@@ -53,6 +53,25 @@ public sealed class AllocationTests : IDisposable
     }
 
     [Test]
+    public void A_receipt_allocates_no_more_for_what_is_heard_while_nobody_observes_that()
+    {
+        using var observing = link.Utf8Lines.Subscribe(_ => { });
+        var unasked = PerReceipt();
+        link.Heard.Subscribe(_ => { }).Dispose();
+
+        Assert.That(PerReceipt(), Is.EqualTo(unasked).Within(0.5));
+
+        // The median: a buffer that grows, which it does once, counts for nothing.
+        double PerReceipt() => Enumerable.Range(0, 5).Select(_ => PerLine(ReceiveEachAlone)).Order().ElementAt(2);
+
+        void ReceiveEachAlone(int count)
+        {
+            for (var i = 0; i < count; i++)
+                Receive(1);
+        }
+    }
+
+    [Test]
     public void A_received_line_that_is_observed_as_text_allocates_its_string_and_nothing_else_however_many_observe_it()
     {
         var characters = 0L;

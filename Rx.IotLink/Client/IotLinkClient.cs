@@ -65,6 +65,9 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     public IObservable<Unit> Heartbeat => link.Heartbeat;
 
     /// <inheritdoc/>
+    public IObservable<Unit> Heard => link.Heard;
+
+    /// <inheritdoc/>
     public IObservable<LinkNotice> Notices => link.Notices;
 
     /// <inheritdoc/>

@@ -85,7 +85,7 @@ internal sealed partial class Link
         if (deeds.Drain)
             inbox.StartDrain();
         states.Kick();
-        heartbeats?.Kick();
+        pulses?.Kick();
         notices.Kick();
     }
 

@@ -20,7 +20,7 @@ internal sealed partial class Link
         public void Heartbeat()
         {
             link.counts.Heartbeats++;
-            link.heartbeats?.Post(Unit.Default);
+            link.pulses?.Heartbeats.Post(Unit.Default);
         }
 
         public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)

@@ -164,6 +164,7 @@ internal sealed partial class Link
                 return null;
             var now = Now;
             from.Heard(now);
+            pulses?.Heard.Post(Unit.Default);
             tookLines = false;
             AcceptHandled();
             try

@@ -37,7 +37,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     private int wanted;
     private LinkState state;
     private Session? session;
-    private Relay<Unit>? heartbeats;
+    private Pulses? pulses;
     private Alarm? alarm;
     private TimeSpan upAt;
 
@@ -76,27 +76,31 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
 
     public IObservable<LinkState> State => states;
 
-    /// <summary>Made when it is asked for: few want it, and a link that nobody asks must not hold it.</summary>
-    public IObservable<Unit> Heartbeat
-    {
-        get
-        {
-            lock (gate)
-            {
-                if (heartbeats is not null)
-                    return heartbeats;
-                var made = new Relay<Unit>(options.Observers, Replay.Nothing, capacity: 1, observerFailed, gate);
-                if (state.IsFinal)
-                    made.End();
-                return heartbeats = made;
-            }
-        }
-    }
+    public IObservable<Unit> Heartbeat => AskedPulses.Heartbeats;
+
+    public IObservable<Unit> Heard => AskedPulses.Heard;
 
     public IObservable<LinkNotice> Notices => notices;
 
     /// <summary><see cref="State"/>, for those who want changes alone.</summary>
     public Relay<LinkState> States => states;
+
+    /// <summary>Made when one is asked for: few want them, and a link that nobody asks must not hold them.</summary>
+    private Pulses AskedPulses
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (pulses is not null)
+                    return pulses;
+                var made = new Pulses(options.Observers, observerFailed, gate);
+                if (state.IsFinal)
+                    made.End();
+                return pulses = made;
+            }
+        }
+    }
 
     /// <summary>Monotonic time on the link's scheduler.</summary>
     public TimeSpan Now => deadlines.Now;
@@ -210,7 +214,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
             Become(status, outage);
             inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
             states.End();
-            heartbeats?.End();
+            pulses?.End();
             notices.End();
             foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
                 Done(line, WhyEnded(state));
@@ -252,4 +256,24 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
 
     private void ObserverFailed(Exception exception) =>
         Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, $"an observer threw {exception.GetType().Name}: {exception.Message}", exception));
+
+    /// <summary>What comes from the peer as mere signs of life.</summary>
+    private sealed class Pulses(IScheduler observers, Action<Exception> observerFailed, Lock gate)
+    {
+        public Relay<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+
+        public Relay<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+
+        public void Kick()
+        {
+            Heartbeats.Kick();
+            Heard.Kick();
+        }
+
+        public void End()
+        {
+            Heartbeats.End();
+            Heard.End();
+        }
+    }
 }

@@ -60,7 +60,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         foreach (var subscription in subscriptions)
         {
             if (subscription.TryBeginDrain())
-                scheduler.Run(subscription, static s => s.Drain());
+                scheduler.Run(subscription);
         }
     }
 
@@ -83,7 +83,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         return subscription;
     }
 
-    private sealed class Subscription(Relay<T> relay, IObserver<T> observer) : IDisposable
+    private sealed class Subscription(Relay<T> relay, IObserver<T> observer) : IDisposable, IWork
     {
         // Only while there is something in it.
         private Queue<T>? queue;
@@ -107,6 +107,8 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
                 return draining = true;
             }
         }
+
+        void IWork.Run() => Drain();
 
         public void Drain()
         {

@@ -265,7 +265,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     {
         protected override TimeSpan HeardAt => TimeSpan.FromTicks(Volatile.Read(ref session.heardAt));
 
-        public override void Execute() => session.FallSilent(Limit);
+        protected override void FallSilent() => session.FallSilent(Limit);
     }
 
     private sealed class KeepalivesOf(Session session, Deadlines deadlines, TimeSpan interval, bool always) : Keepalives(deadlines, interval)

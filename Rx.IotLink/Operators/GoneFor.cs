@@ -1,3 +1,4 @@
+using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 
@@ -34,7 +35,7 @@ public static partial class StateOperators
                 .TakeUntil(state => state.Status == LinkStatus.Closed)
                 .Select(state => !state.IsUp && state.Status != LinkStatus.Closed)
                 .DistinctUntilChanged()
-                .Select(away => away ? Observable.Timer(duration, scheduler) : Observable.Empty<long>())
+                .Select(away => away ? Observable.Never<Unit>().QuietFor(duration, scheduler).Take(1) : Observable.Empty<Unit>())
                 .Switch()
                 .Select(_ => Volatile.Read(ref latest)!)
                 // The outage may end between the timer's tick and this line.

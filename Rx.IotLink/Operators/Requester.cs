@@ -36,15 +36,14 @@ internal sealed class Requester
             .Select(envelope => envelope!.Error is { } error ? throw new RemoteErrorException(link.Id, error) : read(envelope.Body))
             .Concat(Observable.Throw<T>(new LinkClosedException(link.Id, "no answer can come any more.")))
             .Take(1);
-        var tooLate = Observable.Timer(options.Timeout, options.Scheduler)
-            .Select<long, T>(_ => throw new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."));
         // Accepted is not answered: only a failure of the write is of interest.
         var refused = Observable.Defer(() => link.Write(Envelope.Request(id, body)))
             .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
 
-        // Amb keeps the first to speak and drops the others. The answer is listened for before the request is on its way. The place is free
+        // Amb keeps the first to speak and drops the other. The answer is listened for before the request is on its way. The place is free
         // before the observer is called, who may want it for the next request.
-        return Observable.Amb(answer, tooLate, refused)
+        return Observable.Amb(answer, refused)
+            .TimeoutOn(options.Timeout, options.Scheduler, () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."))
             .Do(_ => place.Dispose(), _ => place.Dispose())
             .Finally(place.Dispose);
     });

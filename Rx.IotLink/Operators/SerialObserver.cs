@@ -9,27 +9,65 @@ namespace Rx.IotLink;
 /// </summary>
 internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
 {
-    private readonly ConcurrentQueue<Notification<T>> waiting = new();
+    // Made by the first who finds the observer busy, which is rare: a queue takes a kilobyte.
+    private ConcurrentQueue<Notification<T>>? waiting;
     private int owed;
     private volatile bool ended;
 
-    public void OnNext(T value) => Tell(Notification.CreateOnNext(value));
-
-    public void OnError(Exception error) => Tell(Notification.CreateOnError<T>(error));
-
-    public void OnCompleted() => Tell(Notification.CreateOnCompleted<T>());
-
-    private void Tell(Notification<T> notification)
+    public void OnNext(T value)
     {
         if (ended)
             return;
-        waiting.Enqueue(notification);
-        if (Interlocked.Increment(ref owed) != 1)
+        if (Interlocked.CompareExchange(ref owed, 1, 0) != 0)
+        {
+            Leave(Notification.CreateOnNext(value));
             return;
+        }
 
+        // The observer is free: this costs nothing but the call. Whoever was here before may have brought the end.
+        try
+        {
+            if (!ended)
+                target.OnNext(value);
+        }
+        catch
+        {
+            ended = true;
+            throw;
+        }
+
+        if (Interlocked.Decrement(ref owed) != 0)
+            DeliverWaiting();
+    }
+
+    public void OnError(Exception error) => End(Notification.CreateOnError<T>(error));
+
+    public void OnCompleted() => End(Notification.CreateOnCompleted<T>());
+
+    private void End(Notification<T> notification)
+    {
+        if (ended)
+            return;
+        if (Interlocked.CompareExchange(ref owed, 1, 0) != 0)
+            Leave(notification);
+        else if (!ended)
+            Deliver(notification);
+    }
+
+    private void Leave(Notification<T> notification)
+    {
+        if (waiting is null)
+            Interlocked.CompareExchange(ref waiting, new(), null);
+        waiting.Enqueue(notification);
+        if (Interlocked.Increment(ref owed) == 1)
+            DeliverWaiting();
+    }
+
+    private void DeliverWaiting()
+    {
         do
         {
-            if (waiting.TryDequeue(out var next) && !ended)
+            if (waiting!.TryDequeue(out var next) && !ended)
                 Deliver(next);
         }
         while (Interlocked.Decrement(ref owed) != 0);

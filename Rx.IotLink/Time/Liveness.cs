@@ -13,16 +13,55 @@ internal abstract class Quiet(Deadlines queue, TimeSpan limit) : Deadline(queue)
     protected TimeSpan Limit => limit;
 }
 
-/// <summary>Outage detection: rings once, when nothing was heard for the limit; not a tick earlier, and at the very tick on a virtual clock.</summary>
+/// <summary>
+/// Outage detection: rings once, when nothing was heard for the limit; not a tick earlier, and at the very tick on a virtual clock. What was heard before
+/// the ring is carried out counts: then it was no silence.
+/// </summary>
 internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, limit)
 {
-    private bool rang;
+    private const int Watching = 0;
+    private const int Rung = 1;
+    private const int Over = 2;
 
-    public sealed override TimeSpan? Due => rang ? null : HeardAt + Limit;
+    private int phase;
+
+    public sealed override TimeSpan? Due => Volatile.Read(ref phase) == Watching ? SilentAt : null;
 
     protected abstract TimeSpan HeardAt { get; }
 
-    public sealed override void Rang(TimeSpan now) => rang = true;
+    /// <summary>When it is a silence, unless something is heard before.</summary>
+    protected TimeSpan SilentAt => HeardAt + Limit;
+
+    public sealed override void Rang(TimeSpan now) => Volatile.Write(ref phase, Rung);
+
+    public sealed override void Execute()
+    {
+        Interlocked.MemoryBarrier();
+        if (SilentAt > Queue.Now)
+        {
+            if (Interlocked.CompareExchange(ref phase, Watching, Rung) == Rung)
+                Set();
+        }
+        else if (Interlocked.CompareExchange(ref phase, Over, Rung) == Rung)
+        {
+            FallSilent();
+        }
+    }
+
+    /// <summary>Nothing was heard for the limit.</summary>
+    protected abstract void FallSilent();
+
+    /// <summary>Something was heard, as <see cref="HeardAt"/> says already: watches again if it has rung.</summary>
+    /// <remarks>
+    /// One thread writes the time and then reads the phase, the other writes the phase and then reads the time. With a barrier in between at least one of
+    /// them sees what the other wrote, so that no watch is lost.
+    /// </remarks>
+    protected void WatchAgain()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref phase) != Watching && Interlocked.Exchange(ref phase, Watching) != Watching)
+            Set();
+    }
 }
 
 /// <summary>

@@ -16,7 +16,7 @@ internal static partial class PlantedBugs
         new("declares an outage a keepalive too late", Both, "Rx.IotLink/Link/Link.Serving.cs",
             new Edit("opened.WatchSilence(protocol.Timeout);", "opened.WatchSilence(1.25 * protocol.Timeout);")),
         new("declares an outage too early", Both, "Rx.IotLink/Time/Liveness.cs",
-            new Edit("rang ? null : HeardAt + Limit", "rang ? null : HeardAt + (0.9 * Limit)")),
+            new Edit("SilentAt => HeardAt + Limit", "SilentAt => HeardAt + (0.9 * Limit)")),
         new("sends no keepalives", Both, "Rx.IotLink/Link/Link.Serving.cs",
             new Edit("opened.StartKeepalives(protocol.Timeout / 4, protocol.KeepaliveAlways);", "")),
         new("sends keepalives no more often than the peer's patience lasts", Both, "Rx.IotLink/Link/Link.Serving.cs",
