@@ -4,10 +4,8 @@ using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 using NUnit.Framework;
-using Rx.IotLink.Server;
 using Rx.IotLink.Tests.Server.Tools;
 using Rx.IotLink.Transport;
-using ServerConnection = Rx.IotLink.Server.SocketConnection;
 
 namespace Rx.IotLink.Tests.Rest;
 
@@ -46,6 +44,6 @@ public sealed class SendBoundTests
     {
         var peer = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 8_192 };
         await peer.ConnectAsync(listening.LocalEndPoint!).Within();
-        return (new ServerConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, TimeSpan.FromSeconds(1), () => { }), peer);
+        return (new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, TimeSpan.FromSeconds(1), () => { }), peer);
     }
 }
