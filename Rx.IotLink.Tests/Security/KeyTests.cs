@@ -133,7 +133,7 @@ internal sealed class KeyTests
     {
         await using var server = await ServeAsync();
         var refusal = server.RefusalAsync();
-        await using var client = Ends.Connect(server.EndPoint.Port, options => options with { Protocol = 1 }, "nobody");
+        await using var client = Ends.Connect(server.EndPoint.Port, options => options with { Protocol = 1, Timeout = TimeSpan.FromMilliseconds(300) }, "nobody");
         Assert.That((await refusal).Refusal, Is.EqualTo(Refusal.Version));
         await client.NoticeAsync(LinkNoticeKind.ConnectFailed);
         Assert.That(server.Find("nobody"), Is.Null);

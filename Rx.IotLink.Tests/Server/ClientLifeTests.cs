@@ -130,6 +130,36 @@ public sealed class ClientLifeTests : ServerTest
         using var second = await deaf.AcceptSocketAsync().Within();
     }
 
+    /// <summary>Protocol 1 has no word for a refusal, so that the client can only name the causes: the likely ones first.</summary>
+    [Test]
+    public async Task A_client_of_protocol_1_whose_id_is_live_is_told_so()
+    {
+        var server = await StartServerAsync();
+        var client = StartClient(ClientOptions(server.EndPoint) with { Protocol = 1 });
+        await client.WaitUntilUpAsync().Within();
+
+        var second = StartClient(ClientOptions(server.EndPoint) with { Protocol = 1, Timeout = Short });
+
+        var notice = await second.Notices.FirstAsync(n => n.Kind == LinkNoticeKind.ConnectFailed);
+        Assert.That(notice.Detail, Does.StartWith($"{server.EndPoint} closed the connection without an answer: in protocol 1 that means a connection of id '1' is live "
+            + "(of another device, or the last one of this device, which the server still believes in), or the server does not expect the id, or is full"));
+        Assert.That(notice.Detail, Does.Contain("TLS"), "a less likely cause, named last");
+    }
+
+    [Test]
+    public async Task A_server_of_protocol_1_that_resets_the_connection_is_understood_in_the_same_way()
+    {
+        using var full = new TcpListener(IPAddress.Loopback, 0);
+        full.Start();
+        _ = ResetEachAsync(full);
+
+        var client = StartClient(ClientOptions((IPEndPoint)full.LocalEndpoint) with { Protocol = 1, Timeout = Short });
+
+        var notice = await client.Notices.FirstAsync(n => n.Kind == LinkNoticeKind.ConnectFailed);
+
+        Assert.That(notice.Detail, Does.Contain("closed the connection without an answer: in protocol 1 that means a connection of id '1' is live"));
+    }
+
     [Test]
     public async Task Closing_ends_the_attempts_to_connect()
     {
@@ -145,6 +175,16 @@ public sealed class ClientLifeTests : ServerTest
 
         Assert.That(async () => await waiting.Within(), Throws.InstanceOf<LinkClosedException>());
         Assert.That(await connection.ReceiveAsync(buffer).Within(), Is.Zero, "its end");
+    }
+
+    private static async Task ResetEachAsync(TcpListener listener)
+    {
+        while (true)
+        {
+            using var connection = await listener.AcceptSocketAsync();
+            await connection.ReceiveAsync(new byte[16]);
+            connection.Close(0);
+        }
     }
 
     private static EqualConstraint Refused => Throws.InstanceOf<LinkRefusedException>()

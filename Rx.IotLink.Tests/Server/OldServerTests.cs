@@ -43,13 +43,54 @@ public sealed class OldServerTests : ServerTest
         Assert.That(second.FirstLine, Does.StartWith("IOTLINK/2 id=1 conn=2 "));
     }
 
-    private static async Task<Greeted> GreetAsync(TcpListener old)
+    /// <summary>After a reset in which its keepalive could not be sent, micropython-iot's server waits for its client to speak, before it says a word.</summary>
+    [Test]
+    public async Task A_server_that_waits_to_be_spoken_to_after_a_reset_is_spoken_to()
+    {
+        using var old = new TcpListener(IPAddress.Loopback, 0);
+        old.Start();
+        var client = StartClient(ClientOptions((IPEndPoint)old.LocalEndpoint) with { Protocol = 1, Timeout = Short });
+        using (var first = await GreetAsync(old))
+        {
+            await client.State.FirstAsync(s => s.IsUp);
+            first.Socket.Close(0);
+        }
+
+        _ = AnswerEachLineAsync(old);
+
+        await client.State.FirstAsync(s => s is { IsUp: true, Connections: > 1 });
+    }
+
+    /// <summary>Says a keepalive for each line that comes after the id, and nothing else, on one connection after the other.</summary>
+    private static async Task AnswerEachLineAsync(TcpListener old)
+    {
+        while (true)
+        {
+            using var greeted = await AcceptAsync(old);
+            try
+            {
+                while (await greeted.Lines.ReadLineAsync() is not null)
+                    await greeted.Socket.SendAsync("\n"u8.ToArray());
+            }
+            catch (Exception exception) when (exception is IOException or SocketException)
+            {
+                // The client has given this connection up, as it may on a busy machine.
+            }
+        }
+    }
+
+    private static async Task<Greeted> AcceptAsync(TcpListener old)
     {
         var socket = await old.AcceptSocketAsync().Within();
         var lines = new StreamReader(new NetworkStream(socket), Encoding.UTF8);
-        var first = await lines.ReadLineAsync().Within();
-        await socket.SendAsync("\n"u8.ToArray()).Within();
-        return new Greeted(socket, lines, first!);
+        return new Greeted(socket, lines, (await lines.ReadLineAsync().Within())!);
+    }
+
+    private static async Task<Greeted> GreetAsync(TcpListener old)
+    {
+        var accepted = await AcceptAsync(old);
+        await accepted.Socket.SendAsync("\n"u8.ToArray()).Within();
+        return accepted;
     }
 
     private sealed record Greeted(Socket Socket, StreamReader Lines, string FirstLine) : IDisposable

@@ -17,6 +17,7 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     private readonly Link link;
     private readonly SerialDisposable connecting = new();
     private int connectionsSeen;
+    private bool reachedServer;
     private int failures;
 
     private IotLinkClient(IotLinkClientOptions options)
@@ -130,7 +131,11 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     private IObservable<Outage> Serve(IConnection connection)
     {
         if (link.TryServe(connection) is { } session)
+        {
+            reachedServer = true;
             return session.Ended;
+        }
+
         connection.Dispose();
         return Observable.Never<Outage>();
     }
@@ -159,8 +164,8 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         outage.Reason == OutageReason.PeerNotProven ? LinkNoticeKind.PeerNotProven : LinkNoticeKind.ConnectFailed;
 
     /// <summary>
-    /// How long to wait before the next attempt: after an outage long enough for the other end to notice it too, where the protocol asks for it; after a
-    /// failed attempt, or a connection that did not last, longer each time.
+    /// How long to wait before the next attempt: after an outage, or an attempt that reached the server, long enough for the other end to notice
+    /// it too, where the protocol asks for it; after a failed attempt, or a connection that did not last, longer each time.
     /// </summary>
     private TimeSpan Pause(bool wasUp, TimeSpan? advice)
     {
@@ -170,17 +175,30 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
         // The server's advice is never undercut; the jitter comes on top, so that those it advised together do not come together.
         if (advice is { } wait)
             backOff = Longer(backOff, wait * (1 + (options.BackOff.Jitter * random.NextDouble())));
-        return wasUp ? link.QuietTime + backOff : backOff;
+        var quiet = reachedServer ? link.QuietTime : TimeSpan.Zero;
+        reachedServer = false;
+        return quiet + backOff;
     }
 
     private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     private TimeSpan ConnectTimeout => options.ConnectTimeout ?? Longer(options.Timeout, LeastConnectTimeout);
 
-    /// <summary>A server that closes without a word leaves a person to guess; at least at the right things.</summary>
-    private string WhyNot(Outage outage) => outage.Reason == OutageReason.ClosedByPeer
-        ? $"{options.Host}:{options.Port} closed the connection without an answer: it may {(options.Tls is null ? "speak nothing but TLS" : "want another client certificate")}, or not this version of the protocol"
-        : outage.Detail;
+    /// <summary>A server that closes without a word leaves a person to guess; at least at the right things, the likely ones first.</summary>
+    private string WhyNot(Outage outage) => (outage.Reason, link.Facts.Protocol) switch
+    {
+        // That is how a server of protocol 1 refuses: it has no word for it, and resets the connection if it has not read all of it.
+        (OutageReason.ClosedByPeer or OutageReason.ConnectionLost, 1) =>
+            $"{Closed}: in protocol 1 that means a connection of id '{options.Id}' is live (of another device, or the last one of this device, which the server still believes in), "
+            + $"or the server does not expect the id, or is full; it may also {WhyNotUnderstood}",
+        (OutageReason.ClosedByPeer, _) => $"{Closed}: it may {WhyNotUnderstood}",
+        _ => outage.Detail,
+    };
+
+    private string Closed => $"{options.Host}:{options.Port} closed the connection without an answer";
+
+    private string WhyNotUnderstood =>
+        $"{(options.Tls is null ? "speak nothing but TLS" : "want another client certificate")}, or not this version of the protocol";
 
     private string WhyNot(Exception exception) => exception is TimeoutException
         ? $"no connection to {options.Host}:{options.Port} within {ConnectTimeout.TotalSeconds:0.###} s"

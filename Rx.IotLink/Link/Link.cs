@@ -108,7 +108,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     /// <summary>How long the link was up, the last time that it was. For whoever has been told of its outage.</summary>
     public TimeSpan LastUp { get; private set; }
 
-    /// <summary>How long a client must be silent after an outage, for the other end to notice it too.</summary>
+    /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => protocol.QuietTime;
 
     public LinkState Current

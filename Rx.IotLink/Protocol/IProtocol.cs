@@ -15,7 +15,7 @@ internal interface IProtocol
     /// <summary>Whether keepalives are due at a fixed rate, or only when nothing else was sent.</summary>
     bool KeepaliveAlways { get; }
 
-    /// <summary>How long a client must be silent after an outage before it connects again.</summary>
+    /// <summary>How long a client must be silent after its last connection, whether lines flowed on it or not, before it connects again.</summary>
     TimeSpan QuietTime { get; }
 
     /// <summary>When <see cref="Elapse"/> wants to be called next, or null. It may move later, or away, at any time.</summary>

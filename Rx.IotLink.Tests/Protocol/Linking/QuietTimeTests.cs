@@ -54,14 +54,45 @@ public sealed class QuietTimeTests
         Assert.That(old.Heard, Is.Empty);
     }
 
+    /// <summary>It has said its id: the server may have taken it, and may have got to it late, since it greets one client after the other.</summary>
+    [TestCase(2_000, 4_000)]
+    [TestCase(500, 1_000)]
+    [TestCase(100, 350)]
+    public void After_an_attempt_that_failed_in_the_greeting_a_client_is_silent_for_2_T(int timeout, int quiet)
+    {
+        using var client = Start(TimeSpan.FromMilliseconds(timeout));
+        network.Server.Fin();
+        var ended = network.Scheduler.Clock;
+        network.Scheduler.AdvanceBy(TimeSpan.FromMilliseconds(quiet).Ticks + BackOff.Ticks - 1);
+        Assert.That(network.Attempts, Has.Count.EqualTo(1));
+        network.Scheduler.AdvanceBy(1);
+        Assert.That(network.Attempts, Is.EqualTo([0L, ended + TimeSpan.FromMilliseconds(quiet).Ticks + BackOff.Ticks]));
+    }
+
     [Test]
-    public void A_connection_that_never_opened_needs_no_quiet_time()
+    public void Each_attempt_that_fails_in_the_greeting_is_followed_by_2_T_and_the_back_off()
+    {
+        using var client = Start(T);
+        network.Server.Say("\n");
+        network.Server.Reset();
+        // The quiet time after an outage, then 2 T in which the server says nothing, then 2 T of quiet; the back-off is 1, 1, 2, 4 ms.
+        network.Scheduler.AdvanceBy((T * 14).Ticks);
+        var ms = TimeSpan.TicksPerMillisecond;
+        var first = (T * 5 / 4).Ticks + ms;
+        var round = (4 * T).Ticks;
+        Assert.That(network.Attempts, Is.EqualTo([0L, first, first + round + ms, first + (2 * round) + (3 * ms), first + (3 * round) + (7 * ms)]));
+    }
+
+    [Test]
+    public void After_an_attempt_that_did_not_reach_the_server_there_is_only_the_back_off()
     {
         using var client = Start(T);
         network.Server.Fin();
-        var ended = network.Scheduler.Clock;
-        network.Scheduler.AdvanceBy(BackOff.Ticks);
-        Assert.That(network.Attempts, Is.EqualTo([0L, ended + BackOff.Ticks]));
+        network.Refuses = true;
+        network.Scheduler.AdvanceBy((2 * T).Ticks + BackOff.Ticks);
+        Assert.That(network.Attempts, Has.Count.EqualTo(2));
+        network.Scheduler.AdvanceBy(2 * BackOff.Ticks);
+        Assert.That(network.Attempts, Has.Count.EqualTo(3));
     }
 
     [Test]

@@ -33,6 +33,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     private bool repeatAll;
     private bool isInLine;
     private TimeSpan wasInLine;
+    private bool wasOpen;
 
     public bool OneSendPerLine => settings.Role == Role.Client;
 
@@ -42,8 +43,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public bool WantsToSend => false;
 
-    // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look at it.
-    public TimeSpan QuietTime => settings.Timeout + Max(settings.Timeout / 4, LeastMargin);
+    // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look at it. A server that has not answered may have been greeting
+    // others, and may get to this connection only when it is over: it is given as long again.
+    public TimeSpan QuietTime => Max(settings.Timeout + Max(settings.Timeout / 4, LeastMargin), wasOpen ? TimeSpan.Zero : 2 * settings.Timeout);
 
     public TimeSpan? Deadline => Earlier(DeadlineOfSending, Earlier(sayZeroAt, releaseAt));
 
@@ -64,6 +66,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         Move(Step.Connect, now);
         this.output = output;
         repeatAll = true;
+        wasOpen = false;
         received.Connect(now);
         if (settings.Role == Role.Client)
         {
@@ -186,6 +189,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
         var from = phase;
         phase = Phases.Next(settings.Role, from, step);
+        wasOpen |= phase == Phase.Open;
         if (phase == from)
             return;
         if (phase == Phase.Settling)
