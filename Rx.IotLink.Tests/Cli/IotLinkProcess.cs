@@ -15,14 +15,15 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(40);
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "iotlink.dll");
     private readonly Process process;
     private readonly ReplaySubject<string> output = new();
     private readonly ReplaySubject<string> events = new();
     private readonly Task reading;
 
-    private IotLinkProcess(string[] arguments)
+    private IotLinkProcess(string program, string[] arguments, Dictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), .. arguments])
+        var start = new ProcessStartInfo(program, arguments)
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -32,9 +33,13 @@ internal sealed class IotLinkProcess : IAsyncDisposable
             StandardOutputEncoding = Utf8,
             StandardErrorEncoding = Utf8,
         };
+        foreach (var (name, value) in environment ?? [])
+            start.Environment[name] = value;
         process = Process.Start(start)!;
         reading = Task.WhenAll(ReadAsync(process.StandardOutput, output), ReadAsync(process.StandardError, events));
     }
+
+    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
     /// <summary>The lines of standard output, those so far first; ends with the stream.</summary>
     public IObservable<string> Output => output;
@@ -42,7 +47,14 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <summary>The lines of standard error, likewise.</summary>
     public IObservable<string> Events => events;
 
-    public static IotLinkProcess Start(params string[] arguments) => new(arguments);
+    public static IotLinkProcess Start(params string[] arguments) => new(Host, [Program, .. arguments]);
+
+    /// <summary>Started by a shell that does something before, such as closing a stream.</summary>
+    /// <param name="script">What the shell does; <c>"$@"</c> is the command, and <c>exec</c> makes its process the one that is signalled.</param>
+    /// <param name="arguments">The arguments of the command.</param>
+    /// <param name="environment">What is set beside the environment of the tests.</param>
+    public static IotLinkProcess StartByShell(string script, string[] arguments, Dictionary<string, string>? environment = null) =>
+        new("sh", ["-c", script, "sh", Host, Program, .. arguments], environment);
 
     /// <summary>A server on a port that the system chose.</summary>
     public static async Task<(IotLinkProcess Server, int Port)> ServeAsync(params string[] arguments)
@@ -80,7 +92,17 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         await process.StandardInput.BaseStream.FlushAsync();
     }
 
-    public void EndInput() => process.StandardInput.Close();
+    public void EndInput()
+    {
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // What it had no standard input to read from was not written either.
+        }
+    }
 
     /// <summary>Stops reading standard output, so that the command's next line breaks the pipe.</summary>
     public void CloseOutput() => process.StandardOutput.Close();
@@ -107,6 +129,14 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         return process.ExitCode;
     }
 
+    /// <summary>A stream's lines until now.</summary>
+    public static IList<string> SoFar(IObservable<string> lines)
+    {
+        var soFar = new List<string>();
+        using var _ = lines.Subscribe(soFar.Add);
+        return [.. soFar];
+    }
+
     /// <summary>All of a stream's lines, once it has ended.</summary>
     public static async Task<IList<string>> AllAsync(IObservable<string> lines) => await lines.ToList().Timeout(Bound).ToTask();
 
@@ -118,7 +148,7 @@ internal sealed class IotLinkProcess : IAsyncDisposable
 
         // The transcript of a failed test says more than its assertion.
         if (TestContext.CurrentContext.Result.Outcome.Status == NUnit.Framework.Interfaces.TestStatus.Failed)
-            await TestContext.Out.WriteLineAsync($"{process.StartInfo.ArgumentList[1]}: {string.Join(" | ", await AllAsync(events))}");
+            await TestContext.Out.WriteLineAsync($"{string.Join(' ', process.StartInfo.ArgumentList)}: {string.Join(" | ", await AllAsync(events))}");
         process.Dispose();
         output.Dispose();
         events.Dispose();
