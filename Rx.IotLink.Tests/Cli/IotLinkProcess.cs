@@ -61,9 +61,7 @@ internal sealed class IotLinkProcess : IAsyncDisposable
 
     /// <summary>The same, in a process that may open no more than so many files and sockets.</summary>
     public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(new(
-        "/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$0\" \"$@\""), Host, Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), "serve", "--port", "0", .. arguments]));
-
-    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        "/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$0\" \"$@\""), Host, Program, "serve", "--port", "0", .. arguments]));
 
     private static async Task<(IotLinkProcess Server, int Port)> ListeningAsync(IotLinkProcess server)
     {
