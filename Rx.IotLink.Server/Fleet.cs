@@ -1,6 +1,7 @@
 using System.Net;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Time;
 
 namespace Rx.IotLink.Server;
 
@@ -16,7 +17,7 @@ internal sealed class Fleet
     private readonly ServerLog log;
     private readonly HashSet<string> expected;
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Waiters<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
     private readonly Relay<LinkChange> changes;
     private readonly Roster roster;
@@ -74,11 +75,43 @@ internal sealed class Fleet
         {
             if (members.TryGetValue(id, out var member))
                 return Task.FromResult<ILink>(member.Link);
-            if (closed)
-                return Task.FromException<ILink>(Closed(id));
-            if (!waiting.TryGetValue(id, out var joined))
-                waiting.Add(id, joined = new(TaskCreationOptions.RunContinuationsAsynchronously));
-            return joined.Task.WaitAsync(cancellationToken);
+        }
+
+        var waiter = new Waiter<ILink>(options.Continuations);
+        waiter.GiveUpWhen(w => GaveUp(id, w), cancellationToken);
+        ILink? joined;
+        bool over;
+        lock (gate)
+        {
+            joined = members.TryGetValue(id, out var member) ? member.Link : null;
+            over = closed;
+            if (joined is null && !over && !waiter.IsSettled)
+                AwaitedAs(id).Add(waiter);
+        }
+
+        if (joined is not null)
+            waiter.TrySetResult(joined);
+        else if (over)
+            waiter.TrySetException(Closed(id));
+        return waiter.Task;
+    }
+
+    private Waiters<ILink> AwaitedAs(string id)
+    {
+        if (!waiting.TryGetValue(id, out var here))
+            waiting.Add(id, here = new(gate, options.Continuations));
+        return here;
+    }
+
+    private void GaveUp(string id, Waiter<ILink> waiter)
+    {
+        lock (gate)
+        {
+            if (!waiting.TryGetValue(id, out var here))
+                return;
+            here.Forget(waiter);
+            if (here.IsEmpty)
+                waiting.Remove(id);
         }
     }
 
@@ -87,7 +120,7 @@ internal sealed class Fleet
     {
         var (id, version) = (opening.Id, opening.Version);
         Member? member;
-        var joined = false;
+        IReadOnlyList<Waiter<ILink>>? awaited = null;
         lock (gate)
         {
             if (closed)
@@ -102,12 +135,12 @@ internal sealed class Fleet
                 if (RefusalOf(id) is { } refused)
                     return (null, refused);
                 member = Join(id, version, remote);
-                joined = true;
+                awaited = waiting.Remove(id, out var here) ? here.TakeAll() : [];
             }
         }
 
-        if (joined)
-            Announce(member, remote);
+        if (awaited is not null)
+            Announce(member, remote, awaited);
         return (member.Link, null);
     }
 
@@ -135,16 +168,16 @@ internal sealed class Fleet
     /// <summary>Closes every link; the streams complete.</summary>
     public void Close()
     {
-        KeyValuePair<string, TaskCompletionSource<ILink>>[] unmet;
+        (string Id, Waiter<ILink> Waiter)[] unmet;
         lock (gate)
         {
             closed = true;
-            unmet = [.. waiting];
+            unmet = [.. waiting.SelectMany(w => w.Value.TakeAll(), static (w, waiter) => (w.Key, waiter))];
             waiting.Clear();
         }
 
-        foreach (var (id, joined) in unmet)
-            joined.TrySetException(Closed(id));
+        foreach (var (id, waiter) in unmet)
+            waiter.TrySetException(Closed(id));
         foreach (var link in All)
             link.Close();
         links.End();
@@ -178,14 +211,12 @@ internal sealed class Fleet
         links.Post(link);
         roster.Add(link);
         changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
-        if (waiting.Remove(id, out var joined))
-            joined.TrySetResult(link);
         return member;
     }
 
     private CreateProtocol ProtocolsOf(string id) => new Protocols(options, Role.Server, id) { Store = options.SessionStores?.Invoke(id), Random = random }.Create;
 
-    private void Announce(Member member, EndPoint? remote)
+    private void Announce(Member member, EndPoint? remote, IReadOnlyList<Waiter<ILink>> awaited)
     {
         if (!expected.Contains(member.Link.Id))
             log.UnknownId(member.Link.Id, AddressOf(remote));
@@ -193,6 +224,8 @@ internal sealed class Fleet
         links.Kick();
         changes.Kick();
         roster.Kick();
+        foreach (var waiter in awaited)
+            waiter.TrySetResult(member.Link);
     }
 
     private void Changed(Member member, LinkState state)

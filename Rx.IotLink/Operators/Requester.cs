@@ -23,7 +23,7 @@ internal sealed class Requester
     public static Requester Of(ILink link) => OfLinks.GetValue(link, static _ => new Requester());
 
     /// <summary>Each subscription sends one request and gives what was read from its answer.</summary>
-    public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options) => Observable.Defer(() =>
+    public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options, RequestFate? fate) => Observable.Defer(() =>
     {
         if (!inFlight.TryTake(options.MaxInFlight, out var place))
             return Observable.Throw<T>(new TooManyRequestsException(link.Id, options.MaxInFlight));
@@ -36,10 +36,10 @@ internal sealed class Requester
             .Select(envelope => envelope!.Error is { } error ? throw new RemoteErrorException(link.Id, error) : read(envelope.Body))
             .Concat(Observable.Throw<T>(new LinkClosedException(link.Id, "no answer can come any more.")))
             .Take(1);
-        var tooLate = Observable.Timer(options.Timeout, options.Scheduler)
+        var tooLate = Observable.Timer(options.Timeout, options.Scheduler ?? link.Clock())
             .Select<long, T>(_ => throw new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."));
         // Accepted is not answered: only a failure of the write is of interest.
-        var refused = Observable.Defer(() => link.Write(Envelope.Request(id, body)))
+        var refused = Observable.Defer(() => (fate ?? new RequestFate()).Write(link, Envelope.Request(id, body)))
             .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
 
         // Amb keeps the first to speak and drops the others. The answer is listened for before the request is on its way. The place is free

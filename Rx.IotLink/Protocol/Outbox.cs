@@ -36,6 +36,7 @@ internal sealed class Outbox
         foreach (var line in lines.Reverse())
         {
             var lane = LaneOf(line);
+            line.WasPutBack = true;
             lane.Insert(line, before: lane.First);
         }
     }
