@@ -57,4 +57,10 @@ public enum LinkNoticeKind
 
     /// <summary>A source that fed <see cref="ILink.Writer"/> ended with an error.</summary>
     SourceFailed,
+
+    /// <summary>
+    /// An observer of the lines has not returned from <c>OnNext</c> for <see cref="LinkOptions.SlowObserverAfter"/>: until it does, no further line of this link is handed out or
+    /// acknowledged. Told once for each line that is held so long. If it waits there for a write of this link, and the peer's observer does the same, both wait for ever.
+    /// </summary>
+    ObserverSlow,
 }

@@ -96,7 +96,10 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     /// <inheritdoc/>
     public Task DrainAsync(CancellationToken cancellationToken = default) => link.DrainAsync(cancellationToken);
 
-    /// <summary>Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes the link.</summary>
+    /// <summary>
+    /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of <see cref="Lines"/> have returned from the line that they are
+    /// at, which is acknowledged; hands out no line after that one; then closes the link.
+    /// </summary>
     /// <param name="cancellationToken">Ends the waiting; the link is closed all the same.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)
     {

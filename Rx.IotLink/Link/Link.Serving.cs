@@ -240,6 +240,8 @@ internal sealed partial class Link
         {
             AcceptHandled();
             goesOn = !nothingLeft || inbox.TryGoOn();
+            if (!goesOn)
+                TellLater(standStills, error: null);
             deeds = Note();
         }
 
@@ -280,6 +282,7 @@ internal sealed partial class Link
                 StoreFailed(exception);
             }
 
+            TellOfHeldLine();
             deeds = Note();
         }
 

@@ -24,6 +24,7 @@ internal sealed partial class Link : IOwnLink, IDisposable
     private readonly LinkOptions options;
     private readonly Deadlines deadlines;
     private readonly CreateProtocol create;
+    private readonly IScheduler observers;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
@@ -49,12 +50,13 @@ internal sealed partial class Link : IOwnLink, IDisposable
         (this.options, this.version, this.create) = (options, version, create);
         wanted = version;
         deadlines = Deadlines.On(options.Scheduler);
+        observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(options.Observers, Replay.Latest, StateChangesKept, observerFailed, gate);
+        states = new(observers, Replay.Latest, StateChangesKept, observerFailed, gate);
         states.Post(state);
-        notices = new(options.Observers, Replay.Nothing, NoticesKept, observerFailed, gate);
-        inbox = new(options.InboxLines, options, gate, () => Now, Report, observerFailed);
+        notices = new(observers, Replay.Nothing, NoticesKept, observerFailed, gate);
+        inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         protocol = create(version, outbox, new Host(this));
@@ -82,7 +84,7 @@ internal sealed partial class Link : IOwnLink, IDisposable
             {
                 if (heartbeats is not null)
                     return heartbeats;
-                var made = new Relay<Unit>(options.Observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+                var made = new Relay<Unit>(observers, Replay.Nothing, capacity: 1, observerFailed, gate);
                 if (state.IsFinal)
                     made.End();
                 return heartbeats = made;
@@ -94,6 +96,9 @@ internal sealed partial class Link : IOwnLink, IDisposable
 
     /// <summary><see cref="State"/>, for those who want changes alone.</summary>
     public Relay<LinkState> States => states;
+
+    /// <summary><see cref="Notices"/>, for those who are called elsewhere than the application's observers.</summary>
+    public Relay<LinkNotice> Told => notices;
 
     /// <summary>Monotonic time on the link's scheduler.</summary>
     public TimeSpan Now => deadlines.Now;
