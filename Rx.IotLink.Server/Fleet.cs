@@ -22,10 +22,13 @@ internal sealed class Fleet
     // The ids whose stores are being opened, and the expected ones among those that could not be.
     private readonly HashSet<string> opening = new(StringComparer.Ordinal);
     private readonly HashSet<string> unopened = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Waiters<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
     private readonly Relay<LinkChange> changes;
     private readonly Roster roster;
+
+    // Apart from the links' own: observers of theirs that block must not hide what happens to them.
+    private readonly IScheduler ownObservers;
 
     // One for all, where no link has a memory of its own; else null.
     private readonly CreateProtocol? protocols;
@@ -37,9 +40,10 @@ internal sealed class Fleet
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
         protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
-        links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
-        changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
-        roster = new(options.Observers, options.Scheduler, log.ObserverFailed);
+        ownObservers = options.ObserversOfOne();
+        links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, log.ObserverFailed);
+        changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, log.ObserverFailed);
+        roster = new(options.ObserversOfOne(), options.Scheduler, log.ObserverFailed);
     }
 
     public IObservable<ILink> Links => links;
@@ -93,11 +97,43 @@ internal sealed class Fleet
         {
             if (members.TryGetValue(id, out var member))
                 return Task.FromResult<ILink>(member.Link);
-            if (closed)
-                return Task.FromException<ILink>(Closed(id));
-            if (!waiting.TryGetValue(id, out var joined))
-                waiting.Add(id, joined = new(TaskCreationOptions.RunContinuationsAsynchronously));
-            return joined.Task.WaitAsync(cancellationToken);
+        }
+
+        var waiter = new Waiter<ILink>(options.Continuations);
+        waiter.GiveUpWhen(w => GaveUp(id, w), cancellationToken);
+        ILink? joined;
+        bool over;
+        lock (gate)
+        {
+            joined = members.TryGetValue(id, out var member) ? member.Link : null;
+            over = closed;
+            if (joined is null && !over && !waiter.IsSettled)
+                AwaitedAs(id).Add(waiter);
+        }
+
+        if (joined is not null)
+            waiter.TrySetResult(joined);
+        else if (over)
+            waiter.TrySetException(Closed(id));
+        return waiter.Task;
+    }
+
+    private Waiters<ILink> AwaitedAs(string id)
+    {
+        if (!waiting.TryGetValue(id, out var here))
+            waiting.Add(id, here = new(gate, options.Continuations));
+        return here;
+    }
+
+    private void GaveUp(string id, Waiter<ILink> waiter)
+    {
+        lock (gate)
+        {
+            if (!waiting.TryGetValue(id, out var here))
+                return;
+            here.Forget(waiter);
+            if (here.IsEmpty)
+                waiting.Remove(id);
         }
     }
 
@@ -163,16 +199,16 @@ internal sealed class Fleet
     /// <summary>Closes every link; the streams complete.</summary>
     public void Close()
     {
-        KeyValuePair<string, TaskCompletionSource<ILink>>[] unmet;
+        (string Id, Waiter<ILink> Waiter)[] unmet;
         lock (gate)
         {
             closed = true;
-            unmet = [.. waiting];
+            unmet = [.. waiting.SelectMany(w => w.Value.TakeAll(), static (w, waiter) => (w.Key, waiter))];
             waiting.Clear();
         }
 
-        foreach (var (id, joined) in unmet)
-            joined.TrySetException(Closed(id));
+        foreach (var (id, waiter) in unmet)
+            waiter.TrySetException(Closed(id));
         foreach (var link in All)
             link.Close();
         links.End();
@@ -210,7 +246,7 @@ internal sealed class Fleet
         var opened = new TaskCompletionSource<Link>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var deadline = options.Scheduler.Schedule(limit, () => opened.TrySetException(StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s")));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Link>)o!).TrySetException(new RefusedException(Refusal.Stopping, "the server is stopping")), opened);
-        ObserverThreads.Stores.Run((Fleet: this, peer, remote, opened), static s =>
+        ObserverThreads.Stores.NewLane().Run((Fleet: this, peer, remote, opened), static s =>
         {
             try
             {
@@ -269,14 +305,12 @@ internal sealed class Fleet
         var id = link.Id;
         var member = new Member(this, link) { Address = AddressOf(remote) };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
-        link.States.Subscribe(member, replays: false);
-        link.Notices.Subscribe(member);
+        link.States.Subscribe(member, replays: false, ownObservers);
+        link.Told.Subscribe(member, replays: false, ownObservers);
         members.Add(id, member);
         links.Post(link);
         roster.Add(link);
         changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
-        if (waiting.Remove(id, out var joined))
-            joined.TrySetResult(link);
         return member;
     }
 
@@ -288,6 +322,11 @@ internal sealed class Fleet
         links.Kick();
         changes.Kick();
         roster.Kick();
+        IReadOnlyList<Waiter<ILink>> awaited;
+        lock (gate)
+            awaited = waiting.Remove(member.Link.Id, out var here) ? here.TakeAll() : [];
+        foreach (var waiter in awaited)
+            waiter.TrySetResult(member.Link);
     }
 
     private void Changed(Member member, LinkState state)

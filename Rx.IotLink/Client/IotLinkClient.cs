@@ -7,7 +7,7 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink;
 
 /// <summary>The device's end of a link: connects, and connects again, for ever.</summary>
-public sealed class IotLinkClient : ILink, IAsyncDisposable
+public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 {
     private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromSeconds(5);
 
@@ -86,6 +86,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered) =>
         link.Write(line, delivery, ordering);
 
+    LinkOptions IOwnLink.Options => options;
+
+    IObservable<Unit> IOwnLink.Write(string line, Action<bool> left) => ((IOwnLink)link).Write(line, left);
+
     /// <inheritdoc/>
     public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => link.ReadLineAsync(cancellationToken);
 
@@ -99,9 +103,9 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     public Task DrainAsync(CancellationToken cancellationToken = default) => link.DrainAsync(cancellationToken);
 
     /// <summary>
-    /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted, then closes the link,
-    /// and waits until the server has heard that: up to 1 s for one that is silent, up to 5 s for
-    /// one that goes on sending.
+    /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of <see cref="Lines"/> have
+    /// returned from the line that they are at, which is acknowledged; hands out no line after that one; then closes the link, and waits until
+    /// the server has heard that: up to 1 s for one that is silent, up to 5 s for one that goes on sending.
     /// </summary>
     /// <param name="cancellationToken">Ends the waiting; the link is closed all the same.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)

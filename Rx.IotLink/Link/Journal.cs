@@ -26,6 +26,7 @@ internal sealed class Journal : IWork
     private readonly Deadlines deadlines;
     private readonly TimeSpan patience;
     private readonly bool hasThreads;
+    private readonly ObserverLane lane = ObserverThreads.Stores.NewLane();
 
     // Guarded by the lock. What is being written is whose turn it is to write, until it has none of it left.
     private List<Entry> gathered = [];
@@ -68,7 +69,7 @@ internal sealed class Journal : IWork
     public void Start()
     {
         if (hasThreads)
-            ObserverThreads.Stores.Enqueue(this);
+            lane.Enqueue(this);
         else
             Write();
     }

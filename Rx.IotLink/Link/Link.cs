@@ -1,8 +1,6 @@
 using System.Net;
 using System.Reactive;
 using System.Reactive.Concurrency;
-using System.Reactive.Linq;
-using System.Reactive.Threading.Tasks;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Time;
@@ -17,7 +15,7 @@ namespace Rx.IotLink;
 /// One lock guards everything. Under it only notes are taken (<see cref="Note"/>); after it they are carried out (<see cref="Carry(ref Deeds)"/>): bytes sent,
 /// observers called, writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
 /// </remarks>
-internal sealed partial class Link : ILink, IJournalOwner, IDisposable
+internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 {
     private const int StateChangesKept = 64;
     private const int NoticesKept = 256;
@@ -27,6 +25,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     private readonly Deadlines deadlines;
     private readonly CreateProtocol create;
     private readonly Journal? journal;
+    private readonly IScheduler observers;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
@@ -40,6 +39,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     private Pulses? pulses;
     private Alarm? alarm;
     private TimeSpan upAt;
+    private Waiters<Unit>? waitUntilUp;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
@@ -53,12 +53,13 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
         (this.options, this.version, this.create) = (options, version, create);
         wanted = version;
         deadlines = Deadlines.On(options.Scheduler);
+        observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(options.Observers, Replay.Latest, StateChangesKept, observerFailed, gate);
+        states = new(observers, Replay.Latest, StateChangesKept, observerFailed, gate);
         states.Post(state);
-        notices = new(options.Observers, Replay.Nothing, NoticesKept, observerFailed, gate);
-        inbox = new(options.InboxLines, options, gate, () => Now, Report, observerFailed);
+        notices = new(observers, Replay.Nothing, NoticesKept, observerFailed, gate);
+        inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         journal = store is null ? null : new Journal(store, gate, options, deadlines, this);
@@ -67,6 +68,8 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     }
 
     public string Id { get; }
+
+    public LinkOptions Options => options;
 
     public IObservable<string> Lines => inbox.Lines;
 
@@ -85,6 +88,9 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     /// <summary><see cref="State"/>, for those who want changes alone.</summary>
     public Relay<LinkState> States => states;
 
+    /// <summary><see cref="Notices"/>, for those who are called elsewhere than the application's observers.</summary>
+    public Relay<LinkNotice> Told => notices;
+
     /// <summary>Made when one is asked for: few want them, and a link that nobody asks must not hold them.</summary>
     private Pulses AskedPulses
     {
@@ -94,7 +100,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
             {
                 if (pulses is not null)
                     return pulses;
-                var made = new Pulses(options.Observers, observerFailed, gate);
+                var made = new Pulses(observers, observerFailed, gate);
                 if (state.IsFinal)
                     made.End();
                 return pulses = made;
@@ -142,11 +148,19 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
         }
     }
 
-    public async Task WaitUntilUpAsync(CancellationToken cancellationToken = default)
+    public Task WaitUntilUpAsync(CancellationToken cancellationToken = default)
     {
-        var reached = await State.FirstAsync(s => s.IsUp || s.IsFinal).ToTask(cancellationToken).ConfigureAwait(false);
-        if (!reached.IsUp)
-            throw WhyEnded(reached);
+        lock (gate)
+            waitUntilUp ??= new(gate, options.Continuations);
+        var waiter = waitUntilUp.Make(cancellationToken);
+        lock (gate)
+        {
+            waitUntilUp.Add(waiter);
+            UpOrEnded();
+        }
+
+        AfterLock();
+        return waiter.Task;
     }
 
     public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => inbox.ReadAsync(cancellationToken);
@@ -252,6 +266,13 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
         var connections = state.Connections + (status == LinkStatus.Up ? 1 : 0);
         state = new LinkState(status, options.Scheduler.Now, connections, outage);
         states.Post(state);
+        UpOrEnded();
+    }
+
+    private void UpOrEnded()
+    {
+        if (state.IsUp || state.IsFinal)
+            TellLater(waitUntilUp, state.IsUp ? null : WhyEnded(state));
     }
 
     private void ObserverFailed(Exception exception) =>
