@@ -75,12 +75,12 @@ public sealed class QuietTimeTests
         using var client = Start(T);
         network.Server.Say("\n");
         network.Server.Reset();
-        // The quiet time after an outage, then 2 T in which the server says nothing, then 2 T of quiet; the back-off is 1, 1, 2, 4 ms.
+        // The quiet time after an outage, then 2 T in which the server says nothing, then 2 T of quiet; the back-off is 1, 2, 4, 8 ms, since a link that is up for a moment does not begin it anew.
         network.Scheduler.AdvanceBy((T * 14).Ticks);
         var ms = TimeSpan.TicksPerMillisecond;
         var first = (T * 5 / 4).Ticks + ms;
         var round = (4 * T).Ticks;
-        Assert.That(network.Attempts, Is.EqualTo([0L, first, first + round + ms, first + (2 * round) + (3 * ms), first + (3 * round) + (7 * ms)]));
+        Assert.That(network.Attempts, Is.EqualTo([0L, first, first + round + (2 * ms), first + (2 * round) + (6 * ms), first + (3 * round) + (14 * ms)]));
     }
 
     [Test]
