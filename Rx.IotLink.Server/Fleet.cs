@@ -22,7 +22,7 @@ internal sealed class Fleet
     // The ids whose stores are being opened, and the expected ones among those that could not be.
     private readonly HashSet<string> opening = new(StringComparer.Ordinal);
     private readonly HashSet<string> unopened = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TaskCompletionSource<ILink>> waiting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Waiters<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
     private readonly Relay<LinkChange> changes;
     private readonly Roster roster;
@@ -93,11 +93,43 @@ internal sealed class Fleet
         {
             if (members.TryGetValue(id, out var member))
                 return Task.FromResult<ILink>(member.Link);
-            if (closed)
-                return Task.FromException<ILink>(Closed(id));
-            if (!waiting.TryGetValue(id, out var joined))
-                waiting.Add(id, joined = new(TaskCreationOptions.RunContinuationsAsynchronously));
-            return joined.Task.WaitAsync(cancellationToken);
+        }
+
+        var waiter = new Waiter<ILink>(options.Continuations);
+        waiter.GiveUpWhen(w => GaveUp(id, w), cancellationToken);
+        ILink? joined;
+        bool over;
+        lock (gate)
+        {
+            joined = members.TryGetValue(id, out var member) ? member.Link : null;
+            over = closed;
+            if (joined is null && !over && !waiter.IsSettled)
+                AwaitedAs(id).Add(waiter);
+        }
+
+        if (joined is not null)
+            waiter.TrySetResult(joined);
+        else if (over)
+            waiter.TrySetException(Closed(id));
+        return waiter.Task;
+    }
+
+    private Waiters<ILink> AwaitedAs(string id)
+    {
+        if (!waiting.TryGetValue(id, out var here))
+            waiting.Add(id, here = new(gate, options.Continuations));
+        return here;
+    }
+
+    private void GaveUp(string id, Waiter<ILink> waiter)
+    {
+        lock (gate)
+        {
+            if (!waiting.TryGetValue(id, out var here))
+                return;
+            here.Forget(waiter);
+            if (here.IsEmpty)
+                waiting.Remove(id);
         }
     }
 
@@ -163,16 +195,16 @@ internal sealed class Fleet
     /// <summary>Closes every link; the streams complete.</summary>
     public void Close()
     {
-        KeyValuePair<string, TaskCompletionSource<ILink>>[] unmet;
+        (string Id, Waiter<ILink> Waiter)[] unmet;
         lock (gate)
         {
             closed = true;
-            unmet = [.. waiting];
+            unmet = [.. waiting.SelectMany(w => w.Value.TakeAll(), static (w, waiter) => (w.Key, waiter))];
             waiting.Clear();
         }
 
-        foreach (var (id, joined) in unmet)
-            joined.TrySetException(Closed(id));
+        foreach (var (id, waiter) in unmet)
+            waiter.TrySetException(Closed(id));
         foreach (var link in All)
             link.Close();
         links.End();
@@ -275,8 +307,6 @@ internal sealed class Fleet
         links.Post(link);
         roster.Add(link);
         changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
-        if (waiting.Remove(id, out var joined))
-            joined.TrySetResult(link);
         return member;
     }
 
@@ -288,6 +318,11 @@ internal sealed class Fleet
         links.Kick();
         changes.Kick();
         roster.Kick();
+        IReadOnlyList<Waiter<ILink>> awaited;
+        lock (gate)
+            awaited = waiting.Remove(member.Link.Id, out var here) ? here.TakeAll() : [];
+        foreach (var waiter in awaited)
+            waiter.TrySetResult(member.Link);
     }
 
     private void Changed(Member member, LinkState state)

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink.Time;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
@@ -102,7 +103,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         lock (gate)
         {
             first = stopped is null;
-            stopping = stopped ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            stopping = stopped ??= new TaskCompletionSource(Continuations.Options(options.Continuations));
         }
 
         if (!first)

@@ -52,14 +52,14 @@ public abstract class SimulatedMachine : FaultTarget
             Clock = new ProcessClock(Network.Clock, driftPartsPerMillion);
         Starts++;
         IsRunning = true;
-        StartProcess(Network.SeedOf(Name, Starts));
+        SimulatedNetwork.WithoutContext(() => StartProcess(Network.SeedOf(Name, Starts)));
     }
 
     /// <summary>Ends the process for good, in order.</summary>
     internal void Stop()
     {
         if (IsRunning)
-            StopProcess();
+            SimulatedNetwork.WithoutContext(StopProcess);
         IsRunning = false;
     }
 

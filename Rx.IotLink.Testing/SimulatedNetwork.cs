@@ -32,7 +32,7 @@ public sealed class SimulatedNetwork : IDisposable
     private SimulatedNetwork(IScheduler clock, Action<TimeSpan> run, int seed, PathConditions conditions)
     {
         conditions.Validate();
-        (Clock, this.run, Seed, this.conditions) = (clock, run, seed, conditions);
+        (Clock, this.run, Seed, this.conditions) = (clock, time => WithoutContext(() => run(time)), seed, conditions);
         origin = clock.Now;
     }
 
@@ -205,6 +205,23 @@ public sealed class SimulatedNetwork : IDisposable
     }
 
     internal void Crashed(SimulatedMachine machine, Fault fault) => MachineCrashed?.Invoke(machine, fault);
+
+    /// <summary>
+    /// Runs code of processes without the synchronization context of the test, if its framework has one: what awaits in a process would go on there, and not on the clock.
+    /// </summary>
+    internal static void WithoutContext(Action code)
+    {
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            code();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
 
     /// <summary>A seed for one part of the simulation, so that parts do not share their chance.</summary>
     internal int SeedOf(string name, int part)

@@ -25,6 +25,25 @@ public sealed class LinkRefusedException : IOException
     public Outage Outage { get; }
 }
 
+/// <summary>
+/// A write was cancelled, and this says what became of its line. Whoever writes it again although it <see cref="WasSent"/> may have it arrive twice.
+/// </summary>
+public sealed class WriteCancelledException : OperationCanceledException
+{
+    /// <summary>Says which link, and whether the line was sent.</summary>
+    public WriteCancelledException(string id, bool wasSent, CancellationToken cancellationToken)
+        : base($"A write to link '{id}' was cancelled: {(wasSent ? "the line was sent before, and may have arrived, or may still arrive" : "the line was taken back, and does not arrive")}.", cancellationToken) =>
+        (Id, WasSent) = (id, wasSent);
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+
+    /// <summary>
+    /// False: the line was taken back before it was sent, and certainly does not arrive. True: it had been sent; it may have arrived, or may still arrive, and only the peer knows.
+    /// </summary>
+    public bool WasSent { get; }
+}
+
 /// <summary>More lines wait to be sent than the options allow.</summary>
 public sealed class OutboxFullException : InvalidOperationException
 {

@@ -9,7 +9,14 @@ namespace Rx.IotLink;
 /// A full-duplex link of text lines with one peer. It outlives its connections: an outage is a value of
 /// <see cref="State"/>, never an error of <see cref="Lines"/>, and what was written waits until the link is up again.
 /// </summary>
-/// <remarks>All members may be used from any thread. No observer is called under a lock or inside the loop that serves the connection.</remarks>
+/// <remarks>
+/// All members may be used from any thread. No observer is called under a lock or inside the loop that serves the connection.
+/// <para>
+/// Whoever awaits a task of a link goes on on the thread pool (or where its own context says), never on a thread that calls observers. With a
+/// <see cref="LinkOptions.Scheduler"/> other than the default one it goes on as an action of the scheduler that calls observers: in virtual time on the
+/// thread of the clock, at the same time of that clock, so that code with <c>await</c> has one history for one seed. Then a task ends only when the clock is run.
+/// </para>
+/// </remarks>
 public interface ILink
 {
     /// <summary>The name of the device at the client's end of the link, the same at both ends.</summary>
@@ -72,10 +79,11 @@ public interface ILink
     /// <param name="line">The text: no line feed, in protocol 1 not empty, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.</param>
     /// <param name="delivery">The promise made for the line.</param>
     /// <param name="ordering">Whether an exactly-once line keeps its place among the others. Without effect on best effort.</param>
-    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive.</param>
+    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.</param>
     /// <exception cref="ArgumentException">The text breaks one of its rules; nothing was sent.</exception>
     /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
+    /// <exception cref="WriteCancelledException">It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.</exception>
     Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default);
 
     /// <summary>
@@ -84,11 +92,12 @@ public interface ILink
     /// <param name="utf8">The text: no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes. Copied before this returns.</param>
     /// <param name="delivery">The promise made for the line.</param>
     /// <param name="ordering">Whether an exactly-once line keeps its place among the others.</param>
-    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive.</param>
+    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.</param>
     /// <returns>To be awaited once, as every <see cref="ValueTask"/>.</returns>
     /// <exception cref="ArgumentException">The bytes break one of their rules, or are not UTF-8; nothing was sent.</exception>
     /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
+    /// <exception cref="WriteCancelledException">It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.</exception>
     ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
         try
@@ -105,7 +114,8 @@ public interface ILink
 
     /// <summary>
     /// The Rx form of <see cref="WriteAsync"/>: each subscription writes the line once, and completes (after one <see cref="Unit"/>) on the
-    /// link's scheduler, so that tests in virtual time stay deterministic. Unsubscribing takes the line back if it was not sent yet.
+    /// scheduler that calls observers. Unsubscribing takes the line back if it was not sent yet, and has nobody to tell whether it was: who must know
+    /// cancels a <see cref="WriteAsync"/>.
     /// </summary>
     /// <exception cref="ArgumentException">The text breaks one of its rules (thrown at the call, not at the subscription).</exception>
     IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered);

@@ -57,6 +57,9 @@ public abstract record LinkOptions
     internal IScheduler Observers =>
         ObserverScheduler ?? (ReferenceEquals(Scheduler, DefaultScheduler.Instance) ? Time.ObserverThreads.Instance : Scheduler);
 
+    /// <summary>Where those go on who have awaited a task of the API; null: on the thread pool.</summary>
+    internal IScheduler? Continuations => ReferenceEquals(Scheduler, DefaultScheduler.Instance) ? null : Observers;
+
     internal virtual void Validate()
     {
         Require.InRange(Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), nameof(Timeout));

@@ -114,6 +114,41 @@ public sealed class WriteTests : ServerTest
         Assert.That((link.Counters.BestEffortSent, link.Counters.LinesWritten), Is.EqualTo((1L, 0L)));
     }
 
+    /// <summary>Cancelled while they are sent, from another thread: what is told must be true of each line, whoever comes first.</summary>
+    [Test]
+    public async Task What_is_told_of_cancelled_writes_is_true()
+    {
+        const int Rounds = 20;
+        const int Lines = 100;
+        var server = await StartServerAsync();
+        var client = StartClient(server);
+        var received = (await server.WaitForAsync("1").Within()).Lines.Record();
+        var outcomes = new List<(string Line, Task Write)>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            var tokens = Enumerable.Range(0, Lines).Select(_ => new CancellationTokenSource()).ToList();
+            var cancelling = Task.Run(() => tokens.ForEach(token => token.Cancel()));
+            for (var i = 0; i < Lines; i++)
+            {
+                var line = $"{round}-{i} {new string('x', 1_000)}";
+                outcomes.Add((line, client.WriteAsync(line, cancellationToken: tokens[i].Token)));
+            }
+
+            await cancelling.Within();
+            await client.DrainAsync().Within();
+        }
+
+        await Task.WhenAll(outcomes.Select(o => o.Write)).ContinueWith(_ => { }, TaskScheduler.Default).Within();
+        var arrived = received.Values.ToHashSet(StringComparer.Ordinal);
+        Assert.That(received.Values, Has.Count.EqualTo(arrived.Count), "none twice");
+        foreach (var (line, write) in outcomes)
+        {
+            // What had been sent was not lost on the way here, and all was drained.
+            var arrives = write.IsCompletedSuccessfully || (await Assert.ThrowsAsync<WriteCancelledException>(() => write))!.WasSent;
+            Assert.That(arrived.Contains(line), Is.EqualTo(arrives), line[..8]);
+        }
+    }
+
     // Not in attributes, which cannot hold half of a surrogate pair.
     private static readonly IEnumerable<TestCaseData> BadLines =
     [

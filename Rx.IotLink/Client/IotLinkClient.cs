@@ -7,7 +7,7 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink;
 
 /// <summary>The device's end of a link: connects, and connects again, for ever.</summary>
-public sealed class IotLinkClient : ILink, IAsyncDisposable
+public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 {
     private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromSeconds(5);
 
@@ -85,6 +85,10 @@ public sealed class IotLinkClient : ILink, IAsyncDisposable
     /// <inheritdoc/>
     public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered) =>
         link.Write(line, delivery, ordering);
+
+    LinkOptions IOwnLink.Options => options;
+
+    IObservable<Unit> IOwnLink.Write(string line, Action<bool> left) => ((IOwnLink)link).Write(line, left);
 
     /// <inheritdoc/>
     public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => link.ReadLineAsync(cancellationToken);

@@ -18,10 +18,10 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
 
     private readonly Lock gate = gate;
     private readonly Action<Exception> observerFailed = observerFailed;
-    private readonly Queue<TaskCompletionSource<string>> readers = new();
 
     // Guarded by the lock: what has arrived since the drain last took all of it.
     private LineBuffer arrived = new();
+    private Waiters<string>? readers;
     private int exactlyOnce;
     private int bestEffort;
     private bool draining;
@@ -111,27 +111,20 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
 
     public Task<string> ReadAsync(CancellationToken cancellationToken)
     {
-        // User code continues elsewhere than in the drain.
-        var reader = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+            readers ??= new(gate, options.Continuations);
+        var reader = readers.Make(cancellationToken);
         lock (gate)
         {
-            while (readers.TryPeek(out var cancelled) && cancelled.Task.IsCompleted)
-                readers.Dequeue();
-            readers.Enqueue(reader);
+            readers.Add(reader);
             readersWait = true;
         }
 
         Kick();
-        return cancellationToken.CanBeCanceled ? OrCancelledAsync(reader, cancellationToken) : reader.Task;
+        return reader.Task;
     }
 
-    private static async Task<string> OrCancelledAsync(TaskCompletionSource<string> reader, CancellationToken cancellationToken)
-    {
-        using var registration = cancellationToken.Register(() => reader.TrySetCanceled(cancellationToken));
-        return await reader.Task.ConfigureAwait(false);
-    }
-
-    private bool HasWork => (ended || !arrived.IsEmpty || !taken.IsEmpty) && (observers.Length > 0 || readers.Count > 0);
+    private bool HasWork => (ended || !arrived.IsEmpty || !taken.IsEmpty) && (observers.Length > 0 || readers is { IsEmpty: false });
 
     private Subscription Add(Subscription subscription)
     {
@@ -210,13 +203,12 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     private void TellEnd()
     {
         Subscription[] atEnd;
-        TaskCompletionSource<string>[] unread;
+        IReadOnlyList<Waiter<string>> unread;
         lock (gate)
         {
             taken.Clear();
             (atEnd, observers) = (observers, []);
-            unread = [.. readers];
-            readers.Clear();
+            unread = readers?.TakeAll() ?? [];
         }
 
         foreach (var observer in atEnd)
@@ -229,16 +221,16 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     {
         while (true)
         {
-            TaskCompletionSource<string>? reader;
+            Waiter<string>? reader;
             lock (gate)
             {
-                var found = readers.TryDequeue(out reader);
-                readersWait = readers.Count > 0;
-                if (!found)
-                    return false;
+                reader = readers!.TakeFirst();
+                readersWait = !readers.IsEmpty;
             }
 
-            if (reader!.TrySetResult(line.Text))
+            if (reader is null)
+                return false;
+            if (reader.TrySetResult(line.Text))
                 return true;
         }
     }

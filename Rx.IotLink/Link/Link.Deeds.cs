@@ -1,3 +1,4 @@
+using System.Reactive;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
@@ -9,6 +10,8 @@ internal sealed partial class Link
     /// Only on the real clock is a send left to a thread of the pool: the thread of a virtual clock is never left.
     /// </summary>
     private readonly bool mayLeaveSends;
+
+    private List<(Waiter<Unit> Waiter, Exception? Error)>? toTell;
 
     /// <summary>Carries out what other members have noted under the lock.</summary>
     private void AfterLock()
@@ -34,6 +37,7 @@ internal sealed partial class Link
         (deeds.Done, firstDone, lastDone) = (firstDone, null, null);
         deeds.Deadline = protocol.Deadline;
         deeds.Save = journal?.TryBegin() ?? false;
+        (deeds.Told, toTell) = (toTell, null);
         deeds.Drain = inbox.TryBeginDrain();
         return deeds;
     }
@@ -87,6 +91,22 @@ internal sealed partial class Link
         states.Kick();
         pulses?.Kick();
         notices.Kick();
+        if (deeds.Told is not { } told)
+            return;
+        foreach (var (waiter, error) in told)
+        {
+            if (error is null)
+                waiter.TrySetResult(Unit.Default);
+            else
+                waiter.TrySetException(error);
+        }
+    }
+
+    /// <summary>Takes note that all who wait for something are to be told: that it has come, or (with an error) that it never will. Under the lock.</summary>
+    private void TellLater(Waiters<Unit>? waiters, Exception? error)
+    {
+        if (waiters is { IsEmpty: false })
+            (toTell ??= []).AddRange(waiters.TakeAll().Select(waiter => (waiter, error)));
     }
 
     private Alarm MakeAlarm()
@@ -112,6 +132,9 @@ internal sealed partial class Link
 
         /// <summary>Whether there is something to be kept.</summary>
         public bool Save;
+
+        /// <summary>Those who have waited, and what for.</summary>
+        public List<(Waiter<Unit> Waiter, Exception? Error)>? Told;
 
         /// <summary>Whose reading loop carries this out, if it is one.</summary>
         public Session? Reader;

@@ -4,13 +4,14 @@ using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Text;
 using Rx.IotLink.Protocol;
+using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
 /// <summary>What the application writes.</summary>
 internal sealed partial class Link
 {
-    private readonly List<TaskCompletionSource> drains = [];
+    private Waiters<Unit>? drains;
     private int unfinished;
     private PendingWrite? firstDone;
     private PendingWrite? lastDone;
@@ -22,7 +23,7 @@ internal sealed partial class Link
         try
         {
             // The task itself, without a second one around it that waits for nothing else.
-            var write = new TaskWrite(line, Check(line), delivery, ordering, isAlone: mayLeaveSends && Volatile.Read(ref unfinished) == 0);
+            var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations, isAlone: mayLeaveSends && Volatile.Read(ref unfinished) == 0);
             Take(write);
             return write.Task;
         }
@@ -40,7 +41,7 @@ internal sealed partial class Link
             ThrowIfFaulty(utf8.Length, nameof(utf8));
             if (cancellationToken.CanBeCanceled)
                 return new(WriteCancellableAsync(Encoding.UTF8.GetString(utf8.Span), delivery, ordering, cancellationToken));
-            var write = Utf8Write.Rent(utf8.Span, delivery, ordering);
+            var write = Utf8Write.Rent(utf8.Span, delivery, ordering, options.Continuations);
             Take(write);
             return write.Task;
         }
@@ -52,45 +53,59 @@ internal sealed partial class Link
 
     private async Task WriteCancellableAsync(string line, Delivery delivery, Ordering ordering, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        var write = new TaskWrite(line, Check(line), delivery, ordering);
+        if (cancellationToken.IsCancellationRequested)
+            throw new WriteCancelledException(Id, wasSent: false, cancellationToken);
+        var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations);
         Take(write);
-        using var registration = cancellationToken.Register(() =>
+        using var registration = cancellationToken.UnsafeRegister((_, cancelled) =>
         {
-            TakeBack(write);
-            write.Cancel(cancellationToken);
-        });
+            // What is done was done before: it is told as it went.
+            if (TakeBack(write) is { } wasSent)
+                write.Cancel(new WriteCancelledException(Id, wasSent, cancelled));
+        }, state: null);
         await write.Task.ConfigureAwait(false);
     }
 
-    public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
+    public IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered) =>
+        Write(line, delivery, ordering, left: null);
+
+    IObservable<Unit> IOwnLink.Write(string line, Action<bool> left) => Write(line, Delivery.ExactlyOnce, Ordering.Ordered, left);
+
+    private IObservable<Unit> Write(string line, Delivery delivery, Ordering ordering, Action<bool>? left)
     {
         var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
             var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, observerFailed);
             Take(write);
-            return Disposable.Create((Link: this, write), static s => s.Link.TakeBack(s.write));
+            return Disposable.Create((Link: this, write, left), static s =>
+            {
+                var wasSent = s.Link.TakeBack(s.write) ?? true;
+                s.left?.Invoke(wasSent);
+            });
         });
     }
 
-    public async Task DrainAsync(CancellationToken cancellationToken = default)
+    public Task DrainAsync(CancellationToken cancellationToken = default)
     {
-        var drain = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (gate)
         {
             if (unfinished == 0)
-                return;
-            drains.Add(drain);
+                return Task.CompletedTask;
+            drains ??= new(gate, options.Continuations);
         }
 
-        using var registration = cancellationToken.Register(() =>
+        var drain = drains.Make(cancellationToken);
+        lock (gate)
         {
-            lock (gate)
-                drains.Remove(drain);
-            drain.TrySetCanceled(cancellationToken);
-        });
-        await drain.Task.ConfigureAwait(false);
+            drains.Add(drain);
+            // Perhaps all was done meanwhile.
+            if (unfinished == 0)
+                DrainedOrClosed();
+        }
+
+        AfterLock();
+        return drain.Task;
     }
 
     /// <summary>Waits for the outbox to drain, for a limited time; never fails.</summary>
@@ -185,14 +200,24 @@ internal sealed partial class Link
         protocol.Send(Now);
     }
 
-    /// <summary>Takes a line back if it was not sent yet.</summary>
-    private void TakeBack(PendingWrite line)
+    /// <summary>Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is done with already.</summary>
+    private bool? TakeBack(PendingWrite line)
     {
+        bool wasSent;
+        Deeds deeds;
         lock (gate)
         {
-            if (!line.IsDone && outbox.Remove(line))
+            if (line.IsDone)
+                return null;
+            line.IsDone = outbox.Remove(line);
+            wasSent = !line.IsDone || line.WasPutBack;
+            if (line.IsDone)
                 Leave();
+            deeds = Note();
         }
+
+        Carry(ref deeds);
+        return wasSent;
     }
 
     /// <summary>A line is done with: accepted or sent, or (with an error) given up. Told to its writer after the lock.</summary>
@@ -228,19 +253,11 @@ internal sealed partial class Link
 
     private void Leave()
     {
-        if (--unfinished > 0)
-            return;
-        foreach (var drain in drains)
-        {
-            // Their continuations run elsewhere.
-            if (state.IsFinal)
-                drain.TrySetException(WhyEnded(state));
-            else
-                drain.TrySetResult();
-        }
-
-        drains.Clear();
+        if (--unfinished == 0)
+            DrainedOrClosed();
     }
+
+    private void DrainedOrClosed() => TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
 
     private sealed class LinkWriter(Link link) : IObserver<string>
     {

@@ -1,8 +1,6 @@
 using System.Net;
 using System.Reactive;
 using System.Reactive.Concurrency;
-using System.Reactive.Linq;
-using System.Reactive.Threading.Tasks;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Time;
@@ -17,7 +15,7 @@ namespace Rx.IotLink;
 /// One lock guards everything. Under it only notes are taken (<see cref="Note"/>); after it they are carried out (<see cref="Carry(ref Deeds)"/>): bytes sent,
 /// observers called, writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
 /// </remarks>
-internal sealed partial class Link : ILink, IJournalOwner, IDisposable
+internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 {
     private const int StateChangesKept = 64;
     private const int NoticesKept = 256;
@@ -40,6 +38,7 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     private Pulses? pulses;
     private Alarm? alarm;
     private TimeSpan upAt;
+    private Waiters<Unit>? waitUntilUp;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
@@ -67,6 +66,8 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
     }
 
     public string Id { get; }
+
+    public LinkOptions Options => options;
 
     public IObservable<string> Lines => inbox.Lines;
 
@@ -142,11 +143,19 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
         }
     }
 
-    public async Task WaitUntilUpAsync(CancellationToken cancellationToken = default)
+    public Task WaitUntilUpAsync(CancellationToken cancellationToken = default)
     {
-        var reached = await State.FirstAsync(s => s.IsUp || s.IsFinal).ToTask(cancellationToken).ConfigureAwait(false);
-        if (!reached.IsUp)
-            throw WhyEnded(reached);
+        lock (gate)
+            waitUntilUp ??= new(gate, options.Continuations);
+        var waiter = waitUntilUp.Make(cancellationToken);
+        lock (gate)
+        {
+            waitUntilUp.Add(waiter);
+            UpOrEnded();
+        }
+
+        AfterLock();
+        return waiter.Task;
     }
 
     public Task<string> ReadLineAsync(CancellationToken cancellationToken = default) => inbox.ReadAsync(cancellationToken);
@@ -252,6 +261,13 @@ internal sealed partial class Link : ILink, IJournalOwner, IDisposable
         var connections = state.Connections + (status == LinkStatus.Up ? 1 : 0);
         state = new LinkState(status, options.Scheduler.Now, connections, outage);
         states.Post(state);
+        UpOrEnded();
+    }
+
+    private void UpOrEnded()
+    {
+        if (state.IsUp || state.IsFinal)
+            TellLater(waitUntilUp, state.IsUp ? null : WhyEnded(state));
     }
 
     private void ObserverFailed(Exception exception) =>

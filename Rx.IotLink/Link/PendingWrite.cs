@@ -32,11 +32,13 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
 /// <param name="bytes">Its length as UTF-8.</param>
 /// <param name="delivery">The promise made for it.</param>
 /// <param name="ordering">Whether it keeps its place.</param>
+/// <param name="continuations">Where whoever waits for it goes on (<see cref="Continuations"/>).</param>
 /// <param name="isAlone">Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that tells, as the last thing there.</param>
-internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering, bool isAlone = false) : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem
+internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false)
+    : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem, IWork
 {
     // User code continues elsewhere than in the loop that serves the connection.
-    private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : Continuations.Options(continuations));
 
     public bool IsAlone => isAlone;
 
@@ -47,7 +49,7 @@ internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Order
         if (isAlone)
             Later.Run(this);
         else
-            FinishHere();
+            Continuations.Tell(continuations, this);
     }
 
     /// <summary>Tells whoever waits, on this very thread if it was alone.</summary>
@@ -59,9 +61,12 @@ internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Order
             completion.TrySetException(Error);
     }
 
-    public void Cancel(CancellationToken token) => completion.TrySetCanceled(token);
+    /// <summary>Tells whoever waits that it was cancelled. Instead of <see cref="Finish"/>, which is not called any more.</summary>
+    public void Cancel(WriteCancelledException cancelled) => Continuations.Inline((completion, cancelled), static s => s.completion.TrySetException(s.cancelled));
 
     void IThreadPoolWorkItem.Execute() => FinishHere();
+
+    void IWork.Run() => FinishHere();
 }
 
 /// <summary>A line that an observer waits for.</summary>

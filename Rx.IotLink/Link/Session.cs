@@ -47,7 +47,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     public ValueTask Finished { get; private set; }
 
     /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
-    public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(), null) ?? released).Task;
+    public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(Continuations.Options(options.Continuations)), null) ?? released).Task;
 
     /// <summary>
     /// Completes when the connection is closed as well: the peer has heard the last word, or had its time for that.

@@ -1,11 +1,13 @@
 using System.Buffers;
+using System.Reactive.Concurrency;
 using System.Text;
 using System.Threading.Tasks.Sources;
+using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
 /// <summary>A line that was written as bytes, and a value task that waits for it. It is used again when its writer has been told.</summary>
-internal sealed class Utf8Write : PendingWrite, IValueTaskSource
+internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 {
     private const int MostKept = 1_024;
     private const int MostBytesKept = 256;
@@ -14,7 +16,8 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource
     private static readonly Stack<Utf8Write> Kept = new();
 
     // User code continues elsewhere than in the loop that serves the connection.
-    private ManualResetValueTaskSourceCore<bool> completion = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> completion;
+    private IScheduler? continuations;
     private byte[] utf8 = [];
 
     private Utf8Write()
@@ -24,24 +27,26 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource
 
     public ValueTask Task => new(this, completion.Version);
 
-    public static Utf8Write Rent(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering)
+    public static Utf8Write Rent(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering, IScheduler? continuations)
     {
         Utf8Write? write;
         lock (Gate)
             Kept.TryPop(out write);
         write ??= new Utf8Write();
-        write.Begin(line, delivery, ordering);
+        write.Begin(line, delivery, ordering, continuations);
         return write;
     }
 
     public override void CopyTo(Span<byte> output) => utf8.AsSpan(0, Bytes).CopyTo(output);
 
-    public override void Finish(Exception? error)
+    public override void Finish(Exception? error) => Continuations.Tell(continuations, this);
+
+    void IWork.Run()
     {
-        if (error is null)
+        if (Error is null)
             completion.SetResult(true);
         else
-            completion.SetException(error);
+            completion.SetException(Error);
     }
 
     void IValueTaskSource.GetResult(short token)
@@ -58,13 +63,14 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource
 
     protected override string MakeText() => Encoding.UTF8.GetString(utf8, 0, Bytes);
 
-    private void Begin(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering)
+    private void Begin(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering, IScheduler? on)
     {
+        (continuations, completion.RunContinuationsAsynchronously) = (on, on is null);
         if (utf8.Length < line.Length)
             utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
         line.CopyTo(utf8);
         (Bytes, Delivery, Ordering) = (line.Length, delivery, ordering);
-        (IsDone, Error, MayBeUsedAgain) = (false, null, false);
+        (IsDone, Error, MayBeUsedAgain, WasPutBack) = (false, null, false, false);
     }
 
     private void Return()

@@ -9,7 +9,7 @@ public static partial class StateOperators
     /// <summary>The alarm "it is gone": gives the state of a link that was not up for a whole duration, once for each outage.</summary>
     /// <param name="link">The link.</param>
     /// <param name="duration">How long the link must be away without interruption; 1 ms to 365 days.</param>
-    /// <param name="scheduler">The clock, which should be the link's; alarms come on it. Default <see cref="DefaultScheduler"/>.</param>
+    /// <param name="scheduler">The clock; alarms come on it. Default the link's (<see cref="LinkOptions.Scheduler"/>); <see cref="DefaultScheduler"/> for an <see cref="ILink"/> of another make.</param>
     /// <returns>
     /// The latest state at the end of the duration, so with the latest reason. A link that never came up counts as away, one that was
     /// <see cref="LinkStatus.Refused"/> too. One that was closed at this end is not missed: the result completes. Otherwise it ends as <see cref="ILink.State"/> does,
@@ -25,7 +25,7 @@ public static partial class StateOperators
     {
         ArgumentNullException.ThrowIfNull(link);
         Require.InRange(duration, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(365), nameof(duration));
-        scheduler ??= DefaultScheduler.Instance;
+        scheduler ??= link.Clock();
 
         return Observable.Defer(() =>
         {

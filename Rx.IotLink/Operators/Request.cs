@@ -28,7 +28,7 @@ public static partial class RequestOperators
     public static IObservable<string> Request(this ILink link, string body, RequestOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(body);
-        return link.Send(Envelope.Quote(body), Envelope.Text, options);
+        return link.Send(Envelope.Quote(body), Envelope.Text, options, fate: null);
     }
 
     /// <summary>The same with bodies of any JSON.</summary>
@@ -45,14 +45,14 @@ public static partial class RequestOperators
         this ILink link, TRequest body, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, RequestOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(answerType);
-        return link.Send(body.ToJson(requestType), answer => Envelope.Value(answer, answerType), options);
+        return link.Send(body.ToJson(requestType), answer => Envelope.Value(answer, answerType), options, fate: null);
     }
 
-    private static IObservable<T> Send<T>(this ILink link, string json, Func<JsonElement, T> read, RequestOptions? options)
+    private static IObservable<T> Send<T>(this ILink link, string json, Func<JsonElement, T> read, RequestOptions? options, RequestFate? fate)
     {
         ArgumentNullException.ThrowIfNull(link);
         options ??= RequestOptions.Default;
         options.Validate();
-        return Requester.Of(link).Send(link, json, read, options);
+        return Requester.Of(link).Send(link, json, read, options, fate);
     }
 }

@@ -17,8 +17,8 @@ public sealed record RequestOptions
     /// <summary>Requests of one link that may wait for an answer at the same time; a further one fails with <see cref="TooManyRequestsException"/>. Default 256, as <see cref="LinkOptions.InboxLines"/>; 1 to 100,000.</summary>
     public int MaxInFlight { get; init; } = 256;
 
-    /// <summary>The clock of <see cref="Timeout"/>, which should be the link's. Default <see cref="DefaultScheduler"/>.</summary>
-    public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
+    /// <summary>The clock of <see cref="Timeout"/>. Default null: the link's (<see cref="LinkOptions.Scheduler"/>); <see cref="DefaultScheduler"/> for an <see cref="ILink"/> of another make.</summary>
+    public IScheduler? Scheduler { get; init; }
 
     /// <summary>
     /// The part of a request's id that no earlier link of this device may have had, so that a late answer to an earlier process is never taken for an answer to this one.
@@ -30,7 +30,6 @@ public sealed record RequestOptions
     {
         Require.InRange(Timeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1), nameof(Timeout));
         Require.InRange(MaxInFlight, 1, 100_000, nameof(MaxInFlight));
-        Require.NotNull(Scheduler, nameof(Scheduler));
         if (Session is not null)
             Require.NotFaulty(Fault(Session), Session, nameof(Session));
     }

@@ -23,7 +23,7 @@ internal sealed class Requester
     public static Requester Of(ILink link) => OfLinks.GetValue(link, static _ => new Requester());
 
     /// <summary>Each subscription sends one request and gives what was read from its answer.</summary>
-    public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options) => Observable.Defer(() =>
+    public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options, RequestFate? fate) => Observable.Defer(() =>
     {
         if (!inFlight.TryTake(options.MaxInFlight, out var place))
             return Observable.Throw<T>(new TooManyRequestsException(link.Id, options.MaxInFlight));
@@ -37,13 +37,13 @@ internal sealed class Requester
             .Concat(Observable.Throw<T>(new LinkClosedException(link.Id, "no answer can come any more.")))
             .Take(1);
         // Accepted is not answered: only a failure of the write is of interest.
-        var refused = Observable.Defer(() => link.Write(Envelope.Request(id, body)))
+        var refused = Observable.Defer(() => (fate ?? new RequestFate()).Write(link, Envelope.Request(id, body)))
             .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
 
         // Amb keeps the first to speak and drops the other. The answer is listened for before the request is on its way. The place is free
         // before the observer is called, who may want it for the next request.
         return Observable.Amb(answer, refused)
-            .TimeoutOn(options.Timeout, options.Scheduler, () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."))
+            .TimeoutOn(options.Timeout, options.Scheduler ?? link.Clock(), () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."))
             .Do(_ => place.Dispose(), _ => place.Dispose())
             .Finally(place.Dispose);
     });

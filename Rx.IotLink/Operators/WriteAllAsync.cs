@@ -11,7 +11,8 @@ public static partial class WriteOperators
     /// <exception cref="ArgumentException">A line breaks a rule of <see cref="ILink.WriteAsync"/>; those before it were accepted, none after it is read.</exception>
     /// <exception cref="LinkClosedException">The link was closed before all lines were accepted.</exception>
     /// <exception cref="OutboxFullException">Others keep the link's outbox and its waiting list full.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="WriteCancelledException">It was cancelled while a line was being written; the exception says whether that line had been sent.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled while the source made the next line: all lines that it had given were accepted.</exception>
     /// <remarks>What the source throws comes through. Delivery is exactly once and in order.</remarks>
     public static async Task WriteAllAsync(this ILink link, IAsyncEnumerable<string> lines, CancellationToken cancellationToken = default)
     {

@@ -19,6 +19,9 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     /// <summary>Whether it is in the outbox.</summary>
     internal bool Waits { get; set; }
 
+    /// <summary>Whether it is in the outbox for the second time: it may have been sent before.</summary>
+    internal bool WasPutBack { get; set; }
+
     /// <summary>Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.</summary>
     internal OutLine? Before { get; set; }
 

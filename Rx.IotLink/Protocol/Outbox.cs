@@ -38,6 +38,7 @@ internal sealed class Outbox
         foreach (var line in lines.Reverse())
         {
             var lane = LaneOf(line);
+            line.WasPutBack = true;
             lane.Insert(line, before: lane.First);
         }
     }
