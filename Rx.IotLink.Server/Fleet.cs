@@ -27,6 +27,9 @@ internal sealed class Fleet
     private readonly Relay<LinkChange> changes;
     private readonly Roster roster;
 
+    // Apart from the links' own: observers of theirs that block must not hide what happens to them.
+    private readonly IScheduler ownObservers;
+
     // One for all, where no link has a memory of its own; else null.
     private readonly CreateProtocol? protocols;
     private int unknown;
@@ -37,9 +40,10 @@ internal sealed class Fleet
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
         protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
-        links = new(options.Observers, Replay.All, int.MaxValue, log.ObserverFailed);
-        changes = new(options.Observers, Replay.Nothing, ChangesKept, log.ObserverFailed);
-        roster = new(options.Observers, options.Scheduler, log.ObserverFailed);
+        ownObservers = options.ObserversOfOne();
+        links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, log.ObserverFailed);
+        changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, log.ObserverFailed);
+        roster = new(options.ObserversOfOne(), options.Scheduler, log.ObserverFailed);
     }
 
     public IObservable<ILink> Links => links;
@@ -301,8 +305,8 @@ internal sealed class Fleet
         var id = link.Id;
         var member = new Member(this, link) { Address = AddressOf(remote) };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
-        link.States.Subscribe(member, replays: false);
-        link.Notices.Subscribe(member);
+        link.States.Subscribe(member, replays: false, ownObservers);
+        link.Told.Subscribe(member, replays: false, ownObservers);
         members.Add(id, member);
         links.Post(link);
         roster.Add(link);

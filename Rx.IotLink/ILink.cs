@@ -25,9 +25,15 @@ public interface ILink
     /// <summary>
     /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: every line is handed to
     /// all who observe at that moment, and only then acknowledged to the peer; with no observer (and no reader, see
-    /// <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, nothing else.
+    /// <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, nothing else. One that is at a line for longer than
+    /// <see cref="LinkOptions.SlowObserverAfter"/> is told of (<see cref="LinkNoticeKind.ObserverSlow"/>).
     /// Completes when this end is closed; fails only on a final refusal (<see cref="LinkRefusedException"/>).
     /// </summary>
+    /// <remarks>
+    /// Do not wait in <c>OnNext</c> for a write of this link, nor for a line or an answer that comes by it: a line is accepted only when <c>OnNext</c> has
+    /// returned, so if the peer's observer waits for a write as well, each waits for the other, for ever. Write there without waiting
+    /// (<see cref="Writer"/>, <see cref="Write"/>), or take lines with <see cref="ReadLinesAsync"/>.
+    /// </remarks>
     IObservable<string> Lines { get; }
 
     /// <summary>
@@ -76,6 +82,7 @@ public interface ILink
     /// Writes one line. With <see cref="Delivery.ExactlyOnce"/> the task completes when the peer has accepted the line, however many
     /// outages lie in between; with <see cref="Delivery.BestEffort"/> when it was handed to the connection, which waits for an outage to end.
     /// </summary>
+    /// <remarks>Waiting for it inside of <c>OnNext</c> of <see cref="Lines"/> may be waiting for ever: see there.</remarks>
     /// <param name="line">The text: no line feed, in protocol 1 not empty, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.</param>
     /// <param name="delivery">The promise made for the line.</param>
     /// <param name="ordering">Whether an exactly-once line keeps its place among the others. Without effect on best effort.</param>

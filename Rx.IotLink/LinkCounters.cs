@@ -36,6 +36,9 @@ public sealed record LinkCounters
     /// <summary>Connections ended because the peer broke its protocol.</summary>
     public long ProtocolErrors { get; init; }
 
+    /// <summary>Lines that an observer held for longer than <see cref="LinkOptions.SlowObserverAfter"/>.</summary>
+    public long SlowObservers { get; init; }
+
     /// <summary>Lines written that wait: not sent, or not accepted yet.</summary>
     public int Outbox { get; init; }
 

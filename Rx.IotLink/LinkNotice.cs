@@ -67,4 +67,11 @@ public enum LinkNoticeKind
     /// The session store works again, after <see cref="StoreFailed"/>: all that it was to keep is kept.
     /// </summary>
     StoreWorks,
+
+    /// <summary>
+    /// An observer of the lines has not returned from <c>OnNext</c> for <see cref="LinkOptions.SlowObserverAfter"/>:
+    /// until it does, no further line of this link is handed out or acknowledged. Told once for each line that is held
+    /// so long. If it waits there for a write of this link, and the peer's observer does the same, both wait for ever.
+    /// </summary>
+    ObserverSlow,
 }

@@ -39,8 +39,18 @@ public abstract record LinkOptions
     /// </summary>
     public int MaxWaitingWrites { get; init; } = 16_384;
 
-    /// <summary>How long closing waits for written lines to be accepted by the peer. Default 5 s; 0 to 1 h.</summary>
+    /// <summary>
+    /// How long closing waits for written lines to be accepted by the peer, and then for an observer that is at a line, so that this line is accepted and is not given
+    /// again to a later process. Default 5 s; 0 to 1 h.
+    /// </summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long an observer may be at one line before a notice tells of it (<see cref="LinkNoticeKind.ObserverSlow"/>) and a counter counts it
+    /// (<see cref="LinkCounters.SlowObservers"/>). Nothing else happens then. Default 10 s: longer than a database or a disk makes one wait in good times, and
+    /// soon enough for somebody who looks why nothing comes. 10 ms to 1 day.
+    /// </summary>
+    public TimeSpan SlowObserverAfter { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Seed of all that is left to chance (jitter, epochs, nonces), for histories that repeat themselves. Default null: a new one each time. For tests alone: with it, keys are no protection.</summary>
     public int? Seed { get; init; }
@@ -49,16 +59,17 @@ public abstract record LinkOptions
     public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
 
     /// <summary>
-    /// Where observers are called. Default (null): threads of their own, so that an observer that blocks delays no link but its own;
-    /// with a <see cref="Scheduler"/> other than the default one, that scheduler, so that tests stay deterministic.
+    /// Where observers are called. Default (null): threads of their own, at most 16 for each link and for each stream of a server, so that an observer that
+    /// blocks delays no link but its own, however many block. Each that blocks costs a thread meanwhile. With a <see cref="Scheduler"/> other than the default
+    /// one: that scheduler, so that tests stay deterministic.
     /// </summary>
     public IScheduler? ObserverScheduler { get; init; }
 
-    internal IScheduler Observers =>
-        ObserverScheduler ?? (ReferenceEquals(Scheduler, DefaultScheduler.Instance) ? Time.ObserverThreads.Instance : Scheduler);
+    /// <summary>Where the observers of one link, or of one stream of a server, are called.</summary>
+    internal IScheduler ObserversOfOne() => Continuations ?? ObserverScheduler ?? Time.ObserverThreads.Instance.NewLane();
 
     /// <summary>Where those go on who have awaited a task of the API; null: on the thread pool.</summary>
-    internal IScheduler? Continuations => ReferenceEquals(Scheduler, DefaultScheduler.Instance) ? null : Observers;
+    internal IScheduler? Continuations => ReferenceEquals(Scheduler, DefaultScheduler.Instance) ? null : ObserverScheduler ?? Scheduler;
 
     internal virtual void Validate()
     {
@@ -67,6 +78,7 @@ public abstract record LinkOptions
         Require.InRange(InboxLines, 1, 1_000_000, nameof(InboxLines));
         Require.InRange(OutboxLines, 1, 1_000_000, nameof(OutboxLines));
         Require.InRange(MaxWaitingWrites, 0, 1_000_000, nameof(MaxWaitingWrites));
+        Require.InRange(SlowObserverAfter, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(SlowObserverAfter));
         Require.InRange(DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(DrainTimeout));
         Require.Defined(WriterOverflow, nameof(WriterOverflow));
         Require.NotNull(Scheduler, nameof(Scheduler));

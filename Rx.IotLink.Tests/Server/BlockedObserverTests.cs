@@ -1,4 +1,5 @@
 using System.Reactive.Linq;
+using Microsoft.Extensions.Logging;
 using NUnit.Framework;
 using Rx.IotLink.Server;
 using Rx.IotLink.Tests.Server.Tools;
@@ -105,6 +106,88 @@ public sealed class BlockedObserverTests : ServerTest
         await server.StopAsync().Within();
 
         Assert.That(await peer.HearToEndAsync(), Is.Empty);
+    }
+
+    /// <summary>More than there ever were threads for, once: 256 for all links together.</summary>
+    [Test]
+    public async Task However_many_links_have_blocked_observers_other_links_the_log_and_the_streams_of_the_server_go_on()
+    {
+        const int Links = 300;
+        var server = await StartServerAsync();
+        var (changes, rows, links) = (server.Changes.Record(), server.ObserveConnections().Record(), server.Links.Record());
+        var peers = await Task.WhenAll(Enumerable.Range(0, Links).Select(i => JoinAsync(server, $"{i}")));
+        var entered = peers.Select((_, i) => Block(server.Find($"{i}")!.Lines)).ToList();
+        foreach (var peer in peers)
+            await peer.SayAsync("00blocks\n");
+        await Task.WhenAll(entered).Within("every observer blocks");
+
+        var good = await JoinAsync(server, "good");
+        var link = server.Find("good")!;
+        var (lines, states) = (link.Lines.Record(), link.State.Record());
+        await good.SayAsync("00acknowledged\n");
+
+        Assert.That(await good.HearLineAsync(), Is.EqualTo("00"));
+        Assert.That(lines.Values, Is.EqualTo(["acknowledged"]));
+        good.Dispose();
+        await states.FirstAsync(s => s.Status == LinkStatus.Down);
+        await links.FirstAsync(l => l.Id == "good");
+        await changes.FirstAsync(c => c is { Id: "good", Kind: LinkChangeKind.Down });
+        await rows.FirstAsync(r => r is { Id: "good", IsUp: false, State.Connections: 1 });
+        await Log.Entries.FirstAsync(e => e.Id == 21 && e.Text.StartsWith("good is down", StringComparison.Ordinal));
+    }
+
+    /// <summary>What the application hangs up at one link is that link's affair, whatever it is.</summary>
+    [Test]
+    public async Task One_link_whose_observers_all_block_takes_no_threads_from_others_nor_from_the_log()
+    {
+        const int Observers = 300;
+        var server = await StartServerAsync();
+        var changes = server.Changes.Record();
+        var peer = await JoinAsync(server);
+        var link = server.Find("1")!;
+        var entered = Enumerable.Range(0, Observers).Select(_ => Block(link.State.Skip(1))).ToList();
+        peer.Dispose();
+        await Task.WhenAny(entered).Within("some block");
+
+        var good = await JoinAsync(server, "good");
+        var lines = server.Find("good")!.Lines.Record();
+        await good.SayAsync("00acknowledged\n");
+
+        Assert.That(await good.HearLineAsync(), Is.EqualTo("00"));
+        Assert.That(lines.Values, Is.EqualTo(["acknowledged"]));
+        await changes.FirstAsync(c => c is { Id: "1", Kind: LinkChangeKind.Down });
+        await Log.Entries.FirstAsync(e => e.Id == 21 && e.Text.StartsWith("1 is down", StringComparison.Ordinal));
+        released.Set();
+        await Task.WhenAll(entered).Within("all of them are told in the end");
+    }
+
+    /// <summary>Each end's observer waits for a write that the other's would accept after its own.</summary>
+    [Test]
+    public async Task Two_observers_that_wait_for_each_other_are_told_of_at_both_ends()
+    {
+        var server = await StartServerAsync(ServerOptions with { SlowObserverAfter = Short });
+        var client = StartClient(ClientOptions(server.EndPoint) with { SlowObserverAfter = Short });
+        var link = await server.WaitForAsync("1").Within();
+        var (atServer, atClient) = (link.Notices.Record(), client.Notices.Record());
+        var writes = new List<Task>();
+        WriteBackAndWait(link);
+        WriteBackAndWait(client);
+
+        var first = Task.WhenAll(link.WriteAsync("to the client"), client.WriteAsync("to the server"));
+
+        foreach (var notices in (Recorder<LinkNotice>[])[atServer, atClient])
+            await notices.FirstAsync(n => n.Kind == LinkNoticeKind.ObserverSlow);
+        Assert.That(first.IsCompleted, Is.False);
+        Assert.That((link.Counters.SlowObservers, client.Counters.SlowObservers), Is.EqualTo((1L, 1L)));
+        Assert.That((await Log.Entries.FirstAsync(e => e.Text.Contains("ObserverSlow", StringComparison.Ordinal))).Level, Is.EqualTo(LogLevel.Warning));
+
+        void WriteBackAndWait(ILink end) => end.Lines.Subscribe(line =>
+        {
+            var write = end.WriteAsync($"{line} and back");
+            lock (writes)
+                writes.Add(write);
+            WaitHandle.WaitAny([((IAsyncResult)write).AsyncWaitHandle, released.WaitHandle]);
+        });
     }
 
     /// <summary>Completes when the observer is blocked.</summary>

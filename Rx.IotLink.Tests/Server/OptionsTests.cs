@@ -159,6 +159,8 @@ public sealed class OptionsTests : ServerTest
         ("MaxWaitingWrites", good with { MaxWaitingWrites = 1_000_001 }),
         ("DrainTimeout", good with { DrainTimeout = -Tick }),
         ("DrainTimeout", good with { DrainTimeout = Hour + Tick }),
+        ("SlowObserverAfter", good with { SlowObserverAfter = TimeSpan.FromMilliseconds(10) - Tick }),
+        ("SlowObserverAfter", good with { SlowObserverAfter = TimeSpan.FromDays(1) + Tick }),
         ("WriterOverflow", good with { WriterOverflow = (OverflowPolicy)3 }),
         ("Scheduler", good with { Scheduler = null! }),
     ];

@@ -9,10 +9,13 @@ namespace Rx.IotLink;
 /// handled; without an observer or reader, lines wait. What is handled is reported to the link, and what has arrived meanwhile taken from it, many at a time.
 /// </summary>
 /// <remarks>The lock is the link's: who delivers lines holds it already, and the drain needs it once for many lines.</remarks>
-internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate, Func<TimeSpan> now, Func<bool, bool> report, Action<Exception> observerFailed) : IWork
+internal sealed partial class Inbox(
+    LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<Exception> observerFailed) : IWork
 {
     /// <summary>Lines that are handled one right after the other are reported together: so many at most, and within so short a time.</summary>
     private const int ReportedTogether = 64;
+
+    private const long NotHeld = -1;
 
     private static readonly TimeSpan ReportedWithin = TimeSpan.FromMilliseconds(1);
 
@@ -35,7 +38,9 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     // Read without the lock; the counts are only written by the drain, and only ever grow.
     private volatile Subscription[] observers = [];
     private volatile bool ended;
+    private volatile bool paused;
     private volatile bool readersWait;
+    private long heldSince = NotHeld;
     private long handledExactlyOnce;
     private long handledBestEffort;
 
@@ -57,7 +62,7 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     public bool TryAdd(ReadOnlySpan<byte> line, Delivery delivery)
     {
         ref var count = ref delivery == Delivery.BestEffort ? ref bestEffort : ref exactlyOnce;
-        if (ended || count >= capacity)
+        if (ended || count >= options.InboxLines)
             return false;
         count++;
         arrived.Add(line, delivery);
@@ -86,6 +91,15 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
         exactlyOnce = bestEffort = 0;
     }
 
+    /// <summary>Whether lines are being handed out, or are about to be. Under the lock.</summary>
+    public bool IsHandingOut => draining;
+
+    /// <summary>Since when observers have been at the line that they are at, if they are.</summary>
+    public TimeSpan? HeldSince => Volatile.Read(ref heldSince) is var ticks and not NotHeld ? TimeSpan.FromTicks(ticks) : null;
+
+    /// <summary>No further line is handed out: those that wait are not accepted, so the peer keeps them. Under the lock.</summary>
+    public void Pause() => paused = true;
+
     /// <summary>Whether a drain must be started now; it counts as started then. Under the lock.</summary>
     public bool TryBeginDrain() => !draining && HasWork && (draining = true);
 
@@ -95,8 +109,8 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     /// </summary>
     public void StartDrain()
     {
-        if (observers.Length > 0 || ended || options.Observers is not ObserverThreads)
-            options.Observers.Run(this);
+        if (observers.Length > 0 || ended || scheduler is not ObserverLane)
+            scheduler.Run(this);
         else
             DrainToReaders();
     }
@@ -124,7 +138,7 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
         return reader.Task;
     }
 
-    private bool HasWork => (ended || !arrived.IsEmpty || !taken.IsEmpty) && (observers.Length > 0 || readers is { IsEmpty: false });
+    private bool HasWork => (ended || (!paused && (!arrived.IsEmpty || !taken.IsEmpty))) && (observers.Length > 0 || readers is { IsEmpty: false });
 
     private Subscription Add(Subscription subscription)
     {
@@ -146,37 +160,51 @@ internal sealed partial class Inbox(int capacity, LinkOptions options, Lock gate
     void IWork.Run()
     {
         var together = 0;
+        var time = now();
         do
         {
-            while (!ended && !taken.IsEmpty && TryHandOut(observers))
+            if (!taken.IsEmpty)
+                Hold(time);
+            while (!ended && !paused && !taken.IsEmpty && TryHandOut(observers))
             {
                 if (taken.IsEmpty)
                     break;
-                var time = now();
+                time = now();
+                Volatile.Write(ref heldSince, time.Ticks);
                 if (++together < ReportedTogether && time - reportedAt < ReportedWithin)
                     continue;
                 (together, reportedAt) = (0, time);
                 report(false);
             }
 
+            Volatile.Write(ref heldSince, NotHeld);
             if (ended)
                 TellEnd();
-            (together, reportedAt) = (0, now());
+            time = now();
+            (together, reportedAt) = (0, time);
         }
         while (report(true));
+    }
+
+    /// <summary>Observers get lines now. Told once for many; how long they are at each is looked at only when it may have been too long.</summary>
+    private void Hold(TimeSpan since)
+    {
+        // A full fence: whoever looks at that moment finds this, or is asked to look again.
+        Interlocked.Exchange(ref heldSince, since.Ticks);
+        holding(since);
     }
 
     private void DrainToReaders()
     {
         do
         {
-            while (!taken.IsEmpty && observers.Length == 0 && !ended && TryHandOut([]))
+            while (!taken.IsEmpty && observers.Length == 0 && !ended && !paused && TryHandOut([]))
             {
             }
 
             if (observers.Length > 0 || ended)
             {
-                options.Observers.Run(this);
+                scheduler.Run(this);
                 return;
             }
         }

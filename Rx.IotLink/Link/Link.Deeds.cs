@@ -35,7 +35,7 @@ internal sealed partial class Link
             NoteSend(ref deeds, session, sendLater && mayLeaveSends);
         // Lines of best effort are done when they are sent.
         (deeds.Done, firstDone, lastDone) = (firstDone, null, null);
-        deeds.Deadline = protocol.Deadline;
+        deeds.Deadline = Earlier(protocol.Deadline, HeldTooLongAt);
         deeds.Save = journal?.TryBegin() ?? false;
         (deeds.Told, toTell) = (toTell, null);
         deeds.Drain = inbox.TryBeginDrain();

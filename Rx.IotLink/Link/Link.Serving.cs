@@ -255,6 +255,8 @@ internal sealed partial class Link
         {
             AcceptHandled();
             goesOn = !nothingLeft || inbox.TryGoOn();
+            if (!goesOn)
+                TellLater(standStills, error: null);
             deeds = Note();
         }
 
@@ -293,6 +295,7 @@ internal sealed partial class Link
         lock (gate)
         {
             protocol.Elapse(Now);
+            TellOfHeldLine();
             deeds = Note();
         }
 

@@ -12,6 +12,7 @@ namespace Rx.IotLink;
 internal sealed partial class Link
 {
     private Waiters<Unit>? drains;
+    private Waiters<Unit>? standStills;
     private int unfinished;
     private PendingWrite? firstDone;
     private PendingWrite? lastDone;
@@ -76,7 +77,7 @@ internal sealed partial class Link
         var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
-            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, options.Observers, observerFailed);
+            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, observers, observerFailed);
             Take(write);
             return Disposable.Create((Link: this, write, left), static s =>
             {
@@ -108,7 +109,10 @@ internal sealed partial class Link
         return drain.Task;
     }
 
-    /// <summary>Waits for the outbox to drain, for a limited time; never fails.</summary>
+    /// <summary>
+    /// Before the end: waits for the outbox to drain, and then for an observer that is at a line, so that what it has handled is accepted and is not given
+    /// again to a later process. No line is handed out after that one. For a limited time; never fails.
+    /// </summary>
     public async Task DrainWithinAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
         if (limit == TimeSpan.Zero)
@@ -117,12 +121,38 @@ internal sealed partial class Link
         using var timer = options.Scheduler.Schedule(limit, ending.Cancel);
         try
         {
+            // In this order: a peer whose observer waits for us to accept its line accepts none of ours before.
+            await DrainAsync(ending.Token).ConfigureAwait(false);
+            await StandStillAsync(ending.Token).ConfigureAwait(false);
+            // What that observer has written.
             await DrainAsync(ending.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
             // What is left is told to its writers when the link closes.
         }
+    }
+
+    private Task StandStillAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            inbox.Pause();
+            if (state.IsFinal || !inbox.IsHandingOut)
+                return Task.CompletedTask;
+            standStills ??= new(gate, options.Continuations);
+        }
+
+        var standStill = standStills.Make(cancellationToken);
+        lock (gate)
+        {
+            standStills.Add(standStill);
+            if (!inbox.IsHandingOut)
+                TellLater(standStills, error: null);
+        }
+
+        AfterLock();
+        return standStill.Task;
     }
 
     /// <summary>Checks a line, by the rules of all and those of the peer that are known so far; gives its length in bytes.</summary>

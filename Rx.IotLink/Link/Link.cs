@@ -25,6 +25,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private readonly Deadlines deadlines;
     private readonly CreateProtocol create;
     private readonly Journal? journal;
+    private readonly IScheduler observers;
     private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
@@ -52,12 +53,13 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         (this.options, this.version, this.create) = (options, version, create);
         wanted = version;
         deadlines = Deadlines.On(options.Scheduler);
+        observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(options.Observers, Replay.Latest, StateChangesKept, observerFailed, gate);
+        states = new(observers, Replay.Latest, StateChangesKept, observerFailed, gate);
         states.Post(state);
-        notices = new(options.Observers, Replay.Nothing, NoticesKept, observerFailed, gate);
-        inbox = new(options.InboxLines, options, gate, () => Now, Report, observerFailed);
+        notices = new(observers, Replay.Nothing, NoticesKept, observerFailed, gate);
+        inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         journal = store is null ? null : new Journal(store, gate, options, deadlines, this);
@@ -86,6 +88,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <summary><see cref="State"/>, for those who want changes alone.</summary>
     public Relay<LinkState> States => states;
 
+    /// <summary><see cref="Notices"/>, for those who are called elsewhere than the application's observers.</summary>
+    public Relay<LinkNotice> Told => notices;
+
     /// <summary>Made when one is asked for: few want them, and a link that nobody asks must not hold them.</summary>
     private Pulses AskedPulses
     {
@@ -95,7 +100,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
             {
                 if (pulses is not null)
                     return pulses;
-                var made = new Pulses(options.Observers, observerFailed, gate);
+                var made = new Pulses(observers, observerFailed, gate);
                 if (state.IsFinal)
                     made.End();
                 return pulses = made;

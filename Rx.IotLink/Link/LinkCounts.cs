@@ -25,6 +25,8 @@ internal sealed class LinkCounts
 
     public long ProtocolErrors { get; set; }
 
+    public long SlowObservers { get; set; }
+
     public LinkCounters Snapshot(int outbox, int inbox, int received) => new()
     {
         LinesWritten = LinesWritten,
@@ -38,6 +40,7 @@ internal sealed class LinkCounts
         Heartbeats = Heartbeats,
         Outages = Outages,
         ProtocolErrors = ProtocolErrors,
+        SlowObservers = SlowObservers,
         Outbox = outbox,
         Inbox = inbox - received,
     };

@@ -60,16 +60,19 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         foreach (var subscription in subscriptions)
         {
             if (subscription.TryBeginDrain())
-                scheduler.Run(subscription);
+                subscription.Scheduler.Run(subscription);
         }
     }
 
     public IDisposable Subscribe(IObserver<T> observer) => Subscribe(observer, replays: true);
 
     /// <summary>Subscribes, perhaps without what is replayed.</summary>
-    public IDisposable Subscribe(IObserver<T> observer, bool replays)
+    /// <param name="observer">The observer.</param>
+    /// <param name="replays">Whether it is given what was before.</param>
+    /// <param name="on">Where it is called. Default: where all are.</param>
+    public IDisposable Subscribe(IObserver<T> observer, bool replays, IScheduler? on = null)
     {
-        var subscription = new Subscription(this, observer);
+        var subscription = new Subscription(this, observer, on ?? scheduler);
         lock (gate)
         {
             foreach (var value in replays ? all ?? (IEnumerable<T>)latest : [])
@@ -83,8 +86,10 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         return subscription;
     }
 
-    private sealed class Subscription(Relay<T> relay, IObserver<T> observer) : IDisposable, IWork
+    private sealed class Subscription(Relay<T> relay, IObserver<T> observer, IScheduler scheduler) : IDisposable, IWork
     {
+        public IScheduler Scheduler => scheduler;
+
         // Only while there is something in it.
         private Queue<T>? queue;
         private bool draining;

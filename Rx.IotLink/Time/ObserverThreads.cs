@@ -1,5 +1,4 @@
 using System.Reactive.Concurrency;
-using System.Reactive.Disposables;
 
 namespace Rx.IotLink.Time;
 
@@ -7,88 +6,144 @@ namespace Rx.IotLink.Time;
 /// Where observers are called by default: threads of our own, so that observers that block take no thread from the pool, on which keepalives, timeouts
 /// and sockets of all links depend. As many threads work as there are processors; one that is found waiting in the same piece of work twice, a millisecond apart, while other work waits is taken
 /// for blocked, and another thread takes its place. A thread that does not wait may compute, or want nothing but a processor on a busy machine, and more threads would help neither; or it is in a call of
-/// the system, which nobody can tell: it counts as blocked after twenty milliseconds. At most <see cref="MaxThreads"/>; they end when they have been idle for a while.
+/// the system, which nobody can tell: it counts as blocked after twenty milliseconds. Their number is bounded by those who have them called: <see cref="ObserverLane"/>. They end when they have been idle for a while.
 /// </summary>
-/// <remarks>The one place that adapts threads to a scheduler.</remarks>
-internal sealed class ObserverThreads : LocalScheduler
+/// <remarks>With <see cref="ObserverLane"/> the one place that adapts threads to a scheduler.</remarks>
+internal sealed class ObserverThreads
 {
-    public const int MaxThreads = 256;
+    /// <summary>How long no further thread is asked for after the system has refused one.</summary>
+    private static readonly TimeSpan RefusalTime = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock gate = new();
-    private readonly Queue<IWork> waiting = new();
-    private readonly Stack<Worker> idle = new();
+    private readonly Action<Thread> start;
+    private readonly Queue<(IWork Work, ObserverLane Lane)> waiting = new();
+
+    // The last that became idle is the first to be chosen.
+    private readonly List<Worker> idle = [];
     private readonly List<Worker> workers = [];
     private readonly int wanted = Environment.ProcessorCount;
 
     // Threads that work and are not taken for blocked.
     private int active;
     private bool watching;
+    private bool refused;
 
     private readonly string name;
 
-    private ObserverThreads(string name) => this.name = name;
+    /// <summary>Threads of their own, for tests; all links share <see cref="Instance"/>.</summary>
+    /// <param name="name">Of each thread.</param>
+    /// <param name="start">Starts a thread, or throws because the system has no more.</param>
+    internal ObserverThreads(string name = "Rx.IotLink observers", Action<Thread>? start = null) =>
+        (this.name, this.start) = (name, start ?? (static thread => thread.Start()));
 
-    public static ObserverThreads Instance { get; } = new("Rx.IotLink observers");
+    public static ObserverThreads Instance { get; } = new();
 
     /// <summary>
     /// Threads of the same kind for session stores: one that blocks takes no thread from an observer, nor the other
-    /// way round.
+    /// way round. One lane, without a bound of its own: each link and each opening has at most one piece of work here.
     /// </summary>
-    public static ObserverThreads Stores { get; } = new("Rx.IotLink stores");
+    public static ObserverLane Stores { get; } = new(new ObserverThreads("Rx.IotLink stores"), most: int.MaxValue);
 
-    public override IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action)
-    {
-        var run = new SingleAssignmentDisposable();
-        void Start() => Enqueue(new ActionWork(() =>
-        {
-            if (!run.IsDisposed)
-                run.Disposable = action(this, state);
-        }));
+    public ObserverLane NewLane() => new(this);
 
-        if (dueTime > TimeSpan.Zero)
-            return new CompositeDisposable(DefaultScheduler.Instance.Schedule(dueTime, Start), run);
-        Start();
-        return run;
-    }
-
-    /// <summary>Has a piece of work done, without an allocation.</summary>
-    public void Enqueue(IWork work)
+    /// <summary>Has a piece of work of a lane's done, without an allocation.</summary>
+    public void Enqueue(IWork work, ObserverLane lane)
     {
         Worker? chosen;
         lock (gate)
         {
-            if (active < wanted && TryChoose(work, counted: true) is { } free)
+            if (!lane.TryAdmit(work))
+                return;
+            if (active < wanted && TryChoose(work, lane) is { } free)
             {
                 chosen = free;
             }
             else
             {
-                waiting.Enqueue(work);
-                chosen = watching ? null : TryChoose(new ActionWork(Watch), counted: false);
-                watching |= chosen is not null;
+                waiting.Enqueue((work, lane));
+                chosen = TryChooseWatch();
             }
         }
 
-        chosen?.Go();
+        Go(chosen);
     }
 
-    /// <summary>A thread for a piece of work: the one that became idle last, or a new one. Null: there are too many.</summary>
-    private Worker? TryChoose(IWork work, bool counted)
+    /// <summary>A thread that watches those that work, if none does. Null: one does, or the system has no more.</summary>
+    private Worker? TryChooseWatch()
     {
-        if (!idle.TryPop(out var worker))
+        var chosen = watching ? null : TryChoose(new ActionWork(Watch), lane: null);
+        watching |= chosen is not null;
+        return chosen;
+    }
+
+    /// <summary>A thread for a piece of work: the one that became idle last, or a new one. Null: the system has no more.</summary>
+    /// <param name="work">The work.</param>
+    /// <param name="lane">Whose it is; null: our own, which does not count as active.</param>
+    private Worker? TryChoose(IWork work, ObserverLane? lane)
+    {
+        Worker worker;
+        if (idle.Count > 0)
         {
-            if (workers.Count >= MaxThreads)
+            worker = idle[^1];
+            idle.RemoveAt(idle.Count - 1);
+        }
+        else
+        {
+            if (refused)
                 return null;
             worker = new Worker(this);
             workers.Add(worker);
         }
 
-        worker.Begin(work, counted);
-        active += counted ? 1 : 0;
+        worker.Begin(work, lane);
+        active += lane is null ? 0 : 1;
         return worker;
+    }
+
+    private void Go(Worker? chosen)
+    {
+        if (chosen is null)
+            return;
+        try
+        {
+            chosen.Go();
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+        {
+            Refused(chosen);
+        }
+    }
+
+    /// <summary>The system has no thread for it: its work waits for one of the others, or until another is asked for.</summary>
+    private void Refused(Worker without)
+    {
+        lock (gate)
+        {
+            workers.Remove(without);
+            if (without.Lane is { } lane)
+                waiting.Enqueue((without.Work, lane));
+            else
+                watching = false;
+            active -= without.End() ? 1 : 0;
+            refused = true;
+        }
+
+        DefaultScheduler.Instance.Schedule(RefusalTime, AskAgain);
+    }
+
+    private void AskAgain()
+    {
+        Worker? chosen;
+        lock (gate)
+        {
+            refused = false;
+            chosen = waiting.Count > 0 ? TryChooseWatch() : null;
+        }
+
+        Go(chosen);
     }
 
     /// <summary>While work waits: finds the threads that are blocked, and has others take their place.</summary>
@@ -104,7 +159,7 @@ internal sealed class ObserverThreads : LocalScheduler
             {
                 foreach (var worker in workers)
                     active -= worker.IsFoundBlocked() ? 1 : 0;
-                while (active < wanted && waiting.TryPeek(out var work) && TryChoose(work, counted: true) is { } worker)
+                while (active < wanted && waiting.TryPeek(out var next) && TryChoose(next.Work, next.Lane) is { } worker)
                 {
                     waiting.Dequeue();
                     chosen.Add(worker);
@@ -115,7 +170,7 @@ internal sealed class ObserverThreads : LocalScheduler
                 goesOn = watching = waiting.Count > 0 && !isLast;
             }
 
-            chosen.ForEach(worker => worker.Go());
+            chosen.ForEach(Go);
             if (!goesOn)
                 return;
         }
@@ -126,23 +181,25 @@ internal sealed class ObserverThreads : LocalScheduler
     {
         lock (gate)
         {
+            if (worker.Lane is { } lane && lane.Done() is { } follower)
+                waiting.Enqueue((follower, lane));
             active -= worker.End() ? 1 : 0;
-            if (active < wanted && waiting.TryDequeue(out var work))
+            if (active < wanted && waiting.TryDequeue(out var next))
             {
-                worker.Begin(work, counts: true);
+                worker.Begin(next.Work, next.Lane);
                 active++;
                 return true;
             }
 
-            // Where there were too many threads for one that watches, the first that is free does.
+            // Where there was no thread for one that watches, the first that is free does.
             if (waiting.Count > 0 && !watching)
             {
                 watching = true;
-                worker.Begin(new ActionWork(Watch), counts: false);
+                worker.Begin(new ActionWork(Watch), of: null);
                 return true;
             }
 
-            idle.Push(worker);
+            idle.Add(worker);
             return false;
         }
     }
@@ -155,9 +212,7 @@ internal sealed class ObserverThreads : LocalScheduler
             if (!worker.IsIdle)
                 return false;
             workers.Remove(worker);
-            var others = idle.Where(w => w != worker).Reverse().ToList();
-            idle.Clear();
-            others.ForEach(idle.Push);
+            idle.Remove(worker);
             return true;
         }
     }
@@ -181,29 +236,30 @@ internal sealed class ObserverThreads : LocalScheduler
         }
     }
 
-    private sealed class ActionWork(Action action) : IWork
-    {
-        public void Run() => action();
-    }
-
     /// <summary>One thread. Its state is guarded by the lock of all.</summary>
     private sealed class Worker(ObserverThreads threads) : IDisposable
     {
         private readonly SemaphoreSlim chosen = new(0);
         private Thread? thread;
         private IWork? work;
+        private ObserverLane? lane;
         private bool counted;
         private Suspicion suspicion;
         private volatile bool isAwake;
 
         public bool IsIdle => work is null;
 
-        public void Begin(IWork next, bool counts) => (work, counted, suspicion) = (next, counts, default);
+        public IWork Work => work!;
+
+        /// <summary>Whose work it does; null: our own.</summary>
+        public ObserverLane? Lane => lane;
+
+        public void Begin(IWork next, ObserverLane? of) => (work, lane, counted, suspicion) = (next, of, of is not null, default);
 
         /// <summary>Gives whether it was counted among the active ones until now.</summary>
         public bool End()
         {
-            work = null;
+            (work, lane) = (null, null);
             return counted;
         }
 
@@ -226,13 +282,13 @@ internal sealed class ObserverThreads : LocalScheduler
                 return;
             }
 
-            thread = new Thread(Work) { IsBackground = true, Name = threads.name };
-            thread.Start();
+            thread = new Thread(DoWork) { IsBackground = true, Name = threads.name };
+            threads.start(thread);
         }
 
         public void Dispose() => chosen.Dispose();
 
-        private void Work()
+        private void DoWork()
         {
             do
             {
@@ -257,6 +313,11 @@ internal sealed class ObserverThreads : LocalScheduler
             return true;
         }
     }
+}
+
+internal sealed class ActionWork(Action action) : IWork
+{
+    public void Run() => action();
 }
 
 /// <summary>Something to be done on another thread.</summary>

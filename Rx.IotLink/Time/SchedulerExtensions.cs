@@ -16,8 +16,8 @@ internal static class SchedulerExtensions
     /// <summary>Runs a piece of work as soon as the scheduler can; where that is a thread of observers, without an allocation.</summary>
     public static void Run(this IScheduler scheduler, IWork work)
     {
-        if (scheduler is ObserverThreads threads)
-            threads.Enqueue(work);
+        if (scheduler is ObserverLane lane)
+            lane.Enqueue(work);
         else
             scheduler.Run(work, static w => w.Run());
     }

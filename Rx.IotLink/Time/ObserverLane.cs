@@ -1,0 +1,66 @@
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+
+namespace Rx.IotLink.Time;
+
+/// <summary>
+/// Where the observers of one link, or of one stream of a server, are called by default. So many of them at a time as <see cref="MaxThreads"/>: what else they have to do waits for
+/// one of these threads. So a link whose observers block takes no threads from others, and there is no bound that all links share.
+/// </summary>
+/// <param name="threads">Whose threads.</param>
+/// <param name="most">How many of them at a time.</param>
+internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverLane.MaxThreads) : IScheduler
+{
+    /// <summary>More than the streams of a link have observers, as a rule.</summary>
+    public const int MaxThreads = 16;
+
+    // Guarded by the lock of the threads: pieces of work that have a thread or wait for one, and those that wait for their turn here.
+    private int admitted;
+    private Queue<IWork>? waiting;
+
+    public DateTimeOffset Now => DefaultScheduler.Instance.Now;
+
+    public IDisposable Schedule<TState>(TState state, Func<IScheduler, TState, IDisposable> action) => Schedule(state, TimeSpan.Zero, action);
+
+    public IDisposable Schedule<TState>(TState state, DateTimeOffset dueTime, Func<IScheduler, TState, IDisposable> action) => Schedule(state, dueTime - Now, action);
+
+    public IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action)
+    {
+        var run = new SingleAssignmentDisposable();
+        void Start() => Enqueue(new ActionWork(() =>
+        {
+            if (!run.IsDisposed)
+                run.Disposable = action(this, state);
+        }));
+
+        if (dueTime > TimeSpan.Zero)
+            return new CompositeDisposable(DefaultScheduler.Instance.Schedule(dueTime, Start), run);
+        Start();
+        return run;
+    }
+
+    /// <summary>Has a piece of work done, without an allocation.</summary>
+    public void Enqueue(IWork work) => threads.Enqueue(work, this);
+
+    /// <summary>Whether a piece of work may have a thread; else it waits here. Under the lock of the threads.</summary>
+    public bool TryAdmit(IWork work)
+    {
+        if (admitted < most)
+        {
+            admitted++;
+            return true;
+        }
+
+        (waiting ??= new()).Enqueue(work);
+        return false;
+    }
+
+    /// <summary>A piece of work is done: gives the one whose turn it is now, if there is one. Under the lock of the threads.</summary>
+    public IWork? Done()
+    {
+        if (waiting is not null && waiting.TryDequeue(out var next))
+            return next;
+        (waiting, admitted) = (null, admitted - 1);
+        return null;
+    }
+}
