@@ -246,7 +246,7 @@ internal sealed class Fleet
         var opened = new TaskCompletionSource<Link>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var deadline = options.Scheduler.Schedule(limit, () => opened.TrySetException(StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s")));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Link>)o!).TrySetException(new RefusedException(Refusal.Stopping, "the server is stopping")), opened);
-        ObserverThreads.Stores.NewLane().Run((Fleet: this, peer, remote, opened), static s =>
+        ObserverThreads.Stores.Run((Fleet: this, peer, remote, opened), static s =>
         {
             try
             {

@@ -91,10 +91,11 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops listening; waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of each
-    /// link's lines have returned from the line that they are at, which is acknowledged; then closes every link, and waits until the devices
-    /// have ended their connections too: up to 1 s for one that is silent, up to 5 s for one that goes on sending. Lines that were not handed
-    /// out by then are not accepted: their devices give them to the next server.
+    /// Stops listening; waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the
+    /// observers of each link's lines have returned from the line that they are at, which is acknowledged; then closes
+    /// every link, and waits until the devices have ended their connections too: up to 1 s for one that is silent, up to
+    /// 5 s for one that goes on sending. Lines that were not handed out by then are not accepted: their devices give them
+    /// to the next server.
     /// </summary>
     /// <remarks>An observer that waits for this in <c>OnNext</c> waits until the time is up.</remarks>
     /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>

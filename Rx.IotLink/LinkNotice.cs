@@ -69,8 +69,9 @@ public enum LinkNoticeKind
     StoreWorks,
 
     /// <summary>
-    /// An observer of the lines has not returned from <c>OnNext</c> for <see cref="LinkOptions.SlowObserverAfter"/>: until it does, no further line of this link is handed out or
-    /// acknowledged. Told once for each line that is held so long. If it waits there for a write of this link, and the peer's observer does the same, both wait for ever.
+    /// An observer of the lines has not returned from <c>OnNext</c> for <see cref="LinkOptions.SlowObserverAfter"/>:
+    /// until it does, no further line of this link is handed out or acknowledged. Told once for each line that is held
+    /// so long. If it waits there for a write of this link, and the peer's observer does the same, both wait for ever.
     /// </summary>
     ObserverSlow,
 }

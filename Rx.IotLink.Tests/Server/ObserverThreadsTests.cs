@@ -51,7 +51,7 @@ public sealed class ObserverThreadsTests : ServerTest
         const int Most = 20;
         const int Pieces = Most + 50;
         var started = 0;
-        var threads = new ObserverThreads(thread =>
+        var threads = new ObserverThreads(start: thread =>
         {
             if (Interlocked.Increment(ref started) > Most)
                 throw new OutOfMemoryException("Insufficient memory to start thread");
@@ -80,7 +80,7 @@ public sealed class ObserverThreadsTests : ServerTest
     public async Task A_system_that_has_no_thread_at_all_is_asked_again()
     {
         var refusals = 0;
-        var threads = new ObserverThreads(thread =>
+        var threads = new ObserverThreads(start: thread =>
         {
             if (Interlocked.Increment(ref refusals) <= 2)
                 throw new OutOfMemoryException("Insufficient memory to start thread");
@@ -98,7 +98,7 @@ public sealed class ObserverThreadsTests : ServerTest
     {
         const int Pieces = 100;
         var started = 0;
-        var threads = new ObserverThreads(thread =>
+        var threads = new ObserverThreads(start: thread =>
         {
             Interlocked.Increment(ref started);
             thread.Start();

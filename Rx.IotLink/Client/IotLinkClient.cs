@@ -103,9 +103,10 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     public Task DrainAsync(CancellationToken cancellationToken = default) => link.DrainAsync(cancellationToken);
 
     /// <summary>
-    /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of <see cref="Lines"/> have
-    /// returned from the line that they are at, which is acknowledged; hands out no line after that one; then closes the link, and waits until
-    /// the server has heard that: up to 1 s for one that is silent, up to 5 s for one that goes on sending.
+    /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of
+    /// <see cref="Lines"/> have returned from the line that they are at, which is acknowledged; hands out no line after
+    /// that one; then closes the link, and waits until the server has heard that: up to 1 s for one that is silent, up to
+    /// 5 s for one that goes on sending.
     /// </summary>
     /// <param name="cancellationToken">Ends the waiting; the link is closed all the same.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)

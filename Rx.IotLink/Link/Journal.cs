@@ -26,7 +26,6 @@ internal sealed class Journal : IWork
     private readonly Deadlines deadlines;
     private readonly TimeSpan patience;
     private readonly bool hasThreads;
-    private readonly ObserverLane lane = ObserverThreads.Stores.NewLane();
 
     // Guarded by the lock. What is being written is whose turn it is to write, until it has none of it left.
     private List<Entry> gathered = [];
@@ -69,7 +68,7 @@ internal sealed class Journal : IWork
     public void Start()
     {
         if (hasThreads)
-            lane.Enqueue(this);
+            ObserverThreads.Stores.Enqueue(this);
         else
             Write();
     }

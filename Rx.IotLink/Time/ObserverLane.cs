@@ -7,7 +7,9 @@ namespace Rx.IotLink.Time;
 /// Where the observers of one link, or of one stream of a server, are called by default. So many of them at a time as <see cref="MaxThreads"/>: what else they have to do waits for
 /// one of these threads. So a link whose observers block takes no threads from others, and there is no bound that all links share.
 /// </summary>
-internal sealed class ObserverLane(ObserverThreads threads) : IScheduler
+/// <param name="threads">Whose threads.</param>
+/// <param name="most">How many of them at a time.</param>
+internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverLane.MaxThreads) : IScheduler
 {
     /// <summary>More than the streams of a link have observers, as a rule.</summary>
     public const int MaxThreads = 16;
@@ -43,7 +45,7 @@ internal sealed class ObserverLane(ObserverThreads threads) : IScheduler
     /// <summary>Whether a piece of work may have a thread; else it waits here. Under the lock of the threads.</summary>
     public bool TryAdmit(IWork work)
     {
-        if (admitted < MaxThreads)
+        if (admitted < most)
         {
             admitted++;
             return true;

@@ -34,21 +34,18 @@ internal sealed class ObserverThreads
     private readonly string name;
 
     /// <summary>Threads of their own, for tests; all links share <see cref="Instance"/>.</summary>
+    /// <param name="name">Of each thread.</param>
     /// <param name="start">Starts a thread, or throws because the system has no more.</param>
-    /// <param name="name">The name of each thread.</param>
-    internal ObserverThreads(Action<Thread>? start = null, string name = "Rx.IotLink observers")
-    {
-        this.start = start ?? (static thread => thread.Start());
-        this.name = name;
-    }
+    internal ObserverThreads(string name = "Rx.IotLink observers", Action<Thread>? start = null) =>
+        (this.name, this.start) = (name, start ?? (static thread => thread.Start()));
 
     public static ObserverThreads Instance { get; } = new();
 
     /// <summary>
     /// Threads of the same kind for session stores: one that blocks takes no thread from an observer, nor the other
-    /// way round.
+    /// way round. One lane, without a bound of its own: each link and each opening has at most one piece of work here.
     /// </summary>
-    public static ObserverThreads Stores { get; } = new(name: "Rx.IotLink stores");
+    public static ObserverLane Stores { get; } = new(new ObserverThreads("Rx.IotLink stores"), most: int.MaxValue);
 
     public ObserverLane NewLane() => new(this);
 
