@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>A line for one device, as <c>iotlink serve</c> reads it: <c>ID TAB line</c>.</summary>
+/// <summary>A line for one device, as <c>iotlink serve</c> reads it: <c>ID TAB line</c>, or JSON (see <see cref="JsonInput"/>).</summary>
 internal sealed record AddressedLine(string Id, string Text)
 {
     /// <summary>The longest line of the input that can be right.</summary>

@@ -11,18 +11,30 @@ internal static class CommandLine
     private static readonly ParserConfiguration Parsing = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
     /// <summary>Runs what the arguments ask for, and returns the exit code.</summary>
-    public static Task<int> RunAsync(string[] args, Stream input, TextWriter lines, TextWriter events, IScheduler scheduler, CancellationToken stop)
+    public static Task<int> RunAsync(string[] args, StandardStreams streams, EventQueue events, IScheduler scheduler, StopSignals signals)
     {
         // Looked for by hand, since an error of the other options is to be told in the form that was asked for.
         var json = args.Contains(Options.Json.Name, StringComparer.Ordinal);
-        Session Session(bool withIds) => new(input, json ? new JsonOutput(lines, events, scheduler) : new TextOutput(lines, events, withIds), scheduler, stop);
+        var (lines, linesLook, eventsLook) = (streams.Output ?? TextWriter.Null, Look.Of(streams.OutputIsTerminal), Look.Of(streams.ErrorIsTerminal));
+        Session Session(bool withIds)
+        {
+            Output output = json ? new JsonOutput(lines, events, scheduler, linesLook, eventsLook) : new TextOutput(lines, events, withIds, linesLook, eventsLook);
+            events.Missing = output.Missing;
+            return new(streams.Input, json, output, scheduler, signals.Hangups, signals.Token);
+        }
+
+        if (streams.Output is null)
+        {
+            Session(withIds: false).Output.Error("there is no standard output, where received lines go: nothing was started.");
+            return Task.FromResult(ExitCode.Usage);
+        }
 
         var parsed = Root(
             settings => StartAsync(Session(withIds: true), session => new ServeCommand(settings, session).RunAsync()),
             settings => StartAsync(Session(withIds: false), session => new ConnectCommand(settings, session).RunAsync()),
             id => NewKeyCommand.RunAsync(id, lines)).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
-            return parsed.InvokeAsync(new() { Output = lines, Error = events, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop);
+            return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
         // The word that nothing knows says more than what is missing for want of it.
         var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here." : parsed.Errors[0].Message;

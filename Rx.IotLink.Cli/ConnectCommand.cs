@@ -1,4 +1,5 @@
 using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
 
 namespace Rx.IotLink.Cli;
 
@@ -17,6 +18,9 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
 {
     /// <summary>Lines of the input on their way, at most: the look-ahead into a huge file.</summary>
     public const int MaxOnTheirWay = 1_000;
+
+    // How the link tells that a server has keys.
+    private const string WantsProof = "the server says 'auth'";
 
     private readonly Ledger ledger = new();
 
@@ -57,16 +61,17 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     private async Task<int> RunAsync(IotLinkClient link, int maxLineBytes, CancellationToken over)
     {
         using var refused = new CancellationTokenSource();
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(refused.Token, session.Output.Closed);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, broken.Token);
         var wasUp = false;
-        using var up = link.State.Where(state => state.IsUp).Subscribe(_ => wasUp = true, Ignore);
-        using var final = link.State.Where(state => state.IsFinal).Subscribe(_ => refused.Cancel(), _ => refused.Cancel());
 
         var input = ledger.Open(MaxOnTheirWay);
         var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
         using var report = LinkReport.Start(link, session.Output, echo, notice =>
         {
+            if (notice.Kind is LinkNoticeKind.ConnectFailed or LinkNoticeKind.PeerNotProven)
+                answered.TrySetResult();
             // A device tries on, since its server may be mended; whoever typed a wrong key wants to know at once. Once it was up, the key is right.
             if (notice.Kind != LinkNoticeKind.PeerNotProven || wasUp)
                 return false;
@@ -74,28 +79,58 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
                 session.Output.Refused(link.Id, "the server did not prove that it has this device's key: it has another one, or none, or is an impostor");
             refused.Cancel();
             return true;
+        }, state =>
+        {
+            Tell(link.Id, state);
+            wasUp |= state.IsUp;
+            if (state.IsUp || state.IsFinal)
+                answered.TrySetResult();
+            if (state.IsFinal)
+                refused.Cancel();
         });
 
-        var pump = new InputPump(session.Input, maxLineBytes, input, session.Output, emptyIsLine: settings.Protocol != 1);
-        await pump.RunAsync(line => Send(link, input, line), stop.Token).ConfigureAwait(false);
+        var pump = session.ReadsJson
+            ? new InputPump(session.Input, JsonInput.MaxBytes(maxLineBytes), input, session.Output)
+            : new InputPump(session.Input, maxLineBytes, input, session.Output, emptyIsLine: settings.Protocol != 1);
+        await pump.RunAsync(text => Send(link, input, text, maxLineBytes), stop.Token).ConfigureAwait(false);
         if (settings.Stay)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
+        else
+            await WaitForAnswerAsync(answered.Task, stop.Token).ConfigureAwait(false);
 
         var since = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
-        var left = await Ending.DrainAsync(session, ledger, settings.Drain, broken.Token).ConfigureAwait(false);
+        var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, since, broken.Token).ConfigureAwait(false);
+        // A write that the refusal ended is known before the refusal is: that is said first.
+        if (left > 0 && await IsFinalAsync(link).ConfigureAwait(false))
+            await refused.Token.WhenCancelledAsync().ConfigureAwait(false);
         var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
-        var undone = broken.IsCancellationRequested ? done : $"{done} within {Ending.Seconds(settings.Drain)} of {since}";
-        return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed || refused.IsCancellationRequested);
+        return Ending.Tell(session.Output, left + pump.Unsent, done + inVain, pump.Failed || refused.IsCancellationRequested);
     }
 
-    // What ends the link is told by its state.
-    private static void Ignore(Exception error)
+    private static async Task<bool> IsFinalAsync(IotLinkClient link) => await link.State.Select(state => state.IsFinal).Catch(Observable.Return(true)).FirstOrDefaultAsync();
+
+    /// <summary>Says a state. Whoever gave no key is told how to give one.</summary>
+    private void Tell(string id, LinkState state)
     {
+        var wantsKey = settings.KeyFile is null && state.Outage?.Detail.StartsWith(WantsProof, StringComparison.Ordinal) == true;
+        session.Output.State(id, state, wantsKey ? $"the server wants a key, and this device gave none: give it with --key-file ({state.Outage?.Detail})" : null);
     }
 
-    private string? Send(IotLinkClient link, Outgoing input, string line)
+    /// <summary>Without a line to deliver it would leave before it has heard of the server at all: whether it is let in is asked for, too.</summary>
+    private async Task WaitForAnswerAsync(Task answer, CancellationToken stop) => await Task.WhenAny(answer, stop.WhenCancelledAsync())
+        .ToObservable()
+        .TakeUntil(Observable.Timer(settings.Drain, session.Scheduler))
+        .DefaultIfEmpty()
+        .ToTask(CancellationToken.None)
+        .ConfigureAwait(false);
+
+    private string? Send(IotLinkClient link, Outgoing input, string text, int maxLineBytes)
     {
-        _ = input.FollowAsync(link.WriteAsync(line, settings.Delivery, cancellationToken: CancellationToken.None));
-        return null;
+        var (line, fault) = session.ReadsJson
+            ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: settings.Protocol != 1, settings.Id)
+            : (new AddressedLine(settings.Id, text), null);
+        if (line is not null)
+            _ = input.FollowAsync(link.WriteAsync(line.Text, settings.Delivery, cancellationToken: CancellationToken.None));
+        return fault;
     }
 }

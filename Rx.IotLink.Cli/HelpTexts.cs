@@ -13,24 +13,43 @@ internal static class HelpTexts
         protocol 1 may be spoken, which cannot carry it.
 
         Received lines go to standard output, everything else to standard error. A line
-        is printed before it is acknowledged to its sender.
+        is printed before it is acknowledged to its sender. On a terminal a received
+        line has the mark '< ' and a colour (not with NO_COLOR set). Control characters
+        are shown as \uXXXX there, and on standard error in any case.
+
+        A standard input that is closed is one that has ended; without a standard output
+        nothing is started. A standard error that nobody reads stops nothing: events that
+        find no room are dropped, and how many is said later.
 
         Exit codes:
           0    everything was delivered
           1    a line was skipped or not delivered, a stream failed, or the server
                refused this device for good: standard error says which and why
-          2    nothing was started: an option or a file is wrong, or the port cannot
-               be had
+          2    nothing was started: an option or a file is wrong, the port cannot be
+               had, or there is no standard output
           130  left at once, on the second Ctrl-C
         The first Ctrl-C (or SIGTERM) waits for lines to be acknowledged, as long as
         --drain says at most, and leaves with 0 or 1. When nobody reads standard output
-        any more, it leaves in the same way without waiting.
+        any more, it leaves in the same way without waiting. SIGHUP is a SIGTERM to
+        'connect', unless it is ignored (nohup); 'serve' reads its files again.
 
-        With --json both streams are JSON lines, always with these fields:
-          standard output  {"id":ID,"line":LINE}
-          standard error   {"time":TIME,"event":EVENT,"id":ID or null,"detail":TEXT}
+        With --json all three streams are JSON lines, always with these fields:
+          input and output  {"id":ID,"line":LINE}
+          standard error    {"time":TIME,"event":EVENT,"id":ID or null,"detail":TEXT}
+        The input may have more fields, which are ignored; 'connect' needs no id there.
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, joined, up, down,
-        refused, notice, skipped, draining, undelivered, warning or error.
+        refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
+        error.
+
+        A shell completes words with what 'iotlink "[suggest:N]" "LINE"' prints for the
+        N characters before the cursor. For bash, in ~/.bashrc:
+          _iotlink() { local IFS=$'\n'; COMPREPLY=($(compgen -W "$(iotlink \
+            "[suggest:$COMP_POINT]" "$COMP_LINE")" -- "${COMP_WORDS[COMP_CWORD]}")); }
+          complete -o default -F _iotlink iotlink
+        For zsh, in ~/.zshrc after compinit:
+          _iotlink() { local line="${words[1,CURRENT]}"; compadd -- \
+            ${(f)"$(iotlink "[suggest:${#line}]" "$line")"}; _files; }
+          compdef _iotlink iotlink
         """;
 
     public const string Serve = """
@@ -42,13 +61,18 @@ internal static class HelpTexts
         Lines for a device that is down, or has not connected yet, wait for it and hold
         up no other device. When 4096 lines wait in all, standard input is not read on
         until some of them are acknowledged. The end of standard input does not end the
-        command; Ctrl-C does.
+        command; Ctrl-C does. Of an id that is unknown, neither connected nor expected
+        nor in the key file, it says so once.
 
         With --key-file an id that is not in the file is refused, as is a wrong key, and
         protocol 1 is not spoken, since it has no keys; with --protocol both besides,
-        ids without a key are served over protocol 1, and anyone may be one of them. The
-        file is read once, at the start. Keys say who is who; only --tls hides the lines
-        from others on the network.
+        ids without a key are served over protocol 1, and anyone may be one of them.
+        Keys say who is who; only --tls hides the lines from others on the network.
+
+        The files of --key-file, --cert, --cert-key and --ca are read at the start, and
+        again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it
+        says so and goes on with all of them as they were. What was read counts for new
+        connections; those that are up stay.
         """;
 
     public const string Connect = """
@@ -58,11 +82,13 @@ internal static class HelpTexts
         and in order.
 
         At the end of standard input it waits until all lines are acknowledged, and
-        leaves; with --stay only Ctrl-C ends it. At most 1000 lines are on their way at a
+        leaves; without a line, when it was let in or could not connect. With --stay only
+        Ctrl-C ends it. At most 1000 lines are on their way at a
         time; standard input is read on as they are acknowledged.
 
-        When the server refuses this device for good, or does not prove that it has the
-        key of --key-file, it says so and leaves with 1. A command that takes the id of a
+        When the server refuses this device for good (it wants a key, and there is no
+        --key-file), or does not prove that it has the key of --key-file, it says so and
+        leaves with 1. A command that takes the id of a
         running one with the same key takes its place, and the other one leaves with 1;
         without keys it waits until the other one is gone.
 

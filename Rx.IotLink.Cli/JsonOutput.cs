@@ -4,16 +4,16 @@ using System.Text.Json;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>For programs: one JSON object a line on both streams, always with the same fields (see the help text).</summary>
-internal sealed class JsonOutput(TextWriter lines, TextWriter events, IScheduler clock) : Output(lines, events)
+/// <summary>For programs: one JSON object a line on both streams, always with the same fields (see the help text). What is escaped besides means the same in JSON.</summary>
+internal sealed class JsonOutput(TextWriter lines, EventQueue events, IScheduler clock, Look linesLook = default, Look eventsLook = default) : Output(lines, events)
 {
     // Relaxed: these lines go into no HTML page, and people read them too.
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    protected override string LineText(string id, string line) => JsonSerializer.Serialize(new Received(id, line), Options) + "\n";
+    protected override string LineText(string id, string line) => linesLook.Bare(JsonSerializer.Serialize(new Received(id, line), Options)) + "\n";
 
     protected override string EventText(string name, string? id, string detail) =>
-        JsonSerializer.Serialize(new Happened(clock.Now.UtcDateTime, name, id, detail), Options) + "\n";
+        eventsLook.Happened(JsonSerializer.Serialize(new Happened(clock.Now.UtcDateTime, name, id, detail), Options)) + "\n";
 
     private sealed record Received(string Id, string Line);
 

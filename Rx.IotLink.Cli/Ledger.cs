@@ -21,13 +21,14 @@ internal sealed class Ledger
         return outgoing;
     }
 
-    /// <summary>Waits until no line is on its way, not longer than the bound. Nothing can be sent afterwards.</summary>
-    public async Task DrainAsync(TimeSpan bound, IScheduler scheduler, CancellationToken giveUp)
+    /// <summary>Waits until no line is on its way, not longer than the bound, and returns whether it came to that. Nothing can be sent afterwards.</summary>
+    public async Task<bool> DrainAsync(TimeSpan bound, IScheduler scheduler, CancellationToken giveUp)
     {
         try
         {
-            await Task.WhenAll(all.Select(x => x.DrainAsync(giveUp)))
+            return await Task.WhenAll(all.Select(x => x.DrainAsync(giveUp)))
                 .ToObservable()
+                .Select(_ => true)
                 .TakeUntil(Observable.Timer(bound, scheduler))
                 .DefaultIfEmpty()
                 .ToTask(CancellationToken.None)
@@ -36,6 +37,7 @@ internal sealed class Ledger
         catch (OperationCanceledException)
         {
             // How many are left is what matters, and is asked afterwards.
+            return false;
         }
     }
 }

@@ -13,8 +13,9 @@ internal static class LinkReport
     /// <param name="output">Where it is said.</param>
     /// <param name="echo">Writes a received line back, or null.</param>
     /// <param name="handles">Takes a notice that is not to be said, or leaves it; null: all are said.</param>
-    public static IDisposable Start(ILink link, Output output, Action<string>? echo, Func<LinkNotice, bool>? handles = null) => new CompositeDisposable(
-        link.State.Subscribe(state => output.State(link.Id, state), Ignore),
+    /// <param name="state">Says a state in another way; null: each is said as it is.</param>
+    public static IDisposable Start(ILink link, Output output, Action<string>? echo, Func<LinkNotice, bool>? handles = null, Action<LinkState>? state = null) => new CompositeDisposable(
+        link.State.Subscribe(state ?? (next => output.State(link.Id, next)), Ignore),
         link.Notices.Where(notice => handles?.Invoke(notice) != true).Subscribe(notice => output.Notice(link.Id, notice), Ignore),
         link.Lines.Subscribe(
             line =>

@@ -6,7 +6,11 @@ namespace Rx.IotLink.Cli;
 /// Lines that wait for their device to connect, in order for each id. How many is bounded by the places they hold, for all ids together, so a device that
 /// never comes holds up the others only when it has taken all of them.
 /// </summary>
-internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> waitForLink, Outgoing outgoing, CancellationToken over)
+/// <param name="waitForLink">The link of an id, as soon as there is one.</param>
+/// <param name="outgoing">The places that lines hold.</param>
+/// <param name="opened">Called with each id once, before its first line waits.</param>
+/// <param name="over">Ends the waiting.</param>
+internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> waitForLink, Outgoing outgoing, Action<string> opened, CancellationToken over)
 {
     private readonly Dictionary<string, ChannelWriter<string>> byId = new(StringComparer.Ordinal);
 
@@ -17,6 +21,7 @@ internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> wai
         {
             var channel = Channel.CreateUnbounded<string>();
             byId.Add(id, box = channel.Writer);
+            opened(id);
             _ = ForwardAsync(id, channel.Reader);
         }
 

@@ -10,7 +10,7 @@ internal static class Options
 {
     public static Option<bool> Json { get; } = new("--json")
     {
-        Description = "Print JSON lines on both streams (see the fields in 'iotlink --help').",
+        Description = "Read and print JSON lines, on all three streams (see the fields in 'iotlink --help').",
     };
 
     public static Argument<HostAndPort> Server() => new("HOST[:PORT]")
@@ -89,7 +89,9 @@ internal static class Options
     };
 
     private static Option<T> OneOf<T>(T standard, string[] values, string description)
-        where T : class? => new("--protocol")
+        where T : class?
+    {
+        var option = new Option<T>("--protocol")
         {
             HelpName = "VERSION",
             Description = description,
@@ -98,6 +100,9 @@ internal static class Options
                 ? (T)(object)Token(result)
                 : Fail<T>(result, $"--protocol must be {string.Join(", ", values[..^1])} or {values[^1]}, not '{Token(result)}'.")!,
         };
+        option.CompletionSources.Add(values);
+        return option;
+    }
 
     private static Option<int> Number(string name, string unit, int standard, int least, int most, string description) => new(name)
     {

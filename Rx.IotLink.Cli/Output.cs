@@ -3,14 +3,13 @@ using System.Diagnostics.CodeAnalysis;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// What the command says: received lines on standard output, everything else on standard error. Each is one write, flushed when
-/// the call returns.
+/// What the command says: received lines on standard output, everything else on standard error. Each is one write: a line is flushed when
+/// the call returns; an event as soon as standard error takes it.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; an observer may be held by it until then.")]
-internal abstract class Output(TextWriter lines, TextWriter events)
+internal abstract class Output(TextWriter lines, EventQueue events)
 {
     private readonly Lock linesLock = new();
-    private readonly Lock eventsLock = new();
     private readonly CancellationTokenSource closed = new();
     private readonly ManualResetEventSlim never = new();
 
@@ -31,7 +30,7 @@ internal abstract class Output(TextWriter lines, TextWriter events)
             lock (linesLock)
                 lines.Write(LineText(id, line));
         }
-        catch (IOException e)
+        catch (Exception e) when (StandardStreams.IsFailedWrite(e))
         {
             Close(e);
             never.Wait();
@@ -48,6 +47,10 @@ internal abstract class Output(TextWriter lines, TextWriter events)
 
     public void Skipped(long number, string fault) => Event("skipped", null, $"line {number} of standard input was skipped: {fault}");
 
+    public void Waiting(string id, string detail) => Event("waiting", id, detail);
+
+    public void Reloaded(string sentence) => Event("reloaded", null, sentence);
+
     public void Draining(string sentence) => Event("draining", null, sentence);
 
     public void Undelivered(string sentence) => Event("undelivered", null, sentence);
@@ -56,8 +59,11 @@ internal abstract class Output(TextWriter lines, TextWriter events)
 
     public void Error(string sentence) => Event("error", null, sentence);
 
-    /// <summary>A change of a link's state. To begin and to end is not one.</summary>
-    public void State(string id, LinkState state)
+    /// <summary>What is said where events are missing.</summary>
+    public string Missing(long count) => EventText("warning", null, $"{count} events are missing here: standard error was not read fast enough");
+
+    /// <summary>A change of a link's state. To begin and to end is not one. A refusal may have a better sentence than its own.</summary>
+    public void State(string id, LinkState state, string? refusal = null)
     {
         switch (state.Status)
         {
@@ -68,7 +74,7 @@ internal abstract class Output(TextWriter lines, TextWriter events)
                 Event("down", id, state.Outage?.ToString() ?? "");
                 break;
             case LinkStatus.Refused:
-                Event("refused", id, state.Outage?.Detail ?? "");
+                Event("refused", id, refusal ?? state.Outage?.Detail ?? "");
                 break;
         }
     }
@@ -77,20 +83,9 @@ internal abstract class Output(TextWriter lines, TextWriter events)
 
     protected abstract string EventText(string name, string? id, string detail);
 
-    private void Event(string name, string? id, string detail)
-    {
-        try
-        {
-            lock (eventsLock)
-                events.Write(EventText(name, id, detail));
-        }
-        catch (IOException)
-        {
-            // Nobody reads standard error, so nobody can be told.
-        }
-    }
+    private void Event(string name, string? id, string detail) => events.Write(EventText(name, id, detail));
 
-    private void Close(IOException error)
+    private void Close(Exception error)
     {
         // Several links may find it closed at a time; one says so.
         lock (linesLock)

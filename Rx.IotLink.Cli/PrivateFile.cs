@@ -1,3 +1,5 @@
+using System.Runtime.Versioning;
+
 namespace Rx.IotLink.Cli;
 
 /// <summary>Files that hold secrets.</summary>
@@ -16,8 +18,22 @@ internal static class PrivateFile
     /// <summary>Says so if others than its owner may read it, where that can be known.</summary>
     public static void WarnIfReadable(string path, Output output)
     {
-        if (!OperatingSystem.IsWindows() && File.Exists(path) && (File.GetUnixFileMode(path) & Others) != UnixFileMode.None)
+        if (!OperatingSystem.IsWindows() && IsReadable(path))
             output.Warning($"{path} holds a secret and others than its owner may read it: 'chmod 600' mends that");
+    }
+
+    [UnsupportedOSPlatform("windows")]
+    private static bool IsReadable(string path)
+    {
+        try
+        {
+            return (File.GetUnixFileMode(path) & Others) != UnixFileMode.None;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whoever reads it says so.
+            return false;
+        }
     }
 
     /// <summary>Reads a file that an option names.</summary>

@@ -4,28 +4,39 @@ namespace Rx.IotLink.Cli;
 
 internal static class Program
 {
+    /// <summary>How long the command stays for a standard error that is read slowly, or not at all.</summary>
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
+
     private static async Task<int> Main(string[] args)
     {
-        var (lines, events) = (StandardStreams.OpenOutput(), StandardStreams.OpenError());
+        var streams = StandardStreams.Open();
+        var events = new EventQueue(streams.Error);
+        using var signals = new StopSignals();
+        var code = await RunAsync(args, streams, events, signals).ConfigureAwait(false);
+        await events.CompleteAsync(LastWords, DefaultScheduler.Instance).ConfigureAwait(false);
+        return code;
+    }
+
+    private static async Task<int> RunAsync(string[] args, StandardStreams streams, EventQueue events, StopSignals signals)
+    {
         try
         {
-            using var signals = new StopSignals();
-            return await CommandLine.RunAsync(args, StandardStreams.OpenInput(), lines, events, DefaultScheduler.Instance, signals.Token).ConfigureAwait(false);
+            return await CommandLine.RunAsync(args, streams, events, DefaultScheduler.Instance, signals).ConfigureAwait(false);
         }
         catch (IOException e) when (StandardStreams.IsBrokenPipe(e))
         {
             // Whoever asked for the help text does not read it any more.
             return ExitCode.Delivered;
         }
-        catch (IOException e)
+        catch (Exception e) when (StandardStreams.IsFailedWrite(e))
         {
-            await events.WriteAsync($"iotlink: standard output cannot be written: {e.Message}\n").ConfigureAwait(false);
+            events.Write($"iotlink: standard output cannot be written: {Look.Escape(e.Message.ReplaceLineEndings(" "))}\n");
             return ExitCode.NotDelivered;
         }
         catch (Exception e)
         {
             // A fault of ours: the sentence that helps to report it, and no stack trace on somebody's terminal.
-            await events.WriteAsync($"iotlink: unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}\n").ConfigureAwait(false);
+            events.Write($"iotlink: unexpected {e.GetType().Name}: {Look.Escape(e.Message.ReplaceLineEndings(" "))}\n");
             return ExitCode.NotDelivered;
         }
     }

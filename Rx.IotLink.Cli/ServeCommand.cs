@@ -30,6 +30,9 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
 
     public async Task<int> RunAsync()
     {
+        var files = new ServerFiles(settings, session);
+        using var reading = session.Hangups.ObserveOn(session.Scheduler).Subscribe(_ => files.ReadAgain());
+        files.Read();
         var options = new IotLinkServerOptions
         {
             Port = settings.Port,
@@ -38,8 +41,8 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Timeout = settings.Timeout,
             Protocol1 = settings.Protocol1,
             Protocol2 = settings.Protocol2,
-            KeyOf = LoadKeys() is { } keys ? keys.Find : null,
-            Tls = settings.Tls.ForServer(session.Output),
+            KeyOf = settings.KeyFile is null ? null : files.KeyOf,
+            Tls = files.Tls,
             Scheduler = session.Scheduler,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,
@@ -57,23 +60,14 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         }
 
         using var over = new CancellationTokenSource();
-        var code = await RunAsync(server, options, over.Token).ConfigureAwait(false);
+        var code = await RunAsync(server, options, files, over.Token).ConfigureAwait(false);
         await server.DisposeAsync().ConfigureAwait(false);
         // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;
     }
 
-    private DeviceKeys? LoadKeys()
-    {
-        if (settings.KeyFile is not { } file)
-            return null;
-        return settings.Protocol2
-            ? PrivateFile.LoadKeys(file, session.Output)
-            : throw new UsageException("--key-file is of no use with --protocol 1, which has no keys.");
-    }
-
-    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, CancellationToken over)
+    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, ServerFiles files, CancellationToken over)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
         session.Output.Listening(server.EndPoint.ToString());
@@ -85,22 +79,33 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         reports.Add(server.Links.Subscribe(link => reports.Add(Report(link, over))));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
-        var mailboxes = new Mailboxes(server.WaitForAsync, input, over);
-        var pump = new InputPump(session.Input, AddressedLine.MaxBytes(options.MaxLineBytes), input, session.Output);
+        var mailboxes = new Mailboxes(server.WaitForAsync, input, id => TellIfUnknown(id, server, files), over);
+        var maxBytes = session.ReadsJson ? JsonInput.MaxBytes(options.MaxLineBytes) : AddressedLine.MaxBytes(options.MaxLineBytes);
+        var pump = new InputPump(session.Input, maxBytes, input, session.Output);
         await pump.RunAsync(text => Send(mailboxes, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        var left = await Ending.DrainAsync(session, ledger, settings.Drain, session.Output.Closed).ConfigureAwait(false);
-        var undone = session.Output.Closed.IsCancellationRequested ? "acknowledged" : $"acknowledged within {Ending.Seconds(settings.Drain)} of Ctrl-C";
-        return Ending.Tell(session.Output, left + pump.Unsent, undone, pump.Failed);
+        var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, "Ctrl-C", session.Output.Closed).ConfigureAwait(false);
+        return Ending.Tell(session.Output, left + pump.Unsent, "acknowledged" + inVain, pump.Failed);
     }
 
     private string? Send(Mailboxes mailboxes, string text, int maxLineBytes)
     {
-        var (line, fault) = AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
+        var (line, fault) = session.ReadsJson
+            ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1)
+            : AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
         if (line is not null)
             mailboxes.Post(line.Id, line.Text);
         return fault;
+    }
+
+    /// <summary>A line for a device that is known of waits as it should; a wrong id would wait for ever.</summary>
+    private void TellIfUnknown(string id, IotLinkServer server, ServerFiles files)
+    {
+        if (server.Find(id) is not null || settings.Expected.Contains(id, StringComparer.Ordinal) || files.KeyOf(id) is not null)
+            return;
+        var hope = settings.KeyFile is null || settings.Protocol1 ? "no device of this id has connected yet" : "the key file has no key for this id, so no device of it can connect";
+        session.Output.Waiting(id, $"{hope}; lines for it wait");
     }
 
     private IDisposable Report(ILink link, CancellationToken over)

@@ -1,10 +1,13 @@
+using System.Reactive;
 using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Cli;
 
 /// <summary>What a command is given by the process it runs in, or by a test.</summary>
 /// <param name="Input">Bytes, not text: what is not UTF-8 is told, never replaced.</param>
+/// <param name="ReadsJson">Whether the lines of the input are JSON, as those of the output are.</param>
 /// <param name="Output">Where lines and events go.</param>
 /// <param name="Scheduler">The clock of the links and of every bound.</param>
+/// <param name="Hangups">A value for each SIGHUP; who does not observe it is asked to stop instead.</param>
 /// <param name="Stop">Cancelled by the first Ctrl-C or SIGTERM: time to drain and leave.</param>
-internal sealed record Session(Stream Input, Output Output, IScheduler Scheduler, CancellationToken Stop);
+internal sealed record Session(Stream Input, bool ReadsJson, Output Output, IScheduler Scheduler, IObservable<Unit> Hangups, CancellationToken Stop);

@@ -1,12 +1,12 @@
 namespace Rx.IotLink.Cli;
 
 /// <summary>For people and pipes: the line as it is, or <c>ID TAB line</c> where there are many; one sentence for each event.</summary>
-internal sealed class TextOutput(TextWriter lines, TextWriter events, bool withIds) : Output(lines, events)
+internal sealed class TextOutput(TextWriter lines, EventQueue events, bool withIds, Look linesLook = default, Look eventsLook = default) : Output(lines, events)
 {
-    protected override string LineText(string id, string line) => withIds ? $"{id}\t{line}\n" : $"{line}\n";
+    protected override string LineText(string id, string line) => linesLook.Received(withIds ? $"{id}\t{line}" : line) + "\n";
 
     // Text of others may be in it (the id of an unknown device, an error of the system): it stays one line.
-    protected override string EventText(string name, string? id, string detail) => Sentence(name, id, detail).ReplaceLineEndings(" ") + "\n";
+    protected override string EventText(string name, string? id, string detail) => eventsLook.Happened(Sentence(name, id, detail).ReplaceLineEndings(" ")) + "\n";
 
     private static string Sentence(string name, string? id, string detail) => (name, id) switch
     {

@@ -1,6 +1,6 @@
 using System.Net.Security;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Rx.IotLink.Cli;
 
@@ -11,6 +11,8 @@ namespace Rx.IotLink.Cli;
 /// <param name="CertKey">The file of its private key, or null: it is in the same one.</param>
 internal sealed record TlsFiles(bool On, string? Ca, string? Cert, string? CertKey)
 {
+    private const string ServerUse = "1.3.6.1.5.5.7.3.1";
+
     /// <summary>What a client needs, or null: no TLS.</summary>
     /// <exception cref="UsageException">A file is wrong, or an option of no use.</exception>
     public SslClientAuthenticationOptions? ForClient(Output output)
@@ -25,21 +27,17 @@ internal sealed record TlsFiles(bool On, string? Ca, string? Cert, string? CertK
         };
     }
 
-    /// <summary>What a server needs, or null: no TLS.</summary>
+    /// <summary>What a server needs, as the files have it now, or null: no TLS.</summary>
     /// <exception cref="UsageException">A file is wrong or missing, or an option of no use.</exception>
-    public HttpsConnectionAdapterOptions? ForServer(Output output)
+    public ServerTls? ForServer(Output output)
     {
         if (!IsOn())
             return null;
         var (certificate, chain) = LoadOwn(output) ?? throw new UsageException("--tls needs the server's certificate: give it with --cert FILE.");
-        var options = new HttpsConnectionAdapterOptions { ServerCertificate = certificate, ServerCertificateChain = chain };
-        if (LoadPolicy() is { } policy)
-        {
-            options.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
-            options.OnAuthenticate = (_, ssl) => ssl.CertificateChainPolicy = policy.Clone();
-        }
-
-        return options;
+        if (certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().FirstOrDefault() is { } uses && !uses.EnhancedKeyUsages.Cast<Oid>().Any(use => use.Value == ServerUse))
+            throw new UsageException($"--cert: {Cert} holds a certificate that is not for a server: its extended key usage does not say so.");
+        var context = PrivateFile.Read("--cert", Cert!, () => SslStreamCertificateContext.Create(certificate, chain, offline: true));
+        return new(certificate, context, LoadPolicy());
     }
 
     private bool IsOn()

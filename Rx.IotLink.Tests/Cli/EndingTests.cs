@@ -111,6 +111,30 @@ internal sealed class EndingTests
     }
 
     [Test]
+    public async Task A_line_for_an_id_that_nobody_knows_is_told_once()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync("--expect", "expected", "--drain", "0");
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "here");
+        await client.EventAsync("here up");
+        await server.WriteAsync("wrong\tone\nwrong\ttwo\nexpected\tone\nhere\tone\nbad\n");
+        await server.EventAsync("line 5");
+        Assert.That(
+            IotLinkProcess.SoFar(server.Events).Where(line => line.Contains("wait", StringComparison.Ordinal)),
+            Is.EqualTo(["wrong waiting: no device of this id has connected yet; lines for it wait"]));
+    }
+
+    [Test]
+    public async Task A_line_for_an_id_without_a_key_is_told_as_hopeless()
+    {
+        using var files = new Security.TestFiles();
+        var (server, _) = await IotLinkProcess.ServeAsync("--key-file", files.Write("keys", $"a {DeviceKeys.NewKey()}\n"));
+        await using var serving = server;
+        await server.WriteAsync("a\tone\nb\tone\n");
+        Assert.That(await server.EventAsync(" waiting: "), Is.EqualTo("b waiting: the key file has no key for this id, so no device of it can connect; lines for it wait"));
+    }
+
+    [Test]
     public async Task A_server_outlives_its_input_and_ends_on_a_signal([Values("INT", "TERM")] string signal)
     {
         var (server, port) = await IotLinkProcess.ServeAsync();

@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using System.Text;
 using NUnit.Framework;
 using Rx.IotLink.Cli;
@@ -14,7 +15,7 @@ internal sealed class InputPumpTests
         var text = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"line {i}\n"));
         using var input = new MemoryStream(Encoding.UTF8.GetBytes(text));
         var (outgoing, taken) = (new Outgoing(1_000), new List<string>());
-        var (pump, _) = Pump(input, outgoing);
+        var (pump, _, _) = Pump(input, outgoing);
         using var stop = new CancellationTokenSource();
 
         // All is in memory, so it runs until it has to wait.
@@ -34,12 +35,13 @@ internal sealed class InputPumpTests
     {
         using var input = new EndlessLine(100_000_000);
         var taken = new List<string>();
-        var (pump, events) = Pump(input, new(10));
+        var (pump, queue, events) = Pump(input, new(10));
         var before = GC.GetAllocatedBytesForCurrentThread();
         var running = pump.RunAsync(line => Take(taken, line), CancellationToken.None);
         Assert.That(running.IsCompleted, Is.True, "all is in memory");
         await running;
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(20_000_000));
+        await queue.CompleteAsync(IotLinkProcess.Bound, DefaultScheduler.Instance);
         Assert.That(events.ToString(), Is.EqualTo("line 1 of standard input was skipped: it is longer than 100 bytes\n"));
         Assert.That(taken, Is.EqualTo(["x"]));
     }
@@ -66,10 +68,11 @@ internal sealed class InputPumpTests
         }
     }
 
-    private static (InputPump Pump, StringWriter Events) Pump(Stream input, Outgoing outgoing)
+    private static (InputPump Pump, EventQueue Queue, StringWriter Events) Pump(Stream input, Outgoing outgoing)
     {
         var events = new StringWriter();
-        return (new(input, maxLineBytes: 100, outgoing, new TextOutput(TextWriter.Null, events, withIds: false)), events);
+        var queue = new EventQueue(events);
+        return (new(input, maxLineBytes: 100, outgoing, new TextOutput(TextWriter.Null, queue, withIds: false)), queue, events);
     }
 
     private static string? Take(List<string> taken, string line)

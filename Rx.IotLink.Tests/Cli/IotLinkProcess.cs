@@ -15,12 +15,13 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(40);
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "iotlink.dll");
     private readonly Process process;
     private readonly ReplaySubject<string> output = new();
     private readonly ReplaySubject<string> events = new();
     private readonly Task reading;
 
-    private IotLinkProcess(string program, string[] arguments)
+    private IotLinkProcess(string program, string[] arguments, Dictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -32,9 +33,13 @@ internal sealed class IotLinkProcess : IAsyncDisposable
             StandardOutputEncoding = Utf8,
             StandardErrorEncoding = Utf8,
         };
+        foreach (var (name, value) in environment ?? [])
+            start.Environment[name] = value;
         process = Process.Start(start)!;
         reading = Task.WhenAll(ReadAsync(process.StandardOutput, output), ReadAsync(process.StandardError, events));
     }
+
+    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
     /// <summary>The lines of standard output, those so far first; ends with the stream.</summary>
     public IObservable<string> Output => output;
@@ -42,16 +47,21 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <summary>The lines of standard error, likewise.</summary>
     public IObservable<string> Events => events;
 
-    public static IotLinkProcess Start(params string[] arguments) => new(Host, [Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), .. arguments]);
+    public static IotLinkProcess Start(params string[] arguments) => new(Host, [Program, .. arguments]);
+
+    /// <summary>Started by a shell that does something before, such as closing a stream.</summary>
+    /// <param name="script">What the shell does; <c>"$@"</c> is the command, and <c>exec</c> makes its process the one that is signalled.</param>
+    /// <param name="arguments">The arguments of the command.</param>
+    /// <param name="environment">What is set beside the environment of the tests.</param>
+    public static IotLinkProcess StartByShell(string script, string[] arguments, Dictionary<string, string>? environment = null) =>
+        new("sh", ["-c", script, "sh", Host, Program, .. arguments], environment);
 
     /// <summary>A server on a port that the system chose.</summary>
     public static Task<(IotLinkProcess Server, int Port)> ServeAsync(params string[] arguments) => ListeningAsync(Start(["serve", "--port", "0", .. arguments]));
 
     /// <summary>The same, in a process that may open no more than so many files and sockets.</summary>
-    public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(new(
-        "/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$0\" \"$@\""), Host, Path.Combine(AppContext.BaseDirectory, "iotlink.dll"), "serve", "--port", "0", .. arguments]));
-
-    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+    public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(StartByShell(
+        string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$@\""), ["serve", "--port", "0", .. arguments]));
 
     private static async Task<(IotLinkProcess Server, int Port)> ListeningAsync(IotLinkProcess server)
     {
@@ -87,7 +97,17 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         await process.StandardInput.BaseStream.FlushAsync();
     }
 
-    public void EndInput() => process.StandardInput.Close();
+    public void EndInput()
+    {
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // What it had no standard input to read from was not written either.
+        }
+    }
 
     /// <summary>Stops reading standard output, so that the command's next line breaks the pipe.</summary>
     public void CloseOutput() => process.StandardOutput.Close();
@@ -112,6 +132,14 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         await process.WaitForExitAsync().WaitAsync(Bound);
         await reading.WaitAsync(Bound);
         return process.ExitCode;
+    }
+
+    /// <summary>A stream's lines until now.</summary>
+    public static IList<string> SoFar(IObservable<string> lines)
+    {
+        var soFar = new List<string>();
+        using var _ = lines.Subscribe(soFar.Add);
+        return [.. soFar];
     }
 
     /// <summary>All of a stream's lines, once it has ended.</summary>

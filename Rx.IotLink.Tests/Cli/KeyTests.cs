@@ -7,6 +7,9 @@ namespace Rx.IotLink.Tests.Cli;
 [TestFixture]
 internal sealed class KeyTests
 {
+    private const string WantsKey = "pump-1 refused: the server wants a key, and this device gave none: give it with --key-file "
+        + "(the server says 'auth': it wants proof of this device's key, and had none or a wrong one)";
+
     private TestFiles files = null!;
 
     [SetUp]
@@ -54,7 +57,7 @@ internal sealed class KeyTests
 
     [TestCase("pump-1", true, "pump-1 refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor")]
     [TestCase("stranger", true, "stranger refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor")]
-    [TestCase("pump-1", false, "pump-1 refused: the server says 'auth': it wants proof of this device's key, and had none or a wrong one")]
+    [TestCase("pump-1", false, WantsKey)]
     public async Task Who_is_refused_for_good_hears_one_sentence(string id, bool withKey, string sentence)
     {
         var (server, port) = await IotLinkProcess.ServeAsync("--key-file", KeyFile("server", "pump-1"));
@@ -63,6 +66,20 @@ internal sealed class KeyTests
         Assert.That(await client.ExitAsync(), Is.EqualTo(1), "its input is still open");
         Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo([sentence]));
         Assert.That(await server.EventAsync("refused"), Does.StartWith($"{id} refused: it "));
+    }
+
+    [TestCase("")]
+    [TestCase("one\n", "1 line was not acknowledged")]
+    [TestCase("one\ntwo\n", "2 lines were not acknowledged")]
+    public async Task Without_a_key_it_is_refused_though_its_input_has_ended(string lines, params string[] more)
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", KeyFile("server", "pump-1"));
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "pump-1");
+        await client.WriteAsync(lines);
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1));
+        Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo((string[])[WantsKey, .. more]));
     }
 
     [Test]

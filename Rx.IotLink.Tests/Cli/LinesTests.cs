@@ -111,7 +111,7 @@ internal sealed class LinesTests
         var (server, port) = await IotLinkProcess.ServeAsync("--json", "--expect", "b");
         await using var serving = server;
         await using var client = IotLinkProcess.Connect(port, "a", "--json");
-        await client.WriteAsync([.. "say \"grüße\"\n"u8, 0xff, (byte)'\n']);
+        await client.WriteAsync([.. "{\"line\":\"say \\\"gr\\u00fc\\u00dfe\\\"\"}\n"u8, 0xff, (byte)'\n']);
         client.EndInput();
         Assert.That(await client.ExitAsync(), Is.EqualTo(1));
 

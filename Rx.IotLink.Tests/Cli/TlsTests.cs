@@ -76,7 +76,7 @@ internal sealed class TlsTests
         await AssertUsageAsync(["serve", "--port", "0", "--tls", "--cert", text], $"--cert: {text} ");
         await AssertUsageAsync(["serve", "--port", "0", "--tls", "--cert", ca], $"--cert: {ca} ");
         await AssertUsageAsync(["serve", "--port", "0", "--tls", "--cert", ca, "--cert-key", text], $"--cert-key: {text} ");
-        await AssertUsageAsync(["serve", "--port", "0", .. Certificate("client", authority.IssueClient(), "pfx"), "--tls"], "cannot be listened on");
+        await AssertUsageAsync(["serve", "--port", "0", .. Certificate("client", authority.IssueClient(), "pfx"), "--tls"], "is not for a server: its extended key usage does not say so");
     }
 
     private static async Task AssertUsageAsync(string[] arguments, string sentence)

@@ -13,13 +13,25 @@ internal sealed class Authority : IDisposable
     private readonly List<X509Certificate2> issued = [];
 
     public Authority(string name = "test authority")
+        : this(name, issuer: null)
+    {
+    }
+
+    private Authority(string name, X509Certificate2? issuer)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        Certificate = request.CreateSelfSigned(Now.AddYears(-3), Now.AddYears(3));
+        if (issuer is null)
+        {
+            Certificate = request.CreateSelfSigned(Now.AddYears(-3), Now.AddYears(3));
+            return;
+        }
+
+        using var bare = request.Create(issuer, Now.AddYears(-3).AddDays(1), Now.AddYears(3).AddDays(-1), RandomNumberGenerator.GetBytes(8));
+        Certificate = bare.CopyWithPrivateKey(key);
     }
 
     public X509Certificate2 Certificate { get; }
@@ -36,6 +48,9 @@ internal sealed class Authority : IDisposable
             names.AddDnsName(host);
         return Issue(name, ServerUse, expired, names.Build());
     }
+
+    /// <summary>An authority that this one vouches for.</summary>
+    public Authority IssueAuthority(string name) => new(name, Certificate);
 
     public X509Certificate2 IssueClient(string name = "pump-1", bool expired = false) => Issue(name, ClientUse, expired);
 

@@ -1,0 +1,85 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>
+/// Writes events on a thread of its own, so that a standard error that nobody reads holds up nothing else. What finds no room is dropped and counted, and the count is
+/// written where the events are missing. Nobody can be told that standard error itself cannot be written.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; its thread may be held in a write until then.")]
+internal sealed class EventQueue
+{
+    /// <summary>Events that wait, at most.</summary>
+    public const int MaxWaiting = 1_000;
+
+    private readonly BlockingCollection<(string Text, long Missing)> waiting = new(MaxWaiting);
+    private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TextWriter writer;
+    private long missing;
+
+    public EventQueue(TextWriter writer)
+    {
+        this.writer = writer;
+        new Thread(Run) { IsBackground = true, Name = "events" }.Start();
+    }
+
+    /// <summary>Says in the form of the other events that so many of them are missing.</summary>
+    public Func<long, string> Missing { get; set; } = count => $"{count} events are missing\n";
+
+    /// <summary>Takes one. Does not wait.</summary>
+    public void Write(string text)
+    {
+        var before = Interlocked.Exchange(ref missing, 0);
+        try
+        {
+            if (!waiting.TryAdd((text, before)))
+                Interlocked.Add(ref missing, before + 1);
+        }
+        catch (InvalidOperationException)
+        {
+            // The command has ended; an observer that comes so late has nobody to say it to.
+        }
+    }
+
+    /// <summary>Waits until everything is written, not longer than the bound. Nothing can be written afterwards.</summary>
+    public Task CompleteAsync(TimeSpan bound, IScheduler scheduler)
+    {
+        waiting.CompleteAdding();
+        return written.Task.ToObservable().TakeUntil(Observable.Timer(bound, scheduler)).DefaultIfEmpty().ToTask(CancellationToken.None);
+    }
+
+    private void Run()
+    {
+        foreach (var (text, before) in waiting.GetConsumingEnumerable())
+        {
+            TellMissing(before);
+            Put(text);
+            if (waiting.Count == 0)
+                TellMissing(Interlocked.Exchange(ref missing, 0));
+        }
+
+        written.SetResult();
+    }
+
+    private void TellMissing(long count)
+    {
+        if (count > 0)
+            Put(Missing(count));
+    }
+
+    private void Put(string text)
+    {
+        try
+        {
+            writer.Write(text);
+        }
+        catch (Exception e) when (StandardStreams.IsFailedWrite(e))
+        {
+            // Nobody reads standard error, so nobody can be told.
+        }
+    }
+}

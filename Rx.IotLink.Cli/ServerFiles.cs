@@ -1,0 +1,71 @@
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>
+/// The files of <c>iotlink serve</c>: keys, certificate and authorities. Read at the start, and again on SIGHUP; then all of them are taken, or, if one is bad, none. They count
+/// for connections from then on, and end none.
+/// </summary>
+internal sealed class ServerFiles(ServeSettings settings, Session session)
+{
+    private volatile Content content = new(null, null);
+
+    /// <summary>What the server wants for TLS, or null: none.</summary>
+    public HttpsConnectionAdapterOptions? Tls => content.Tls is not { } first ? null : new()
+    {
+        ServerCertificate = first.Certificate,
+        ClientCertificateMode = first.Clients is null ? ClientCertificateMode.NoCertificate : ClientCertificateMode.RequireCertificate,
+        OnAuthenticate = (_, ssl) =>
+        {
+            var now = content.Tls!;
+            (ssl.ServerCertificateContext, ssl.CertificateChainPolicy) = (now.Context, now.Clients?.Clone());
+        },
+    };
+
+    /// <summary>The key of a device, or null.</summary>
+    public ReadOnlyMemory<byte>? KeyOf(string id) => content.Keys is { } keys ? keys.Find(id) : default;
+
+    /// <summary>Reads them for the first time.</summary>
+    /// <exception cref="UsageException">One is bad.</exception>
+    public void Read()
+    {
+        content = Load();
+        if (content.Tls?.Fault(session.Scheduler.Now) is { } fault)
+            session.Output.Warning($"--cert: the certificate {content.Tls} {fault}: no device will take it");
+    }
+
+    /// <summary>Reads them again, and says what came of it.</summary>
+    public void ReadAgain()
+    {
+        try
+        {
+            var read = Load();
+            if (read.Tls?.Fault(session.Scheduler.Now) is { } fault)
+                throw new UsageException($"--cert: the certificate {read.Tls} {fault}");
+            content = read;
+            session.Output.Reloaded(read.ToString());
+        }
+        catch (UsageException e)
+        {
+            session.Output.Error($"{e.Message.TrimEnd('.')}; the files as they were read before stay in force.");
+        }
+    }
+
+    private Content Load()
+    {
+        if (settings.KeyFile is not null && !settings.Protocol2)
+            throw new UsageException("--key-file is of no use with --protocol 1, which has no keys.");
+        return new(settings.KeyFile is { } file ? PrivateFile.LoadKeys(file, session.Output) : null, settings.Tls.ForServer(session.Output));
+    }
+
+    private sealed record Content(DeviceKeys? Keys, ServerTls? Tls)
+    {
+        public override string ToString() => (Keys, Tls) switch
+        {
+            (null, null) => "SIGHUP: there is no file to read again",
+            ({ Count: var count }, null) => $"SIGHUP: the files were read again: keys of {count} devices",
+            (null, { } tls) => $"SIGHUP: the files were read again: the certificate {tls}",
+            ({ Count: var count }, { } tls) => $"SIGHUP: the files were read again: keys of {count} devices, and the certificate {tls}",
+        };
+    }
+}

@@ -1,0 +1,176 @@
+using System.Security.Cryptography.X509Certificates;
+using NUnit.Framework;
+using Rx.IotLink.Tests.Security;
+
+namespace Rx.IotLink.Tests.Cli;
+
+/// <summary>SIGHUP: a terminal that closed, or a daemon that is to read its files again.</summary>
+[TestFixture]
+[Platform(Exclude = "Win")]
+internal sealed class HangupTests
+{
+    private const string ReadAgain = "SIGHUP: the files were read again: ";
+    private TestFiles files = null!;
+
+    [SetUp]
+    public void MakeFiles() => files = new();
+
+    [TearDown]
+    public void RemoveFiles() => files.Dispose();
+
+    [Test]
+    public async Task A_client_drains_however_often_it_comes()
+    {
+        var port = FreePort.Get();
+        await using var client = IotLinkProcess.Connect(port, "a");
+        await client.WriteAsync([.. "one\n"u8, 0xff, (byte)'\n']);
+        await client.EventAsync("line 2");
+        client.Signal("HUP");
+        await client.EventAsync("waiting up to 30 s for 1 line to be delivered");
+        client.Signal("HUP");
+
+        await using var server = IotLinkProcess.Start("serve", "--port", port.Text());
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["a\tone"]));
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1), "a line was skipped");
+    }
+
+    [Test]
+    public async Task A_client_whose_starter_ignored_it_ignores_it()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync();
+        await using var serving = server;
+        await using var client = IotLinkProcess.StartByShell("trap '' HUP; exec \"$@\"", ["connect", $"127.0.0.1:{port}", "--id", "a"]);
+        await client.EventAsync("a up");
+        client.Signal("HUP");
+        // One that stopped would read no further line.
+        await server.WriteAsync("a\tstill there\n");
+        await client.OutputAsync("still there");
+        await client.WriteAsync("one\n");
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["a\tone"]));
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task A_server_takes_a_renewed_certificate_and_keeps_its_connections()
+    {
+        using var old = new Authority("old");
+        using var renewed = new Authority("renewed");
+        var cert = files.Write("cert.pem", Pem(old.IssueServer()));
+        var (server, port) = await IotLinkProcess.ServeAsync("--tls", "--cert", cert);
+        await using var serving = server;
+        await using var first = Client(port, "first", old);
+        await first.EventAsync("first up");
+
+        // With one between it and its authority: it is presented, too.
+        using var between = renewed.IssueAuthority("between");
+        files.Write("cert.pem", Pem(between.IssueServer()) + between.Certificate.ExportCertificatePem());
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync("SIGHUP"), Does.StartWith($"{ReadAgain}the certificate 'CN=server', valid until 2"));
+
+        await using var second = Client(port, "second", renewed);
+        await second.WriteAsync("new\n");
+        Assert.That(await server.OutputAsync("second"), Is.EqualTo("second\tnew"));
+        await using var third = Client(port, "third", old);
+        Assert.That(await third.EventAsync("ConnectFailed"), Does.Contain("is not trusted here"));
+        await first.WriteAsync("old\n");
+        Assert.That(await server.OutputAsync("first"), Is.EqualTo("first\told"));
+        Assert.That(IotLinkProcess.SoFar(server.Events), Has.None.Contains("first down"));
+    }
+
+    [TestCase("garbage", "--cert: ")]
+    [TestCase("expired", "--cert: the certificate 'CN=server', valid until ")]
+    [TestCase("for clients", "is not for a server: its extended key usage does not say so")]
+    [TestCase("key of another", "--cert: ")]
+    [TestCase("gone", "--cert: Could not find file")]
+    public async Task A_server_keeps_its_certificate_and_keys_if_the_new_one_is_bad(string how, string sentence)
+    {
+        using var authority = new Authority();
+        var good = Pem(authority.IssueServer());
+        var cert = files.Write("cert.pem", good);
+        var keys = files.Write("keys", $"a {DeviceKeys.NewKey()}\n");
+        var own = files.Write("own", await File.ReadAllTextAsync(keys));
+        var (server, port) = await IotLinkProcess.ServeAsync("--tls", "--cert", cert, "--key-file", keys);
+        await using var serving = server;
+
+        files.Write("keys", $"b {DeviceKeys.NewKey()}\n");
+        files.Write("cert.pem", how switch
+        {
+            "garbage" => "no certificate",
+            "expired" => Pem(authority.IssueServer(expired: true)),
+            "for clients" => Pem(authority.IssueClient()),
+            "key of another" => authority.IssueServer().ExportCertificatePem() + "\n" + good[good.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal)..],
+            _ => "",
+        });
+        if (how == "gone")
+            File.Delete(cert);
+        server.Signal("HUP");
+        Assert.That(
+            await server.EventAsync("iotlink: "),
+            Does.Contain(sentence).And.EndsWith("; the files as they were read before stay in force."));
+
+        await using var client = Client(port, "a", authority, "--key-file", own);
+        await client.WriteAsync("one\n");
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.Zero);
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["a\tone"]));
+    }
+
+    [Test]
+    public async Task A_server_takes_the_keys_that_its_file_has_now()
+    {
+        var (a, b) = ($"a {DeviceKeys.NewKey()}\n", $"b {DeviceKeys.NewKey()}\n");
+        var keys = files.Write("keys", a);
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        await using var before = IotLinkProcess.Connect(port, "a", "--key-file", files.Write("a", a));
+        await before.WriteAsync("one\n");
+        before.EndInput();
+        Assert.That(await before.ExitAsync(), Is.Zero);
+
+        files.Write("keys", "no key");
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync("iotlink: "), Does.StartWith($"iotlink: --key-file: {keys}, line 1: ").And.EndsWith("stay in force."));
+        files.Write("keys", b + $"c {DeviceKeys.NewKey()}\n");
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync(ReadAgain), Is.EqualTo($"{ReadAgain}keys of 2 devices"));
+
+        await using var removed = IotLinkProcess.Connect(port, "a", "--key-file", files.PathOf("a"));
+        Assert.That(await removed.ExitAsync(), Is.EqualTo(1), "refused, though its input is open");
+        await using var added = IotLinkProcess.Connect(port, "b", "--key-file", files.Write("b", b));
+        await added.WriteAsync("two\n");
+        added.EndInput();
+        Assert.That(await added.ExitAsync(), Is.Zero);
+        Assert.That(await server.OutputAsync(2), Is.EqualTo(["a\tone", "b\ttwo"]));
+    }
+
+    [Test]
+    public async Task A_server_without_files_says_so_and_goes_on()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync();
+        await using var serving = server;
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync("SIGHUP"), Is.EqualTo("SIGHUP: there is no file to read again"));
+        await using var client = IotLinkProcess.Connect(port, "a");
+        await client.EventAsync("a up");
+    }
+
+    [Test]
+    [Platform("Linux")]
+    public async Task A_server_whose_terminal_is_gone_ends()
+    {
+        using var terminal = new PseudoTerminal();
+        await using var server = IotLinkProcess.StartByShell($"exec \"$@\" <{terminal.Name} 2>{terminal.Name}", ["serve", "--port", "0", "--bind", "127.0.0.1"]);
+        await terminal.ReadAsync("listening on");
+        server.Signal("HUP");
+        await terminal.ReadAsync("SIGHUP: there is no file to read again");
+        terminal.Dispose();
+        server.Signal("HUP");
+        Assert.That(await server.ExitAsync(), Is.AnyOf(0, 1), "1 if it was just reading from the terminal, which fails then");
+    }
+
+    private IotLinkProcess Client(int port, string id, Authority authority, params string[] more) =>
+        IotLinkProcess.Connect(port, id, ["--tls", "--ca", files.Write($"{id}.ca", authority.Certificate.ExportCertificatePem()), .. more]);
+
+    private static string Pem(X509Certificate2 certificate) => $"{certificate.ExportCertificatePem()}\n{certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()}\n";
+}
