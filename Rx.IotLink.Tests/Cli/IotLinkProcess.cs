@@ -60,8 +60,8 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static Task<(IotLinkProcess Server, int Port)> ServeAsync(params string[] arguments) => ListeningAsync(Start(["serve", "--port", "0", .. arguments]));
 
     /// <summary>The same, in a process that may open no more than so many files and sockets.</summary>
-    public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(new(
-        "/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$0\" \"$@\""), Host, Program, "serve", "--port", "0", .. arguments]));
+    public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(StartByShell(
+        string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$@\""), ["serve", "--port", "0", .. arguments]));
 
     private static async Task<(IotLinkProcess Server, int Port)> ListeningAsync(IotLinkProcess server)
     {
