@@ -27,11 +27,15 @@ internal sealed class ObserverThreads : LocalScheduler
     private int active;
     private bool watching;
 
-    private readonly string name;
+    private readonly string name = "Rx.IotLink observers";
+
+    private ObserverThreads()
+    {
+    }
 
     private ObserverThreads(string name) => this.name = name;
 
-    public static ObserverThreads Instance { get; } = new("Rx.IotLink observers");
+    public static ObserverThreads Instance { get; } = new();
 
     /// <summary>
     /// Threads of the same kind for session stores: one that blocks takes no thread from an observer, nor the other
