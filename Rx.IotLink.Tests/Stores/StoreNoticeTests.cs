@@ -10,7 +10,10 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Stores;
 
-/// <summary>A store that does not work says so: to the application of its end, to whoever connects, and to whoever watches the server.</summary>
+/// <summary>
+/// A store that does not work says so: to the application of its end, to whoever connects, and to whoever watches the
+/// server.
+/// </summary>
 public sealed class StoreNoticeTests : ServerTest
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
