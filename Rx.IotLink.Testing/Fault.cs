@@ -52,6 +52,9 @@ public sealed record Fault
     /// <summary>What the next process finds of its memory.</summary>
     public MemoryAfterCrash Memory { get; private init; }
 
+    /// <summary>What is wrong with a disk.</summary>
+    public DiskFault OfDisk { get; private init; }
+
     /// <summary>When it is over.</summary>
     public TimeSpan End => At + Lasting;
 
@@ -120,6 +123,16 @@ public sealed record Fault
     public static Fault Crash(string target, TimeSpan at, TimeSpan lasting, MemoryAfterCrash memory = MemoryAfterCrash.Lost, CrashKind how = CrashKind.Killed) =>
         new(FaultKind.Crash, target, at, lasting) { Memory = memory, Crashing = how };
 
+    /// <summary>
+    /// A machine's disk cannot be written to, is full, or loses what is written: its memory of sessions is there.
+    /// </summary>
+    /// <param name="target">A device's id or a server's name.</param>
+    /// <param name="at">When.</param>
+    /// <param name="lasting">For how long.</param>
+    /// <param name="how">What is wrong with it. Default: nothing can be written.</param>
+    public static Fault Disk(string target, TimeSpan at, TimeSpan lasting, DiskFault how = DiskFault.Fails) =>
+        new(FaultKind.Disk, target, at, lasting) { OfDisk = how };
+
     /// <summary>The C# that makes this fault again.</summary>
     public override string ToString()
     {
@@ -133,6 +146,7 @@ public sealed record Fault
             FaultKind.Coalesce => $", within: {Code(By)}",
             FaultKind.OpenSlowly => $", by: {Code(By)}",
             FaultKind.Crash => $"{Maybe(Memory != MemoryAfterCrash.Lost, $", {nameof(MemoryAfterCrash)}.{Memory}")}{Maybe(Crashing != CrashKind.Killed, $", how: {nameof(CrashKind)}.{Crashing}")}",
+            FaultKind.Disk => Maybe(OfDisk != DiskFault.Fails, $", {nameof(DiskFault)}.{OfDisk}"),
             _ => "",
         };
         return $"{nameof(Fault)}.{Kind}(\"{Target}\", at: {Code(At)}{Maybe(Kind != FaultKind.Kill, $", lasting: {Code(Lasting)}")}{details})";

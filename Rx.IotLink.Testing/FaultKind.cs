@@ -29,4 +29,7 @@ public enum FaultKind
 
     /// <summary>A process ends and starts again.</summary>
     Crash,
+
+    /// <summary>A machine's disk cannot be written to, or loses what is written.</summary>
+    Disk,
 }

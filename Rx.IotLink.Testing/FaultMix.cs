@@ -6,11 +6,20 @@ public sealed record FaultMix
     /// <summary>Where they happen: ids of devices, names of servers and access points.</summary>
     public required IReadOnlyList<string> Targets { get; init; }
 
-    /// <summary>Those of the targets that can crash: devices and servers. Default none.</summary>
+    /// <summary>The machines that can crash, and whose disks can break: devices and servers. Default none.</summary>
     public IReadOnlyList<string> Machines { get; init; } = [];
 
-    /// <summary>The kinds of faults. Default all; <see cref="FaultKind.Crash"/> needs <see cref="Machines"/>.</summary>
-    public IReadOnlyList<FaultKind> Kinds { get; init; } = Enum.GetValues<FaultKind>();
+    /// <summary>
+    /// The kinds of faults. Default all but <see cref="FaultKind.Disk"/>, which matters to those alone who keep
+    /// memories;
+    /// that and <see cref="FaultKind.Crash"/> need <see cref="Machines"/>.
+    /// </summary>
+    public IReadOnlyList<FaultKind> Kinds { get; init; } = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Disk)];
+
+    /// <summary>
+    /// What is wrong with a disk: one of these by chance. Default what breaks no promise: it fails, or is full.
+    /// </summary>
+    public IReadOnlyList<DiskFault> Disks { get; init; } = [DiskFault.Fails, DiskFault.Full];
 
     /// <summary>What crashed machines find of their memory: one of these by chance. Default all but rolled back.</summary>
     public IReadOnlyList<MemoryAfterCrash> Memories { get; init; } = [MemoryAfterCrash.Lost, MemoryAfterCrash.Kept];
@@ -33,7 +42,7 @@ public sealed record FaultMix
     {
         Validate();
         var random = new Random(seed);
-        var kinds = Machines.Count > 0 ? Kinds : [.. Kinds.Where(k => k != FaultKind.Crash)];
+        var kinds = Machines.Count > 0 ? Kinds : [.. Kinds.Where(k => !IsOfMachine(k))];
         var faults = new List<Fault>();
         for (var at = From + Gap(random); at < Until; at += Gap(random))
         {
@@ -59,9 +68,12 @@ public sealed record FaultMix
             FaultKind.Slice => Fault.Slice(target, at, lasting, bytes: random.Next(1, 12)),
             FaultKind.Coalesce => Fault.Coalesce(target, at, lasting, within: TimeSpan.FromMilliseconds(random.Next(1, 500))),
             FaultKind.OpenSlowly => Fault.OpenSlowly(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 8_000))),
+            FaultKind.Disk => Fault.Disk(Machines[random.Next(Machines.Count)], at, lasting, Disks[random.Next(Disks.Count)]),
             _ => Fault.Crash(Machines[random.Next(Machines.Count)], at, lasting, Memories[random.Next(Memories.Count)], (CrashKind)random.Next(3)),
         };
     }
+
+    private static bool IsOfMachine(FaultKind kind) => kind is FaultKind.Crash or FaultKind.Disk;
 
     private TimeSpan Gap(Random random) => Round(MeanBetween * (2 * random.NextDouble())) + TimeSpan.FromMilliseconds(1);
 
@@ -70,7 +82,8 @@ public sealed record FaultMix
     private void Validate()
     {
         Require(Targets.Count > 0, nameof(Targets), "is empty");
-        Require(Kinds.Any(k => k != FaultKind.Crash || Machines.Count > 0), nameof(Kinds), "has nothing but crashes, and there are no machines");
+        Require(Kinds.Any(k => !IsOfMachine(k) || Machines.Count > 0), nameof(Kinds), "has nothing but faults of machines, and there are no machines");
+        Require(Disks.Count > 0, nameof(Disks), "is empty");
         Require(Memories.Count > 0, nameof(Memories), "is empty");
         Require(From >= TimeSpan.Zero && From <= Until, nameof(From), $"is {From}; it lies between 0 and {nameof(Until)} ({Until})");
         Require(MeanBetween > TimeSpan.Zero, nameof(MeanBetween), $"is {MeanBetween}; it is positive");

@@ -1,10 +1,20 @@
+using Rx.IotLink.Testing.Simulation;
+
 namespace Rx.IotLink.Testing;
 
 /// <summary>A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies with the test.</summary>
 public sealed class MemorySessionStore : ISessionStore
 {
     private readonly Queue<string> lines = new();
+    private readonly SimulatedDisk? disk;
     private SessionMemory? memory;
+
+    /// <summary>A store that works, until it is given a <see cref="Fault"/>.</summary>
+    public MemorySessionStore()
+    {
+    }
+
+    internal MemorySessionStore(SimulatedDisk disk) => this.disk = disk;
 
     /// <summary>What it holds, or null.</summary>
     public SessionMemory? Memory => memory is null ? null : memory with { Lines = [.. lines] };
@@ -30,7 +40,7 @@ public sealed class MemorySessionStore : ISessionStore
     /// <inheritdoc/>
     public void Begin(ulong epoch)
     {
-        Check();
+        Check(grows: true);
         lines.Clear();
         memory = new SessionMemory(epoch, First: 1, Lines: [], PeerEpoch: null, Accepted: 0, memory?.Connections ?? 0);
     }
@@ -45,7 +55,7 @@ public sealed class MemorySessionStore : ISessionStore
     /// <inheritdoc/>
     public void Add(ulong number, string line)
     {
-        Check();
+        Check(grows: true);
         // Told again: the call before failed after it had been kept.
         if (number + 1 == Begun.First + (ulong)lines.Count && lines.Count > 0 && lines.Last() == line)
             return;
@@ -72,8 +82,9 @@ public sealed class MemorySessionStore : ISessionStore
 
     private SessionMemory Begun => memory ?? throw new InvalidOperationException("No memory was begun.");
 
-    private void Check()
+    private void Check(bool grows = false)
     {
+        disk?.Write(grows);
         if (Fault is not null)
             throw Fault;
     }

@@ -8,7 +8,7 @@ public sealed class SimulatedDevice : SimulatedMachine
 {
     private readonly Func<IotLinkClientOptions, IotLinkClientOptions> configure;
     private readonly Action<ILink, IScheduler> app;
-    private readonly MemorySessionStore flash = new();
+    private readonly MemorySessionStore flash;
     private SessionMemory? atStart;
     private IotLinkClient? client;
 
@@ -22,6 +22,7 @@ public sealed class SimulatedDevice : SimulatedMachine
     {
         Path = path;
         path.Device = this;
+        flash = OwnDisk.AddStore();
         this.configure = configure ?? (static options => options);
         this.app = app ?? (static (_, _) => { });
     }

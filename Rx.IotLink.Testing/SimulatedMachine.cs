@@ -33,6 +33,8 @@ public abstract class SimulatedMachine : FaultTarget
     /// <summary>Timers and actions that its process has scheduled and that are neither done nor given up.</summary>
     public int PendingTimers => Clock.IsStopped ? 0 : Clock.Pending;
 
+    internal SimulatedDisk OwnDisk { get; } = new();
+
     internal ProcessClock Clock { get; private set; }
 
     /// <summary>Whether it has no power.</summary>
@@ -45,6 +47,9 @@ public abstract class SimulatedMachine : FaultTarget
     /// <param name="how">How it ends. Default: it is killed, and its machine lives on.</param>
     public Fault Crashes(TimeSpan at, TimeSpan lasting, MemoryAfterCrash memory = MemoryAfterCrash.Lost, CrashKind how = CrashKind.Killed) =>
         Plan(Fault.Crash(Name, at, lasting, memory, how));
+
+    /// <inheritdoc cref="Fault.Disk"/>
+    public Fault DiskBreaks(TimeSpan at, TimeSpan lasting, DiskFault how = DiskFault.Fails) => Plan(Fault.Disk(Name, at, lasting, how));
 
     internal void Start()
     {
@@ -63,7 +68,12 @@ public abstract class SimulatedMachine : FaultTarget
         IsRunning = false;
     }
 
-    internal override IDisposable Begin(Fault fault) => fault.Kind == FaultKind.Crash ? Crash(fault) : base.Begin(fault);
+    internal override IDisposable Begin(Fault fault) => fault.Kind switch
+    {
+        FaultKind.Crash => Crash(fault),
+        FaultKind.Disk => OwnDisk.Begin(fault.OfDisk),
+        _ => base.Begin(fault),
+    };
 
     private protected abstract void StartProcess(int seed);
 
@@ -91,6 +101,8 @@ public abstract class SimulatedMachine : FaultTarget
             Network.Crashed(this, fault);
             if (fault.Crashing != CrashKind.Stopped)
                 CutOff(IsOff);
+            if (IsOff)
+                OwnDisk.LosePower();
             Remember(fault.Memory);
         }
 

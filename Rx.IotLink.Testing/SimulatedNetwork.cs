@@ -247,8 +247,8 @@ public sealed class SimulatedNetwork : IDisposable
     {
         if (!targets.TryGetValue(fault.Target, out var target))
             throw new ArgumentException($"{fault}: there is no {fault.Target} in this network.", nameof(fault));
-        if (fault.Kind == FaultKind.Crash && target is not SimulatedMachine)
-            throw new ArgumentException($"{fault}: only a device or a server can crash.", nameof(fault));
+        if (fault.Kind is FaultKind.Crash or FaultKind.Disk && target is not SimulatedMachine)
+            throw new ArgumentException($"{fault}: only a device or a server can crash, or has a disk.", nameof(fault));
         return target;
     }
 

@@ -37,7 +37,7 @@ public sealed class SimulatedServer : SimulatedMachine
     public MemorySessionStore Disk(string id)
     {
         if (!disk.TryGetValue(id, out var store))
-            disk.Add(id, store = new MemorySessionStore());
+            disk.Add(id, store = OwnDisk.AddStore());
         return store;
     }
 

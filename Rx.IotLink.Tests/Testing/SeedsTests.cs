@@ -60,7 +60,8 @@ public sealed class SeedsTests
             Assert.That(mix.Of(7), Is.EqualTo(faults));
             Assert.That(mix.Of(8), Is.Not.EqualTo(faults));
             Assert.That(faults, Has.Count.InRange(200, 400), "one every 2 s");
-            Assert.That(faults.Select(f => f.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<FaultKind>()));
+            Assert.That(faults.Select(f => f.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Disk)));
+            Assert.That((mix with { Kinds = [FaultKind.Disk] }).Of(7).Select(f => f.OfDisk).Distinct(), Is.EquivalentTo([DiskFault.Fails, DiskFault.Full]));
             Assert.That(faults.Select(f => f.At), Is.Ordered.And.All.InRange(10.s(), 10.min()));
             Assert.That(faults.Select(f => f.End), Is.All.LessThanOrEqualTo(10.min()));
             Assert.That(faults.Select(f => f.Lasting), Is.All.LessThanOrEqualTo(4.s()));
@@ -73,6 +74,7 @@ public sealed class SeedsTests
     {
         Assert.That(() => (Mix with { Targets = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("Targets is empty"));
         Assert.That(() => (Mix with { Kinds = [FaultKind.Crash], Machines = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("no machines"));
+        Assert.That(() => (Mix with { Disks = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("Disks is empty"));
         Assert.That(() => (Mix with { From = 1.h() }).Of(1), Throws.ArgumentException.With.Message.Contains("From"));
         Assert.That(() => (Mix with { MeanBetween = TimeSpan.Zero }).Of(1), Throws.ArgumentException.With.Message.Contains("MeanBetween"));
     });
@@ -87,5 +89,7 @@ public sealed class SeedsTests
         Assert.That(Fault.Coalesce("pump-1", 1.s(), 1.s(), 20.ms()).ToString(), Is.EqualTo("Fault.Coalesce(\"pump-1\", at: 1.s(), lasting: 1.s(), within: 20.ms())"));
         Assert.That(Fault.Throttle("pump-1", 1.s(), 1.s(), 100).ToString(), Is.EqualTo("Fault.Throttle(\"pump-1\", at: 1.s(), lasting: 1.s(), bytesPerSecond: 100)"));
         Assert.That(Fault.Crash("server", 1.s(), 2.s(), MemoryAfterCrash.Kept, CrashKind.PowerLost).ToString(), Is.EqualTo("Fault.Crash(\"server\", at: 1.s(), lasting: 2.s(), MemoryAfterCrash.Kept, how: CrashKind.PowerLost)"));
+        Assert.That(Fault.Disk("server", 1.s(), 2.s()).ToString(), Is.EqualTo("Fault.Disk(\"server\", at: 1.s(), lasting: 2.s())"));
+        Assert.That(Fault.Disk("server", 1.s(), 2.s(), DiskFault.Full).ToString(), Is.EqualTo("Fault.Disk(\"server\", at: 1.s(), lasting: 2.s(), DiskFault.Full)"));
     });
 }

@@ -31,7 +31,11 @@ internal sealed class ObserverThreads
     private bool watching;
     private bool refused;
 
-    private readonly string name;
+    private readonly string name = "Rx.IotLink observers";
+
+    private ObserverThreads()
+    {
+    }
 
     /// <summary>Threads of their own, for tests; all links share <see cref="Instance"/>.</summary>
     /// <param name="name">Of each thread.</param>

@@ -20,7 +20,8 @@ internal sealed class RecoveryWatch(Setting setting, SimulatedNetwork network, A
     /// <param name="device">The device.</param>
     /// <param name="wasUp">How long it was up.</param>
     /// <param name="clock">The clock of its process.</param>
-    public void Down(SimulatedDevice device, TimeSpan wasUp, IScheduler clock)
+    /// <param name="isExcused">Whether it cannot keep that it connects, so that it waits.</param>
+    public void Down(SimulatedDevice device, TimeSpan wasUp, IScheduler clock, Func<bool> isExcused)
     {
         // A tick of the device's clock more or less decides nothing.
         if (wasUp < setting.Timeout + Telling)
@@ -28,7 +29,7 @@ internal sealed class RecoveryWatch(Setting setting, SimulatedNetwork network, A
         var attempts = device.Path.Attempts.Count;
         clock.Schedule(longest, () =>
         {
-            if (device.Path.Attempts.Count == attempts && !network.IsClosed)
+            if (device.Path.Attempts.Count == attempts && !network.IsClosed && !isExcused())
                 violation($"{device.Name}: no attempt to connect within {longest} of an outage");
         });
     }

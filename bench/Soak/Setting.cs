@@ -56,6 +56,9 @@ public sealed record Setting
     /// <summary>Whether half of the exactly-once lines need no order (<see cref="Ordering.Concurrent"/>).</summary>
     public required bool WritesConcurrently { get; init; }
 
+    /// <summary>Whether disks break (protocol 2, which keeps its memory on them).</summary>
+    public required bool BreaksDisks { get; init; }
+
     /// <summary>
     /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin anew at 65,536: a link that is years old, for those lives that have them.
     /// </summary>
@@ -93,6 +96,7 @@ public sealed record Setting
             PausesReading = random.Next(3) == 0,
             FirstNumber = protocol == 2 ? OneOf(1UL, 1UL, 65_500UL) : 1,
             WritesConcurrently = random.Next(4) == 3,
+            BreaksDisks = random.Next(3) == 0 && protocol == 2,
         };
         setting = setting with { Path = setting.Path with { SendBufferBytes = OneOf(65_536, 2_000) } };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
@@ -109,16 +113,31 @@ public sealed record Setting
         + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
 
     /// <summary>The faults of its seed.</summary>
-    public IReadOnlyList<Fault> Faults() => new FaultMix
+    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk ? [fault, CrashDuring(fault)] : new[] { fault })];
+
+    private FaultMix Mix => new()
     {
         Targets = AccessPoint is null ? [.. Devices, Server] : [.. Devices, Server, AccessPoint],
         Machines = [.. Devices, Server],
         // In the other lives a path that coalesces is one that always did.
-        Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently)],
+        Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently).Where(kind => kind != FaultKind.Disk || BreaksDisks)],
         From = TimeSpan.FromSeconds(1),
         Until = Life,
         MeanBetween = MeanBetweenFaults,
-    }.Of(Seed);
+    };
+
+    /// <summary>
+    /// A machine goes down while its disk is broken, and comes back with what was kept: by then its peer must not have
+    /// been told of anything else.
+    /// </summary>
+    private static Fault CrashDuring(Fault disk) =>
+        Fault.Crash(disk.Target, disk.At + (disk.Lasting * 0.75), disk.Lasting / 4, MemoryAfterCrash.Kept);
+
+    /// <summary>
+    /// So long after a disk works again it may not have been tried again: the longest pause of a link between two
+    /// tries.
+    /// </summary>
+    public static TimeSpan LongestPauseOfStores { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The lengths of lines that are written at once each way when everything has healed. On a slow path they are on their
@@ -139,5 +158,6 @@ public sealed record Setting
     /// Within this time after the last fault every line is accepted: a stall that was just missed is noticed (twice the timeout while a connection opens, which a server's ghost can
     /// double), a failed attempt is given up, and the longest pause goes by, which the server's advice can lengthen by half; then what waits is sent: some bursts, where the last faults came late.
     /// </summary>
-    public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20) + (4 * Burst * TimeForOneLine);
+    public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20) + (4 * Burst * TimeForOneLine)
+        + (BreaksDisks ? LongestPauseOfStores : TimeSpan.Zero);
 }

@@ -192,10 +192,10 @@ public sealed class Trial
             {
                 outages++;
                 if (before is { IsUp: true } && network.Devices.FirstOrDefault(d => d.Name == end) is { } device)
-                    recovery.Down(device, state.Since - before.Since, clock);
+                    recovery.Down(device, state.Since - before.Since, clock, () => DiskIsBroken(end));
             }
 
-            if (state.Outage is { Reason: OutageReason.ProtocolError or OutageReason.StoreFailed } wrong)
+            if (state.Outage is { Reason: OutageReason.ProtocolError or OutageReason.StoreFailed } wrong && (wrong.Reason != OutageReason.StoreFailed || !DiskIsBroken(end)))
                 Violated($"{end}: the link of {link.Id} had an outage that no network makes: {wrong.Reason}, {wrong.Detail}");
             if (state.IsFinal && state.Outage is { Reason: not OutageReason.ClosedHere } outage)
                 Violated($"{end}: the link of {link.Id} was given up: {outage.Detail}");
@@ -206,6 +206,12 @@ public sealed class Trial
         received.Read(link, clock, network, () => bounds.Check(link));
         written.WriteLater(link, clock, network);
     }
+
+    /// <summary>
+    /// Whether what a machine was to keep may not be kept: its disk is broken, or was until a moment ago.
+    /// </summary>
+    private bool DiskIsBroken(string machine) =>
+        network.Faults.Any(fault => fault.Kind == FaultKind.Disk && fault.Target == machine && network.Now <= fault.End + Setting.LongestPauseOfStores);
 
     private void Crashed(SimulatedMachine machine, Fault fault)
     {
@@ -218,8 +224,8 @@ public sealed class Trial
                 ? (server.Disk(id), down[id], up[id])
                 : (((SimulatedDevice)machine).Flash, up[id], down[id]);
             written.WriterCrashed(kept ? store.Lines : []);
-            // Protocol 1 keeps no memory outside the process.
-            if (!kept || setting.Protocol == 1)
+            // Protocol 1 keeps no memory outside the process; and what could not be kept is not.
+            if (!kept || setting.Protocol == 1 || DiskIsBroken(machine.Name))
                 received.ReceiverLostMemory();
             received.ReaderCrashed();
             states.Remove((machine.Name, id));
