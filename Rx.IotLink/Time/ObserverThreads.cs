@@ -31,11 +31,7 @@ internal sealed class ObserverThreads
     private bool watching;
     private bool refused;
 
-    private readonly string name = "Rx.IotLink observers";
-
-    private ObserverThreads()
-    {
-    }
+    private readonly string name;
 
     /// <summary>Threads of their own, for tests; all links share <see cref="Instance"/>.</summary>
     /// <param name="name">Of each thread.</param>
