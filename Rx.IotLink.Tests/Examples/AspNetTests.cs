@@ -28,7 +28,7 @@ public sealed partial class AspNetTests
             UseShellExecute = false,
         })!;
         var story = "";
-        while (!story.Contains("iotlink", StringComparison.OrdinalIgnoreCase) && await process.StandardOutput.ReadLineAsync().Within() is { } line)
+        while (!(PagesAddress().IsMatch(story) && DevicesPort().IsMatch(story)) && await process.StandardOutput.ReadLineAsync().Within() is { } line)
             story += line + "\n";
         http.BaseAddress = new Uri(PagesAddress().Match(story).Value);
         port = int.Parse(DevicesPort().Match(story).Groups["port"].ValueSpan);

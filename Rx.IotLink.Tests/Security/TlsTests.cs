@@ -155,6 +155,22 @@ internal sealed class TlsTests
         Assert.That((await refusal).Refusal, Is.EqualTo(Refusal.TooManyOpenings));
     }
 
+    [Test]
+    public async Task A_handshake_that_is_not_finished_in_time_is_ended([Values] bool saysSomething)
+    {
+        await using var server = await ServeAsync(tls => tls.HandshakeTimeout = TimeSpan.FromMilliseconds(300));
+        var refusal = server.RefusalAsync();
+        using var slow = new System.Net.Sockets.TcpClient();
+        await slow.ConnectAsync(server.EndPoint);
+        // The beginning of a ClientHello that never comes.
+        if (saysSomething)
+            await slow.GetStream().WriteAsync(new byte[] { 0x16, 0x03, 0x01, 0x02, 0x00, 0x01 });
+
+        Assert.That(await slow.GetStream().ReadAsync(new byte[100]).AsTask().WaitAsync(Ends.Bound), Is.Zero, "FIN");
+
+        Assert.That((await refusal).Refusal, Is.EqualTo(Refusal.Tls));
+    }
+
     private static void AssertOneSentence(string text) => Assert.That(text, Does.Not.Contain('\n').And.Not.Contains("inner exception"));
 
     private static async Task AssertKeepsTryingAsync(IotLinkClient client)
