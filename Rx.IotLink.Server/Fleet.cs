@@ -41,9 +41,9 @@ internal sealed class Fleet
         expected = new(options.Expected, StringComparer.Ordinal);
         protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
-        links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, log.ObserverFailed);
-        changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, log.ObserverFailed);
-        roster = new(options.ObserversOfOne(), options.Scheduler, log.ObserverFailed);
+        links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log.ObserverFailed);
+        changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, nameof(IotLinkServer.Changes), log.ObserverFailed);
+        roster = new(options.ObserversOfOne(), options.Scheduler, e => log.ObserverFailed(nameof(IotLinkServer.ObserveConnections), e));
     }
 
     public IObservable<ILink> Links => links;

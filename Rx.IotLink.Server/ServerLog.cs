@@ -66,15 +66,15 @@ internal sealed partial class ServerLog(ILogger logger)
         if (notice.Error is null)
             Notice(id, notice.Kind, notice.Detail);
         else
-            NoticeOfError(id, notice.Kind, notice.Error);
+            NoticeOfError(id, notice.Kind, notice.Detail, notice.Error);
     }
 
     [LoggerMessage(30, LogLevel.Warning, "{Id}: {Kind}, {Detail}")]
     private partial void Notice(string id, LinkNoticeKind kind, string detail);
 
-    [LoggerMessage(31, LogLevel.Error, "{Id}: {Kind}")]
-    private partial void NoticeOfError(string id, LinkNoticeKind kind, Exception error);
+    [LoggerMessage(31, LogLevel.Error, "{Id}: {Kind}, {Detail}")]
+    private partial void NoticeOfError(string id, LinkNoticeKind kind, string detail, Exception error);
 
-    [LoggerMessage(32, LogLevel.Error, "An observer of the server threw; its subscription has ended")]
-    public partial void ObserverFailed(Exception error);
+    [LoggerMessage(32, LogLevel.Error, "An observer of the server's {Stream} threw; its subscription has ended")]
+    public partial void ObserverFailed(string stream, Exception error);
 }

@@ -49,7 +49,12 @@ public enum LinkNoticeKind
     /// <summary>A line written through <see cref="ILink.Writer"/> was dropped because the outbox was full.</summary>
     LineDropped,
 
-    /// <summary>An observer threw; its subscription has ended, the others go on.</summary>
+    /// <summary>
+    /// An observer threw; its subscription has ended, the others go on. The detail says of which stream, and whether
+    /// anybody is left who observes the lines: if not, further lines wait unread, and their writers with them. One
+    /// subscription to several links (<c>SelectMany</c>, <c>Merge</c>) ends for all of them, and only the link whose value
+    /// it threw at tells it: subscribe to each link by itself.
+    /// </summary>
     ObserverFailed,
 
     /// <summary>

@@ -31,8 +31,70 @@ public sealed class ThrowingObserverTests : ServerTest
         Assert.That(await after.TakeAsync(2), Is.EqualTo(["one", "two"]));
         Assert.That(thrown, Is.EqualTo(["one"]));
         var notice = await notices.FirstAsync(n => n.Kind == LinkNoticeKind.ObserverFailed);
-        Assert.That((notice.Detail, notice.Error!.Message), Is.EqualTo(("an observer threw InvalidOperationException: one", "one")));
+        Assert.That(notice.Error!.Message, Is.EqualTo("one"));
+        Assert.That(notice.Detail, Does.StartWith("an observer of Lines threw InvalidOperationException: one; its subscription has ended;").And.Not.Contain("unread"), "others are left");
         Assert.That(notices.Values, Has.Count.EqualTo(1));
+    }
+
+    /// <summary>What the notice says is what is the case: nobody reads, and the device waits.</summary>
+    [Test]
+    public async Task Where_it_was_the_last_the_notice_says_that_further_lines_wait_unread()
+    {
+        var server = await StartServerAsync();
+        var client = StartClient(server);
+        var link = await server.WaitForAsync("1").Within();
+        var notices = link.Notices.Record();
+        link.Lines.Subscribe(_ => throw new InvalidOperationException("mine"));
+        await client.WriteAsync("one").Within();
+
+        var notice = await notices.FirstAsync(n => n.Kind == LinkNoticeKind.ObserverFailed);
+
+        Assert.That(notice.Detail, Does.Contain("; nobody observes the lines of this link now, and further ones wait unread and are not acknowledged;"));
+        var second = client.WriteAsync("two");
+        await Bound.EventuallyAsync(() => link.Counters.Inbox == 1);
+        Assert.That(second.IsCompleted, Is.False);
+        var lines = link.Lines.Record();
+        await second.Within();
+        Assert.That(lines.Values, Is.EqualTo(["two"]));
+    }
+
+    /// <summary>As README has it: a subscription for each device.</summary>
+    [Test]
+    public async Task A_handler_that_throws_at_a_line_of_one_device_is_still_called_for_the_others()
+    {
+        var server = await StartServerAsync();
+        var handled = new Recorder<string>();
+        server.Links.Subscribe(link => link.Lines.Subscribe(line =>
+        {
+            if (line == "poison")
+                throw new InvalidOperationException("mine");
+            handled.OnNext($"{link.Id}: {line}");
+        }));
+        var (bad, good) = (StartClient(server, "bad"), StartClient(server, "good"));
+
+        await bad.WriteAsync("poison").Within();
+        await good.WriteAsync("one").Within();
+        await good.WriteAsync("two").Within();
+
+        Assert.That(handled.Values, Is.EqualTo(["good: one", "good: two"]));
+    }
+
+    /// <summary>The trap: one subscription for all. The notice of the link whose line it was says so, since the others cannot.</summary>
+    [Test]
+    public async Task One_subscription_to_several_links_ends_for_all_and_the_notice_says_that_it_may()
+    {
+        var server = await StartServerAsync();
+        using var subscription = server.Links.SelectMany(link => link.Lines).Subscribe(_ => throw new InvalidOperationException("mine"));
+        var (bad, good) = (StartClient(server, "bad"), StartClient(server, "good"));
+        var notices = (await server.WaitForAsync("bad").Within()).Notices.Record();
+        var other = await server.WaitForAsync("good").Within();
+
+        await bad.WriteAsync("poison").Within();
+
+        var notice = await notices.FirstAsync(n => n.Kind == LinkNoticeKind.ObserverFailed);
+        Assert.That(notice.Detail, Does.EndWith("; if it was one subscription to several links (SelectMany, Merge), it has ended for the others too"));
+        _ = good.WriteAsync("one");
+        await Bound.EventuallyAsync(() => other.Counters.Inbox == 1);
     }
 
     [Test]
@@ -54,7 +116,14 @@ public sealed class ThrowingObserverTests : ServerTest
 
         var told = await notices.TakeAsync(5);
 
-        Assert.That(told.Select(n => n.Error!.Message), Is.EquivalentTo(["replayed state", "notice", "heartbeat", "heard", "state"]));
+        Assert.That(told.Select(n => n.Detail), Is.EquivalentTo((string[])
+        [
+            "an observer of State threw InvalidOperationException: replayed state; its subscription has ended",
+            "an observer of Notices threw InvalidOperationException: notice; its subscription has ended",
+            "an observer of Heartbeat threw InvalidOperationException: heartbeat; its subscription has ended",
+            "an observer of Heard threw InvalidOperationException: heard; its subscription has ended",
+            "an observer of State threw InvalidOperationException: state; its subscription has ended",
+        ]));
         await JoinAsync(server);
         await states.FirstAsync(s => s.Connections == 2);
     }

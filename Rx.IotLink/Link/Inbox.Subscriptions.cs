@@ -55,6 +55,8 @@ internal sealed partial class Inbox
                 inbox.observers = [.. inbox.observers.Where(o => o != this)];
         }
 
+        protected abstract string Stream { get; }
+
         protected abstract void OnNext(ref Line line);
 
         protected abstract void OnError(Exception error);
@@ -64,12 +66,14 @@ internal sealed partial class Inbox
         private void Fail(Exception exception)
         {
             Dispose();
-            inbox.observerFailed(exception);
+            inbox.observerFailed(Stream, exception);
         }
     }
 
     private sealed class TextSubscription(Inbox inbox, IObserver<string> observer) : Subscription(inbox)
     {
+        protected override string Stream => nameof(ILink.Lines);
+
         protected override void OnNext(ref Line line) => observer.OnNext(line.Text);
 
         protected override void OnError(Exception error) => observer.OnError(error);
@@ -79,6 +83,8 @@ internal sealed partial class Inbox
 
     private sealed class Utf8Subscription(Inbox inbox, IObserver<ReadOnlyMemory<byte>> observer) : Subscription(inbox)
     {
+        protected override string Stream => nameof(ILink.Utf8Lines);
+
         protected override void OnNext(ref Line line) => observer.OnNext(line.Utf8);
 
         protected override void OnError(Exception error) => observer.OnError(error);

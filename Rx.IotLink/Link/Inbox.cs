@@ -10,7 +10,7 @@ namespace Rx.IotLink;
 /// </summary>
 /// <remarks>The lock is the link's: who delivers lines holds it already, and the drain needs it once for many lines.</remarks>
 internal sealed partial class Inbox(
-    LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<Exception> observerFailed) : IWork
+    LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<string, Exception> observerFailed) : IWork
 {
     /// <summary>Lines that are handled one right after the other are reported together: so many at most, and within so short a time.</summary>
     private const int ReportedTogether = 64;
@@ -20,7 +20,7 @@ internal sealed partial class Inbox(
     private static readonly TimeSpan ReportedWithin = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock gate = gate;
-    private readonly Action<Exception> observerFailed = observerFailed;
+    private readonly Action<string, Exception> observerFailed = observerFailed;
 
     // Guarded by the lock: what has arrived since the drain last took all of it.
     private LineBuffer arrived = new();
@@ -47,6 +47,9 @@ internal sealed partial class Inbox(
     // Guarded by the lock: how much of that the link has had.
     private long reportedExactlyOnce;
     private long reportedBestEffort;
+
+    /// <summary>Whether anybody observes lines.</summary>
+    public bool IsObserved => observers.Length > 0;
 
     /// <summary>Lines that wait or are being handed out. Under the lock.</summary>
     public int Count => exactlyOnce + bestEffort;

@@ -76,7 +76,7 @@ internal sealed class Journal : IWork
     /// <summary>Completes when all that was appended by now is kept, or is given up. Under the lock.</summary>
     public Task WhenIdle() => over || (!atWork && gathered.Count + writing.Count == 0)
         ? Task.CompletedTask
-        : (idle ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        : (idle ??= new(hasThreads ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None)).Task;
 
     /// <summary>
     /// Nothing is appended any more. What is left is tried once more, and given up if that fails. Under the lock.
@@ -95,6 +95,7 @@ internal sealed class Journal : IWork
     public void EndIfDone()
     {
         Alarm? ended;
+        TaskCompletionSource? told;
         lock (gate)
         {
             var done = !atWork && gathered.Count + writing.Count == 0;
@@ -102,10 +103,11 @@ internal sealed class Journal : IWork
             if (!over && !done)
                 return;
             ended = over ? alarm : null;
-            idle?.TrySetResult();
-            idle = null;
+            (told, idle) = (idle, null);
         }
 
+        if (told is not null)
+            Continuations.Inline(told, static t => t.TrySetResult());
         ended?.Dispose();
     }
 

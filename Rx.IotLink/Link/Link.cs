@@ -30,7 +30,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
     private readonly Relay<LinkNotice> notices;
-    private readonly Action<Exception> observerFailed;
+    private readonly Action<string, Exception> observerFailed;
     private IProtocol protocol;
     private int version;
     private int wanted;
@@ -56,9 +56,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(observers, Replay.Latest, StateChangesKept, observerFailed, gate);
+        states = new(observers, Replay.Latest, StateChangesKept, nameof(State), observerFailed, gate);
         states.Post(state);
-        notices = new(observers, Replay.Nothing, NoticesKept, observerFailed, gate);
+        notices = new(observers, Replay.Nothing, NoticesKept, nameof(Notices), observerFailed, gate);
         inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
@@ -275,15 +275,26 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
             TellLater(waitUntilUp, state.IsUp ? null : WhyEnded(state));
     }
 
-    private void ObserverFailed(Exception exception) =>
-        Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, $"an observer threw {exception.GetType().Name}: {exception.Message}", exception));
+    private void ObserverFailed(string stream, Exception exception)
+    {
+        var detail = $"an observer of {stream} threw {exception.GetType().Name}: {exception.Message}; its subscription has ended";
+        if (stream is nameof(Lines) or nameof(Utf8Lines))
+        {
+            if (!inbox.IsObserved)
+                detail += "; nobody observes the lines of this link now, and further ones wait unread and are not acknowledged";
+            // What Rx's operators have joined ends together, and no other link can tell.
+            detail += "; if it was one subscription to several links (SelectMany, Merge), it has ended for the others too";
+        }
+
+        Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, detail, exception));
+    }
 
     /// <summary>What comes from the peer as mere signs of life.</summary>
-    private sealed class Pulses(IScheduler observers, Action<Exception> observerFailed, Lock gate)
+    private sealed class Pulses(IScheduler observers, Action<string, Exception> observerFailed, Lock gate)
     {
-        public Relay<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+        public Relay<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heartbeat), observerFailed, gate);
 
-        public Relay<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, observerFailed, gate);
+        public Relay<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heard), observerFailed, gate);
 
         public void Kick()
         {

@@ -71,7 +71,7 @@ internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Order
 
 /// <summary>A line that an observer waits for.</summary>
 internal sealed class ObservedWrite(
-    string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<Exception> observerFailed)
+    string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<string, Exception> observerFailed)
     : PendingWrite(text, bytes, delivery, ordering)
 {
     public override void Finish(Exception? error) => scheduler.Run((Write: this, error), static s => s.Write.Tell(s.error));
@@ -93,7 +93,7 @@ internal sealed class ObservedWrite(
         }
         catch (Exception exception)
         {
-            observerFailed(exception);
+            observerFailed(nameof(ILink.Write), exception);
         }
     }
 }

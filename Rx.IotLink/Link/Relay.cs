@@ -16,10 +16,11 @@ internal enum Replay
 /// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Kick"/> has them delivered. Each observer has a
 /// queue and a drain of its own, so that one which is slow or throws harms itself alone; a full queue loses its oldest value.
 /// </summary>
-internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity, Action<Exception> observerFailed, Lock? gate = null) : IObservable<T>
+internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity, string name, Action<string, Exception> observerFailed, Lock? gate = null) : IObservable<T>
 {
     private readonly Lock gate = gate ?? new();
-    private readonly Action<Exception> observerFailed = observerFailed;
+    private readonly string name = name;
+    private readonly Action<string, Exception> observerFailed = observerFailed;
     private List<T>? all;
     private T[] latest = [];
     private ImmutableArray<Subscription> subscriptions = [];
@@ -125,7 +126,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
             catch (Exception exception)
             {
                 Dispose();
-                relay.observerFailed(exception);
+                relay.observerFailed(relay.name, exception);
             }
         }
 

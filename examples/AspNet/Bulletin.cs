@@ -27,7 +27,8 @@ internal sealed class Bulletin : IDisposable
     public Bulletin(IotLinkServer server)
     {
         _server = server;
-        _observing = server.Links.SelectMany(link => link.Lines.Select(line => new Said(link.Id, line))).Subscribe(_lines);
+        // A subscription for each device: what goes wrong at a line of one does not end those of the others.
+        _observing = server.Links.Subscribe(link => link.Lines.Subscribe(line => _lines.OnNext(new Said(link.Id, line))), _lines.OnCompleted);
     }
 
     /// <summary>The state of each device and the last lines, then all that comes, as server-sent events.</summary>
