@@ -48,6 +48,21 @@ internal sealed class PseudoTerminal : IDisposable
         return screen.Replace(Greeting, "").ToString();
     }
 
+    /// <summary>Reads on until no program has the terminal any more; returns all that was written to it.</summary>
+    public async Task<string> ReadToEndAsync()
+    {
+        try
+        {
+            await ReadAsync("\u0000this is not written");
+        }
+        catch (IOException)
+        {
+            // That is how the end is told.
+        }
+
+        return screen.Replace(Greeting, "").ToString();
+    }
+
     public async Task TypeAsync(string text) => await master.WriteAsync(Encoding.UTF8.GetBytes(text));
 
     public void Dispose() => master.Dispose();

@@ -27,6 +27,60 @@ public sealed partial class ExamplesTests
         Assert.That(LampChanges().Matches(output).Select(m => m.Value).Take(4), Is.EqualTo(["● on", "○ off", "● on", "○ off"]), output);
     }
 
+    [Test]
+    [Platform("Linux")]
+    public async Task Fleet_shows_each_line_above_its_table()
+    {
+        var (exit, screen) = await Dotnet.RunOnTerminalAsync(90, 40, "Fleet", "--seconds", "9");
+
+        Assert.That(exit, Is.Zero);
+        foreach (var id in (string[])["1", "2", "3", "4"])
+        {
+            Assert.That(screen, Has.Exactly(1).Matches($@"^ *[0-9.]+ s  app {id}     its device is there$"), string.Join('\n', screen));
+            Assert.That(screen, Has.Exactly(1).Matches($@"^ *[0-9.]+ s  app {id}     [0-9]+ reports, 0 missing"));
+            Assert.That(screen, Has.Exactly(1).Matches($@"[●○] {id} +up "), "one table");
+        }
+
+        Assert.That(screen, Has.Exactly(1).Matches("^ *[0-9.]+ s  wifi 3    is gone$"));
+    }
+
+    [Test]
+    public async Task RemoteControl_plays_in_three_processes()
+    {
+        var port = Cli.FreePort.Get().ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var playing = ((string[])["server", "lamp", "button"]).Select(role => Dotnet.RunProgramAsync("RemoteControl", "--role", role, "--port", port, "--seconds", "6")).ToList();
+        var (server, lamp, button) = (await playing[0], await playing[1], await playing[2]);
+
+        foreach (var ended in (Ended[])[server, lamp, button])
+            Assert.That((ended.Exit, ended.Errors), Is.EqualTo((0, "")), ended.ToString());
+        Assert.That(server.Output, Does.Contain($":{port}").And.Contain("lamp is up").And.Contain("button is up"));
+        Assert.That(LampChanges().Matches(lamp.Output).Select(m => m.Value).Take(4), Is.EqualTo(["● on", "○ off", "● on", "○ off"]), lamp.Output);
+    }
+
+    [Test]
+    public async Task RemoteControl_needs_no_port_in_three_processes()
+    {
+        var server = Dotnet.RunProgramAsync("RemoteControl", "--role", "server", "--seconds", "1");
+        foreach (var role in (string[])["lamp", "button"])
+        {
+            var ended = await Dotnet.RunProgramAsync("RemoteControl", "--role", role, "--seconds", "1");
+            Assert.That((ended.Exit, ended.Errors), Is.EqualTo((0, "")), ended.ToString());
+        }
+
+        // Where somebody else has the port, it says so in one sentence.
+        var ran = await server;
+        Assert.That(ran.Output + ran.Errors, Does.Contain("8123"));
+        Assert.That((ran.Exit, ran.Errors.Count(c => c == '\n')), Is.EqualTo((0, 0)).Or.EqualTo((2, 1)), ran.ToString());
+    }
+
+    [TestCase("lamp")]
+    [TestCase("button")]
+    public async Task RemoteControl_says_in_one_sentence_that_any_free_port_is_none(string role)
+    {
+        var ended = await Dotnet.RunProgramAsync("RemoteControl", "--role", role, "--port", "0");
+        Assert.That((ended.Exit, ended.Errors.Trim()), Is.EqualTo((2, $"--port must be the server's, 1 to 65535, with --role {role}; it was 0.")));
+    }
+
     [TestCase("1")]
     [TestCase("2")]
     public async Task Qos_counts_each_line_once_in_both_directions_through_faults(string protocol)

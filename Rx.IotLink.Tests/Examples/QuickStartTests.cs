@@ -42,6 +42,23 @@ public sealed partial class QuickStartTests
         Assert.That(errors, Does.Contain(option));
     }
 
+    /// <summary>Nothing is left out, and no line goes on in the next one in the middle of a word.</summary>
+    [TestCase(60, 20)]
+    [TestCase(80, 24)]
+    [Platform("Linux")]
+    public async Task Can_be_read_on_a_small_terminal(int columns, int rows)
+    {
+        var (exit, screen) = await Dotnet.RunOnTerminalAsync(columns, rows, "QuickStart", "--seconds", "6", "--seed", "3");
+
+        var all = string.Join('\n', screen);
+        Assert.That(exit, Is.Zero, all);
+        Assert.That(screen, Has.None.Matches("…"), all);
+        Assert.That(screen, Has.Exactly(4).Matches(@"^ [●○] [a-z]+ +(up|down|gone) +[0-9]+ +[0-9.-]+ +↑ +[0-9 ]+$"), all);
+        Assert.That(screen, Has.Exactly(1).Matches("^sums: written [0-9]+, accepted [0-9]+, "), all);
+        Assert.That(screen, Has.Some.Matches("^written +[0-9]+ +[0-9]+$"), all);
+        Assert.That(screen, Has.Some.Matches("^stall[ a-z]* +[0-9]+ +[0-9]+ +[0-9]+/[0-9]+ +[0-9]+/[0-9]+ +[0-9]+/[0-9]+$"), all);
+    }
+
     [GeneratedRegex(@"^sums: written (?<written>\d+), accepted (?<accepted>\d+), received (?<received>\d+), lost (?<lost>\d+), repeated (?<repeated>\d+), out of order (?<order>\d+), outages (?<outages>\d+),", RegexOptions.Multiline, 1_000)]
     private static partial Regex SumsLine();
 

@@ -9,11 +9,15 @@ public static class Choice
     public static Option<int> Whole(string name, string description, int @default, int least, int most)
     {
         var option = new Option<int>(name) { Description = $"{description} {least} to {most}.", DefaultValueFactory = _ => @default };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [var token] && (!int.TryParse(token.Value, out var value) || value < least || value > most))
-                result.AddError($"{name} must be a whole number from {least} to {most}, not '{token.Value}'.");
-        });
+        Check(option, least, most);
+        return option;
+    }
+
+    /// <summary>A whole number within limits, or none.</summary>
+    public static Option<int?> Whole(string name, string description, int? @default, int least, int most)
+    {
+        var option = new Option<int?>(name) { Description = $"{description} {least} to {most}.", DefaultValueFactory = _ => @default };
+        Check(option, least, most);
         return option;
     }
 
@@ -28,4 +32,10 @@ public static class Choice
         });
         return option;
     }
+
+    private static void Check(Option option, int least, int most) => option.Validators.Add(result =>
+    {
+        if (result.Tokens is [var token] && (!int.TryParse(token.Value, out var value) || value < least || value > most))
+            result.AddError($"{option.Name} must be a whole number from {least} to {most}, not '{token.Value}'.");
+    });
 }

@@ -56,17 +56,33 @@ public sealed class Stage
         var command = new RootCommand(description) { length, plain };
         foreach (var option in options)
             command.Options.Add(option);
-        command.SetAction((result, cancellation) =>
-            play(new Stage(result, result.GetValue(length), result.GetValue(plain) || Console.IsOutputRedirected, cancellation)));
+        command.SetAction(async (result, cancellation) =>
+        {
+            try
+            {
+                return await play(new Stage(result, result.GetValue(length), result.GetValue(plain) || Console.IsOutputRedirected, cancellation));
+            }
+            catch (IOException exception)
+            {
+                // A port that somebody else has, above all: the exception's sentence names it.
+                return await RefuseAsync(exception.Message);
+            }
+        });
 
         var parsed = command.Parse(args);
         if (parsed.Errors is [var error, ..])
         {
-            await Console.Error.WriteLineAsync(error.Message);
-            return 2;
+            return await RefuseAsync(error.Message);
         }
 
         return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = LastWords });
+    }
+
+    /// <summary>Says in one sentence what is wrong with what was asked for; gives the exit code.</summary>
+    public static async Task<int> RefuseAsync(string sentence)
+    {
+        await Console.Error.WriteLineAsync(sentence);
+        return 2;
     }
 
     /// <summary>What the command line says of one of the example's own options.</summary>

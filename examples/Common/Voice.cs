@@ -10,6 +10,9 @@ public sealed class Voice(Stage stage)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, string> _colours = new(StringComparer.Ordinal);
 
+    /// <summary>What stands below, if anything does.</summary>
+    public Picture Picture { get; } = new();
+
     /// <summary>Says something. May be called from any thread.</summary>
     public void Say(string who, string text, Mood mood = Mood.Calm)
     {
@@ -24,7 +27,7 @@ public sealed class Voice(Stage stage)
 
             if (!_colours.TryGetValue(who, out var colour))
                 _colours.Add(who, colour = Colours[_colours.Count % Colours.Length]);
-            AnsiConsole.MarkupLine($"[grey]{at}[/]  [{colour}]{Markup.Escape($"{who,-8}")}[/]  {Toned(Markup.Escape(text), mood)}");
+            Picture.Line($"[grey]{at}[/]  [{colour}]{Markup.Escape($"{who,-8}")}[/]  {Toned(Markup.Escape(text), mood)}");
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Reactive.Linq;
-using System.Reactive.Threading.Tasks;
 using Examples.Common;
 using Rx.IotLink.Server;
 using Spectre.Console;
@@ -12,7 +11,7 @@ internal static class Board
     private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(250);
 
     public static Task ShowAsync(Stage stage, Voice voice, IotLinkServer server, IReadOnlyDictionary<string, DeviceProgram> devices) =>
-        stage.Plain ? TellAsync(stage, voice, server) : DrawAsync(stage, server, devices);
+        stage.Plain ? TellAsync(stage, voice, server) : DrawAsync(stage, voice, server, devices);
 
     private static async Task TellAsync(Stage stage, Voice voice, IotLinkServer server)
     {
@@ -20,16 +19,13 @@ internal static class Board
         await stage.WaitAsync();
     }
 
-    private static Task DrawAsync(Stage stage, IotLinkServer server, IReadOnlyDictionary<string, DeviceProgram> devices) =>
-        AnsiConsole.Live(new Text("")).StartAsync(async screen =>
-        {
-            using var drawing = Observable.Interval(DrawEvery, stage.Scheduler).Subscribe(_ =>
-            {
-                screen.UpdateTarget(Table(server.GetConnections(), devices));
-                screen.Refresh();
-            });
-            await stage.Over.ToTask();
-        });
+    private static async Task DrawAsync(Stage stage, Voice voice, IotLinkServer server, IReadOnlyDictionary<string, DeviceProgram> devices)
+    {
+        await Observable.Interval(DrawEvery, stage.Scheduler)
+            .TakeUntil(stage.Over)
+            .Do(_ => voice.Picture.Show(Table(server.GetConnections(), devices)))
+            .LastOrDefaultAsync();
+    }
 
     private static Table Table(IReadOnlyList<DeviceConnection> fleet, IReadOnlyDictionary<string, DeviceProgram> devices)
     {

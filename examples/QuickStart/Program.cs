@@ -20,7 +20,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     var sensors = ThisMachine.Sensors(stopwatch);
     using var books = new Books([.. sensors.Select(sensor => sensor.Name)], stopwatch);
     using var over = new Subject<Unit>();
-    Console.WriteLine($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}, protocol {settings.Protocol}{(settings.Protocol == 2 ? " with a key for each device" : "")}");
+    Page.Say($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}, protocol {settings.Protocol}{(settings.Protocol == 2 ? " with a key for each device" : "")}");
 
     // 1. A server, on a free port of this machine. It holds one link for each device, for good; connections come and go underneath. Each device has a
     //    key: both ends prove that they know it. (Protocol 1 has no keys; there anyone may be anyone.)
@@ -47,7 +47,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
 
     // 5. Watch it until the time is up.
     var until = settings.Until(scheduler, cancellation);
-    if (settings.Plain)
+    if (settings.Plain || !LiveScreen.Fits)
         await PlainScreen.ShowAsync(fleet, books, sensors, stopwatch, until);
     else
         await LiveScreen.ShowAsync(fleet, books, [.. sites.Devices], stopwatch, until, scheduler);
@@ -55,7 +55,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     // 6. No more faults and no new lines. What was written before arrives now, if it has not yet.
     sites.EndFaults();
     over.OnNext(Unit.Default);
-    Console.WriteLine($"The faults are over; {books.Undelivered} lines are on their way.");
+    Page.Say($"The faults are over; {books.Undelivered} lines are on their way.");
     IReadOnlyList<ILink> links = [.. sites.Devices.Select(device => device.Link), .. sensors.Select(sensor => server.Find(sensor.Name)).OfType<ILink>()];
     await Drain.WaitAsync([commands, .. sites.Devices.Select(device => device.Written)], links, scheduler);
 

@@ -10,15 +10,18 @@ using Rx.IotLink.Server;
 
 // One device controls another through the server: a key press here lights a lamp there. Without options all three are in this process;
 // with --role each may be on a machine of its own.
+const int DefaultPort = 8_123;
 var role = Choice.OneOf("--role", "Which part to play.", "all", "server", "button", "lamp");
 var host = new Option<string>("--host") { Description = "Where the button and the lamp find the server.", DefaultValueFactory = _ => "127.0.0.1" };
-var port = Choice.Whole("--port", "The server's port; 0 is any free one.", 0, 0, 65_535);
+var port = Choice.Whole("--port", "The server's port; 0 is any free one, where all is in one process. Default: 8123, or 0 in one process.", null, 0, 65_535);
 
 return await Stage.PlayAsync(args, "A key press at one device lights a lamp at another.", 20, async stage =>
 {
     var voice = new Voice(stage);
     var part = stage.Get(role);
-    var serverPort = stage.Get(port);
+    var serverPort = stage.Get(port) ?? (part == "all" ? 0 : DefaultPort);
+    if (part is "button" or "lamp" && serverPort == 0)
+        return await Stage.RefuseAsync($"--port must be the server's, 1 to 65535, with --role {part}; it was 0.");
     await using var running = new Parts();
 
     if (part is "all" or "server")
