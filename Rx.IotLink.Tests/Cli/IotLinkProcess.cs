@@ -49,6 +49,9 @@ internal sealed class IotLinkProcess : IAsyncDisposable
 
     public static IotLinkProcess Start(params string[] arguments) => new(Host, [Program, .. arguments]);
 
+    /// <summary>Another program than the command, which is treated in the same way.</summary>
+    public static IotLinkProcess StartProgram(string path) => new(Host, [path]);
+
     /// <summary>Started by a shell that does something before, such as closing a stream.</summary>
     /// <param name="script">What the shell does; <c>"$@"</c> is the command, and <c>exec</c> makes its process the one that is signalled.</param>
     /// <param name="arguments">The arguments of the command.</param>

@@ -9,19 +9,24 @@ namespace Rx.IotLink.Tests.House;
 /// <summary>Every C# snippet of the README and of the guides compiles against the libraries as they are.</summary>
 public sealed partial class ReadmeTests
 {
-    /// <summary>What a snippet may use without saying so: its surroundings in a reader's mind.</summary>
-    private const string Surroundings = """
-        using System; using System.Collections.Generic; using System.IO; using System.Linq; using System.Threading; using System.Threading.Tasks;
-        using System.Reactive; using System.Reactive.Concurrency; using System.Reactive.Linq; using System.Text.Json; using System.Text.Json.Serialization;
-        using Microsoft.AspNetCore.Builder; using Microsoft.AspNetCore.Hosting; using Microsoft.Extensions.DependencyInjection; using Microsoft.Extensions.Hosting;
-        using Rx.IotLink; using Rx.IotLink.Server;
+    /// <summary>What a new program may use without saying so (<c>dotnet new console</c>), and nothing of ours.</summary>
+    private const string Implicit = """
+        global using System; global using System.IO; global using System.Linq; global using System.Net.Http; global using System.Threading; global using System.Threading.Tasks;
+        global using System.Collections.Generic;
+        """;
+
+    /// <summary>The same of a new web application (<c>dotnet new web</c>).</summary>
+    private const string ImplicitWeb = """
+        global using System.Net.Http.Json; global using Microsoft.AspNetCore.Builder; global using Microsoft.AspNetCore.Hosting; global using Microsoft.AspNetCore.Http;
+        global using Microsoft.AspNetCore.Routing; global using Microsoft.Extensions.Configuration; global using Microsoft.Extensions.DependencyInjection;
+        global using Microsoft.Extensions.Hosting; global using Microsoft.Extensions.Logging;
         """;
 
     private static readonly MetadataReference[] References =
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(p => MetadataReference.CreateFromFile(p))];
 
     [TestCaseSource(nameof(Snippets))]
-    public void Compiles(string snippet) => Compile("", snippet);
+    public void Compiles(string snippet) => Compile(snippet);
 
 #if DYNAMICDATA
     [Test]
@@ -30,17 +35,19 @@ public sealed partial class ReadmeTests
         var snippets = FenceOfDynamicData().Matches(Repository.Read("docs", "fleet.md"));
         Assert.That(snippets, Is.Not.Empty);
         foreach (Match snippet in snippets)
-            Compile("using DynamicData; using DynamicData.Binding;", snippet.Groups["code"].Value);
+            Compile(snippet.Groups["code"].Value);
     }
 
     [GeneratedRegex("^```c# DynamicData\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex FenceOfDynamicData();
 #endif
 
-    private static void Compile(string more, string snippet)
+    private static void Compile(string snippet)
     {
-        var tree = CSharpSyntaxTree.ParseText(Surroundings + more + "\n" + snippet, new CSharpParseOptions(LanguageVersion.Preview));
-        var compilation = CSharpCompilation.Create("snippet", [tree], References, new CSharpCompilationOptions(KindOf(tree), nullableContextOptions: NullableContextOptions.Enable));
+        var options = new CSharpParseOptions(LanguageVersion.Preview);
+        var tree = CSharpSyntaxTree.ParseText(snippet, options);
+        var surroundings = CSharpSyntaxTree.ParseText(Snippet.IsWeb(snippet) ? Implicit + ImplicitWeb : Implicit, options);
+        var compilation = CSharpCompilation.Create("snippet", [tree, surroundings], References, new CSharpCompilationOptions(KindOf(tree), nullableContextOptions: NullableContextOptions.Enable));
 
         Assert.That(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error), Is.Empty, snippet);
     }
@@ -50,12 +57,6 @@ public sealed partial class ReadmeTests
         tree.GetRoot().ChildNodes().OfType<GlobalStatementSyntax>().Any() ? OutputKind.ConsoleApplication : OutputKind.DynamicallyLinkedLibrary;
 
     private static IEnumerable<TestCaseData> Snippets() =>
-        from file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md")
-            .Prepend(Path.Combine(Repository.Root, "README.md"))
-            .Concat(Directory.EnumerateDirectories(Repository.Root, "Rx.IotLink*").Select(project => Path.Combine(project, "README.md")).Where(File.Exists))
-        from match in Fence().Matches(File.ReadAllText(file)).Select((m, at) => (Code: m.Groups["code"].Value, At: at + 1))
-        select new TestCaseData(match.Code).SetArgDisplayNames($"{Path.GetRelativePath(Repository.Root, file)} {match.At}");
-
-    [GeneratedRegex("^```csharp\n(?<code>.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
-    private static partial Regex Fence();
+        from snippet in Snippet.All()
+        select new TestCaseData(snippet.Code).SetArgDisplayNames($"{snippet.File} {snippet.Number}");
 }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Xml.Linq;
 using NUnit.Framework;
+using Rx.IotLink.Tests.Cli;
 using Rx.IotLink.Tests.House;
 using Rx.IotLink.Tests.Processes;
 
@@ -70,15 +71,7 @@ public sealed class PackageTests
     public async Task A_new_program_uses_the_packages_and_a_shell_the_tool()
     {
         var folder = Directory.CreateDirectory(Path.Combine(root, "program")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), $"""
-            <configuration>
-              <packageSources>
-                <clear />
-                <add key="made" value="{feed}" />
-                <add key="reactive" value="{Path.Combine(Environments.PackagesFolder, "system.reactive", VersionOf("System.Reactive"))}" />
-              </packageSources>
-            </configuration>
-            """);
+        await NameFeedsAsync(folder);
         await File.WriteAllTextAsync(Path.Combine(folder, "program.csproj"), """
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup>
@@ -121,6 +114,46 @@ public sealed class PackageTests
         Assert.That(version.Exit, Is.Zero, version.ToString());
         Assert.That(version.Output, Does.StartWith("0.1.0"));
     }
+
+    [Test]
+    public async Task The_programs_of_the_documents_are_built_as_pasted_and_the_first_ones_do_what_they_say()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(root, "pasted")).FullName;
+        await NameFeedsAsync(folder);
+        var port = FreePort.Get();
+        var programs = new NewPrograms(folder, port, new(Quiet, StringComparer.Ordinal) { ["NUGET_PACKAGES"] = Path.Combine(root, "packages-of-pasted") });
+        var built = await programs.BuildAsync();
+        Assert.That(built.Exit, Is.Zero, built.ToString());
+
+        // README, sections 1 and 2a: each waits for Enter, and says what the other one wrote.
+        await using (var server = IotLinkProcess.StartProgram(programs.PathOf("README.md", 1)))
+        await using (var client = IotLinkProcess.StartProgram(programs.PathOf("README.md", 2)))
+        {
+            Assert.That(await server.OutputAsync(1), Is.EqualTo(["""pump-1: {"celsius":21.5}"""]));
+            Assert.That(await client.OutputAsync(1), Is.EqualTo(["""to do: {"valve":"open"}"""]));
+            client.EndInput();
+            server.EndInput();
+            Assert.That((await client.ExitAsync(), await server.ExitAsync()), Is.EqualTo((0, 0)));
+        }
+
+        // The guide to the fleet: it does not end before it has shown anything.
+        await using var fleet = IotLinkProcess.StartProgram(programs.PathOf("docs/fleet.md", 1));
+        await using var device = IotLinkProcess.Connect(port, "pump-1");
+        Assert.That(await fleet.OutputAsync("pump-1 up"), Does.StartWith("pump-1 up, 0 lines"));
+        fleet.EndInput();
+        Assert.That(await fleet.ExitAsync(), Is.Zero);
+    }
+
+    /// <summary>What was just made, and the one package that it depends on.</summary>
+    private Task NameFeedsAsync(string folder) => File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), $"""
+        <configuration>
+          <packageSources>
+            <clear />
+            <add key="made" value="{feed}" />
+            <add key="reactive" value="{Path.Combine(Environments.PackagesFolder, "system.reactive", VersionOf("System.Reactive"))}" />
+          </packageSources>
+        </configuration>
+        """);
 
     /// <summary>No compiler or build server outlives the test.</summary>
     private static Dictionary<string, string> Quiet => new(Environments.Root, StringComparer.Ordinal) { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0" };
