@@ -16,7 +16,8 @@ public abstract class ServerTest
     /// <summary>A timeout for tests that want none.</summary>
     protected static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
-    private readonly Stack<object> owned = new();
+    // A test may connect many at once.
+    private readonly System.Collections.Concurrent.ConcurrentStack<object> owned = new();
 
     private protected TestLog Log { get; } = new();
 

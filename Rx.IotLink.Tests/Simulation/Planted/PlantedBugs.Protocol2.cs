@@ -8,8 +8,6 @@ internal static partial class PlantedBugs
             new Edit("waiting.Enqueue(++Arrived);", "{ waiting.Enqueue(++Arrived); Accepted = Arrived; AcknowledgementDue = true; }")),
         new("has no filter for repeated lines", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit("switch ((short)(low - (ushort)Arrived))", "switch (Math.Max((short)1, (short)(low - (ushort)Arrived)))")),
-        new("takes a line for the missing one before it", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
-            new Edit("switch ((short)(low - (ushort)Arrived))", "switch (Math.Min((short)1, (short)(low - (ushort)Arrived)))")),
         new("counts a peer's old lines among those of its new memory", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit("waiting = new(waiting.Select(_ => 0UL));\n            PeerEpoch", "PeerEpoch")),
         new("does not keep what it has accepted", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
