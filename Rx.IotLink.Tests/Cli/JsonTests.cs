@@ -68,7 +68,7 @@ internal sealed class JsonTests
     public async Task A_server_reads_what_another_prints([Values] bool throughJq)
     {
         if (throughJq && !HasJq())
-            Assert.Ignore("jq is not installed");
+            Assert.Fail("jq is not installed: apt-get install jq");
         var (first, port) = await IotLinkProcess.ServeAsync("--json", "--protocol", "2");
         await using var _ = first;
         await using var sensor = IotLinkProcess.Connect(port, "a");
