@@ -6,13 +6,15 @@ using Microsoft.Extensions.Configuration;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The names of a configuration section, held against the options that it is bound to. The binder passes over what it does not know; a misspelt
+/// The names of a configuration section, held against the options that it is bound to. The binder passes over what it
+/// does not know; a misspelt
 /// <c>KeyFile</c> would open the server to everybody.
 /// </summary>
 internal static class ConfigurationNames
 {
     /// <summary>Checks a section.</summary>
-    /// <exception cref="ArgumentException">A name is no option, an option cannot be given as text, or its text has the wrong shape.</exception>
+    /// <exception cref="ArgumentException">A name is no option, an option cannot be given as text, or its text has the
+    /// wrong shape.</exception>
     public static void Check(IConfiguration section, Type options)
     {
         var known = options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);

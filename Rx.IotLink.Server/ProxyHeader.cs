@@ -8,16 +8,19 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The header that a load balancer puts before the first byte of a connection, to say whose connection it is: the PROXY protocol, version 1 (text) and 2 (binary),
+/// The header that a load balancer puts before the first byte of a connection, to say whose connection it is: the PROXY
+/// protocol, version 1 (text) and 2 (binary),
 /// https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt.
 /// </summary>
-/// <param name="Source">The client's end point, or null: the balancer's own (a health check), or of a kind that has no IP address.</param>
+/// <param name="Source">The client's end point, or null: the balancer's own (a health check), or of a kind that has no
+/// IP address.</param>
 internal sealed record ProxyHeader(IPEndPoint? Source)
 {
     /// <summary>The longest header of version 1, CR LF included. The specification's number.</summary>
     private const int MaxTextBytes = 107;
 
-    /// <summary>The longest header of version 2 that is taken: addresses and some extensions, which are passed over.</summary>
+    /// <summary>The longest header of version 2 that is taken: addresses and some extensions, which are passed
+    /// over.</summary>
     private const int MaxBinaryBytes = 2_048;
 
     private const int FixedBytes = 16;
@@ -28,7 +31,8 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
 
     private static ReadOnlySpan<byte> Word => "PROXY "u8;
 
-    /// <summary>Reads a header at the start of what has arrived, and moves behind it. Null: it has not arrived whole.</summary>
+    /// <summary>Reads a header at the start of what has arrived, and moves behind it. Null: it has not arrived
+    /// whole.</summary>
     /// <exception cref="ProtocolException">There is no header here, or it is malformed.</exception>
     public static ProxyHeader? TryRead(ref ReadOnlySequence<byte> bytes)
     {
@@ -74,7 +78,8 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
             return null;
         var rest = bytes.Slice(FixedBytes, length).ToArray();
         bytes = bytes.Slice(FixedBytes + length);
-        // The family is in the high half: 1 is IPv4, 2 is IPv6; their source comes first, and its port behind both addresses.
+        // The family is in the high half: 1 is IPv4, 2 is IPv6; their source comes first, and its port behind both
+        // addresses.
         var size = (head[13] >> 4) switch
         {
             1 => 4,

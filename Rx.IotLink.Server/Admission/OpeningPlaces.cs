@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The places of connections that have not said who they are. A full house turns away the oldest of them, not the newcomer: an honest device needs a round trip for its opening, so the
+/// The places of connections that have not said who they are. A full house turns away the oldest of them, not the
+/// newcomer: an honest device needs a round trip for its opening, so the
 /// oldest is the one that dawdles. It is taken from the origin that holds the most, so that nobody locks another out.
 /// </summary>
 /// <param name="most">Places in all.</param>
@@ -18,7 +19,8 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
 
     /// <summary>Takes a place.</summary>
     /// <param name="origin">Where the connection comes from.</param>
-    /// <param name="turnAway">Called, outside of any lock and at most once, if the place is given to another. It must not throw.</param>
+    /// <param name="turnAway">Called, outside of any lock and at most once, if the place is given to another. It must
+    /// not throw.</param>
     public Place Take(Origin? origin, Action<OpeningLimit> turnAway)
     {
         var place = new Place(this, origin, turnAway);

@@ -1,11 +1,13 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// How often an origin may open: a token bucket for each (so many at once, and so many a second afterwards). Who is beyond it is refused for a passing reason before its first line is read.
+/// How often an origin may open: a token bucket for each (so many at once, and so many a second afterwards). Who is
+/// beyond it is refused for a passing reason before its first line is read.
 /// </summary>
 /// <param name="perSecond">Openings a second, in the long run.</param>
 /// <param name="burst">Openings at once.</param>
-/// <param name="maxOrigins">Origins that are remembered. With more, those that have been quiet are forgotten, and if there are none, a newcomer is not limited.</param>
+/// <param name="maxOrigins">Origins that are remembered. With more, those that have been quiet are forgotten, and if
+/// there are none, a newcomer is not limited.</param>
 internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins = OpeningRates.DefaultMaxOrigins)
 {
     public const int DefaultMaxOrigins = 65_536;

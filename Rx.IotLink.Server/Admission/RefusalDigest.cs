@@ -3,13 +3,16 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Keeps strangers from filling the log. The first refusal of a kind from an origin is logged at once; those that follow within a few seconds are counted, and said together with their
+/// Keeps strangers from filling the log. The first refusal of a kind from an origin is logged at once; those that
+/// follow within a few seconds are counted, and said together with their
 /// number. What is not logged is still in the counters.
 /// </summary>
 /// <param name="scheduler">The clock.</param>
 /// <param name="every">How long what follows is gathered.</param>
-/// <param name="maxKinds">Kinds and origins that are told apart at a time; what is beyond them counts as of one unknown origin.</param>
-/// <param name="sayAgain">Says how many more there were: the kind, the origin (null: several), the number. Called outside of any lock.</param>
+/// <param name="maxKinds">Kinds and origins that are told apart at a time; what is beyond them counts as of one unknown
+/// origin.</param>
+/// <param name="sayAgain">Says how many more there were: the kind, the origin (null: several), the number. Called
+/// outside of any lock.</param>
 internal sealed class RefusalDigest(IScheduler scheduler, TimeSpan every, int maxKinds, Action<Refusal, Origin?, int> sayAgain)
 {
     private readonly Lock gate = new();

@@ -5,7 +5,8 @@ using static Rx.IotLink.Tests.Protocol.Driving.ProtocolDriver;
 namespace Rx.IotLink.Tests.Protocol;
 
 /// <summary>
-/// A peer whose process begins with several lines at once, without waiting for acknowledgements (the ancestor's qos without wait), and restarts soon with the very same lines.
+/// A peer whose process begins with several lines at once, without waiting for acknowledgements (the ancestor's qos
+/// without wait), and restarts soon with the very same lines.
 /// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]
@@ -95,7 +96,8 @@ public sealed class BurstAtTheStartTests(Side side)
         Assert.That(given, Is.EqualTo(Enumerable.Range(0, lines).Select(n => $"line{n}")));
     }
 
-    /// <summary>Killed and started again, at any moment, with the same four lines: at most the first is in doubt, and a notice says so.</summary>
+    /// <summary>Killed and started again, at any moment, with the same four lines: at most the first is in doubt, and a
+    /// notice says so.</summary>
     [Test]
     public void A_peer_that_restarts_with_the_same_lines_loses_at_most_the_first_of_them([Range(0, 40)] int eighths)
     {

@@ -4,7 +4,8 @@ using System.Text;
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
-/// What a peer said, fit for a log and a terminal: no control character can forge a line or move a cursor, no format character can hide text or turn its direction.
+/// What a peer said, fit for a log and a terminal: no control character can forge a line or move a cursor, no format
+/// character can hide text or turn its direction.
 /// Every message that holds text from outside takes it through here, where the message is made.
 /// </summary>
 internal static class Printable
@@ -12,7 +13,8 @@ internal static class Printable
     /// <summary>Characters that are shown; the rest is left out, and its number said.</summary>
     public const int MaxCharacters = 200;
 
-    /// <summary>The text with <c>\n</c>, <c>\r</c>, <c>\t</c>, <c>\\</c> and <c>\u{1b}</c> in place of what is not printed.</summary>
+    /// <summary>The text with <c>\n</c>, <c>\r</c>, <c>\t</c>, <c>\\</c> and <c>\u{1b}</c> in place of what is not
+    /// printed.</summary>
     public static string Of(string text, int maxCharacters = MaxCharacters)
     {
         if (text.Length <= maxCharacters && text.All(c => c is >= ' ' and <= '~' and not '\\'))

@@ -4,7 +4,8 @@ using System.Net.NetworkInformation;
 namespace Examples.AspNet;
 
 /// <summary>
-/// The names by which the pages may be reached. A foreign site can give its own name the address of this machine (DNS rebinding): a browser then takes its script for one
+/// The names by which the pages may be reached. A foreign site can give its own name the address of this machine (DNS
+/// rebinding): a browser then takes its script for one
 /// of ours. Its name gives it away, since it stands in the request's Host.
 /// </summary>
 internal static class Hosts

@@ -6,7 +6,8 @@ namespace Rx.IotLink.Protocol.Version1;
 internal sealed record Version1Settings(Role Role, string Id, TimeSpan Timeout, int MaxLineBytes)
 {
     /// <summary>
-    /// How long the acknowledgement of 00 is held back. A peer that waits for it says nothing meanwhile; one that does not wait shows itself by its next lines (see <see cref="HeldLines"/>).
+    /// How long the acknowledgement of 00 is held back. A peer that waits for it says nothing meanwhile; one that does
+    /// not wait shows itself by its next lines (see <see cref="HeldLines"/>).
     /// </summary>
     public TimeSpan FirstAcknowledgementDelay { get; init; } = TimeSpan.FromMilliseconds(20);
 }
@@ -14,7 +15,8 @@ internal sealed record Version1Settings(Role Role, string Id, TimeSpan Timeout, 
 /// <summary>Protocol 1, that of micropython-iot, at either end. The specification is docs/protocol-1.md.</summary>
 internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox, IProtocolHost host) : IProtocol
 {
-    /// <summary>What a server waits between a client's first bytes and its first message, for the client's reader to be ready.</summary>
+    /// <summary>What a server waits between a client's first bytes and its first message, for the client's reader to be
+    /// ready.</summary>
     public static readonly TimeSpan SettlingTime = TimeSpan.FromMilliseconds(200);
 
     private static readonly TimeSpan LeastMargin = TimeSpan.FromMilliseconds(250);
@@ -43,7 +45,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public bool WantsToSend => false;
 
-    // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look at it. A server that has not answered may have been greeting
+    // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look
+    // at it. A server that has not answered may have been greeting
     // others, and may get to this connection only when it is over: it is given as long again.
     public TimeSpan QuietTime => Max(settings.Timeout + Max(settings.Timeout / 4, LeastMargin), wasOpen ? TimeSpan.Zero : 2 * settings.Timeout);
 
@@ -52,7 +55,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     private TimeSpan? DeadlineOfSending => phase switch
     {
         Phase.Settling => settledAt,
-        // Until the peer has said all of its line, it cannot acknowledge anything; what it acknowledges then comes right behind.
+        // Until the peer has said all of its line, it cannot acknowledge anything; what it acknowledges then comes
+        // right behind.
         Phase.Open when isInLine => null,
         Phase.Open when sent.Deadline < wasInLine + (settings.Timeout / 8) => wasInLine + (settings.Timeout / 8),
         Phase.Open => sent.Deadline,
@@ -145,7 +149,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Keepalive()
     {
-        // Of a client that has said its id too: an ancestor's server whose last keepalive failed says nothing on the next connection before its client has spoken.
+        // Of a client that has said its id too: an ancestor's server whose last keepalive failed says nothing on the
+        // next connection before its client has spoken.
         if (output is not null)
             EndLine();
     }
@@ -266,7 +271,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             return false;
         if (held.Holds(mid))
         {
-            // The peer says again what is not acknowledged, but not 00, which it would say before: so it has that acknowledgement.
+            // The peer says again what is not acknowledged, but not 00, which it would say before: so it has that
+            // acknowledgement.
             if (received.Zero is not { AcknowledgedAt: not null } zero)
                 return true;
             zero.Settled = true;
