@@ -14,12 +14,15 @@ namespace Rx.IotLink.Transport;
 /// <param name="port">The port.</param>
 /// <param name="scheduler">The clock.</param>
 /// <param name="limit">How long whoever asks waits for all of it: every address has its turn within this.</param>
-internal sealed class ConnectRace(string host, int port, IScheduler scheduler, TimeSpan limit)
+/// <param name="lookUp">Gives the addresses of a name; null: the system does.</param>
+internal sealed class ConnectRace(string host, int port, IScheduler scheduler, TimeSpan limit, LookUp? lookUp = null)
 {
     private const int MostFaultsTold = 4;
 
     /// <summary>What RFC 8305 recommends.</summary>
     private static readonly TimeSpan MostDelay = TimeSpan.FromMilliseconds(250);
+
+    private readonly LookUp lookUp = lookUp ?? Dns.GetHostAddressesAsync;
 
     /// <summary>Looks the name up and connects. The socket is the caller's.</summary>
     /// <exception cref="IOException">No address answers, or there is none.</exception>
@@ -28,7 +31,7 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
         IPAddress[] addresses;
         try
         {
-            addresses = await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+            addresses = await lookUp(host, cancellationToken).ConfigureAwait(false);
         }
         catch (SocketException exception)
         {
@@ -128,3 +131,6 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
             : string.Join("; ", faults.Take(MostFaultsTold).Select(f => f.Message)) + (faults.Count > MostFaultsTold ? $"; and {faults.Count - MostFaultsTold} more" : "");
     }
 }
+
+/// <summary>Gives the addresses of a name, the preferred one first.</summary>
+internal delegate Task<IPAddress[]> LookUp(string host, CancellationToken cancellationToken);

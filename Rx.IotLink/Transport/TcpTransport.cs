@@ -32,10 +32,12 @@ public sealed class TcpTransport : ITransport
     /// <param name="timeout">The timeout of the link.</param>
     /// <param name="limit">How long an attempt to connect may take: so that every address has its turn within
     /// it.</param>
-    internal TcpTransport(string host, int port, SslClientAuthenticationOptions? tls, IScheduler scheduler, TimeSpan timeout, TimeSpan limit)
+    /// <param name="lookUp">Gives the addresses of the name; null: the system does.</param>
+    internal TcpTransport(
+        string host, int port, SslClientAuthenticationOptions? tls, IScheduler scheduler, TimeSpan timeout, TimeSpan limit, LookUp? lookUp = null)
     {
         (this.host, this.port, this.tls, this.scheduler, this.timeout) = (host, port, tls, scheduler, timeout);
-        race = new(host, port, scheduler, limit);
+        race = new(host, port, scheduler, limit, lookUp);
     }
 
     /// <inheritdoc/>
