@@ -20,7 +20,7 @@ internal sealed class Fleet
     private readonly HashSet<string> expected;
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
     // The ids whose stores are being opened, and the expected ones among those that could not be.
-    private readonly HashSet<string> opening = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TaskCompletionSource<Opened>> opening = new(StringComparer.Ordinal);
     private readonly HashSet<string> unopened = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Waiters<ILink>> waiting = new(StringComparer.Ordinal);
     private readonly Relay<ILink> links;
@@ -139,12 +139,15 @@ internal sealed class Fleet
 
     /// <summary>The link that a connection with this opening is for, made if need be.</summary>
     /// <param name="peer">What the connection said.</param>
+    /// <param name="proven">Whether it has proved that it is this device.</param>
     /// <param name="remote">Where it came from.</param>
     /// <param name="stopped">Ends the waiting for a store.</param>
     /// <exception cref="RefusedException">Why there is none for it.</exception>
-    public ValueTask<Link> AdmitAsync(PeerOpening peer, EndPoint? remote, CancellationToken stopped)
+    public ValueTask<Link> AdmitAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped)
     {
         Member? member;
+        TaskCompletionSource<Opened>? store;
+        var isNew = false;
         lock (gate)
         {
             if (closed)
@@ -155,22 +158,30 @@ internal sealed class Fleet
                     throw new RefusedException(Refusal.OtherAddress, $"the id belongs to {member.Address}");
                 if (member.Link is { StoreFails: true, StoreFault: { } fault })
                     throw StoreFailed(fault.Detail);
+                if (proven)
+                    Known(member);
                 return new(member.Link);
             }
 
-            if (opening.Contains(peer.Id))
+            // One that has proved itself waits with whoever came first: it will take its place.
+            if (opening.TryGetValue(peer.Id, out store) && !proven)
                 throw new RefusedException(Refusal.IdLive, "the session store of this id is being opened for another connection");
-            if (RefusalOf(peer.Id) is { } refused)
-                throw refused;
-            unknown += expected.Contains(peer.Id) ? 0 : 1;
-            if (protocols is not null)
-                member = Join(new Link(peer.Id, options, peer.Version, protocols), remote);
-            else
-                opening.Add(peer.Id);
+            if (store is null)
+            {
+                var isStranger = !proven && !expected.Contains(peer.Id);
+                if (isStranger && RefusalOfStranger() is { } refused)
+                    throw refused;
+                unknown += isStranger ? 1 : 0;
+                isNew = true;
+                if (protocols is not null)
+                    member = Join(new Link(peer.Id, options, peer.Version, protocols), isStranger, remote);
+                else
+                    opening.Add(peer.Id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
+            }
         }
 
         if (member is null)
-            return OpenAsync(peer, remote, stopped);
+            return OpenAsync(peer, proven, isNew, store!, remote, stopped);
         Announce(member, remote);
         return new(member.Link);
     }
@@ -218,15 +229,22 @@ internal sealed class Fleet
         roster.End();
     }
 
-    private RefusedException? RefusalOf(string id)
+    private RefusedException? RefusalOfStranger()
     {
-        if (expected.Contains(id))
-            return null;
         if (options.UnknownIds == UnknownIdPolicy.Refuse)
             return new(Refusal.UnknownId, "the id is not expected");
         return unknown >= options.MaxUnknownIds
             ? new(Refusal.TooManyUnknownIds, $"{unknown} unknown ids are known already, the limit is {options.MaxUnknownIds}")
             : null;
+    }
+
+    /// <summary>It has proved itself: if it was a stranger, it gives its place to another. Under the lock.</summary>
+    private void Known(Member member)
+    {
+        if (!member.IsStranger)
+            return;
+        member.IsStranger = false;
+        unknown--;
     }
 
     /// <summary>
@@ -238,46 +256,60 @@ internal sealed class Fleet
     /// not left.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Link> OpenAsync(PeerOpening peer, EndPoint? remote, CancellationToken stopped)
+    private async ValueTask<Link> OpenAsync(
+        PeerOpening peer, bool proven, bool isNew, TaskCompletionSource<Opened> store, EndPoint? remote, CancellationToken stopped)
     {
-        if (!ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
-            return Open(peer, remote);
-        var limit = options.OpeningTimeout ?? options.Timeout;
-        var opened = new TaskCompletionSource<Link>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var deadline = options.Scheduler.Schedule(limit, () => opened.TrySetException(StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s")));
-        using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Link>)o!).TrySetException(new RefusedException(Refusal.Stopping, "the server is stopping")), opened);
-        ObserverThreads.Stores.Run((Fleet: this, peer, remote, opened), static s =>
+        if (isNew && !ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
         {
-            try
-            {
-                // The next connection finds it, if this one has waited in vain.
-                s.opened.TrySetResult(s.Fleet.Open(s.peer, s.remote));
-            }
-            catch (Exception exception)
-            {
-                s.opened.TrySetException(exception);
-            }
-        });
-        return await opened.Task.ConfigureAwait(false);
+            Open(peer, proven, store, remote);
+            return LinkOf(await store.Task.ConfigureAwait(false), proven);
+        }
+
+        var limit = options.OpeningTimeout ?? options.Timeout;
+        var inVain = new TaskCompletionSource<Opened>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var deadline = options.Scheduler.Schedule(limit, () => inVain.TrySetResult(new(null, StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s"))));
+        using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Opened>)o!).TrySetResult(new(null, new RefusedException(Refusal.Stopping, "the server is stopping"))), inVain);
+        if (isNew)
+            ObserverThreads.Stores.Run((Fleet: this, peer, proven, store, remote), static s => s.Fleet.Open(s.peer, s.proven, s.store, s.remote));
+        var first = await Task.WhenAny(store.Task, inVain.Task).ConfigureAwait(false);
+        return LinkOf(await first.ConfigureAwait(false), proven);
     }
 
-    private Link Open(PeerOpening peer, EndPoint? remote)
+    private Link LinkOf(Opened opened, bool proven)
     {
-        Member member;
+        if (opened.Member is not { } member)
+            throw opened.Error!;
+        if (proven)
+        {
+            lock (gate)
+                Known(member);
+        }
+
+        return member.Link;
+    }
+
+    /// <summary>The next connection finds what is opened here, if this one has waited in vain. Never throws.</summary>
+    private void Open(PeerOpening peer, bool proven, TaskCompletionSource<Opened> opened, EndPoint? remote)
+    {
+        var isStranger = !proven && !expected.Contains(peer.Id);
         try
         {
             // Not under the lock: somebody else's code, which may wait or fail.
             var store = options.SessionStores!(peer.Id);
             var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Memory = store.Load(), Random = random };
             var link = new Link(peer.Id, options, peer.Version, own.Create, store);
+            Member member;
             lock (gate)
             {
                 if (closed)
                     throw new RefusedException(Refusal.Stopping, "the server is stopping");
-                member = Join(link, remote);
+                member = Join(link, isStranger, remote);
                 opening.Remove(peer.Id);
                 unopened.Remove(peer.Id);
             }
+
+            Announce(member, remote);
+            opened.SetResult(new(member, null));
         }
         catch (Exception exception)
         {
@@ -287,23 +319,19 @@ internal sealed class Fleet
                 opening.Remove(peer.Id);
                 if (expected.Contains(peer.Id))
                     unopened.Add(peer.Id);
-                else
-                    unknown--;
+                unknown -= isStranger ? 1 : 0;
             }
 
-            throw exception is RefusedException ? exception : StoreFailed($"the session store could not be opened: {exception.GetType().Name}: {exception.Message}", exception);
+            opened.TrySetResult(new(null, exception is RefusedException ? exception : StoreFailed($"the session store could not be opened: {exception.GetType().Name}: {exception.Message}", exception)));
         }
-
-        Announce(member, remote);
-        return member.Link;
     }
 
     private static RefusedException StoreFailed(string detail, Exception? cause = null) => new(Refusal.StoreFailed, detail, told: "", cause);
 
-    private Member Join(Link link, EndPoint? remote)
+    private Member Join(Link link, bool isStranger, EndPoint? remote)
     {
         var id = link.Id;
-        var member = new Member(this, link) { Address = AddressOf(remote) };
+        var member = new Member(this, link) { Address = AddressOf(remote), IsStranger = isStranger };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
         link.Told.Subscribe(member, replays: false, ownObservers);
@@ -316,7 +344,8 @@ internal sealed class Fleet
 
     private void Announce(Member member, EndPoint? remote)
     {
-        if (!expected.Contains(member.Link.Id))
+        // Where nobody is expected, nobody is "not expected".
+        if (expected.Count > 0 && member.IsStranger)
             log.UnknownId(member.Link.Id, AddressOf(remote));
         log.Joined(member.Link.Id, remote);
         links.Kick();
@@ -347,12 +376,21 @@ internal sealed class Fleet
 
     private static IPAddress? AddressOf(EndPoint? remote) => (remote as IPEndPoint)?.Address;
 
+    /// <summary>What became of the opening of a store: a device, or why there is none.</summary>
+    private readonly record struct Opened(Member? Member, Exception? Error);
+
     private sealed class Member(Fleet fleet, Link link) : IObserver<LinkState>, IObserver<LinkNotice>
     {
         public Link Link { get; } = link;
 
         /// <summary>Where it came from, the last time that it was served. Guarded by the fleet's lock.</summary>
         public IPAddress? Address { get; set; }
+
+        /// <summary>
+        /// Whether it is neither expected nor has ever proved itself: the limits of unknown ids are for such alone. Guarded
+        /// by the fleet's lock.
+        /// </summary>
+        public bool IsStranger { get; set; }
 
         public void OnNext(LinkState value) => fleet.Changed(this, value);
 

@@ -51,10 +51,16 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// </summary>
     public Func<string, ISessionStore>? SessionStores { get; init; }
 
-    /// <summary>The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them; all others are unknown.</summary>
+    /// <summary>
+    /// The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them. Others are
+    /// unknown, unless they have proved themselves with a key (<see cref="KeyOf"/>). Default: none.
+    /// </summary>
     public IReadOnlyCollection<string> Expected { get; init; } = [];
 
-    /// <summary>What happens to a device that is not expected. Default: accepted with a warning, as in micropython-iot.</summary>
+    /// <summary>
+    /// What happens to a device that is unknown: neither expected nor proven. Default: accepted; with a warning, as in
+    /// micropython-iot, where <see cref="Expected"/> names any.
+    /// </summary>
     public UnknownIdPolicy UnknownIds { get; init; } = UnknownIdPolicy.Accept;
 
     /// <summary>Links of unknown ids that are made at most, since a link once made exists for ever. A further unknown id is refused. Default 1,000.</summary>
@@ -127,10 +133,10 @@ public sealed record IotLinkServerOptions : LinkOptions
     };
 }
 
-/// <summary>What happens to a device that is not among the expected ones.</summary>
+/// <summary>What happens to a device that is neither among the expected ones nor has proved itself with a key.</summary>
 public enum UnknownIdPolicy
 {
-    /// <summary>It is served like any other, with a warning in the log.</summary>
+    /// <summary>It is served like any other, with a warning in the log where some are expected.</summary>
     Accept,
 
     /// <summary>Its connection is closed.</summary>

@@ -105,8 +105,8 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             if (isOneTooMany)
                 throw await TooManyAsync(opening).ConfigureAwait(false);
             var peer = (await OpenAsync(opening, onlyVersion: false).ConfigureAwait(false))!;
-            var link = await fleet.AdmitAsync(peer, connection.RemoteEndPoint, stopped).ConfigureAwait(false);
-            session = Serve(link, peer, opening, connection);
+            var link = await fleet.AdmitAsync(peer, opening.Proven, connection.RemoteEndPoint, stopped).ConfigureAwait(false);
+            session = link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
             fleet.Served(opening.Id, connection.RemoteEndPoint);
             return session;
         }
@@ -140,14 +140,6 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         }
 
         return TooMany;
-    }
-
-    private static Session Serve(Link link, PeerOpening peer, ConnectionOpening opening, IConnection connection)
-    {
-        // A device that has proved itself, or is known by its memory, must not wait for its own ghost.
-        if (opening.Proven || (peer is ClientOpening again && link.IsSuccessor(again)))
-            link.Displace();
-        return link.TryServe(connection, peer) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
     }
 
     /// <summary>What the peer did nothing for: of what is inside this server it is told nothing.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Reactive;
+using System.Runtime.ExceptionServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Transport;
@@ -18,6 +19,8 @@ internal sealed partial class Link
     /// <summary>Lines are put into the output while it holds less than this; the rest wait until it has been sent.</summary>
     private const int OutputHighWater = 32_768;
 
+    private static readonly Outage Displaced = new(OutageReason.Displaced, "another connection of this device took its place");
+
     private readonly LinkCounts counts = new();
     // When the bytes arrived that brought the last line, and the time of day at which the monotonic clock was zero, as the last connection found it.
     private TimeSpan? lineAt;
@@ -27,18 +30,36 @@ internal sealed partial class Link
     private Leaving? leaving;
     private int acceptedOfOldProtocol;
 
-    /// <summary>Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is not touched then.</summary>
-    public Session? TryServe(IConnection connection, PeerOpening? opening = null)
+    /// <summary>
+    /// Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is not
+    /// touched then.
+    /// </summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="opening">What it said, at a server.</param>
+    /// <param name="replaces">
+    /// Whether it takes the place of one that is being served: its device has proved itself, and must not wait for its own
+    /// ghost. One that is known by its memory does so in any case. Both are one step: no other comes in between.
+    /// </param>
+    public Session? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false)
     {
         Session serving;
+        Session? ghost;
         bool opened;
+        Exception? failure = null;
         // Somebody else's, who may throw: before anything has begun.
         var remote = connection.RemoteEndPoint;
         lock (gate)
         {
-            if (session is not null || state.IsFinal)
+            if (state.IsFinal || (session is not null && !replaces && !IsSuccessor(opening)))
                 return null;
             AcceptHandled();
+            ghost = session;
+            if (ghost is not null)
+            {
+                protocol.Bye(Farewell.Displaced);
+                LetGo(ghost, Displaced);
+            }
+
             wanted = opening?.Version ?? wanted;
             if (wanted != version)
                 Speak();
@@ -51,16 +72,23 @@ internal sealed partial class Link
             {
                 protocol.Connect(serving.Output, Now, opening);
             }
-            catch
+            catch (Exception exception)
             {
                 // Never a connection that serves and is not read: it would keep its device out for ever.
-                (session, justOpened, leaving) = (null, null, null);
+                (session, justOpened, leaving, failure) = (null, null, null, exception);
                 protocol.Disconnect(Now);
-                throw;
             }
 
             // Taken note of here, so that no other thread carries it out first, to be overruled below.
             (opened, justOpened) = (justOpened == serving, null);
+        }
+
+        if (ghost is not null)
+            _ = TryCloseGhost(ghost);
+        if (failure is not null)
+        {
+            AfterLock();
+            ExceptionDispatchInfo.Throw(failure);
         }
 
         try
@@ -82,27 +110,27 @@ internal sealed partial class Link
         return serving;
     }
 
-    /// <summary>Ends the connection that serves, if there is one, since another of the same device takes its place.</summary>
-    public void Displace()
+    /// <summary>
+    /// Whether this opening is of the client whose connection serves now, come back over a newer one. Under the lock.
+    /// </summary>
+    private bool IsSuccessor(PeerOpening? opening) =>
+        opening is ClientOpening again && protocol is Version2Protocol two && two.IsSuccessor(again);
+
+    /// <summary>
+    /// Its connection is somebody else's, and may throw: that must not keep the newcomer out. It does not serve any more,
+    /// whatever becomes of its end.
+    /// </summary>
+    private static bool TryCloseGhost(Session ghost)
     {
-        Session? ghost;
-        lock (gate)
+        try
         {
-            AcceptHandled();
-            ghost = session;
-            if (ghost is not null)
-                protocol.Bye(Farewell.Displaced);
+            ghost.Close(Displaced);
+            return true;
         }
-
-        if (ghost is not null)
-            End(ghost, new Outage(OutageReason.Displaced, "another connection of this device took its place"));
-    }
-
-    /// <summary>Whether this opening is of the client whose connection serves now, come back over a newer one.</summary>
-    public bool IsSuccessor(ClientOpening opening)
-    {
-        lock (gate)
-            return session is not null && protocol is Version2Protocol two && two.IsSuccessor(opening);
+        catch (Exception)
+        {
+            return false;
+        }
     }
 
     /// <summary>The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes over what was not finished.</summary>
@@ -134,22 +162,27 @@ internal sealed partial class Link
             if (session != ending)
                 return;
             AcceptHandled();
-            session = null;
-            ending.LetGo();
-            protocol.Disconnect(Now);
-            if (outage.Reason == OutageReason.ProtocolError)
-                counts.ProtocolErrors++;
-            // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
-            if (state.IsUp)
-            {
-                if (outage.Reason != OutageReason.PeerLeft)
-                    counts.Outages++;
-                Become(LinkStatus.Down, outage);
-            }
+            LetGo(ending, outage);
         }
 
         ending.Close(outage);
         AfterLock();
+    }
+
+    /// <summary>The connection that serves does so no more. Under the lock; it is closed after it.</summary>
+    private void LetGo(Session ending, Outage outage)
+    {
+        session = null;
+        ending.LetGo();
+        protocol.Disconnect(Now);
+        if (outage.Reason == OutageReason.ProtocolError)
+            counts.ProtocolErrors++;
+        // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
+        if (!state.IsUp)
+            return;
+        if (outage.Reason != OutageReason.PeerLeft)
+            counts.Outages++;
+        Become(LinkStatus.Down, outage);
     }
 
     /// <summary>Gives received bytes to the protocol; the position up to which they were consumed, or null if the connection has ended.</summary>

@@ -34,6 +34,9 @@ internal sealed class ScriptedPeer : IConnection
 
     public bool IsDisposed { get; private set; }
 
+    /// <summary>Happens once, when the link disposes of it, on the thread that does.</summary>
+    public event Action? Disposed;
+
     PipeReader IDuplexPipe.Input => toLink.Reader;
 
     PipeWriter IDuplexPipe.Output => fromLink.Writer;
@@ -64,9 +67,12 @@ internal sealed class ScriptedPeer : IConnection
 
     public void Dispose()
     {
+        var first = !IsDisposed;
         IsDisposed = true;
         toLink.Reader.CancelPendingRead();
         fromLink.Writer.Complete();
+        if (first)
+            Disposed?.Invoke();
     }
 
     private async Task ListenAsync()
