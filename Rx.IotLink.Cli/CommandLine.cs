@@ -62,10 +62,10 @@ internal static class CommandLine
     {
         var (port, bind, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
-        var (keyFile, tls) = (Options.ServerKeyFile(), TlsOptions.OfServer());
+        var (keyFile, tls, anyId) = (Options.ServerKeyFile(), TlsOptions.OfServer(), Options.AnyId());
         var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, protocols, keyFile };
         tls.AddTo(command);
-        foreach (var option in new Option[] { echo, drain, Options.Json })
+        foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
             command.Add(option);
         command.SetAction((parsed, _) => run(new(
             parsed.GetValue(port),
@@ -78,6 +78,7 @@ internal static class CommandLine
             Protocol = parsed.GetValue(protocols),
             KeyFile = parsed.GetValue(keyFile),
             Tls = tls.Of(parsed),
+            AnyId = parsed.GetValue(anyId),
         }));
         return command;
     }

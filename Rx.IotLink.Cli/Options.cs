@@ -82,6 +82,11 @@ internal static class Options
         Description = "Let only those devices in that prove who they are: a file of lines 'ID key', made by 'iotlink key new'. Default: an open server, where anyone may be anyone.",
     };
 
+    public static Option<bool> AnyId() => new("--any-id")
+    {
+        Description = "With --ca: let a certificate speak for any id. Default: only for an id that is its common name, a DNS name, a URI or the last part of a URI among its alternative names.",
+    };
+
     public static Argument<string> IdOfNewKey() => new("ID")
     {
         Description = $"The device's name: 1 to {DeviceId.MaxBytes} bytes of UTF-8, no control characters, no # first, no blank first or last.",

@@ -15,6 +15,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
 
     public required TlsFiles Tls { get; init; }
 
+    /// <summary>Whether a client's certificate may speak for any id.</summary>
+    public required bool AnyId { get; init; }
+
     public bool Protocol1 => Protocol is "1" or "both" || (Protocol is null && KeyFile is null);
 
     public bool Protocol2 => Protocol is not "1";
@@ -30,6 +33,8 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
 
     public async Task<int> RunAsync()
     {
+        if (settings is { AnyId: true, Tls.Ca: null })
+            throw new UsageException("--any-id is of no use without --ca.");
         var files = new ServerFiles(settings, session);
         using var reading = session.Hangups.ObserveOn(session.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
@@ -43,6 +48,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Protocol2 = settings.Protocol2,
             KeyOf = settings.KeyFile is null ? null : files.KeyOf,
             Tls = files.Tls,
+            IsCertificateOf = settings.AnyId ? (_, _) => true : null,
             Scheduler = session.Scheduler,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,

@@ -194,7 +194,7 @@ internal sealed class ConnectionOpening : IDisposable
         Refusal.Version => (RefusalCode.Version, false),
         Refusal.BadId => (RefusalCode.Malformed, false),
         Refusal.TooLong => (RefusalCode.TooLong, false),
-        Refusal.NotProven => (RefusalCode.Auth, false),
+        Refusal.NotProven or Refusal.Certificate => (RefusalCode.Auth, false),
         Refusal.UnknownId or Refusal.OtherAddress => (RefusalCode.UnknownId, false),
         Refusal.IdLive => (RefusalCode.Busy, true),
         _ => (RefusalCode.Overloaded, true),

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -40,6 +41,17 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     /// <summary>Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default null: plain TCP.</summary>
     public HttpsConnectionAdapterOptions? Tls { get; init; }
+
+    /// <summary>
+    /// Whether a client's certificate may speak for an id; one that may not is refused
+    /// (<see cref="Refusal.Certificate"/>), after it has proved its key where keys are asked for, and told what one with
+    /// a wrong key is. Default null: if the id is exactly the common name (CN) of its subject, or one of its alternative
+    /// names: a DNS name, a URI, or the last part of a URI (behind its last <c>/</c> or <c>:</c>). Called where a client
+    /// presented a certificate (<see cref="Tls"/>, or the <c>UseHttps</c> of an endpoint with <c>UseIotLink</c>), and
+    /// not under a lock: a call that waits longer than an opening may take, or throws, keeps out that client alone
+    /// (<see cref="Refusal.ServerFailed"/>). A client that need not present one, and does not, is not asked about.
+    /// </summary>
+    public Func<X509Certificate2, string, bool>? IsCertificateOf { get; init; }
 
     /// <summary>How long a client that is refused for a passing reason (its id is live, too many connections) is asked to wait. Default 1 s; 0 to 1 h.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);

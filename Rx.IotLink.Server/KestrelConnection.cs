@@ -1,8 +1,10 @@
 using System.IO.Pipelines;
 using System.Net;
 using System.Reactive.Concurrency;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
@@ -23,6 +25,9 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     public PipeReader Input => transport.Input;
 
     public PipeWriter Output => transport.Output;
+
+    /// <summary>What the peer presented in the handshake of TLS, or null.</summary>
+    public X509Certificate2? ClientCertificate => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
     public EndPoint? RemoteEndPoint { get; } = SocketConnection.Plain(context.RemoteEndPoint);
 

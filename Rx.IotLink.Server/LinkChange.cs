@@ -85,4 +85,10 @@ public enum Refusal
     /// to come again.
     /// </summary>
     ServerFailed,
+
+    /// <summary>
+    /// Its client certificate is not one of this id (<see cref="IotLinkServerOptions.IsCertificateOf"/>). It is told the
+    /// same as one that has not proved itself.
+    /// </summary>
+    Certificate,
 }

@@ -23,6 +23,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
     private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
 
     private readonly int most = Math.Min(options.MaxConnections, room);
+    private readonly CertificateCheck certificates = new(options, stopped);
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
     private int openings;
@@ -105,6 +106,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             if (isOneTooMany)
                 throw await TooManyAsync(opening).ConfigureAwait(false);
             var peer = (await OpenAsync(opening, onlyVersion: false).ConfigureAwait(false))!;
+            await certificates.CheckAsync((connection as KestrelConnection)?.ClientCertificate, peer.Id).ConfigureAwait(false);
             var link = await fleet.AdmitAsync(peer, opening.Proven, connection.RemoteEndPoint, stopped).ConfigureAwait(false);
             session = link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
             fleet.Served(opening.Id, connection.RemoteEndPoint);

@@ -49,7 +49,7 @@ internal sealed class TlsTests
     {
         var (server, port) = await IotLinkProcess.ServeAsync(["--tls", "--ca", ca, .. Certificate("server", authority.IssueServer(), "pem")]);
         await using var serving = server;
-        await using var good = IotLinkProcess.Connect(port, "a", ["--tls", "--ca", ca, .. Certificate("client", authority.IssueClient(), form)]);
+        await using var good = IotLinkProcess.Connect(port, "pump-1", ["--tls", "--ca", ca, .. Certificate("client", authority.IssueClient(), form)]);
         await good.WriteAsync("there\n");
         good.EndInput();
         Assert.That(await good.ExitAsync(), Is.Zero);
@@ -57,6 +57,25 @@ internal sealed class TlsTests
         await using var none = IotLinkProcess.Connect(port, "b", "--tls", "--ca", ca);
         Assert.That(await none.EventAsync("ConnectFailed"), Does.StartWith("b notice: "));
         Assert.That(await server.EventAsync("refused: "), Does.Contain("presented no client certificate"));
+    }
+
+    [Test]
+    public async Task A_client_certificate_speaks_for_its_own_id_unless_told_otherwise()
+    {
+        string[] own = ["--tls", "--ca", ca, .. Certificate("client", authority.IssueClient("dev1"), "pem")];
+        string[] serve = ["--tls", "--ca", ca, .. Certificate("server", authority.IssueServer(), "pem")];
+        var (server, port) = await IotLinkProcess.ServeAsync(serve);
+        await using var serving = server;
+        await using var refused = IotLinkProcess.Connect(port, "pump-1", own);
+        Assert.That(await server.EventAsync("refused: "), Does.Contain("its certificate 'CN=dev1' is not of this id"));
+        Assert.That(await refused.ExitAsync(), Is.EqualTo(1));
+
+        var (lax, laxPort) = await IotLinkProcess.ServeAsync([.. serve, "--any-id"]);
+        await using var servingAny = lax;
+        await using var taken = IotLinkProcess.Connect(laxPort, "pump-1", own);
+        await taken.WriteAsync("one\n");
+        Assert.That(await lax.OutputAsync(1), Is.EqualTo(["pump-1\tone"]));
+        await AssertUsageAsync(["serve", "--port", "0", "--any-id"], "--any-id is of no use without --ca");
     }
 
     [Test]

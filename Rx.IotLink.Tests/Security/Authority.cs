@@ -52,7 +52,12 @@ internal sealed class Authority : IDisposable
     /// <summary>An authority that this one vouches for.</summary>
     public Authority IssueAuthority(string name) => new(name, Certificate);
 
-    public X509Certificate2 IssueClient(string name = "pump-1", bool expired = false) => Issue(name, ClientUse, expired);
+    public X509Certificate2 IssueClient(string name = "pump-1", bool expired = false, Action<SubjectAlternativeNameBuilder>? alternatives = null)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        alternatives?.Invoke(names);
+        return Issue(name, ClientUse, expired, alternatives is null ? null : names.Build());
+    }
 
     /// <summary>Trust in this authority alone.</summary>
     public X509ChainPolicy Policy()
