@@ -195,8 +195,8 @@ internal sealed class ConnectionOpening : IDisposable
         Refusal.BadId => (RefusalCode.Malformed, false),
         Refusal.TooLong => (RefusalCode.TooLong, false),
         Refusal.NotProven or Refusal.Certificate => (RefusalCode.Auth, false),
-        Refusal.UnknownId or Refusal.OtherAddress => (RefusalCode.UnknownId, false),
-        Refusal.IdLive => (RefusalCode.Busy, true),
+        Refusal.UnknownId => (RefusalCode.UnknownId, false),
+        Refusal.IdLive or Refusal.OtherAddress => (RefusalCode.Busy, true),
         _ => (RefusalCode.Overloaded, true),
     };
 }

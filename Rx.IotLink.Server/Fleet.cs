@@ -154,8 +154,8 @@ internal sealed class Fleet
                 throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (members.TryGetValue(peer.Id, out member))
             {
-                if (options.PinAddresses && !Equals(member.Address, AddressOf(remote)))
-                    throw new RefusedException(Refusal.OtherAddress, $"the id belongs to {member.Address}");
+                if (options.PinAddresses && member.BelongsElsewhere(AddressOf(remote)))
+                    throw new RefusedException(Refusal.OtherAddress, $"the id belongs to {member.Address}", told: "the id belongs to another address");
                 if (member.Link is { StoreFails: true, StoreFault: { } fault })
                     throw StoreFailed(fault.Detail);
                 if (proven)
@@ -195,7 +195,9 @@ internal sealed class Fleet
         lock (gate)
         {
             member = members[id];
-            (before, member.Address) = (member.Address, address);
+            before = member.Address;
+            if (!Equals(before, address))
+                member.ComesFrom(address);
         }
 
         if (Equals(before, address))
@@ -331,7 +333,7 @@ internal sealed class Fleet
     private Member Join(Link link, bool isStranger, EndPoint? remote)
     {
         var id = link.Id;
-        var member = new Member(this, link) { Address = AddressOf(remote), IsStranger = isStranger };
+        var member = new Member(this, link, AddressOf(remote)) { IsStranger = isStranger };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
         link.Told.Subscribe(member, replays: false, ownObservers);
@@ -379,12 +381,30 @@ internal sealed class Fleet
     /// <summary>What became of the opening of a store: a device, or why there is none.</summary>
     private readonly record struct Opened(Member? Member, Exception? Error);
 
-    private sealed class Member(Fleet fleet, Link link) : IObserver<LinkState>, IObserver<LinkNotice>
+    private sealed class Member(Fleet fleet, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
     {
         public Link Link { get; } = link;
 
+        // How long it was up elsewhere before it came from its present address.
+        private TimeSpan upElsewhere;
+
         /// <summary>Where it came from, the last time that it was served. Guarded by the fleet's lock.</summary>
-        public IPAddress? Address { get; set; }
+        public IPAddress? Address { get; private set; } = address;
+
+        /// <summary>It is served at another address than before.</summary>
+        public void ComesFrom(IPAddress? other) => (Address, upElsewhere) = (other, Link.Presence.Up);
+
+        /// <summary>
+        /// Whether the id is that of another address still: after it was up there, for as long again (a timeout at
+        /// least). So the first that comes does not have it for good, who may be a stranger.
+        /// </summary>
+        public bool BelongsElsewhere(IPAddress? other)
+        {
+            var (up, down) = Link.Presence;
+            var here = up - upElsewhere;
+            var claim = here > Link.Options.Timeout ? here : Link.Options.Timeout;
+            return !Equals(Address, other) && down <= claim;
+        }
 
         /// <summary>
         /// Whether it is neither expected nor has ever proved itself: the limits of unknown ids are for such alone. Guarded

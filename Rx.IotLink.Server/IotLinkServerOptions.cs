@@ -95,8 +95,12 @@ public sealed record IotLinkServerOptions : LinkOptions
     public TimeSpan? OpeningTimeout { get; init; }
 
     /// <summary>
-    /// Whether a device may only come back from the network address it first came from. Default false: addresses given by DHCP may change. A change is
-    /// told as <see cref="LinkNoticeKind.AddressChanged"/> either way, since protocol 1 lets whoever presents an id have its lines.
+    /// Whether an id belongs to the network address it comes from: while it is up there, and afterwards for as long as it
+    /// was up there in all (a <see cref="LinkOptions.Timeout"/> at least), another address is refused
+    /// (<see cref="Refusal.OtherAddress"/>, <c>busy</c>). So a stranger
+    /// that came first does not have an id for good. It is not kept: a restarted server begins anew. Default false:
+    /// addresses given by DHCP may change. A change is told as
+    /// <see cref="LinkNoticeKind.AddressChanged"/> either way, since protocol 1 lets whoever presents an id have its lines.
     /// </summary>
     public bool PinAddresses { get; init; }
 

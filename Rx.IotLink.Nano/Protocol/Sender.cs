@@ -110,6 +110,12 @@ namespace Rx.IotLink.Nano.Protocol
             return true;
         }
 
+        /// <summary>The connection has ended: the next server may be another one.</summary>
+        public void Close()
+        {
+            peerMax = int.MaxValue;
+        }
+
         /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
         public bool Acknowledge(ulong number, long now)
         {

@@ -156,6 +156,7 @@ namespace Rx.IotLink.Nano.Protocol
             openingDue = proofDue = keepaliveDue = byeDue = false;
             unfinishedLength = 0;
             timeoutMs = settings.TimeoutMs;
+            sender.Close();
             // A memory that was found wrong ends with the connection that showed it.
             if (!epochIsSpoilt)
                 return;

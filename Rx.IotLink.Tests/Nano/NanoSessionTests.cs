@@ -69,6 +69,20 @@ public sealed class NanoSessionTests
     }
 
     [Test]
+    public void The_longest_line_that_a_server_takes_is_forgotten_with_its_connection()
+    {
+        var end = new NanoEnd(NanoEnd.Settings());
+        end.WillDraw(Enumerable.Repeat((byte)7, 8));
+        end.Connect();
+        end.Receive("IOTLINK/2 ok epoch=1 tx=1 window=64 max=1 timeout=2000\n");
+        Assert.That(end.Session.MaxLine(exactlyOnce: true), Is.EqualTo(1));
+
+        end.Disconnect();
+
+        Assert.That(end.Session.MaxLine(exactlyOnce: true), Is.EqualTo(NanoEnd.Settings().OutboxBytes));
+    }
+
+    [Test]
     public void A_full_outbox_refuses_and_takes_again()
     {
         var settings = NanoEnd.Settings();

@@ -39,6 +39,8 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private Pulses? pulses;
     private Alarm? alarm;
     private TimeSpan upAt;
+    private TimeSpan upUntil;
+    private TimeSpan upBefore;
     private Waiters<Unit>? waitUntilUp;
 
     /// <summary>A link that is connecting.</summary>
@@ -113,6 +115,19 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 
     /// <summary>How long the link was up, the last time that it was. For whoever has been told of its outage.</summary>
     public TimeSpan LastUp { get; private set; }
+
+    /// <summary>How long the link was up in all, and for how long it has not been; null: it never was.</summary>
+    public (TimeSpan Up, TimeSpan? Down) Presence
+    {
+        get
+        {
+            lock (gate)
+            {
+                var now = Now;
+                return state.IsUp ? (upBefore + (now - upAt), TimeSpan.Zero) : (upBefore, state.Connections > 0 ? now - upUntil : null);
+            }
+        }
+    }
 
     /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => protocol.QuietTime;
@@ -260,9 +275,16 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private void Become(LinkStatus status, Outage? outage)
     {
         if (status == LinkStatus.Up)
+        {
             upAt = Now;
+        }
         else if (state.IsUp)
-            LastUp = Now - upAt;
+        {
+            upUntil = Now;
+            LastUp = upUntil - upAt;
+            upBefore += LastUp;
+        }
+
         var connections = state.Connections + (status == LinkStatus.Up ? 1 : 0);
         state = new LinkState(status, options.Scheduler.Now, connections, outage);
         states.Post(state);

@@ -41,7 +41,8 @@ internal sealed class ScriptedPeer : IConnection
 
     PipeWriter IDuplexPipe.Output => fromLink.Writer;
 
-    EndPoint? IConnection.RemoteEndPoint => null;
+    /// <summary>Where it comes from.</summary>
+    public EndPoint? RemoteEndPoint { get; init; }
 
     public void Say(string text) => Say(Encoding.UTF8.GetBytes(text));
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Reactive.Testing;
 using Rx.IotLink.Server;
 using Rx.IotLink.Tests.Protocol.Linking;
@@ -20,9 +21,9 @@ internal sealed class ServerBench : IDisposable
     public static string Opening(string epoch, int connection = 1, string id = "pump-1", string more = "") =>
         $"IOTLINK/2 id={id} conn={connection} epoch={epoch} tx=1 window=64 max=4000{more}";
 
-    public ScriptedPeer Connect(string? opening = null)
+    public ScriptedPeer Connect(string? opening = null, string? from = null)
     {
-        var peer = new ScriptedPeer(() => Scheduler.Clock);
+        var peer = new ScriptedPeer(() => Scheduler.Clock) { RemoteEndPoint = from is null ? null : new IPEndPoint(IPAddress.Parse(from), 4_711) };
         _ = Server.ServeAsync(peer);
         if (opening is not null)
             peer.Say(opening + "\n");

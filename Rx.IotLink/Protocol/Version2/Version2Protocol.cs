@@ -115,6 +115,8 @@ internal sealed class Version2Protocol : IProtocol
         isInLine = false;
         openingAfter = null;
         Timeout = settings.Timeout;
+        // The next peer may be another one.
+        peerMax = int.MaxValue;
         // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands yet.
         if (!epochEnds)
             return;
