@@ -20,6 +20,9 @@ public sealed class DeliveryChecker(bool ordered = true)
     private long highest = -1;
     private long next;
 
+    // Lines below this number were received, if they were, by a receiver that has lost its memory since.
+    private long forgotten;
+
     // The first line of the writer's process: nobody is left to be told of those before.
     private long firstOfProcess;
 
@@ -95,9 +98,11 @@ public sealed class DeliveryChecker(bool ordered = true)
     }
 
     /// <summary>
-    /// The writer's process ended. What it had kept outside itself must still arrive; of the rest nobody was told that it was accepted, and nobody knows whether it arrives.
+    /// The writer's process ended. What it had kept outside itself must still arrive; of the rest nobody was told that it
+    /// was accepted, and nobody knows whether it arrives. What it had kept and did not strike out, though it was accepted,
+    /// is sent again; a receiver with its memory knows it.
     /// </summary>
-    /// <param name="kept">The numbers of the lines that it had kept.</param>
+    /// <param name="kept">The numbers of the lines that its memory still holds.</param>
     public void WriterCrashed(IEnumerable<long> kept)
     {
         ArgumentNullException.ThrowIfNull(kept);
@@ -105,6 +110,13 @@ public sealed class DeliveryChecker(bool ordered = true)
         {
             var remaining = kept.ToHashSet();
             orphans.UnionWith(underWay.Where(number => !remaining.Contains(number)));
+            foreach (var received in remaining.Where(number => number < next && !underWay.Contains(number)))
+            {
+                unaccepted.Add(received);
+                if (received < forgotten)
+                    mayComeAgain.Add(received);
+            }
+
             underWay.IntersectWith(remaining);
             firstOfProcess = next;
         }
@@ -116,6 +128,7 @@ public sealed class DeliveryChecker(bool ordered = true)
         lock (gate)
         {
             mayComeAgain.UnionWith(unaccepted);
+            forgotten = next;
             highest = -1;
         }
     }

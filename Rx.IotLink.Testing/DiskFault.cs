@@ -11,6 +11,9 @@ public enum DiskFault
     /// <summary>It is full: what makes the memory longer throws (a beginning, a line); all else is kept.</summary>
     Full,
 
+    /// <summary>It keeps what is written, and then throws: what failed is there, and is written again.</summary>
+    FailsLate,
+
     /// <summary>
     /// It lies: what is written seems to be kept, and is gone if the machine loses its power meanwhile. This breaks the
     /// promise that a store makes; both ends are told of the memory that is older than it should be.

@@ -133,6 +133,14 @@ public sealed record Fault
     public static Fault Disk(string target, TimeSpan at, TimeSpan lasting, DiskFault how = DiskFault.Fails) =>
         new(FaultKind.Disk, target, at, lasting) { OfDisk = how };
 
+    /// <summary>
+    /// The log of a server's application throws at each entry: it costs the entries, and nothing else.
+    /// </summary>
+    /// <param name="target">A server's name.</param>
+    /// <param name="at">When.</param>
+    /// <param name="lasting">For how long.</param>
+    public static Fault Log(string target, TimeSpan at, TimeSpan lasting) => new(FaultKind.Log, target, at, lasting);
+
     /// <summary>The C# that makes this fault again.</summary>
     public override string ToString()
     {

@@ -32,4 +32,7 @@ public enum FaultKind
 
     /// <summary>A machine's disk cannot be written to, or loses what is written.</summary>
     Disk,
+
+    /// <summary>A server's log throws at each entry.</summary>
+    Log,
 }

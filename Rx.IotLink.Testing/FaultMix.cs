@@ -9,10 +9,13 @@ public sealed record FaultMix
     /// <summary>The machines that can crash, and whose disks can break: devices and servers. Default none.</summary>
     public IReadOnlyList<string> Machines { get; init; } = [];
 
+    /// <summary>The servers whose logs can break. Default none.</summary>
+    public IReadOnlyList<string> Logs { get; init; } = [];
+
     /// <summary>
     /// The kinds of faults. Default all but <see cref="FaultKind.Disk"/>, which matters to those alone who keep
-    /// memories;
-    /// that and <see cref="FaultKind.Crash"/> need <see cref="Machines"/>.
+    /// memories; that and <see cref="FaultKind.Crash"/> need <see cref="Machines"/>, and <see cref="FaultKind.Log"/>
+    /// needs <see cref="Logs"/>: without them there are none of their kind.
     /// </summary>
     public IReadOnlyList<FaultKind> Kinds { get; init; } = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Disk)];
 
@@ -42,7 +45,7 @@ public sealed record FaultMix
     {
         Validate();
         var random = new Random(seed);
-        var kinds = Machines.Count > 0 ? Kinds : [.. Kinds.Where(k => !IsOfMachine(k))];
+        IReadOnlyList<FaultKind> kinds = [.. Kinds.Where(CanHappen)];
         var faults = new List<Fault>();
         for (var at = From + Gap(random); at < Until; at += Gap(random))
         {
@@ -68,12 +71,18 @@ public sealed record FaultMix
             FaultKind.Slice => Fault.Slice(target, at, lasting, bytes: random.Next(1, 12)),
             FaultKind.Coalesce => Fault.Coalesce(target, at, lasting, within: TimeSpan.FromMilliseconds(random.Next(1, 500))),
             FaultKind.OpenSlowly => Fault.OpenSlowly(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 8_000))),
+            FaultKind.Log => Fault.Log(Logs[random.Next(Logs.Count)], at, lasting),
             FaultKind.Disk => Fault.Disk(Machines[random.Next(Machines.Count)], at, lasting, Disks[random.Next(Disks.Count)]),
             _ => Fault.Crash(Machines[random.Next(Machines.Count)], at, lasting, Memories[random.Next(Memories.Count)], (CrashKind)random.Next(3)),
         };
     }
 
-    private static bool IsOfMachine(FaultKind kind) => kind is FaultKind.Crash or FaultKind.Disk;
+    private bool CanHappen(FaultKind kind) => kind switch
+    {
+        FaultKind.Crash or FaultKind.Disk => Machines.Count > 0,
+        FaultKind.Log => Logs.Count > 0,
+        _ => true,
+    };
 
     private TimeSpan Gap(Random random) => Round(MeanBetween * (2 * random.NextDouble())) + TimeSpan.FromMilliseconds(1);
 
@@ -82,7 +91,7 @@ public sealed record FaultMix
     private void Validate()
     {
         Require(Targets.Count > 0, nameof(Targets), "is empty");
-        Require(Kinds.Any(k => !IsOfMachine(k) || Machines.Count > 0), nameof(Kinds), "has nothing but faults of machines, and there are no machines");
+        Require(Kinds.Any(CanHappen), nameof(Kinds), "has nothing but faults of machines or logs, and there are none");
         Require(Disks.Count > 0, nameof(Disks), "is empty");
         Require(Memories.Count > 0, nameof(Memories), "is empty");
         Require(From >= TimeSpan.Zero && From <= Until, nameof(From), $"is {From}; it lies between 0 and {nameof(Until)} ({Until})");

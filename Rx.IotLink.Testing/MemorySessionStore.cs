@@ -43,6 +43,7 @@ public sealed class MemorySessionStore : ISessionStore
         Check(grows: true);
         lines.Clear();
         memory = new SessionMemory(epoch, First: 1, Lines: [], PeerEpoch: null, Accepted: 0, memory?.Connections ?? 0);
+        Kept();
     }
 
     /// <inheritdoc/>
@@ -50,6 +51,7 @@ public sealed class MemorySessionStore : ISessionStore
     {
         Check();
         memory = Begun with { Connections = number };
+        Kept();
     }
 
     /// <inheritdoc/>
@@ -58,10 +60,15 @@ public sealed class MemorySessionStore : ISessionStore
         Check(grows: true);
         // Told again: the call before failed after it had been kept.
         if (number + 1 == Begun.First + (ulong)lines.Count && lines.Count > 0 && lines.Last() == line)
+        {
+            Kept();
             return;
+        }
+
         if (number != Begun.First + (ulong)lines.Count)
             throw new InvalidOperationException($"Line {number} is added to a memory of {Begun.First} and {lines.Count} more.");
         lines.Enqueue(line);
+        Kept();
     }
 
     /// <inheritdoc/>
@@ -71,6 +78,7 @@ public sealed class MemorySessionStore : ISessionStore
         for (var first = Begun.First; first <= number; first++)
             lines.Dequeue();
         memory = Begun with { First = number + 1 };
+        Kept();
     }
 
     /// <inheritdoc/>
@@ -78,6 +86,7 @@ public sealed class MemorySessionStore : ISessionStore
     {
         Check();
         memory = Begun with { PeerEpoch = peerEpoch, Accepted = number };
+        Kept();
     }
 
     private SessionMemory Begun => memory ?? throw new InvalidOperationException("No memory was begun.");
@@ -88,4 +97,6 @@ public sealed class MemorySessionStore : ISessionStore
         if (Fault is not null)
             throw Fault;
     }
+
+    private void Kept() => disk?.Written();
 }

@@ -10,6 +10,7 @@ public sealed class SimulatedServer : SimulatedMachine
     private readonly Func<IotLinkServerOptions, IotLinkServerOptions> configure;
     private readonly Action<IotLinkServer, IScheduler> app;
     private readonly List<SimulatedPath> paths = [];
+    private readonly SimulatedLog log = new();
     private readonly Dictionary<string, MemorySessionStore> disk = new(StringComparer.Ordinal);
     private Dictionary<string, SessionMemory?> atStart = new(StringComparer.Ordinal);
     private IotLinkServer? server;
@@ -41,6 +42,12 @@ public sealed class SimulatedServer : SimulatedMachine
         return store;
     }
 
+    /// <summary>Entries that its log threw at (<see cref="Fault.Log"/>), of all its processes.</summary>
+    public int LogEntriesLost => log.Thrown;
+
+    /// <inheritdoc cref="Fault.Log"/>
+    public Fault LogBreaks(TimeSpan at, TimeSpan lasting) => Plan(Fault.Log(Name, at, lasting));
+
     /// <summary>What takes connections now, or null.</summary>
     internal IotLinkServer? Current => IsRunning ? server : null;
 
@@ -53,10 +60,13 @@ public sealed class SimulatedServer : SimulatedMachine
 
     internal void Connected(SimulatedConnection connection, string id) => ConnectionMade?.Invoke(connection, id);
 
+    internal override IDisposable Begin(Fault fault) => fault.Kind == FaultKind.Log ? log.Begin() : base.Begin(fault);
+
     private protected override void StartProcess(int seed)
     {
         atStart = disk.ToDictionary(d => d.Key, d => d.Value.Memory, StringComparer.Ordinal);
-        var options = configure(new IotLinkServerOptions { SessionStores = Disk }) with { Listen = false, Scheduler = Clock, Seed = seed };
+        var options = configure(new IotLinkServerOptions { SessionStores = Disk });
+        options = options with { Listen = false, Scheduler = Clock, Seed = seed, LoggerFactory = log.Of(options.LoggerFactory) };
 #pragma warning disable VSTHRD002 // Completes at once: nothing is listened on.
         server = IotLinkServer.StartAsync(options).GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002

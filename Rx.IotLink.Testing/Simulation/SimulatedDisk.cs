@@ -38,6 +38,14 @@ internal sealed class SimulatedDisk
             throw new IOException("the simulated disk is full");
     }
 
+    /// <summary>Something was written.</summary>
+    /// <exception cref="IOException">So it was, but the disk says otherwise.</exception>
+    public void Written()
+    {
+        if (faults[(int)DiskFault.FailsLate] > 0)
+            throw new IOException("the simulated disk fails after it has written");
+    }
+
     /// <summary>The machine loses its power: so does what was only said to be written.</summary>
     public void LosePower()
     {

@@ -134,4 +134,26 @@ public sealed class DeliveryCheckerTests
     private void Receive(params long[] numbers) => Array.ForEach(numbers, checker.Received);
 
     private void Accept(params long[] numbers) => Array.ForEach(numbers, checker.Accepted);
+
+    /// <summary>Its disk failed when it was to strike the line out.</summary>
+    [Test]
+    public void A_line_that_a_crashed_writer_holds_though_it_was_accepted_may_come_again_to_a_receiver_without_its_memory(
+        [Values] bool receiverForgetsFirst, [Values] bool receiverForgets)
+    {
+        var line = checker.Write();
+        Receive(0, 1, 2);
+        Accept(0, 1, 2);
+        checker.Received(line);
+        checker.Accepted(line);
+        if (receiverForgets && receiverForgetsFirst)
+            checker.ReceiverLostMemory();
+        checker.WriterCrashed([line]);
+        if (receiverForgets && !receiverForgetsFirst)
+            checker.ReceiverLostMemory();
+        checker.Received(line);
+
+        var expected = receiverForgets ? (1, 0) : (0, 1);
+        Assert.That((checker.Verdict.Redelivered, checker.Verdict.Repeated), Is.EqualTo(expected));
+        Assert.That((checker.Verdict.Unanswered, checker.Verdict.Lost, checker.Open), Is.EqualTo((0, 0, 0)));
+    }
 }

@@ -53,6 +53,21 @@ public sealed class DiskTests
     }
 
     [Test]
+    public void What_is_kept_though_the_disk_says_otherwise_is_sent_once()
+    {
+        pump.DiskBreaks(at: 2.s(), lasting: 10.s(), DiskFault.FailsLate);
+        network.RunTo(3.s());
+        pump.Link.Write("kept at once").Subscribe();
+        network.RunTo(11.s());
+        Assert.That((received, pump.Flash.Lines), Is.EqualTo((Array.Empty<string>(), new[] { "kept at once" })));
+
+        network.RunTo(30.s());
+
+        Assert.That((received, pump.Flash.Lines), Is.EqualTo((new[] { "kept at once" }, Array.Empty<string>())));
+        Assert.That(notices, Is.EqualTo([LinkNoticeKind.StoreFailed, LinkNoticeKind.StoreWorks]));
+    }
+
+    [Test]
     public void What_a_server_cannot_keep_it_does_not_acknowledge()
     {
         server.DiskBreaks(at: 2.s(), lasting: 10.s());

@@ -60,7 +60,8 @@ public sealed class SeedsTests
             Assert.That(mix.Of(7), Is.EqualTo(faults));
             Assert.That(mix.Of(8), Is.Not.EqualTo(faults));
             Assert.That(faults, Has.Count.InRange(200, 400), "one every 2 s");
-            Assert.That(faults.Select(f => f.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Disk)));
+            Assert.That(faults.Select(f => f.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<FaultKind>().Except([FaultKind.Disk, FaultKind.Log])));
+            Assert.That((mix with { Kinds = [FaultKind.Log, FaultKind.Kill], Logs = ["server"] }).Of(7).Where(f => f.Kind == FaultKind.Log).Select(f => f.Target).Distinct(), Is.EqualTo(["server"]));
             Assert.That((mix with { Kinds = [FaultKind.Disk] }).Of(7).Select(f => f.OfDisk).Distinct(), Is.EquivalentTo([DiskFault.Fails, DiskFault.Full]));
             Assert.That(faults.Select(f => f.At), Is.Ordered.And.All.InRange(10.s(), 10.min()));
             Assert.That(faults.Select(f => f.End), Is.All.LessThanOrEqualTo(10.min()));
@@ -73,7 +74,8 @@ public sealed class SeedsTests
     public void A_mix_that_makes_no_sense_is_refused() => Assert.Multiple(() =>
     {
         Assert.That(() => (Mix with { Targets = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("Targets is empty"));
-        Assert.That(() => (Mix with { Kinds = [FaultKind.Crash], Machines = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("no machines"));
+        Assert.That(() => (Mix with { Kinds = [FaultKind.Crash], Machines = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("there are none"));
+        Assert.That(() => (Mix with { Kinds = [FaultKind.Log] }).Of(1), Throws.ArgumentException.With.Message.Contains("there are none"));
         Assert.That(() => (Mix with { Disks = [] }).Of(1), Throws.ArgumentException.With.Message.Contains("Disks is empty"));
         Assert.That(() => (Mix with { From = 1.h() }).Of(1), Throws.ArgumentException.With.Message.Contains("From"));
         Assert.That(() => (Mix with { MeanBetween = TimeSpan.Zero }).Of(1), Throws.ArgumentException.With.Message.Contains("MeanBetween"));
@@ -91,5 +93,6 @@ public sealed class SeedsTests
         Assert.That(Fault.Crash("server", 1.s(), 2.s(), MemoryAfterCrash.Kept, CrashKind.PowerLost).ToString(), Is.EqualTo("Fault.Crash(\"server\", at: 1.s(), lasting: 2.s(), MemoryAfterCrash.Kept, how: CrashKind.PowerLost)"));
         Assert.That(Fault.Disk("server", 1.s(), 2.s()).ToString(), Is.EqualTo("Fault.Disk(\"server\", at: 1.s(), lasting: 2.s())"));
         Assert.That(Fault.Disk("server", 1.s(), 2.s(), DiskFault.Full).ToString(), Is.EqualTo("Fault.Disk(\"server\", at: 1.s(), lasting: 2.s(), DiskFault.Full)"));
+        Assert.That(Fault.Log("server", 1.s(), 2.s()).ToString(), Is.EqualTo("Fault.Log(\"server\", at: 1.s(), lasting: 2.s())"));
     });
 }

@@ -113,18 +113,23 @@ public sealed record Setting
         + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
 
     /// <summary>The faults of its seed.</summary>
-    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk ? [fault, CrashDuring(fault)] : new[] { fault })];
+    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk && IsCrashed(fault) ? [fault, CrashDuring(fault)] : new[] { fault })];
 
     private FaultMix Mix => new()
     {
         Targets = AccessPoint is null ? [.. Devices, Server] : [.. Devices, Server, AccessPoint],
         Machines = [.. Devices, Server],
+        Logs = [Server],
+        Disks = [DiskFault.Fails, DiskFault.Full, DiskFault.FailsLate],
         // In the other lives a path that coalesces is one that always did.
         Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently).Where(kind => kind != FaultKind.Disk || BreaksDisks)],
         From = TimeSpan.FromSeconds(1),
         Until = Life,
         MeanBetween = MeanBetweenFaults,
     };
+
+    /// <summary>Half of them: a machine that lives on must find out by itself that its disk works again.</summary>
+    private static bool IsCrashed(Fault disk) => (long)disk.At.TotalMilliseconds % 2 == 0;
 
     /// <summary>
     /// A machine goes down while its disk is broken, and comes back with what was kept: by then its peer must not have

@@ -20,5 +20,7 @@ internal static partial class PlantedBugs
             new Edit("writing.RemoveRange(0, written);", "writing.RemoveRange(0, written + 1);")),
         new("takes all for kept when a part of it is", [2], "Rx.IotLink/Link/Journal.cs",
             new Edit("saved = written > 0 ? writing[written - 1].Place : null;", "saved = writing[^1].Place;")),
+        new("never tries the store again", [2], "Rx.IotLink/Link/Journal.cs",
+            new Edit("due = retryAt = deadlines.Now + pause;", "retryAt = TimeSpan.MaxValue;")),
     ];
 }
