@@ -32,7 +32,7 @@ internal static class CommandLine
         var parsed = Root(
             settings => StartAsync(Session(withIds: true), session => new ServeCommand(settings, session).RunAsync()),
             settings => StartAsync(Session(withIds: false), session => new ConnectCommand(settings, session).RunAsync()),
-            id => NewKeyCommand.RunAsync(id, lines)).Parse(args, Parsing);
+            id => NewKeyCommand.RunAsync(id, lines, Session(withIds: false).Output)).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
@@ -62,8 +62,8 @@ internal static class CommandLine
     {
         var (port, bind, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
-        var (keyFile, tls, anyId) = (Options.ServerKeyFile(), TlsOptions.OfServer(), Options.AnyId());
-        var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, protocols, keyFile };
+        var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
+        var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, protocols, keyFile, insecure };
         tls.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
             command.Add(option);
@@ -77,6 +77,7 @@ internal static class CommandLine
         {
             Protocol = parsed.GetValue(protocols),
             KeyFile = parsed.GetValue(keyFile),
+            InsecureKeyFile = parsed.GetValue(insecure),
             Tls = tls.Of(parsed),
             AnyId = parsed.GetValue(anyId),
         }));
@@ -88,8 +89,8 @@ internal static class CommandLine
         var (server, id, protocol) = (Options.Server(), Options.Id(), Options.Protocol());
         var (timeout, echo, drain) = (Options.ClientTimeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
         var (bestEffort, stay) = (Options.BestEffort(), Options.Stay());
-        var (keyFile, tls) = (Options.ClientKeyFile(), TlsOptions.OfClient());
-        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile };
+        var (keyFile, insecure, tls) = (Options.ClientKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfClient());
+        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile, insecure };
         tls.AddTo(command);
         foreach (var option in new Option[] { echo, bestEffort, stay, drain, Options.Json })
             command.Add(option);
@@ -104,6 +105,7 @@ internal static class CommandLine
         {
             Protocol = parsed.GetValue(protocol) is { } version ? version == "1" ? 1 : 2 : null,
             KeyFile = parsed.GetValue(keyFile),
+            InsecureKeyFile = parsed.GetValue(insecure),
             Tls = tls.Of(parsed),
         }));
         return command;

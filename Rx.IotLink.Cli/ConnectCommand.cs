@@ -10,6 +10,9 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
 
     public required string? KeyFile { get; init; }
 
+    /// <summary>Whether the key file may be one that others than its owner may read or write.</summary>
+    public required bool InsecureKeyFile { get; init; }
+
     public required TlsFiles Tls { get; init; }
 }
 
@@ -18,6 +21,9 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
 {
     /// <summary>Lines of the input on their way, at most: the look-ahead into a huge file.</summary>
     public const int MaxOnTheirWay = 1_000;
+
+    // While a key is replaced, the server has both, and may prove one at the first attempt and the other at the next.
+    private const int UnprovenAttempts = 2;
 
     // How the link tells that a server has keys.
     private const string WantsProof = "the server says 'auth'";
@@ -55,7 +61,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             return null;
         if (settings.Protocol == 1)
             throw new UsageException("--key-file is of no use with --protocol 1, which has no keys.");
-        return PrivateFile.LoadKeys(file, session.Output).Find(settings.Id) ?? throw new UsageException($"--key-file: {file} has no key for '{settings.Id}'.");
+        return PrivateFile.LoadKeys(file, settings.InsecureKeyFile).Find(settings.Id) ?? throw new UsageException($"--key-file: {file} has no key for '{settings.Id}'.");
     }
 
     private async Task<int> RunAsync(IotLinkClient link, int maxLineBytes, CancellationToken over)
@@ -65,14 +71,17 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(refused.Token, session.Output.Closed);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, broken.Token);
         var wasUp = false;
+        var unproven = 0;
 
         var input = ledger.Open(MaxOnTheirWay);
         var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
         using var report = LinkReport.Start(link, session.Output, echo, notice =>
         {
+            if (notice.Kind == LinkNoticeKind.PeerNotProven && ++unproven < UnprovenAttempts && !wasUp)
+                return true;
             if (notice.Kind is LinkNoticeKind.ConnectFailed or LinkNoticeKind.PeerNotProven)
                 answered.TrySetResult();
-            // A device tries on, since its server may be mended; whoever typed a wrong key wants to know at once. Once it was up, the key is right.
+            // A device tries on, since its server may be mended; whoever typed a wrong key wants to know soon. Once it was up, the key is right.
             if (notice.Kind != LinkNoticeKind.PeerNotProven || wasUp)
                 return false;
             if (!refused.IsCancellationRequested)

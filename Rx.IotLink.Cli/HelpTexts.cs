@@ -67,12 +67,14 @@ internal static class HelpTexts
         With --key-file an id that is not in the file is refused, as is a wrong key, and
         protocol 1 is not spoken, since it has no keys; with --protocol both besides,
         ids without a key are served over protocol 1, and anyone may be one of them.
+        To replace a key, put the new line below the old one, have the file read again,
+        give the device the new key, and then remove the old line.
         Keys say who is who; only --tls hides the lines from others on the network.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it
         says so and goes on with all of them as they were. What was read counts for new
-        connections; those that are up stay.
+        connections. Those that are up stay, but for those whose key is gone: they end.
         """;
 
     public const string Connect = """

@@ -13,9 +13,10 @@ internal static class NewKeyCommand
         return id.Trim().Length < id.Length ? "begins or ends with a blank, which a key file does not keep" : null;
     }
 
-    public static async Task<int> RunAsync(string id, TextWriter lines)
+    public static async Task<int> RunAsync(string id, TextWriter lines, Output output)
     {
         await lines.WriteAsync($"{id} {DeviceKeys.NewKey()}\n").ConfigureAwait(false);
+        PrivateFile.WarnIfOutputIsShared(output);
         return ExitCode.Delivered;
     }
 }

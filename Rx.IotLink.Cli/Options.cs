@@ -73,13 +73,18 @@ internal static class Options
     public static Option<string?> ClientKeyFile() => new("--key-file")
     {
         HelpName = "FILE",
-        Description = "Prove who this device is: a file of lines 'ID key', of which the one of --id is used. The server must prove that it has the same key.",
+        Description = "Prove who this device is: a file of lines 'ID key', of which the one of --id is used, the last of two. The server must prove that it has the same key.",
     };
 
     public static Option<string?> ServerKeyFile() => new("--key-file")
     {
         HelpName = "FILE",
-        Description = "Let only those devices in that prove who they are: a file of lines 'ID key', made by 'iotlink key new'. Default: an open server, where anyone may be anyone.",
+        Description = "Let only those devices in that prove who they are: a file of lines 'ID key', made by 'iotlink key new'; two of an ID while its key is replaced. Default: an open server, where anyone may be anyone.",
+    };
+
+    public static Option<bool> InsecureKeyFile() => new("--insecure-key-file")
+    {
+        Description = "Use the key file though its group or others may read or write it. Default: it is refused (not on Windows, which has other rights).",
     };
 
     public static Option<bool> AnyId() => new("--any-id")

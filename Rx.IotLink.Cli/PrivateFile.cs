@@ -1,18 +1,42 @@
 using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
 
 namespace Rx.IotLink.Cli;
 
 /// <summary>Files that hold secrets.</summary>
 internal static class PrivateFile
 {
+    private const int StandardOutput = 1;
+    private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
     private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>The keys of a file of lines <c>ID key</c>.</summary>
-    /// <exception cref="UsageException">It cannot be read, or a line is wrong.</exception>
-    public static DeviceKeys LoadKeys(string path, Output output)
+    /// <exception cref="UsageException">It cannot be read, others than its owner may read or write it, or a line is
+    /// wrong.</exception>
+    public static DeviceKeys LoadKeys(string path, bool mayBeShared) =>
+        Read("--key-file", path, () => mayBeShared ? DeviceKeys.Load(path) : DeviceKeys.LoadPrivate(path));
+
+    /// <summary>Says so if a secret was written to standard output, and that is a file that others than its owner may
+    /// read or write.</summary>
+    public static void WarnIfOutputIsShared(Output output)
     {
-        WarnIfReadable(path, output);
-        return Read("--key-file", path, () => DeviceKeys.Load(path));
+        if (!OperatingSystem.IsWindows() && IsSharedFile(StandardOutput))
+            output.Warning("standard output is a file that others than its owner may read or write, and it holds a secret now: 'chmod 600' mends that, and 'umask 077' before it is made");
+    }
+
+    /// <summary>Of what has no length there is nothing to be read again: a terminal, a pipe, /dev/null.</summary>
+    [UnsupportedOSPlatform("windows")]
+    private static bool IsSharedFile(int descriptor)
+    {
+        try
+        {
+            using var handle = new SafeFileHandle(descriptor, ownsHandle: false);
+            return RandomAccess.GetLength(handle) > 0 && (File.GetUnixFileMode(handle) & (Others | OthersWrite)) != UnixFileMode.None;
+        }
+        catch (Exception e) when (e is IOException or NotSupportedException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Says so if others than its owner may read it, where that can be known.</summary>

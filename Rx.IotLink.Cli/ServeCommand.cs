@@ -13,6 +13,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
 
     public required string? KeyFile { get; init; }
 
+    /// <summary>Whether the key file may be one that others than its owner may read or write.</summary>
+    public required bool InsecureKeyFile { get; init; }
+
     public required TlsFiles Tls { get; init; }
 
     /// <summary>Whether a client's certificate may speak for any id.</summary>
@@ -46,7 +49,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Timeout = settings.Timeout,
             Protocol1 = settings.Protocol1,
             Protocol2 = settings.Protocol2,
-            KeyOf = settings.KeyFile is null ? null : files.KeyOf,
+            Keys = settings.KeyFile is null ? null : files,
             Tls = files.Tls,
             IsCertificateOf = settings.AnyId ? (_, _) => true : null,
             Scheduler = session.Scheduler,
@@ -108,7 +111,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
     /// <summary>A line for a device that is known of waits as it should; a wrong id would wait for ever.</summary>
     private void TellIfUnknown(string id, IotLinkServer server, ServerFiles files)
     {
-        if (server.Find(id) is not null || settings.Expected.Contains(id, StringComparer.Ordinal) || files.KeyOf(id) is not null)
+        if (server.Find(id) is not null || settings.Expected.Contains(id, StringComparer.Ordinal) || files.KeysOf(id).Count > 0)
             return;
         var hope = settings.KeyFile is null || settings.Protocol1 ? "no device of this id has connected yet" : "the key file has no key for this id, so no device of it can connect";
         session.Output.Waiting(id, $"{hope}; lines for it wait");

@@ -1,13 +1,18 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reactive.Linq;
+using System.Reactive.Subjects;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Rx.IotLink.Cli;
 
 /// <summary>
 /// The files of <c>iotlink serve</c>: keys, certificate and authorities. Read at the start, and again on SIGHUP; then all of them are taken, or, if one is bad, none. They count
-/// for connections from then on, and end none.
+/// for connections from then on, and a link whose key is gone ends.
 /// </summary>
-internal sealed class ServerFiles(ServeSettings settings, Session session)
+[SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; a subject without observers holds nothing.")]
+internal sealed class ServerFiles(ServeSettings settings, Session session) : IDeviceKeys
 {
+    private readonly Subject<string?> changed = new();
     private volatile Content content = new(null, null);
 
     /// <summary>What the server wants for TLS, or null: none.</summary>
@@ -22,8 +27,9 @@ internal sealed class ServerFiles(ServeSettings settings, Session session)
         },
     };
 
-    /// <summary>The key of a device, or null.</summary>
-    public ReadOnlyMemory<byte>? KeyOf(string id) => content.Keys is { } keys ? keys.Find(id) : default;
+    public IObservable<string?> Changed => changed.AsObservable();
+
+    public IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id) => content.Keys?.KeysOf(id) ?? [];
 
     /// <summary>Reads them for the first time.</summary>
     /// <exception cref="UsageException">One is bad.</exception>
@@ -44,6 +50,7 @@ internal sealed class ServerFiles(ServeSettings settings, Session session)
                 throw new UsageException($"--cert: the certificate {read.Tls} {fault}");
             content = read;
             session.Output.Reloaded(read.ToString());
+            changed.OnNext(null);
         }
         catch (UsageException e)
         {
@@ -55,7 +62,7 @@ internal sealed class ServerFiles(ServeSettings settings, Session session)
     {
         if (settings.KeyFile is not null && !settings.Protocol2)
             throw new UsageException("--key-file is of no use with --protocol 1, which has no keys.");
-        return new(settings.KeyFile is { } file ? PrivateFile.LoadKeys(file, session.Output) : null, settings.Tls.ForServer(session.Output));
+        return new(settings.KeyFile is { } file ? PrivateFile.LoadKeys(file, settings.InsecureKeyFile) : null, settings.Tls.ForServer(session.Output));
     }
 
     private sealed record Content(DeviceKeys? Keys, ServerTls? Tls)

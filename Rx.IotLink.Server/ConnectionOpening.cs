@@ -104,21 +104,21 @@ internal sealed class ConnectionOpening : IDisposable
         Id = opening.Id;
         if (!options.SpeaksProtocol1)
             throw new RefusedException(Refusal.Version, "protocol 1 is switched off");
-        if (options.KeyOf is not null && Proof.Usable(KeyOf(Id)) is not null)
+        if (options.Keys is not null && Proof.Usable(KeysOf(Id)).Length > 0)
             throw new RefusedException(Refusal.Version, "the id has a key, which protocol 1 cannot use");
         return opening;
     }
 
     /// <summary>The application's code, which may fail: that is not the peer's fault.</summary>
-    private ReadOnlyMemory<byte>? KeyOf(string id)
+    private IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id)
     {
         try
         {
-            return options.KeyOf!(id);
+            return options.Keys!.KeysOf(id);
         }
         catch (Exception exception)
         {
-            throw new RefusedException(Refusal.ServerFailed, $"{nameof(IotLinkServerOptions.KeyOf)} threw {exception.GetType().Name}: {exception.Message}", told: "", exception);
+            throw new RefusedException(Refusal.ServerFailed, $"the search for its key threw {exception.GetType().Name}: {exception.Message}", told: "", exception);
         }
     }
 
@@ -127,7 +127,7 @@ internal sealed class ConnectionOpening : IDisposable
     {
         if (!options.Protocol2)
             throw new RefusedException(Refusal.Version, "protocol 2 is switched off");
-        var greeting = new ServerGreeting(options.KeyOf is null ? null : KeyOf, random, options.MaxIdBytes);
+        var greeting = new ServerGreeting(options.Keys is null ? null : KeysOf, random, options.MaxIdBytes);
         string? challenge;
         try
         {
@@ -146,7 +146,7 @@ internal sealed class ConnectionOpening : IDisposable
             Proven = true;
         }
 
-        return greeting.Opening!;
+        return greeting.Opening! with { KeyMark = greeting.KeyMark };
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

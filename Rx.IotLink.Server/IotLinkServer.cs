@@ -14,6 +14,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly ServerLog log;
     private readonly Fleet fleet;
     private readonly Reception reception;
+    private readonly Revocation revocation;
     private readonly int? room;
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
@@ -23,13 +24,15 @@ public sealed class IotLinkServer : IAsyncDisposable
     internal IotLinkServer(IotLinkServerOptions options)
     {
         options.Validate();
-        this.options = options = options.WithKeys();
         logging = new(options.LoggerFactory);
         log = new(logging.CreateLogger<IotLinkServer>());
+        this.options = options = options.WithKeys(log);
         var random = Chance.From(options.Seed);
         fleet = new(options, random, log);
         room = Descriptors.Room();
-        reception = new(options, room ?? int.MaxValue, fleet, random, log, closed.Token);
+        revocation = new(options.Keys, fleet, options.Scheduler, log);
+        revocation.Start();
+        reception = new(options, room ?? int.MaxValue, fleet, revocation, random, log, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -40,8 +43,16 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         var server = new IotLinkServer(options);
-        await server.ListenAsync(cancellationToken).ConfigureAwait(false);
-        return server;
+        try
+        {
+            await server.ListenAsync(cancellationToken).ConfigureAwait(false);
+            return server;
+        }
+        catch
+        {
+            server.revocation.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The address and port that are listened on.</summary>
@@ -149,8 +160,13 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         if (room < options.MaxConnections)
             log.FewDescriptors(room.Value, options.MaxConnections);
-        if (!options.Listen)
-            return;
+        if (options.Listen)
+            await ListenByItselfAsync(cancellationToken).ConfigureAwait(false);
+        (options.Keys as KeyFileWatch)?.Start();
+    }
+
+    private async Task ListenByItselfAsync(CancellationToken cancellationToken)
+    {
         var most = room is { } within ? within + Descriptors.Margin(within) : int.MaxValue;
         var acceptor = SocketAcceptor.Listen(options, most, reception.TurnAway, log);
         listener = options.Tls is null
@@ -178,6 +194,8 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     private async Task StopOnceAsync(CancellationToken cancellationToken)
     {
+        revocation.Dispose();
+        (options.Keys as KeyFileWatch)?.Dispose();
         var unlistened = listener?.StopAsync() ?? Task.CompletedTask;
         await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = fleet.All.Sum(link => link.Counters.Outbox);

@@ -23,7 +23,7 @@ public sealed record IotLinkServerOptions : LinkOptions
     public bool Protocol2 { get; init; } = true;
 
     /// <summary>
-    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which. Default null: yes on an open server, no where <see cref="KeyOf"/> or <see cref="KeyFile"/> asks
+    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which. Default null: yes on an open server, no where <see cref="KeyOf"/>, <see cref="Keys"/> or <see cref="KeyFile"/> asks
     /// for keys, which protocol 1 does not have. If true beside keys, an id that has a key is still refused over protocol 1.
     /// </summary>
     public bool? Protocol1 { get; init; }
@@ -35,9 +35,24 @@ public sealed record IotLinkServerOptions : LinkOptions
     public Func<string, ReadOnlyMemory<byte>?>? KeyOf { get; init; }
 
     /// <summary>
-    /// A file with the devices' keys (<see cref="DeviceKeys.Load"/>), read once at the start: <see cref="KeyOf"/> for those who configure by text. Default null: none.
+    /// Where the keys of devices are found, which may change while the server runs: two keys an id while one is replaced,
+    /// links that end at once when their key is revoked. Default null: see <see cref="KeyOf"/>. At most one of
+    /// <see cref="KeyOf"/>, <see cref="Keys"/> and <see cref="KeyFile"/> is given.
+    /// </summary>
+    public IDeviceKeys? Keys { get; init; }
+
+    /// <summary>
+    /// A file with the devices' keys (<see cref="DeviceKeys"/>), for those who configure by text. It is read at the
+    /// start, and again when it has changed and then stayed the same for a second: replace it as a whole (write another
+    /// one and rename it). A file that is bad then, or holds no key, changes nothing; the log says why. Default null: none.
     /// </summary>
     public string? KeyFile { get; init; }
+
+    /// <summary>
+    /// Whether <see cref="KeyFile"/> is read though its group or others may read or write it. Default false: it is
+    /// refused. Windows has other rights than these; there it is not asked.
+    /// </summary>
+    public bool InsecureKeyFile { get; init; }
 
     /// <summary>Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default null: plain TCP.</summary>
     public HttpsConnectionAdapterOptions? Tls { get; init; }
@@ -112,10 +127,15 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     internal bool SpeaksProtocol1 => Protocol1 ?? !AsksForKeys;
 
-    private bool AsksForKeys => KeyOf is not null || KeyFile is not null;
+    private bool AsksForKeys => KeyOf is not null || Keys is not null || KeyFile is not null;
 
-    /// <summary>The same with the keys read from their file.</summary>
-    internal IotLinkServerOptions WithKeys() => KeyFile is null ? this : this with { KeyOf = DeviceKeys.Load(KeyFile).Find, KeyFile = null };
+    /// <summary>The same with its keys in one form, read from their file if they are in one.</summary>
+    internal IotLinkServerOptions WithKeys(ServerLog log) => this with
+    {
+        Keys = KeyFile is not null ? new KeyFileWatch(KeyFile, InsecureKeyFile, Scheduler, log) : KeyOf is not null ? new KeysOfOne(KeyOf) : Keys,
+        KeyOf = null,
+        KeyFile = null,
+    };
 
     internal override void Validate()
     {
@@ -125,8 +145,10 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.NotNull(Expected, nameof(Expected));
         Require.InRange(RetryAfter, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(RetryAfter));
         Require.NotFaulty(!Protocol2 && !SpeaksProtocol1 ? "and Protocol1 are both off" : null, Protocol2, nameof(Protocol2));
-        Require.NotFaulty(!Protocol2 && AsksForKeys ? "is of no use without protocol 2" : null, "given", KeyFile is null ? nameof(KeyOf) : nameof(KeyFile));
+        Require.NotFaulty(!Protocol2 && AsksForKeys ? "is of no use without protocol 2" : null, "given", KeyFile is not null ? nameof(KeyFile) : Keys is not null ? nameof(Keys) : nameof(KeyOf));
         Require.NotFaulty(KeyFile is not null && KeyOf is not null ? "and KeyOf are both given" : KeyFile?.Length == 0 ? "is empty" : null, KeyFile ?? "", nameof(KeyFile));
+        Require.NotFaulty(Keys is null ? null : KeyOf is not null ? "and KeyOf are both given" : KeyFile is not null ? "and KeyFile are both given" : null, "given", nameof(Keys));
+        Require.NotFaulty(InsecureKeyFile && KeyFile is null ? "is of no use without KeyFile" : null, InsecureKeyFile, nameof(InsecureKeyFile));
         if (Tls is not null)
             Require.NotFaulty(TlsFault(Tls), "given", nameof(Tls));
         Require.InRange(MaxIdBytes, 1, 4_096, nameof(MaxIdBytes));

@@ -14,10 +14,11 @@ namespace Rx.IotLink.Server;
 /// <param name="options">The limits.</param>
 /// <param name="room">How many connections the process has descriptors for.</param>
 /// <param name="fleet">The links.</param>
+/// <param name="revocation">What ends links whose key is revoked.</param>
 /// <param name="random">For challenges.</param>
 /// <param name="log">Where refusals are logged.</param>
 /// <param name="stopped">When no opening is waited for any more.</param>
-internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fleet, FillRandom random, ServerLog log, CancellationToken stopped)
+internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fleet, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
 {
     /// <summary>How long one connection too many may take to say in which protocol it can be told so.</summary>
     private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
@@ -100,6 +101,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         Interlocked.Increment(ref accepted);
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, random, isOneTooMany ? Briefly : null, stopped);
+        var changesBefore = revocation.Changes;
         Session? session = null;
         try
         {
@@ -109,6 +111,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             await certificates.CheckAsync((connection as KestrelConnection)?.ClientCertificate, peer.Id).ConfigureAwait(false);
             var link = await fleet.AdmitAsync(peer, opening.Proven, connection.RemoteEndPoint, stopped).ConfigureAwait(false);
             session = link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+            revocation.Served(opening.Id, changesBefore);
             fleet.Served(opening.Id, connection.RemoteEndPoint);
             return session;
         }

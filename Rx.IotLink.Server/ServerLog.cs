@@ -19,6 +19,15 @@ internal sealed partial class ServerLog(ILogger logger)
     [LoggerMessage(4, LogLevel.Warning, "At most {Room} connections are served at a time, not {MaxConnections}: the process may not open more files and sockets (ulimit -n)")]
     public partial void FewDescriptors(int room, int maxConnections);
 
+    [LoggerMessage(5, LogLevel.Information, "{File} was read again: keys of {Devices} devices")]
+    public partial void KeysRead(string file, int devices);
+
+    [LoggerMessage(6, LogLevel.Error, "{File} was not read again, and the keys stay as they were: {Detail}")]
+    public partial void KeysNotRead(string file, string detail);
+
+    [LoggerMessage(7, LogLevel.Error, "The keys failed; links whose keys are revoked may stay up")]
+    public partial void KeysFailed(Exception error);
+
     [LoggerMessage(10, LogLevel.Information, "{Id} connected for the first time, from {Remote}")]
     public partial void Joined(string id, EndPoint? remote);
 

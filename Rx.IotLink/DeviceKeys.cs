@@ -6,15 +6,19 @@ using Rx.IotLink.Protocol.Version2;
 namespace Rx.IotLink;
 
 /// <summary>
-/// The keys of devices, as a text of lines <c>id key</c>: the key is hex digits, the id all that stands before it. Empty lines and lines that begin with <c>#</c> are skipped. Keep
-/// such a file readable by its owner alone.
+/// The keys of devices, as a text of lines <c>id key</c>: the key is hex digits, the id all that stands before it. An id
+/// may stand twice, with its old key and then its new one, while the device is given the new one. Empty lines and lines
+/// that begin with <c>#</c> are skipped. Keep such a file readable by its owner alone.
 /// </summary>
-public sealed class DeviceKeys
+public sealed class DeviceKeys : IDeviceKeys
 {
+    private const UnixFileMode Others =
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
     // An id that is not text must not become another one.
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private readonly Dictionary<string, ReadOnlyMemory<byte>> keys = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ReadOnlyMemory<byte>[]> keys = new(StringComparer.Ordinal);
 
     /// <summary>How many devices have a key.</summary>
     public int Count => keys.Count;
@@ -22,21 +26,23 @@ public sealed class DeviceKeys
     /// <summary>The ids of the devices that have one.</summary>
     public IReadOnlyCollection<string> Ids => keys.Keys;
 
-    /// <summary>Reads the keys from a file.</summary>
-    /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the key.</exception>
+    /// <summary>Reads the keys from a file, whoever else may read or write it.</summary>
+    /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
+    /// key.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static DeviceKeys Load(string path)
-    {
-        try
-        {
-            return Parse(File.ReadLines(path, Strict), path);
-        }
-        catch (DecoderFallbackException exception)
-        {
-            throw new FormatException($"{path} is not UTF-8.", exception);
-        }
-    }
+    public static DeviceKeys Load(string path) => Load(path, mayBeShared: true);
+
+    /// <summary>
+    /// Reads the keys from a file that nobody but its owner may read or write. Windows has other rights than these; there
+    /// it is the same as <see cref="Load(string)"/>.
+    /// </summary>
+    /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
+    /// key.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read, or its group or others may read or write
+    /// it.</exception>
+    public static DeviceKeys LoadPrivate(string path) => Load(path, mayBeShared: false);
 
     /// <summary>Reads the keys from lines of text.</summary>
     /// <exception cref="FormatException">A line is wrong; the message names the source, the line and the rule, never the key.</exception>
@@ -58,9 +64,43 @@ public sealed class DeviceKeys
     /// <summary>Makes a new key of 32 random bytes, as hex digits.</summary>
     public static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Proof.MacBytes));
 
-    /// <summary>The key of a device, or null.</summary>
+    /// <summary>The key of a device, the newer one of two, or null: what a device itself proves.</summary>
     // The type is said, or null would become a byte[], and that an empty key: one that everybody knows.
-    public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var key) ? key : default(ReadOnlyMemory<byte>?);
+    public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var all) ? all[^1] : default(ReadOnlyMemory<byte>?);
+
+    /// <summary>The keys of a device: none, one, or the old and the new one.</summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id) => keys.TryGetValue(id, out var all) ? all : [];
+
+    internal static DeviceKeys Load(string path, bool mayBeShared)
+    {
+        using var file = Open(path);
+        return Read(file, path, mayBeShared);
+    }
+
+    /// <summary>Opens a file, which its owner may replace meanwhile.</summary>
+    internal static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    internal static DeviceKeys Read(FileStream file, string path, bool mayBeShared)
+    {
+        // Of the file that is open, since another may stand under its name by now.
+        if (!mayBeShared && !OperatingSystem.IsWindows() && (File.GetUnixFileMode(file.SafeFileHandle) & Others) != UnixFileMode.None)
+            throw new UnauthorizedAccessException($"{path} holds keys, and others than its owner may read or write it: 'chmod 600' mends that.");
+        try
+        {
+            return Parse(Lines(file), path);
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new FormatException($"{path} is not UTF-8.", exception);
+        }
+    }
+
+    private static IEnumerable<string> Lines(FileStream file)
+    {
+        using var reader = new StreamReader(file, Strict, detectEncodingFromByteOrderMarks: true, leaveOpen: true);
+        while (reader.ReadLine() is { } line)
+            yield return line;
+    }
 
     private string? Fault(string text)
     {
@@ -73,6 +113,22 @@ public sealed class DeviceKeys
         // The id is not told: where the two stand in the wrong order, it is the key.
         if (key.Length % 2 != 0 || key.Length < 2 * Proof.LeastKeyBytes || !key.All(char.IsAsciiHexDigit))
             return $"the key, at the end of the line, must be an even number of hex digits, at least {2 * Proof.LeastKeyBytes}";
-        return keys.TryAdd(id, Convert.FromHexString(key)) ? null : "the id has a key already";
+        return Add(id, Convert.FromHexString(key));
+    }
+
+    private string? Add(string id, byte[] key)
+    {
+        if (!keys.TryGetValue(id, out var before))
+        {
+            keys.Add(id, [key]);
+            return null;
+        }
+
+        if (before.Any(b => b.Span.SequenceEqual(key)))
+            return "the id has this key already";
+        if (before.Length == Proof.MostKeys)
+            return "the id has two keys already, an old and a new one";
+        keys[id] = [.. before, key];
+        return null;
     }
 }

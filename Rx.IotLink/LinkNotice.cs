@@ -39,7 +39,7 @@ public enum LinkNoticeKind
     ConnectFailed,
 
     /// <summary>
-    /// An attempt to connect failed, as <see cref="ConnectFailed"/>, because the server did not prove that it knows this device's key: it has another one, or none, or is an impostor.
+    /// An attempt to connect failed, as <see cref="ConnectFailed"/>, because the server did not prove that it knows this device's key: it has another one, or none, or is an impostor. One such attempt is no alarm while the server replaces the key by another: the next one meets the right one.
     /// </summary>
     PeerNotProven,
 

@@ -86,4 +86,9 @@ public enum OutageReason
 
     /// <summary>This end's session store failed. The next connection is made, or let in, when it works again.</summary>
     StoreFailed,
+
+    /// <summary>
+    /// Server: the key that the device had proved is no longer one of its keys (<see cref="IDeviceKeys.Changed"/>).
+    /// </summary>
+    KeyRevoked,
 }

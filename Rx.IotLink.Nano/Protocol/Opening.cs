@@ -18,6 +18,9 @@ namespace Rx.IotLink.Nano.Protocol
         private int lineLength;
         private ulong connections;
 
+        // The bit of the nonce that chooses among two keys of the server: the one that was good, or the other one.
+        private int side = -1;
+
         public Opening(SessionSettings settings, IMac mac, IRandomSource random)
         {
             this.settings = settings;
@@ -76,6 +79,8 @@ namespace Rx.IotLink.Nano.Protocol
             if (settings.Key != null)
             {
                 random.Fill(nonce);
+                if (side >= 0)
+                    nonce[NonceBytes - 1] = (byte)((nonce[NonceBytes - 1] & 0xfe) | side);
                 output.Word(" auth=hmac-sha256 nonce=");
                 output.Hex(nonce);
                 lineLength = output.Length - start;
@@ -100,6 +105,8 @@ namespace Rx.IotLink.Nano.Protocol
             // Every byte is looked at, so that the time does not tell where the difference is.
             for (int at = 0; at < MacBytes; at++)
                 difference |= computed[at] ^ serverMac[at];
+            int said = nonce[NonceBytes - 1] & 1;
+            side = difference == 0 ? said : 1 - said;
             if (difference != 0)
                 return false;
             // Now, since the server's line will not be there any more.

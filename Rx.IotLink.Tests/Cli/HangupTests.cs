@@ -145,6 +145,30 @@ internal sealed class HangupTests
     }
 
     [Test]
+    public async Task A_link_whose_key_is_gone_ends_at_once_and_the_others_stay()
+    {
+        var (a, b, next) = ($"a {DeviceKeys.NewKey()}\n", $"b {DeviceKeys.NewKey()}\n", $"b {DeviceKeys.NewKey()}\n");
+        var keys = files.Write("keys", a + b);
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        await using var revoked = IotLinkProcess.Connect(port, "a", "--key-file", files.Write("a", a));
+        await revoked.EventAsync("a up");
+        await using var kept = IotLinkProcess.Connect(port, "b", "--key-file", files.Write("b", b));
+        await kept.EventAsync("b up");
+
+        files.Write("keys", b + next);
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync("a down: "), Does.Contain("KeyRevoked"));
+        Assert.That(await revoked.EventAsync("a down: "), Does.Contain("key revoked"));
+        await kept.WriteAsync("still there\n");
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["b\tstill there"]));
+
+        files.Write("keys", next);
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync("b down: "), Does.Contain("KeyRevoked"));
+    }
+
+    [Test]
     public async Task A_server_without_files_says_so_and_goes_on()
     {
         var (server, port) = await IotLinkProcess.ServeAsync();

@@ -115,15 +115,67 @@ internal sealed class KeyTests
 
     [Test]
     [Platform(Exclude = "Win")]
-    public async Task A_key_file_that_others_can_read_is_warned_of()
+    public async Task A_key_file_that_others_can_read_or_write_is_refused_unless_told_otherwise()
     {
         if (OperatingSystem.IsWindows())
             return;
         var keys = KeyFile("keys", "pump-1");
-        File.SetUnixFileMode(keys, UnixFileMode.UserRead | UnixFileMode.GroupRead);
-        var (server, _) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        foreach (var others in new[] { UnixFileMode.GroupRead, UnixFileMode.OtherWrite })
+        {
+            File.SetUnixFileMode(keys, UnixFileMode.UserRead | others);
+            var sentence = $"--key-file: {keys} holds keys, and others than its owner may read or write it: 'chmod 600' mends that.";
+            await using var refused = IotLinkProcess.Start("serve", "--port", "0", "--key-file", keys);
+            await AssertUsageAsync(refused, sentence);
+            await using var device = IotLinkProcess.Connect(1, "pump-1", "--key-file", keys);
+            await AssertUsageAsync(device, sentence);
+        }
+
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", keys, "--insecure-key-file");
         await using var serving = server;
-        Assert.That(await server.EventAsync("warning"), Is.EqualTo($"iotlink: warning: {keys} holds a secret and others than its owner may read it: 'chmod 600' mends that"));
+        await using var client = IotLinkProcess.Connect(port, "pump-1", "--key-file", keys, "--insecure-key-file");
+        await client.EventAsync("pump-1 up");
+    }
+
+    [TestCase("022", true)]
+    [TestCase("077", false)]
+    [Platform(Exclude = "Win")]
+    public async Task A_new_key_in_a_file_that_others_can_read_is_warned_of(string umask, bool warned)
+    {
+        var file = files.PathOf("new.keys");
+        await using var command = IotLinkProcess.StartByShell($"umask {umask}; exec \"$@\" >>'{file}'", ["key", "new", "pump-1"]);
+        Assert.That(await command.ExitAsync(), Is.Zero);
+        Assert.That(DeviceKeys.Load(file).Ids, Is.EqualTo(["pump-1"]));
+        Assert.That(await IotLinkProcess.AllAsync(command.Events), warned
+            ? Is.EqualTo(["iotlink: warning: standard output is a file that others than its owner may read or write, and it holds a secret now: 'chmod 600' mends that, and 'umask 077' before it is made"])
+            : Is.Empty);
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public async Task A_new_key_that_stays_in_no_file_is_not_warned_of()
+    {
+        await using var command = IotLinkProcess.StartByShell("exec \"$@\" >/dev/null", ["key", "new", "pump-1"]);
+        Assert.That(await command.ExitAsync(), Is.Zero);
+        Assert.That(await IotLinkProcess.AllAsync(command.Events), Is.Empty);
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task While_a_key_is_replaced_a_device_gets_in_with_either(bool old)
+    {
+        var (before, after) = ($"pump-1 {DeviceKeys.NewKey()}\n", $"pump-1 {DeviceKeys.NewKey()}\n");
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", files.Write("server", before + after));
+        await using var serving = server;
+        var own = files.Write("own", old ? before : after);
+        // Which of the two the server tries first is left to chance.
+        for (var i = 0; i < 6; i++)
+        {
+            await using var client = IotLinkProcess.Connect(port, "pump-1", "--key-file", own);
+            await client.WriteAsync("one\n");
+            client.EndInput();
+            Assert.That(await client.ExitAsync(), Is.Zero);
+            Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo(["pump-1 up (connection 1)"]));
+        }
     }
 
     [TestCase("2", "1")]

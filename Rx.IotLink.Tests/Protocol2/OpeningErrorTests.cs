@@ -116,7 +116,7 @@ public sealed class OpeningErrorTests
     [Test]
     public void What_is_not_a_proof_where_it_must_be()
     {
-        var greeting = new ServerGreeting(_ => new byte[16], EndOptions.Seeded(1), LinkId.MaxBytes);
+        var greeting = new ServerGreeting(_ => [new byte[16]], EndOptions.Seeded(1), LinkId.MaxBytes);
         greeting.First(Least + " auth=hmac-sha256 nonce=00000000000000000000000000000000");
 
         Assert.That(() => greeting.Second("IOTLINK/2 ok"), Refused("'ok' where the client's proof must be"));
@@ -140,7 +140,7 @@ public sealed class OpeningErrorTests
 
     private static ClientOpening Read(string line, int maxIdBytes = LinkId.MaxBytes)
     {
-        var greeting = new ServerGreeting(keyOf: null, EndOptions.Seeded(1), maxIdBytes);
+        var greeting = new ServerGreeting(keysOf: null, EndOptions.Seeded(1), maxIdBytes);
         Assert.That(greeting.First(line), Is.Null, "no challenge where no key is asked for");
         return greeting.Opening!;
     }

@@ -79,7 +79,8 @@ internal sealed class VectorRun
                 options = options with { Id = Text(argument) };
                 break;
             case "key":
-                options = options with { Key = Convert.FromHexString(argument) };
+                var key = Convert.FromHexString(argument);
+                options = options.Key is null ? options with { Key = key } : options with { NextKey = key };
                 break;
             case "random":
                 foreach (var drawn in Convert.FromHexString(argument.Replace(" ", "", StringComparison.Ordinal)))

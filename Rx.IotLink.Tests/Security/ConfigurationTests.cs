@@ -83,6 +83,7 @@ internal sealed class ConfigurationTests
 
     [TestCase("KeyOf")]
     [TestCase("SessionStores")]
+    [TestCase("Keys")]
     [TestCase("IsCertificateOf")]
     [TestCase("LoggerFactory")]
     [TestCase("Scheduler")]

@@ -12,7 +12,7 @@ public sealed class OptionsTests : ServerTest
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
     /// <summary>Options that take any value.</summary>
-    private static readonly string[] Free = ["ObserverScheduler", "PinAddresses", "Listen", "Transport", "Seed", "Protocol1", "SessionStore", "SessionStores", "Tls"];
+    private static readonly string[] Free = ["ObserverScheduler", "PinAddresses", "Listen", "Transport", "Seed", "Protocol1", "SessionStore", "SessionStores", "Tls", "IsCertificateOf"];
 
     private static readonly (string Option, IotLinkServerOptions Bad)[] BadForServer =
     [
@@ -43,6 +43,10 @@ public sealed class OptionsTests : ServerTest
         ("KeyOf", new() { Protocol2 = false, Protocol1 = true, KeyOf = _ => null }),
         ("KeyFile", new() { KeyFile = "" }),
         ("KeyFile", new() { KeyFile = "keys", KeyOf = _ => null }),
+        ("Keys", new() { Keys = new DeviceKeys(), KeyOf = _ => null }),
+        ("Keys", new() { Keys = new DeviceKeys(), KeyFile = "keys" }),
+        ("Keys", new() { Keys = new DeviceKeys(), Protocol2 = false, Protocol1 = true }),
+        ("InsecureKeyFile", new() { InsecureKeyFile = true }),
         ("Tls", new() { Tls = new() }),
         ("RetryAfter", new() { RetryAfter = -Tick }),
         ("RetryAfter", new() { RetryAfter = Hour + Tick }),

@@ -63,7 +63,7 @@ internal sealed partial class Link
             wanted = opening?.Version ?? wanted;
             if (wanted != version)
                 Speak();
-            serving = new Session(this, connection, options, deadlines);
+            serving = new Session(this, connection, options, deadlines) { KeyMark = opening?.KeyMark ?? 0 };
             (RemoteEndPoint, origin) = (remote, options.Scheduler.Now - Now);
             serving.Heard(Now);
             serving.Said(Now);
@@ -152,6 +152,30 @@ internal sealed partial class Link
             notices.Post(new LinkNotice(LinkNoticeKind.LineImpossible, $"a line {fault}"));
             Done(line, new InvalidLineException(Id, $"a line {fault}"));
         }
+    }
+
+    /// <summary>The connection that serves now, or null.</summary>
+    public Session? Serving
+    {
+        get
+        {
+            lock (gate)
+                return session;
+        }
+    }
+
+    /// <summary>Ends a connection, if it is still the one that serves, with a word for its peer.</summary>
+    public void Dismiss(Session dismissed, string word, Outage outage)
+    {
+        lock (gate)
+        {
+            if (session != dismissed)
+                return;
+            AcceptHandled();
+            protocol.Bye(word);
+        }
+
+        End(dismissed, outage);
     }
 
     /// <summary>Ends a connection, if it is still the one that serves.</summary>

@@ -54,6 +54,9 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// </summary>
     public Task Gone => connection is ILingeringConnection lingering ? GoneAsync(lingering) : Released;
 
+    /// <summary>Tells the key that the peer has proved from others; 0: it has proved none.</summary>
+    public ulong KeyMark { get; init; }
+
     /// <summary>What is to be sent. Guarded by the link's lock.</summary>
     public OutputBuffer Output { get; } = new();
 

@@ -122,7 +122,11 @@ internal interface IProtocolHost
 /// <summary>What a server has learned of a connection before its link serves it.</summary>
 /// <param name="Id">The device's name.</param>
 /// <param name="Version">The version of the protocol it speaks.</param>
-internal abstract record PeerOpening(string Id, int Version);
+internal abstract record PeerOpening(string Id, int Version)
+{
+    /// <summary>Tells the key that it has proved from others, without holding it; 0: it has proved none.</summary>
+    public ulong KeyMark { get; init; }
+}
 
 /// <summary>Makes a protocol of a version.</summary>
 internal delegate IProtocol CreateProtocol(int version, Outbox outbox, IProtocolHost host);

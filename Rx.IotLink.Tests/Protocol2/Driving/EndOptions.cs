@@ -9,6 +9,9 @@ internal sealed record EndOptions
 
     public byte[]? Key { get; init; }
 
+    /// <summary>On a server: the key that replaces the other one.</summary>
+    public byte[]? NextKey { get; init; }
+
     /// <summary>Whether a client speaks protocol 1 to a server that knows no other.</summary>
     public bool MayFallBack { get; init; }
 

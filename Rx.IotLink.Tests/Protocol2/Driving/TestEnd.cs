@@ -111,7 +111,7 @@ internal sealed class TestEnd : IProtocolHost
         }
         else
         {
-            greeting = new ServerGreeting(options.Key is null ? null : id => id == options.Id ? options.Key : (ReadOnlyMemory<byte>?)null, options.Random, LinkId.MaxBytes);
+            greeting = new ServerGreeting(options.Key is not { } key ? null : id => id != options.Id ? [] : options.NextKey is { } next ? [key, next] : [key], options.Random, LinkId.MaxBytes);
         }
     }
 

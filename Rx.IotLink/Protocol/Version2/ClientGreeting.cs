@@ -6,6 +6,10 @@ internal sealed class ClientGreeting(Version2Settings settings)
     private string opening = "";
     private ulong connections;
 
+    // The bit of the nonce that chooses among two keys of the server: the one that was good, or the other one.
+    private int? side;
+    private int said;
+
     /// <summary>Goes on counting connections where a kept memory ends.</summary>
     public void Restore(SessionMemory memory) => connections = memory.Connections;
 
@@ -15,8 +19,7 @@ internal sealed class ClientGreeting(Version2Settings settings)
     /// <summary>The first line of the connection.</summary>
     public string Open(SessionOffer offer)
     {
-        var nonce = settings.Key is null ? null : new byte[Proof.NonceBytes];
-        settings.Random(nonce);
+        var nonce = settings.Key is null ? null : Draw();
         return opening = new ClientOpening(settings.Id, connections, offer, nonce).Write();
     }
 
@@ -28,8 +31,20 @@ internal sealed class ClientGreeting(Version2Settings settings)
         var mac = challenge.RequiredBytes("mac", Proof.MacBytes);
         var signed = challenge.LineWithout("mac");
         var key = settings.Key!.Value.Span;
-        return Proof.Same(Proof.OfServer(key, opening, signed), mac)
+        var good = Proof.Same(Proof.OfServer(key, opening, signed), mac);
+        side = good ? said : 1 - said;
+        return good
             ? Tokens.Format("proof", ("mac", Proof.Hex(Proof.OfClient(key, opening, signed))))
             : null;
+    }
+
+    private byte[] Draw()
+    {
+        var nonce = new byte[Proof.NonceBytes];
+        settings.Random(nonce);
+        if (side is { } known)
+            nonce[^1] = (byte)((nonce[^1] & ~1) | known);
+        said = Proof.Side(nonce);
+        return nonce;
     }
 }

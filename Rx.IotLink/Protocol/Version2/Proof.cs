@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -16,8 +17,17 @@ internal static class Proof
     /// <summary>The least length of a key in bytes.</summary>
     public const int LeastKeyBytes = 16;
 
-    /// <summary>A key that protects: none that is too short counts, least of all an empty one, which every short key of zeros equals (and a null array becomes one).</summary>
-    public static ReadOnlyMemory<byte>? Usable(ReadOnlyMemory<byte>? key) => key is { Length: >= LeastKeyBytes } ? key : null;
+    /// <summary>The most keys of one id: the old one, and the one that replaces it.</summary>
+    public const int MostKeys = 2;
+
+    /// <summary>The keys that protect: none that is too short counts, least of all an empty one, which every short key of zeros equals (and a null array becomes one).</summary>
+    public static ReadOnlyMemory<byte>[] Usable(IReadOnlyList<ReadOnlyMemory<byte>> keys) => [.. keys.Where(k => k.Length >= LeastKeyBytes).Take(MostKeys)];
+
+    /// <summary>Which of two keys a client's nonce asks for: the lowest bit of its last byte.</summary>
+    public static int Side(ReadOnlySpan<byte> nonce) => nonce[^1] & 1;
+
+    /// <summary>What tells a key from others without holding it; never 0.</summary>
+    public static ulong Mark(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(key)) | 1;
 
     /// <summary>The server's proof.</summary>
     /// <param name="key">The device's key.</param>

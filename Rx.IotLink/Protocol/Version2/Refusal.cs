@@ -70,6 +70,9 @@ internal static class Farewell
 {
     public const string Displaced = "displaced";
 
+    /// <summary>For people alone: the client comes back, and what it then can prove decides.</summary>
+    public const string KeyRevoked = "key revoked";
+
     /// <summary>A farewell of this length is read even where lines must be shorter.</summary>
     public const int LeastBytes = 64;
 }

@@ -3,15 +3,18 @@ namespace Rx.IotLink.Protocol.Version2;
 /// <summary>
 /// The server's part of an opening, before there is a link: reads the client's first line, and where keys are asked for, proves itself and has the client prove itself.
 /// </summary>
-/// <param name="keyOf">The key of a device, or null if it has none; null on an open server.</param>
+/// <param name="keysOf">The keys of a device, if it has any; null on an open server.</param>
 /// <param name="random">Where nonces come from.</param>
 /// <param name="maxIdBytes">The longest id.</param>
-internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf, FillRandom random, int maxIdBytes)
+internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<byte>>>? keysOf, FillRandom random, int maxIdBytes)
 {
     private byte[] expected = [];
     private bool known;
 
     public ClientOpening? Opening { get; private set; }
+
+    /// <summary>Tells the key that the proofs are made with from others; 0 on an open server.</summary>
+    public ulong KeyMark { get; private set; }
 
     /// <summary>Takes the client's first line; gives a challenge to send, or null: the client is as good as it will be.</summary>
     /// <exception cref="ProtocolException">The line is malformed.</exception>
@@ -22,7 +25,7 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
         if (tokens.Word.Length > 0)
             throw new ProtocolException($"a client's opening has no word, not '{tokens.Word}'");
         Opening = ClientOpening.Read(tokens, maxIdBytes);
-        if (keyOf is null)
+        if (keysOf is null)
             return null;
         if (Opening.Nonce is null)
             throw new NotProvenException();
@@ -32,9 +35,11 @@ internal sealed class ServerGreeting(Func<string, ReadOnlyMemory<byte>?>? keyOf,
         var nonce = new byte[Proof.NonceBytes];
         random(secret);
         random(nonce);
-        var key = Proof.Usable(keyOf(Opening.Id));
-        known = key is not null;
-        var span = (key ?? secret).Span;
+        var keys = Proof.Usable(keysOf(Opening.Id));
+        known = keys.Length > 0;
+        // It proves itself first, and cannot know which of two keys the client has: the client's nonce chooses.
+        var span = known ? keys[keys.Length > 1 ? Proof.Side(Opening.Nonce) : 0].Span : secret;
+        KeyMark = Proof.Mark(span);
         var challenge = Proof.Challenge(nonce);
         expected = Proof.OfClient(span, line, challenge);
         return $"{challenge} mac={Proof.Hex(Proof.OfServer(span, line, challenge))}";

@@ -132,7 +132,7 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
         budget.Began();
         (connected, leaves, unread) = (true, false, []);
         greeting = version == 2 && Role == Role.Server
-            ? new ServerGreeting(Is(HasKey) ? id => id == Id ? Chance.Key : (ReadOnlyMemory<byte>?)null : null, challenges.Fill, LinkId.MaxBytes)
+            ? new ServerGreeting(Is(HasKey) ? id => id == Id ? [Chance.Key] : [] : null, challenges.Fill, LinkId.MaxBytes)
             : null;
         if (greeting is not null)
             return;
