@@ -52,6 +52,9 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <summary>Another program than the command, which is treated in the same way.</summary>
     public static IotLinkProcess StartProgram(string path) => new(Host, [path]);
 
+    /// <summary>A program of another kind, which is treated in the same way.</summary>
+    public static IotLinkProcess StartOther(string program, params string[] arguments) => new(program, arguments);
+
     /// <summary>Started by a shell that does something before, such as closing a stream.</summary>
     /// <param name="script">What the shell does; <c>"$@"</c> is the command, and <c>exec</c> makes its process the one that is signalled.</param>
     /// <param name="arguments">The arguments of the command.</param>

@@ -1,0 +1,44 @@
+# How many bytes of MicroPython's heap iotlink.py takes. usage: micropython heap.py
+# One figure a line: a pointer's size; the code, compiled on the device; a session (the protocol with its memory); a
+# client (the session, its tasks and its buffer) that does not wait for anything.
+import binascii
+import gc
+import hashlib
+import os
+import sys
+
+sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/..")
+try:
+    import asyncio
+except ImportError:
+    import uasyncio as asyncio
+
+# The system's own modules are loaded before, since they are not ours.
+(asyncio.Event, asyncio.Lock, asyncio.wait_for, asyncio.open_connection, binascii, hashlib, os)
+
+
+def heap():
+    gc.collect()
+    gc.collect()
+    return gc.mem_alloc()
+
+
+print("pointer", 8 if sys.maxsize >> 32 else 4)
+before = heap()
+import iotlink  # noqa: E402
+
+code = heap() - before
+print("code", code)
+before = heap()
+session = iotlink.Session("pump-1", None)
+print("session", heap() - before)
+
+
+async def main():
+    before = heap()
+    client = iotlink.Client("pump-1", "127.0.0.1")
+    print("client", heap() - before)
+    client.close()
+
+
+asyncio.run(main())
