@@ -113,13 +113,12 @@ public sealed record Setting
         + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
 
     /// <summary>The faults of its seed.</summary>
-    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk && IsCrashed(fault) ? [fault, CrashDuring(fault)] : new[] { fault })];
+    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk && IsCrashed(fault) ? [fault, CrashDuring(fault)] : new[] { fault }), .. LogMix.Of(Seed)];
 
     private FaultMix Mix => new()
     {
         Targets = AccessPoint is null ? [.. Devices, Server] : [.. Devices, Server, AccessPoint],
         Machines = [.. Devices, Server],
-        Logs = [Server],
         Disks = [DiskFault.Fails, DiskFault.Full, DiskFault.FailsLate],
         // In the other lives a path that coalesces is one that always did.
         Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently).Where(kind => kind != FaultKind.Disk || BreaksDisks)],
@@ -127,6 +126,9 @@ public sealed record Setting
         Until = Life,
         MeanBetween = MeanBetweenFaults,
     };
+
+    /// <summary>The server's log breaks now and then: nobody may notice.</summary>
+    private FaultMix LogMix => Mix with { Kinds = [FaultKind.Log], Logs = [Server], MeanBetween = 4 * MeanBetweenFaults };
 
     /// <summary>Half of them: a machine that lives on must find out by itself that its disk works again.</summary>
     private static bool IsCrashed(Fault disk) => (long)disk.At.TotalMilliseconds % 2 == 0;

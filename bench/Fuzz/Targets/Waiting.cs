@@ -10,7 +10,9 @@ internal static class Waiting
 
     public static void For(Task task, string otherwise)
     {
-        if (!((IAsyncResult)task).AsyncWaitHandle.WaitOne(task.IsCompleted ? TimeSpan.Zero : Moment) || !task.IsCompletedSuccessfully)
+        if (!task.IsCompleted)
+            ((IAsyncResult)task).AsyncWaitHandle.WaitOne(Moment);
+        if (!task.IsCompletedSuccessfully)
             throw new BrokenPromiseException($"{otherwise}: {task.Status}", task.Exception);
     }
 }
