@@ -63,8 +63,10 @@ internal static class CommandLine
         var (port, bind, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
+        var limits = new LimitOptions();
         var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, protocols, keyFile, insecure };
         tls.AddTo(command);
+        limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
             command.Add(option);
         command.SetAction((parsed, _) => run(new(
@@ -80,6 +82,7 @@ internal static class CommandLine
             InsecureKeyFile = parsed.GetValue(insecure),
             Tls = tls.Of(parsed),
             AnyId = parsed.GetValue(anyId),
+            Limits = limits.Of(parsed),
         }));
         return command;
     }

@@ -98,6 +98,17 @@ internal static class Options
         CustomParser = result => NewKeyCommand.Fault(Token(result)) is { } fault ? Fail<string>(result, $"The id '{Token(result)}' {fault}.")! : Token(result),
     };
 
+    public static Option<int> Number(string name, string unit, int standard, int least, int most, string description) => new(name)
+    {
+        HelpName = unit,
+        Description = description,
+        DefaultValueFactory = _ => standard,
+        CustomParser = result =>
+            int.TryParse(Token(result), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+                ? number
+                : Fail<int>(result, $"{name} must be a whole number from {least} to {most}, not '{Token(result)}'."),
+    };
+
     private static Option<T> OneOf<T>(T standard, string[] values, string description)
         where T : class?
     {
@@ -113,17 +124,6 @@ internal static class Options
         option.CompletionSources.Add(values);
         return option;
     }
-
-    private static Option<int> Number(string name, string unit, int standard, int least, int most, string description) => new(name)
-    {
-        HelpName = unit,
-        Description = description,
-        DefaultValueFactory = _ => standard,
-        CustomParser = result =>
-            int.TryParse(Token(result), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
-                ? number
-                : Fail<int>(result, $"{name} must be a whole number from {least} to {most}, not '{Token(result)}'."),
-    };
 
     private static string Token(ArgumentResult result) => result.Tokens[0].Value;
 

@@ -21,6 +21,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>Whether a client's certificate may speak for any id.</summary>
     public required bool AnyId { get; init; }
 
+    /// <summary>Puts the limits that were given into the server's options.</summary>
+    public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
+
     public bool Protocol1 => Protocol is "1" or "both" || (Protocol is null && KeyFile is null);
 
     public bool Protocol2 => Protocol is not "1";
@@ -41,7 +44,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         var files = new ServerFiles(settings, session);
         using var reading = session.Hangups.ObserveOn(session.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
-        var options = new IotLinkServerOptions
+        var options = settings.Limits(new IotLinkServerOptions
         {
             Port = settings.Port,
             Bind = settings.Bind,
@@ -55,7 +58,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Scheduler = session.Scheduler,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,
-        };
+        });
 
         IotLinkServer server;
         try

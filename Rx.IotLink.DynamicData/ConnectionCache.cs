@@ -6,7 +6,7 @@ namespace Rx.IotLink.Server;
 public static class ConnectionCache
 {
     /// <summary>
-    /// The server's devices by their id, kept up to date: who is there when it is called, then each one that has changed. A device never leaves the cache (see <c>ExpireAfter</c>);
+    /// The server's devices by their id, kept up to date: who is there when it is called, then each one that has changed. A device never leaves the cache (see <c>ExpireAfter</c>): one that the server has forgotten stays as closed;
     /// once the server has stopped all of them are closed, and the cache completes.
     /// </summary>
     /// <remarks>

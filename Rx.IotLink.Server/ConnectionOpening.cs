@@ -24,6 +24,7 @@ internal sealed class ConnectionOpening : IDisposable
     private readonly CancellationToken stopped;
     private readonly CancellationTokenRegistration end;
     private volatile bool late;
+    private volatile RefusedException? turnedAway;
     private bool speaksVersion2;
 
     /// <summary>Begins to wait for an opening.</summary>
@@ -54,6 +55,13 @@ internal sealed class ConnectionOpening : IDisposable
 
     /// <summary>Whether the client has proved that it knows its key.</summary>
     public bool Proven { get; private set; }
+
+    /// <summary>Its place is given to another, unless all of it is there already.</summary>
+    public void TurnAway(RefusedException why)
+    {
+        turnedAway = why;
+        connection.Input.CancelPendingRead();
+    }
 
     /// <summary>Reads the opening.</summary>
     /// <remarks>The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
@@ -169,6 +177,8 @@ internal sealed class ConnectionOpening : IDisposable
             connection.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
             if (stopped.IsCancellationRequested)
                 throw new RefusedException(Refusal.Stopping, "the server is stopping");
+            if (turnedAway is { } why)
+                throw why;
             if (late)
                 throw new RefusedException(Refusal.OpeningTimeout, $"no {(IsChallenged ? "proof" : "id")} within {limit.TotalSeconds:0.###} s");
             if (result.IsCompleted && IsChallenged)

@@ -8,7 +8,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>The devices that are known: one link for each, for ever, and those who wait for one.</summary>
-internal sealed class Fleet
+internal sealed partial class Fleet
 {
     /// <summary>Changes that an observer may fall behind, before it misses the oldest.</summary>
     private const int ChangesKept = 4_096;
@@ -32,13 +32,13 @@ internal sealed class Fleet
 
     // One for all, where no link has a memory of its own; else null.
     private readonly CreateProtocol? protocols;
-    private int unknown;
     private bool closed;
 
     public Fleet(IotLinkServerOptions options, FillRandom random, ServerLog log)
     {
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
+        unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
         protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
         links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log.ObserverFailed);
@@ -137,15 +137,19 @@ internal sealed class Fleet
         }
     }
 
-    /// <summary>The link that a connection with this opening is for, made if need be.</summary>
+    /// <summary>
+    /// The device that a connection with this opening is of, made if need be. It counts as connected until
+    /// <see cref="Leave"/>.
+    /// </summary>
     /// <param name="peer">What the connection said.</param>
     /// <param name="proven">Whether it has proved that it is this device.</param>
     /// <param name="remote">Where it came from.</param>
     /// <param name="stopped">Ends the waiting for a store.</param>
     /// <exception cref="RefusedException">Why there is none for it.</exception>
-    public ValueTask<Link> AdmitAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped)
+    public ValueTask<Member> AdmitAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped)
     {
         Member? member;
+        UnknownId? givesWay = null;
         TaskCompletionSource<Opened>? store;
         var isNew = false;
         lock (gate)
@@ -158,43 +162,44 @@ internal sealed class Fleet
                     throw new RefusedException(Refusal.OtherAddress, $"the id belongs to {member.Address}", told: "the id belongs to another address");
                 if (member.Link is { StoreFails: true, StoreFault: { } fault })
                     throw StoreFailed(fault.Detail);
-                if (proven)
-                    Known(member);
-                return new(member.Link);
+                Enter(member, proven);
+                return new(member);
             }
 
             // One that has proved itself waits with whoever came first: it will take its place.
             if (opening.TryGetValue(peer.Id, out store) && !proven)
                 throw new RefusedException(Refusal.IdLive, "the session store of this id is being opened for another connection");
+            if (ending.Contains(peer.Id))
+                throw StoreFailed("what was kept of this id is still being written");
             if (store is null)
             {
                 var isStranger = !proven && !expected.Contains(peer.Id);
-                if (isStranger && RefusalOfStranger() is { } refused)
-                    throw refused;
-                unknown += isStranger ? 1 : 0;
+                givesWay = isStranger ? MakePlace(Origin.Of(remote)) : null;
                 isNew = true;
                 if (protocols is not null)
                     member = Join(new Link(peer.Id, options, peer.Version, protocols), isStranger, remote);
                 else
                     opening.Add(peer.Id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
+                if (isStranger && protocols is null)
+                    unknown.Reserve();
             }
         }
 
+        if (givesWay is not null)
+            Forget(givesWay.Link);
         if (member is null)
             return OpenAsync(peer, proven, isNew, store!, remote, stopped);
         Announce(member, remote);
-        return new(member.Link);
+        return new(member);
     }
 
-    /// <summary>A connection with this id is being served. Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
-    public void Served(string id, EndPoint? remote)
+    /// <summary>A connection of this device is being served. Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
+    public void Served(Member member, EndPoint? remote)
     {
-        Member member;
         IPAddress? before;
         var address = AddressOf(remote);
         lock (gate)
         {
-            member = members[id];
             before = member.Address;
             if (!Equals(before, address))
                 member.ComesFrom(address);
@@ -202,8 +207,8 @@ internal sealed class Fleet
 
         if (Equals(before, address))
             return;
-        log.AddressChanged(id, before, address);
-        member.Link.Notify(new LinkNotice(LinkNoticeKind.AddressChanged, $"'{id}' came from {address}, before from {before}"));
+        log.AddressChanged(member.Link.Id, before, address);
+        member.Link.Notify(new LinkNotice(LinkNoticeKind.AddressChanged, $"'{member.Link.Id}' came from {address}, before from {before}"));
     }
 
     public void Refused(string id, EndPoint? remote, RefusedException refused) =>
@@ -231,24 +236,6 @@ internal sealed class Fleet
         roster.End();
     }
 
-    private RefusedException? RefusalOfStranger()
-    {
-        if (options.UnknownIds == UnknownIdPolicy.Refuse)
-            return new(Refusal.UnknownId, "the id is not expected");
-        return unknown >= options.MaxUnknownIds
-            ? new(Refusal.TooManyUnknownIds, $"{unknown} unknown ids are known already, the limit is {options.MaxUnknownIds}")
-            : null;
-    }
-
-    /// <summary>It has proved itself: if it was a stranger, it gives its place to another. Under the lock.</summary>
-    private void Known(Member member)
-    {
-        if (!member.IsStranger)
-            return;
-        member.IsStranger = false;
-        unknown--;
-    }
-
     /// <summary>
     /// Opens the store of a device that was not known, and makes its link: on a thread of the stores, since it may
     /// wait, and not for longer than an opening may take.
@@ -258,13 +245,13 @@ internal sealed class Fleet
     /// not left.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Link> OpenAsync(
+    private async ValueTask<Member> OpenAsync(
         PeerOpening peer, bool proven, bool isNew, TaskCompletionSource<Opened> store, EndPoint? remote, CancellationToken stopped)
     {
         if (isNew && !ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
         {
             Open(peer, proven, store, remote);
-            return LinkOf(await store.Task.ConfigureAwait(false), proven);
+            return MemberOf(await store.Task.ConfigureAwait(false), proven);
         }
 
         var limit = options.OpeningTimeout ?? options.Timeout;
@@ -274,20 +261,16 @@ internal sealed class Fleet
         if (isNew)
             ObserverThreads.Stores.Run((Fleet: this, peer, proven, store, remote), static s => s.Fleet.Open(s.peer, s.proven, s.store, s.remote));
         var first = await Task.WhenAny(store.Task, inVain.Task).ConfigureAwait(false);
-        return LinkOf(await first.ConfigureAwait(false), proven);
+        return MemberOf(await first.ConfigureAwait(false), proven);
     }
 
-    private Link LinkOf(Opened opened, bool proven)
+    private Member MemberOf(Opened opened, bool proven)
     {
         if (opened.Member is not { } member)
             throw opened.Error!;
-        if (proven)
-        {
-            lock (gate)
-                Known(member);
-        }
-
-        return member.Link;
+        lock (gate)
+            Enter(member, proven);
+        return member;
     }
 
     /// <summary>The next connection finds what is opened here, if this one has waited in vain. Never throws.</summary>
@@ -305,7 +288,13 @@ internal sealed class Fleet
             {
                 if (closed)
                     throw new RefusedException(Refusal.Stopping, "the server is stopping");
+                if (isStranger)
+                    unknown.EndReservation();
                 member = Join(link, isStranger, remote);
+                // Who waits for it comes in by itself, unless it has waited in vain.
+                member.Connections = 0;
+                if (member.Stranger is { } stranger)
+                    unknown.Disconnected(stranger);
                 opening.Remove(peer.Id);
                 unopened.Remove(peer.Id);
             }
@@ -321,7 +310,8 @@ internal sealed class Fleet
                 opening.Remove(peer.Id);
                 if (expected.Contains(peer.Id))
                     unopened.Add(peer.Id);
-                unknown -= isStranger ? 1 : 0;
+                if (isStranger)
+                    unknown.EndReservation();
             }
 
             opened.TrySetResult(new(null, exception is RefusedException ? exception : StoreFailed($"the session store could not be opened: {exception.GetType().Name}: {exception.Message}", exception)));
@@ -333,7 +323,11 @@ internal sealed class Fleet
     private Member Join(Link link, bool isStranger, EndPoint? remote)
     {
         var id = link.Id;
-        var member = new Member(this, link, AddressOf(remote)) { IsStranger = isStranger };
+        var member = new Member(this, link, AddressOf(remote))
+        {
+            Connections = 1,
+            Stranger = isStranger ? unknown.Add(link, Origin.Of(remote)) : null,
+        };
         // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
         link.Told.Subscribe(member, replays: false, ownObservers);
@@ -347,7 +341,7 @@ internal sealed class Fleet
     private void Announce(Member member, EndPoint? remote)
     {
         // Where nobody is expected, nobody is "not expected".
-        if (expected.Count > 0 && member.IsStranger)
+        if (expected.Count > 0 && member.Stranger is not null)
             log.UnknownId(member.Link.Id, AddressOf(remote));
         log.Joined(member.Link.Id, remote);
         links.Kick();
@@ -381,7 +375,8 @@ internal sealed class Fleet
     /// <summary>What became of the opening of a store: a device, or why there is none.</summary>
     private readonly record struct Opened(Member? Member, Exception? Error);
 
-    private sealed class Member(Fleet fleet, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
+    /// <summary>A device that is known.</summary>
+    internal sealed class Member(Fleet fleet, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
     {
         public Link Link { get; } = link;
 
@@ -407,10 +402,13 @@ internal sealed class Fleet
         }
 
         /// <summary>
-        /// Whether it is neither expected nor has ever proved itself: the limits of unknown ids are for such alone. Guarded
-        /// by the fleet's lock.
+        /// Its place among those that are neither expected nor have ever proved themselves; null: it is none of them. The
+        /// limits of unknown ids are for such alone. Guarded by the fleet's lock.
         /// </summary>
-        public bool IsStranger { get; set; }
+        public UnknownId? Stranger { get; set; }
+
+        /// <summary>Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the fleet's lock.</summary>
+        public int Connections { get; set; }
 
         public void OnNext(LinkState value) => fleet.Changed(this, value);
 

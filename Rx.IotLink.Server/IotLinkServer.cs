@@ -26,10 +26,10 @@ public sealed class IotLinkServer : IAsyncDisposable
         options.Validate();
         logging = new(options.LoggerFactory);
         log = new(logging.CreateLogger<IotLinkServer>());
-        this.options = options = options.WithKeys(log);
+        room = Descriptors.Room();
+        this.options = options = Within(room, options.WithKeys(log));
         var random = Chance.From(options.Seed);
         fleet = new(options, random, log);
-        room = Descriptors.Room();
         revocation = new(options.Keys, fleet, options.Scheduler, log);
         revocation.Start();
         reception = new(options, room ?? int.MaxValue, fleet, revocation, random, log, closed.Token);
@@ -74,7 +74,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     public IReadOnlyList<DeviceConnection> GetConnections() => fleet.Roster.Snapshot();
 
     /// <summary>
-    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link has come up or gone down. A device never leaves. An observer that falls
+    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link has come up or gone down. A device never leaves, but an unknown one that is forgotten is told as closed and does (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls
     /// behind misses states that are past already, never the present one of any device (<see cref="Changes"/> tells each). Completes when the server stops, after telling each device as closed.
     /// </summary>
     /// <param name="refresh">How often devices are told again whose counts or last line have changed: 10 ms to a day. Default null: never, since that changes with each line.</param>
@@ -171,7 +171,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         var acceptor = SocketAcceptor.Listen(options, most, reception.TurnAway, log);
         listener = options.Tls is null
             ? new SocketListener(acceptor, ServeAsync)
-            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, new TlsGate(reception), ServeAsync, cancellationToken).ConfigureAwait(false);
+            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, new TlsGate(reception, options.OpeningTimeout ?? options.Timeout), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 
@@ -181,6 +181,14 @@ public sealed class IotLinkServer : IAsyncDisposable
         TlsGate.Passed(connection);
         return reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
     }
+
+    /// <summary>
+    /// Where it is the descriptors that are few, unknown devices of one address have half of them at most: the acceptor
+    /// ends what is beyond that without a word.
+    /// </summary>
+    private static IotLinkServerOptions Within(int? room, IotLinkServerOptions options) => room < options.MaxConnections
+        ? options with { MaxConnectionsPerAddress = Math.Min(options.MaxConnectionsPerAddress ?? int.MaxValue, Math.Max(1, room.Value / 2)) }
+        : options;
 
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>

@@ -90,23 +90,70 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// </summary>
     public UnknownIdPolicy UnknownIds { get; init; } = UnknownIdPolicy.Accept;
 
-    /// <summary>Links of unknown ids that are made at most, since a link once made exists for ever. A further unknown id is refused. Default 1,000.</summary>
+    /// <summary>
+    /// Links of unknown ids at a time, at most: of devices that are neither expected nor have proved themselves. A further
+    /// one takes the place of another: of the one that is not connected and was up for the shortest time in all. If all
+    /// are connected, it takes that of an address that has more of them; if there is none, it is refused
+    /// (<c>overloaded</c>). What gives way is forgotten with all its memory: its link is closed, with lines that were
+    /// not delivered or read; what a session store has kept of it stays there. Default 1,000; 0 to 10,000,000.
+    /// </summary>
     public int MaxUnknownIds { get; init; } = 1_000;
+
+    /// <summary>
+    /// Links of unknown ids at a time that one address (of IPv6: one /64 network) has made, at most. A further one takes
+    /// the place of another of the same address, or is refused. Default null: no limit of its own, since many devices may
+    /// share an address; <see cref="MaxUnknownIds"/> is shared fairly.
+    /// </summary>
+    public int? MaxUnknownIdsPerAddress { get; init; }
 
     /// <summary>The longest id, in bytes of UTF-8. Default 128.</summary>
     public int MaxIdBytes { get; init; } = 128;
 
     /// <summary>
-    /// Connections at a time, at most; a further one is refused (<c>overloaded</c>). Default 100,000. Where the process
+    /// Connections at a time, at most. For a further one of a device that is expected or has proved itself one of an
+    /// unknown device is ended; for one of an unknown device only if another address has more of them. Else it is
+    /// refused (<c>overloaded</c>). Default 100,000; 1 to 10,000,000. Where the process
     /// may not open so many files and sockets (<c>ulimit -n</c>), fewer are served:
     /// a reserve is kept, without which the runtime would end the process; a warning at the start says how many.
     /// </summary>
     public int MaxConnections { get; init; } = 100_000;
 
-    /// <summary>Connections at a time that have not said their id yet, at most; a further one is closed at once. Default 1,000.</summary>
+    /// <summary>
+    /// Connections at a time of unknown devices from one address (of IPv6: one /64 network), at most; a further one is
+    /// refused (<c>overloaded</c>). Those that are expected or have proved themselves do not count: a gateway with 50,000
+    /// of them needs no other setting. Default null: no limit of its own; where there is no room left, the address that
+    /// has most gives way. Where the process may not open as many files and sockets as
+    /// <see cref="MaxConnections"/> says, half of those that it may.
+    /// </summary>
+    public int? MaxConnectionsPerAddress { get; init; }
+
+    /// <summary>
+    /// Connections at a time that have not said their id, or made their TLS handshake, yet, at most; never more than half
+    /// of the connections that there may be. A further one takes the place of the oldest from the address that has most
+    /// of them, which is refused (<c>overloaded</c>): an honest device needs a round trip for its opening, so that the
+    /// oldest is one that dawdles. Default 1,000; 1 to 10,000,000. More for a fleet that comes back all at once over slow
+    /// networks: as many as come within a round trip.
+    /// </summary>
     public int MaxOpenings { get; init; } = 1_000;
 
-    /// <summary>How long a connection may take to say its id. Default null: <see cref="LinkOptions.Timeout"/>.</summary>
+    /// <summary>
+    /// The same for those from one address (of IPv6: one /64 network): a further one takes the place of the oldest of the
+    /// same address. Default null: no limit of its own.
+    /// </summary>
+    public int? MaxOpeningsPerAddress { get; init; }
+
+    /// <summary>
+    /// Connections a second that one address (of IPv6: one /64 network) may make, in the long run; twice as many at once.
+    /// A further one is refused (<c>overloaded</c>; closed before its handshake with TLS). Those that turn out to be of
+    /// expected or proven devices do not count. Default 2,000: 4,000 unknown devices behind one address can come back at
+    /// once. Null: no limit; 1 to 1,000,000.
+    /// </summary>
+    public int? MaxOpeningRatePerAddress { get; init; } = 2_000;
+
+    /// <summary>
+    /// How long a connection may take to say its id, and as long before that for the TLS handshake where the server
+    /// listens itself. Default null: <see cref="LinkOptions.Timeout"/>.
+    /// </summary>
     public TimeSpan? OpeningTimeout { get; init; }
 
     /// <summary>
@@ -158,6 +205,10 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.InRange(MaxUnknownIds, 0, 10_000_000, nameof(MaxUnknownIds));
         Require.InRange(MaxConnections, 1, 10_000_000, nameof(MaxConnections));
         Require.InRange(MaxOpenings, 1, 10_000_000, nameof(MaxOpenings));
+        Require.InRange(MaxUnknownIdsPerAddress ?? 1, 1, 10_000_000, nameof(MaxUnknownIdsPerAddress));
+        Require.InRange(MaxConnectionsPerAddress ?? 1, 1, 10_000_000, nameof(MaxConnectionsPerAddress));
+        Require.InRange(MaxOpeningsPerAddress ?? 1, 1, 10_000_000, nameof(MaxOpeningsPerAddress));
+        Require.InRange(MaxOpeningRatePerAddress ?? 1, 1, 1_000_000, nameof(MaxOpeningRatePerAddress));
         if (OpeningTimeout is { } limit)
             Require.InRange(limit, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(OpeningTimeout));
         Require.NotNull(LoggerFactory, nameof(LoggerFactory));

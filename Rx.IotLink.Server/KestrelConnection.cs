@@ -13,7 +13,7 @@ namespace Rx.IotLink.Server;
 /// A connection of Kestrel's, seen as a link sees it. Kestrel ends it, with FIN, when it is done with; aborting it would send RST, on which a
 /// micropython-iot client may hang for ever. So that is kept for a peer that does not even take the rest within a while.
 /// </summary>
-internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection
+internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection, IKnownConnection
 {
     /// <summary>How long a peer may take for the rest, at most: what it does not take by then holds up the end of a server.</summary>
     private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
@@ -30,6 +30,8 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     public X509Certificate2? ClientCertificate => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
     public EndPoint? RemoteEndPoint { get; } = SocketConnection.Plain(context.RemoteEndPoint);
+
+    public void IsKnown() => context.Features.Get<IKnownConnection>()?.IsKnown();
 
     public void Dispose()
     {

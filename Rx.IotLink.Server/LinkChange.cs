@@ -14,7 +14,9 @@ public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, End
 /// <summary>The kinds of <see cref="LinkChange"/>.</summary>
 public enum LinkChangeKind
 {
-    /// <summary>A device connected for the first time; its link now exists for ever. <see cref="Up"/> follows.</summary>
+    /// <summary>
+    /// A device connected for the first time; its link now exists for ever, or until it is <see cref="Forgotten"/>. <see cref="Up"/> follows.
+    /// </summary>
     Joined,
 
     /// <summary>A link is up.</summary>
@@ -25,15 +27,27 @@ public enum LinkChangeKind
 
     /// <summary>A connection was refused; no link changed.</summary>
     Refused,
+
+    /// <summary>
+    /// An unknown device made room for another (<see cref="IotLinkServerOptions.MaxUnknownIds"/>): its link is closed and
+    /// forgotten with all its memory. If it comes again, it <see cref="Joined"/> with another link.
+    /// </summary>
+    Forgotten,
 }
 
 /// <summary>Why a connection was refused.</summary>
 public enum Refusal
 {
-    /// <summary><see cref="IotLinkServerOptions.MaxConnections"/> are there already.</summary>
+    /// <summary>
+    /// <see cref="IotLinkServerOptions.MaxConnections"/> are there already, or
+    /// <see cref="IotLinkServerOptions.MaxConnectionsPerAddress"/> of unknown devices from its address.
+    /// </summary>
     TooManyConnections,
 
-    /// <summary><see cref="IotLinkServerOptions.MaxOpenings"/> have not said their id yet.</summary>
+    /// <summary>
+    /// It had not said its id when its place was given to another: <see cref="IotLinkServerOptions.MaxOpenings"/> have not,
+    /// or <see cref="IotLinkServerOptions.MaxOpeningsPerAddress"/> from its address.
+    /// </summary>
     TooManyOpenings,
 
     /// <summary>It did not say its id, or prove itself, in time.</summary>
@@ -51,7 +65,10 @@ public enum Refusal
     /// <summary>The id is not expected, and <see cref="IotLinkServerOptions.UnknownIds"/> is <see cref="UnknownIdPolicy.Refuse"/>.</summary>
     UnknownId,
 
-    /// <summary><see cref="IotLinkServerOptions.MaxUnknownIds"/> are known already.</summary>
+    /// <summary>
+    /// <see cref="IotLinkServerOptions.MaxUnknownIds"/> are known already, or
+    /// <see cref="IotLinkServerOptions.MaxUnknownIdsPerAddress"/> from its address, and none of them can be forgotten.
+    /// </summary>
     TooManyUnknownIds,
 
     /// <summary>A connection of this id is live.</summary>
@@ -91,4 +108,10 @@ public enum Refusal
     /// same as one that has not proved itself.
     /// </summary>
     Certificate,
+
+    /// <summary>
+    /// More connections came from its address within a second than
+    /// <see cref="IotLinkServerOptions.MaxOpeningRatePerAddress"/> allows.
+    /// </summary>
+    TooFast,
 }

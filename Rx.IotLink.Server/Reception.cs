@@ -1,8 +1,8 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Time;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
@@ -20,23 +20,32 @@ namespace Rx.IotLink.Server;
 /// <param name="stopped">When no opening is waited for any more.</param>
 internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fleet, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
 {
-    /// <summary>How long one connection too many may take to say in which protocol it can be told so.</summary>
+    /// <summary>How long one connection too many may take to say who it is, or in which protocol it can be told that it is one.</summary>
     private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
+
+    /// <summary>As many as come within so long may come at once.</summary>
+    private const int BurstSeconds = 2;
 
     private readonly int most = Math.Min(options.MaxConnections, room);
     private readonly CertificateCheck certificates = new(options, stopped);
+    private readonly OpeningPlaces openings = PlacesOf(options, Math.Min(options.MaxConnections, room));
+    private readonly OpeningRates? rates = options.MaxOpeningRatePerAddress is { } rate ? new(rate, BurstSeconds * rate) : null;
+    private readonly Deadlines clock = Deadlines.On(options.Scheduler);
     private readonly long[] refused = new long[Enum.GetValues<Refusal>().Length];
     private int connections;
-    private int openings;
     private long accepted;
+    private long turnedAway;
 
     public ServerCounters Counters => new()
     {
         Connections = Volatile.Read(ref connections),
-        Openings = Volatile.Read(ref openings),
+        Openings = openings.Count,
         ConnectionsAccepted = Interlocked.Read(ref accepted),
         Refused = Enum.GetValues<Refusal>().ToDictionary(r => r, r => Interlocked.Read(ref refused[(int)r])),
         Links = fleet.Count,
+        UnknownIds = fleet.UnknownIds.Known,
+        UnknownIdsForgotten = fleet.UnknownIds.Forgotten,
+        ConnectionsTurnedAway = Interlocked.Read(ref turnedAway),
     };
 
     /// <summary>Serves a connection; completes when it has ended.</summary>
@@ -45,8 +54,18 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         try
         {
             // Of its opening nothing is held while it is served.
-            if (await LetInAsync(connection).ConfigureAwait(false) is { } session)
-                await session.Finished.ConfigureAwait(false);
+            if (await LetInAsync(connection).ConfigureAwait(false) is { } visit)
+            {
+                try
+                {
+                    await visit.Session.Finished.ConfigureAwait(false);
+                }
+                finally
+                {
+                    fleet.Leave(visit.Member);
+                }
+            }
+
             connection.Dispose();
         }
         catch (Exception)
@@ -62,16 +81,19 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         }
     }
 
-    /// <summary>Takes one of the places of connections that have not said their id yet, or says why there is none.</summary>
-    public bool TryBeginOpening([NotNullWhen(false)] out RefusedException? limit)
-    {
-        limit = Interlocked.Increment(ref openings) > options.MaxOpenings
-            ? new(Refusal.TooManyOpenings, $"{options.MaxOpenings} connections have not said their id yet")
-            : null;
-        if (limit is not null)
-            EndOpening();
-        return limit is null;
-    }
+    /// <summary>
+    /// Takes one of the places of connections that have not said their id yet. A full house gives the place of another to
+    /// it.
+    /// </summary>
+    /// <param name="origin">Where it comes from.</param>
+    /// <param name="turnAway">Called, once at most, if its own place is given to another.</param>
+    /// <returns>What gives the place back when it is disposed.</returns>
+    public IDisposable BeginOpening(Origin? origin, Action<RefusedException> turnAway) => openings.Take(origin, limit => turnAway(TooManyOpenings(limit, origin)));
+
+    /// <summary>Why it is refused, if more come from there than may.</summary>
+    public RefusedException? CameTooFast(Origin? origin) => origin is { } known && rates?.TryTake(known, clock.Now) == false
+        ? new(Refusal.TooFast, $"more than {options.MaxOpeningRatePerAddress} connections a second came from {known}")
+        : null;
 
     /// <summary>
     /// A connection was closed as soon as it was accepted, since there was not even room to tell it why.
@@ -81,9 +103,6 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         Interlocked.Increment(ref accepted);
         ThreadPool.UnsafeQueueUserWorkItem(static s => s.Self.Note(s.Remote, "", s.Self.TooMany), (Self: this, Remote: remote), preferLocal: false);
     }
-
-    /// <summary>Gives the place back.</summary>
-    public void EndOpening() => Interlocked.Decrement(ref openings);
 
     /// <summary>Counts, logs and tells a refusal.</summary>
     public void Note(EndPoint? remote, string id, RefusedException refusal)
@@ -96,30 +115,43 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
     /// <summary>Hears who it is, and has its link serve it. Null: it was refused, and told so.</summary>
     /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Session?> LetInAsync(IConnection connection)
+    private async ValueTask<Visit?> LetInAsync(IConnection connection)
     {
         Interlocked.Increment(ref accepted);
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, random, isOneTooMany ? Briefly : null, stopped);
         var changesBefore = revocation.Changes;
         Session? session = null;
+        Fleet.Member? member = null;
         try
         {
-            if (isOneTooMany)
-                throw await TooManyAsync(opening).ConfigureAwait(false);
-            var peer = (await OpenAsync(opening, onlyVersion: false).ConfigureAwait(false))!;
-            await certificates.CheckAsync((connection as KestrelConnection)?.ClientCertificate, peer.Id).ConfigureAwait(false);
-            var link = await fleet.AdmitAsync(peer, opening.Proven, connection.RemoteEndPoint, stopped).ConfigureAwait(false);
-            session = link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+            var remote = connection.RemoteEndPoint;
+            var origin = Origin.Of(remote);
+            if (CameTooFast(origin) is { } tooFast)
+                throw await HearVersionAsync(opening, origin, tooFast).ConfigureAwait(false);
+            var peer = await OpenAsync(opening, origin, isOneTooMany).ConfigureAwait(false);
+            var certificate = (connection as KestrelConnection)?.ClientCertificate;
+            await certificates.CheckAsync(certificate, peer.Id).ConfigureAwait(false);
+            // A certificate that names the id proves it as well as a key; one that may speak for any id does not.
+            var isProven = opening.Proven || (certificate is not null && options.IsCertificateOf is null);
+            if (isProven || fleet.IsExpected(peer.Id))
+                IsNoStranger(origin, connection);
+            member = await fleet.AdmitAsync(peer, isProven, remote, stopped).ConfigureAwait(false);
+            var givesWay = fleet.MakeRoom(member, Volatile.Read(ref connections) > most, remote);
+            session = member.Link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+            if (givesWay is not null)
+                TurnAway(givesWay);
             revocation.Served(opening.Id, changesBefore);
-            fleet.Served(opening.Id, connection.RemoteEndPoint);
-            return session;
+            fleet.Served(member, remote);
+            return new(session, member);
         }
         catch (Exception exception)
         {
             // What went wrong once it is served is not its fault.
             if (session is not null)
-                return session;
+                return new(session, member!);
+            if (member is not null)
+                fleet.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
             Note(connection.RemoteEndPoint, opening.Id, refusal);
             await opening.SayNoAsync(refusal.Refusal, refusal.Told).ConfigureAwait(false);
@@ -129,22 +161,47 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
 
     private RefusedException TooMany => new(Refusal.TooManyConnections, $"{most} connections are there already");
 
+    private static RefusedException TooManyOpenings(OpeningLimit limit, Origin? origin) =>
+        new(Refusal.TooManyOpenings, $"{limit.Most} connections{(limit.IsOfOrigin ? $" from {origin}" : "")} have not said their id yet");
+
+    /// <summary>Half of the house at most: what has not said its id yet must leave room for those that have.</summary>
+    private static OpeningPlaces PlacesOf(IotLinkServerOptions options, int most)
+    {
+        var places = Math.Min(options.MaxOpenings, Math.Max(1, most / 2));
+        return new(places, options.MaxOpeningsPerAddress ?? int.MaxValue);
+    }
+
+    /// <summary>It does not count against the limits of its address any more.</summary>
+    private void IsNoStranger(Origin? origin, IConnection connection)
+    {
+        if (origin is { } known)
+            rates?.GiveBack(known);
+        (connection as IKnownConnection)?.IsKnown();
+    }
+
+    private void TurnAway(Link link)
+    {
+        Interlocked.Increment(ref turnedAway);
+        link.TurnAway();
+    }
+
     /// <summary>
-    /// One connection too many is heard so far that it can be told why it is refused, if there is a place for that.
+    /// One that is refused already is heard so far that it can be told so, if it speaks soon and its place is not needed.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<RefusedException> TooManyAsync(ConnectionOpening opening)
+    private async ValueTask<RefusedException> HearVersionAsync(ConnectionOpening opening, Origin? origin, RefusedException refusal)
     {
+        using var place = BeginOpening(origin, opening.TurnAway);
         try
         {
-            await OpenAsync(opening, onlyVersion: true).ConfigureAwait(false);
+            await opening.HearVersionAsync().ConfigureAwait(false);
         }
-        catch (RefusedException)
+        catch (Exception exception) when (exception is RefusedException or ProtocolException or LineTooLongException or IOException)
         {
             // It said nothing that could be understood, or nothing at all: so it is not told.
         }
 
-        return TooMany;
+        return refusal;
     }
 
     /// <summary>What the peer did nothing for: of what is inside this server it is told nothing.</summary>
@@ -163,21 +220,20 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         }
     }
 
-    /// <summary>
-    /// Has a connection open, one of a limited number at a time. Null: only the version was asked for.
-    /// </summary>
+    /// <summary>Has a connection open, one of a limited number at a time.</summary>
     /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<PeerOpening?> OpenAsync(ConnectionOpening opening, bool onlyVersion)
+    private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening, Origin? origin, bool isOneTooMany)
     {
-        if (!TryBeginOpening(out var limit))
-            throw limit;
+        using var place = BeginOpening(origin, opening.TurnAway);
         try
         {
-            if (!onlyVersion)
-                return await opening.ReadAsync().ConfigureAwait(false);
-            await opening.HearVersionAsync().ConfigureAwait(false);
-            return null;
+            return await opening.ReadAsync().ConfigureAwait(false);
+        }
+        catch (RefusedException exception) when (isOneTooMany && exception.Refusal is (Refusal.OpeningTimeout or Refusal.NoId))
+        {
+            // It had no time to spare, since there was no room for it.
+            throw TooMany;
         }
         catch (LineTooLongException exception)
         {
@@ -199,9 +255,8 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         {
             throw new RefusedException(Refusal.NoId, exception.Message, told: "the connection broke before it had said its id");
         }
-        finally
-        {
-            EndOpening();
-        }
     }
+
+    /// <summary>A connection that is served, and whose it is.</summary>
+    private readonly record struct Visit(Session Session, Fleet.Member Member);
 }

@@ -49,10 +49,22 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
         lock (gate)
         {
             foreach (var subscription in subscriptions)
-                subscription.Add(link);
+                subscription.Changed(link);
         }
 
         Kick();
+    }
+
+    /// <summary>A device is forgotten: it is told as it is now once more, and leaves.</summary>
+    public void Remove(Link link)
+    {
+        lock (gate)
+        {
+            // Most likely one of the latest.
+            links.RemoveAt(links.LastIndexOf(link));
+            foreach (var subscription in subscriptions)
+                subscription.Remove(link);
+        }
     }
 
     /// <summary>Has what was noted told.</summary>
@@ -117,6 +129,19 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
                 return;
             row.IsDue = true;
             due.Enqueue(row);
+        }
+
+        /// <summary>One that has left meanwhile does not come back for that.</summary>
+        public void Changed(Link link)
+        {
+            if (rows.ContainsKey(link))
+                Add(link);
+        }
+
+        public void Remove(Link link)
+        {
+            Add(link);
+            rows.Remove(link);
         }
 
         public void AddAll()

@@ -20,6 +20,18 @@ public sealed record ServerCounters
     /// </summary>
     public long LogFailures { get; init; }
 
-    /// <summary>Devices that have connected at least once.</summary>
+    /// <summary>Devices that have connected at least once, and were not forgotten.</summary>
     public int Links { get; init; }
+
+    /// <summary>Those of them that are unknown: neither expected nor proven (<see cref="IotLinkServerOptions.MaxUnknownIds"/>).</summary>
+    public int UnknownIds { get; init; }
+
+    /// <summary>Unknown devices that were forgotten to make room for others.</summary>
+    public long UnknownIdsForgotten { get; init; }
+
+    /// <summary>
+    /// Connections of unknown devices that were ended to make room for one that is known, or comes from an address with
+    /// fewer of them.
+    /// </summary>
+    public long ConnectionsTurnedAway { get; init; }
 }

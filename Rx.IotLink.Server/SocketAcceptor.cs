@@ -26,7 +26,8 @@ internal sealed class SocketAcceptor : IDisposable
     private readonly Socket listening;
     private readonly int mostOpen;
     private readonly Action<EndPoint?> turnedAway;
-    private readonly Action ended;
+    private readonly Lock gate = new();
+    private readonly Dictionary<Origin, int> strangers = [];
     private readonly Deadlines deadlines;
     private readonly TaskCompletionSource allEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -43,7 +44,6 @@ internal sealed class SocketAcceptor : IDisposable
     {
         (this.options, this.mostOpen, this.turnedAway, this.log, this.listening) = (options, mostOpen, turnedAway, log, listening);
         EndPoint = (IPEndPoint)listening.LocalEndPoint!;
-        ended = Ended;
         deadlines = Deadlines.On(options.Scheduler);
         pause = new(deadlines, () => Volatile.Read(ref resumed).TrySetResult());
         notAccepted = new(log);
@@ -81,15 +81,15 @@ internal sealed class SocketAcceptor : IDisposable
     /// The next connection. Its socket counts as open until <see cref="Open"/>'s connection has ended. Null: it is
     /// stopped.
     /// </summary>
-    public async ValueTask<Socket?> AcceptAsync()
+    public async ValueTask<OpenSocket?> AcceptAsync()
     {
         while (!stopping)
         {
             try
             {
                 var socket = await listening.AcceptAsync().ConfigureAwait(false);
-                if (Take(socket))
-                    return socket;
+                if (Take(socket) is { } taken)
+                    return taken;
             }
             catch (SocketException exception) when (!stopping)
             {
@@ -109,16 +109,16 @@ internal sealed class SocketAcceptor : IDisposable
     }
 
     /// <summary>Makes a connection of an accepted socket. Null: it was gone before it could be looked at.</summary>
-    public SocketConnection? Open(Socket socket)
+    public SocketConnection? Open(OpenSocket accepted)
     {
         try
         {
-            return new(socket, options.Scheduler, options.Timeout, ended);
+            return new(accepted.Socket, options.Scheduler, options.Timeout, accepted);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            socket.Dispose();
-            Ended();
+            accepted.Socket.Dispose();
+            accepted.Ended();
             return null;
         }
     }
@@ -141,24 +141,58 @@ internal sealed class SocketAcceptor : IDisposable
     public void Dispose() => listening.Dispose();
 
     /// <summary>
-    /// Whether there is room for one more; else it is closed. There is none once all have ended: it was stopped when
-    /// this one was just being accepted.
+    /// Makes room for one more; else it is closed. There is none once all have ended: it was stopped when
+    /// this one was just being accepted. Nor for one from an origin whose strangers have half of it: they must not
+    /// keep out all others.
     /// </summary>
-    internal bool Take(Socket socket)
+    internal OpenSocket? Take(Socket socket)
     {
-        for (var before = Volatile.Read(ref open); before > 0 && before <= mostOpen;)
+        var remote = SocketConnection.PlainRemote(socket);
+        var origin = Origin.Of(remote);
+        if (TryEnter(origin))
         {
-            var found = Interlocked.CompareExchange(ref open, before + 1, before);
-            if (found == before)
-                return true;
-            before = found;
+            for (var before = Volatile.Read(ref open); before > 0 && before <= mostOpen;)
+            {
+                var found = Interlocked.CompareExchange(ref open, before + 1, before);
+                if (found == before)
+                    return new OpenSocket(this, socket, origin);
+                before = found;
+            }
+
+            Leave(origin);
         }
 
-        var remote = stopping ? null : SocketConnection.PlainRemote(socket);
         socket.Dispose();
         if (!stopping)
             turnedAway(remote);
-        return false;
+        return null;
+    }
+
+    private bool TryEnter(Origin? origin)
+    {
+        if (origin is not { } known)
+            return true;
+        lock (gate)
+        {
+            var before = strangers.GetValueOrDefault(known);
+            if (before >= Math.Max(1, mostOpen / 2))
+                return false;
+            strangers[known] = before + 1;
+            return true;
+        }
+    }
+
+    private void Leave(Origin? origin)
+    {
+        if (origin is not { } known)
+            return;
+        lock (gate)
+        {
+            if (strangers[known] == 1)
+                strangers.Remove(known);
+            else
+                strangers[known]--;
+        }
     }
 
     private async Task PauseAsync()
@@ -173,6 +207,26 @@ internal sealed class SocketAcceptor : IDisposable
     {
         if (Interlocked.Decrement(ref open) == 0)
             allEnded.SetResult();
+    }
+
+    /// <summary>A socket that counts as open, and (until its device is known) as a stranger's.</summary>
+    internal sealed class OpenSocket(SocketAcceptor acceptor, Socket socket, Origin? origin) : ISocketOwner
+    {
+        private int isKnown;
+
+        public Socket Socket => socket;
+
+        public void Known()
+        {
+            if (Interlocked.Exchange(ref isKnown, 1) == 0)
+                acceptor.Leave(origin);
+        }
+
+        public void Ended()
+        {
+            Known();
+            acceptor.Ended();
+        }
     }
 
     /// <summary>

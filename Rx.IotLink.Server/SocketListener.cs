@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
@@ -32,7 +31,7 @@ internal sealed class SocketListener : IListener
         }
     }
 
-    private void Serve(Socket socket)
+    private void Serve(SocketAcceptor.OpenSocket socket)
     {
         if (acceptor.Open(socket) is { } connection)
             _ = serve(connection);

@@ -44,6 +44,7 @@ internal sealed class SocketTransport(SocketAcceptor acceptor) : IConnectionList
         {
             this.connection = connection;
             Transport = connection;
+            Features.Set<IKnownConnection>(connection);
             RemoteEndPoint = connection.RemoteEndPoint;
             ConnectionClosed = closed.Token;
         }

@@ -11,7 +11,9 @@ namespace Rx.IotLink.Server;
 /// Where connections make their TLS handshake, before they arrive at the <see cref="Reception"/>. Kestrel drops one that fails without a word; here it is
 /// refused like any other misbehaviour: limited, counted, logged and told.
 /// </summary>
-internal sealed class TlsGate(Reception reception)
+/// <param name="reception">Where they arrive, and whose limits they count against from the start.</param>
+/// <param name="limit">How long a handshake may take.</param>
+internal sealed class TlsGate(Reception reception, TimeSpan limit)
 {
     // Kestrel tells the check of a client's certificate nothing of the connection.
     private static readonly AsyncLocal<Passage?> Current = new();
@@ -20,7 +22,7 @@ internal sealed class TlsGate(Reception reception)
     public void Guard(ListenOptions endpoint, HttpsConnectionAdapterOptions options)
     {
         endpoint.Use(handshake => connection => PassAsync(connection, handshake, options.ClientCertificateMode == ClientCertificateMode.RequireCertificate));
-        endpoint.UseHttps(Watched(options));
+        endpoint.UseHttps(Watched(options, limit));
     }
 
     /// <summary>The handshake of a connection, if it made one, was good.</summary>
@@ -29,13 +31,21 @@ internal sealed class TlsGate(Reception reception)
     private async Task PassAsync(ConnectionContext connection, ConnectionDelegate handshake, bool asksForCertificate)
     {
         var remote = SocketConnection.Plain(connection.RemoteEndPoint);
-        if (!reception.TryBeginOpening(out var limit))
+        var origin = Origin.Of(remote);
+        // What is refused here cannot be told why: it would have to make a handshake for that.
+        if (reception.CameTooFast(origin) is { } tooFast)
         {
-            reception.Note(remote, "", limit);
+            reception.Note(remote, "", tooFast);
             return;
         }
 
-        var passage = new Passage(reception, asksForCertificate);
+        RefusedException? turnedAway = null;
+        var place = reception.BeginOpening(origin, why =>
+        {
+            Volatile.Write(ref turnedAway, why);
+            connection.Abort(new ConnectionAbortedException(why.Message));
+        });
+        var passage = new Passage(place, asksForCertificate);
         connection.Features.Set(passage);
         Current.Value = passage;
         try
@@ -45,12 +55,12 @@ internal sealed class TlsGate(Reception reception)
         finally
         {
             if (passage.End())
-                reception.Note(remote, "", new RefusedException(Refusal.Tls, passage.Fault));
+                reception.Note(remote, "", Volatile.Read(ref turnedAway) ?? new RefusedException(Refusal.Tls, passage.Fault));
         }
     }
 
     /// <summary>A copy that takes note of what is wrong with a client's certificate: what the application gave is not touched.</summary>
-    internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options) => new()
+    internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options, TimeSpan limit) => new()
     {
         ServerCertificate = options.ServerCertificate,
         ServerCertificateChain = options.ServerCertificateChain,
@@ -66,12 +76,13 @@ internal sealed class TlsGate(Reception reception)
         SslProtocols = options.SslProtocols,
         CheckCertificateRevocation = options.CheckCertificateRevocation,
         TlsClientHelloBytesCallback = options.TlsClientHelloBytesCallback,
-        HandshakeTimeout = options.HandshakeTimeout,
+        // As long as an opening may take, unless the application wants less.
+        HandshakeTimeout = options.HandshakeTimeout < limit ? options.HandshakeTimeout : limit,
         OnAuthenticate = options.OnAuthenticate,
     };
 
     /// <summary>One connection on its way through the gate.</summary>
-    private sealed class Passage(Reception reception, bool asksForCertificate)
+    private sealed class Passage(IDisposable place, bool asksForCertificate)
     {
         private int ended;
 
@@ -82,7 +93,7 @@ internal sealed class TlsGate(Reception reception)
         {
             if (Interlocked.Exchange(ref ended, 1) != 0)
                 return false;
-            reception.EndOpening();
+            place.Dispose();
             return true;
         }
     }

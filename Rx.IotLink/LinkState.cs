@@ -69,7 +69,7 @@ public enum OutageReason
     /// <summary>The peer sends but does not read: what it was to receive exceeded its bound.</summary>
     PeerNotReading,
 
-    /// <summary>This end closed the link.</summary>
+    /// <summary>This end closed the link; or, at a server that is full, ended the connection of an unknown device.</summary>
     ClosedHere,
 
     /// <summary>The peer left on purpose (protocol 2). Not counted as an outage.</summary>

@@ -10,12 +10,17 @@ namespace Rx.IotLink.Server;
 internal sealed class OpeningPlaces(int most, int mostOfOrigin)
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<Origin, LinkedList<Place>> places = [];
-    private readonly LinkedList<Place> withoutOrigin = [];
-    private int count;
+    private readonly Crowd<Place> places = new();
 
     /// <summary>How many are taken.</summary>
-    public int Count => Volatile.Read(ref count);
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return places.Count;
+        }
+    }
 
     /// <summary>Takes a place.</summary>
     /// <param name="origin">Where the connection comes from.</param>
@@ -28,52 +33,16 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
         OpeningLimit limit;
         lock (gate)
         {
-            var ofOrigin = ListOf(origin);
-            (given, limit) = origin is not null && ofOrigin.Count >= mostOfOrigin
-                ? (ofOrigin.First!.Value, new OpeningLimit(mostOfOrigin, IsOfOrigin: true))
-                : (count >= most ? Busiest().First!.Value : null, new OpeningLimit(most, IsOfOrigin: false));
+            (given, limit) = origin is not null && places.CountOf(origin) >= mostOfOrigin
+                ? (places.OldestOf(origin), new OpeningLimit(mostOfOrigin, IsOfOrigin: true))
+                : (places.Count >= most ? places.OldestOfBusiest() : null, new OpeningLimit(most, IsOfOrigin: false));
             if (given is not null)
-                Remove(given);
-            // Removing may have dropped the list of its origin.
-            ListOf(origin).AddLast(place.Node);
-            count++;
+                places.Remove(given.Origin, given.Node);
+            places.Add(origin, place.Node);
         }
 
         given?.TurnAway(limit);
         return place;
-    }
-
-    private LinkedList<Place> ListOf(Origin? origin)
-    {
-        if (origin is not { } known)
-            return withoutOrigin;
-        if (!places.TryGetValue(known, out var list))
-            places.Add(known, list = []);
-        return list;
-    }
-
-    private LinkedList<Place> Busiest()
-    {
-        var busiest = withoutOrigin;
-        foreach (var list in places.Values)
-        {
-            if (list.Count > busiest.Count)
-                busiest = list;
-        }
-
-        return busiest;
-    }
-
-    /// <summary>Under the lock. False: it is gone already.</summary>
-    private bool Remove(Place place)
-    {
-        if (place.Node.List is not { } list)
-            return false;
-        list.Remove(place.Node);
-        count--;
-        if (list.Count == 0 && place.Origin is { } origin)
-            places.Remove(origin);
-        return true;
     }
 
     /// <summary>One place; given back when it is disposed.</summary>
@@ -97,7 +66,7 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
         public void Dispose()
         {
             lock (owner.gate)
-                owner.Remove(this);
+                owner.places.Remove(Origin, Node);
         }
     }
 }

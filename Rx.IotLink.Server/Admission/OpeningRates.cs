@@ -45,6 +45,16 @@ internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins =
         }
     }
 
+    /// <summary>Gives a token back: its opening was not a stranger's.</summary>
+    public void GiveBack(Origin origin)
+    {
+        lock (gate)
+        {
+            if (buckets.TryGetValue(origin, out var bucket))
+                buckets[origin] = bucket with { Tokens = Math.Min(burst, bucket.Tokens + 1) };
+        }
+    }
+
     /// <summary>A bucket that is full again says no more than one that is new.</summary>
     private void ForgetFull(TimeSpan now)
     {

@@ -18,6 +18,8 @@ internal sealed class UsageTests
     [TestCase("serve --bind nowhere", "--bind must be an IPv4 or IPv6 address, not 'nowhere'")]
     [TestCase("serve --timeout 99", "--timeout must be a whole number from 100 to 3600000, not '99'")]
     [TestCase("serve --bind 192.0.2.1", "192.0.2.1")]
+    [TestCase("serve --max-unknown -1", "--max-unknown must be a whole number from 0 to 10000000, not '-1'")]
+    [TestCase("serve --max-openings 0", "--max-openings must be a whole number from 1 to 10000000, not '0'")]
     [TestCase("connect localhost", "'--id'")]
     [TestCase("connect --id a", "HOST[:PORT]")]
     [TestCase("connect localhost:0 --id a", "'localhost:0' has a port that is not 1 to 65535")]

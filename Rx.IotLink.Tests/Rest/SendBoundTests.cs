@@ -44,6 +44,6 @@ public sealed class SendBoundTests
     {
         var peer = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 8_192 };
         await peer.ConnectAsync(listening.LocalEndPoint!).Within();
-        return (new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, TimeSpan.FromSeconds(1), () => { }), peer);
+        return (new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, TimeSpan.FromSeconds(1)), peer);
     }
 }

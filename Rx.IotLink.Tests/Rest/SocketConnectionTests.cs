@@ -27,7 +27,7 @@ internal sealed class SocketConnectionTests : IDisposable
         peer = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await peer.ConnectAsync(listening.LocalEndPoint!).Within();
         ended = 0;
-        connection = new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, timeout, () => Interlocked.Increment(ref ended));
+        connection = new SocketConnection(await listening.AcceptAsync().Within(), DefaultScheduler.Instance, timeout, new Owner(() => Interlocked.Increment(ref ended)));
     }
 
     [TearDown]
@@ -209,5 +209,12 @@ internal sealed class SocketConnectionTests : IDisposable
         while (await peer.ReceiveAsync(buffer).Within() is var read and > 0)
             heard.AddRange(buffer.AsSpan(0, read));
         return Encoding.ASCII.GetString([.. heard]);
+    }
+
+    private sealed class Owner(Action ended) : ISocketOwner
+    {
+        public void Known() => Assert.Fail("nobody says so here");
+
+        public void Ended() => ended();
     }
 }

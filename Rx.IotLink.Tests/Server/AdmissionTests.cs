@@ -135,19 +135,22 @@ public sealed class AdmissionTests : ServerTest
     }
 
     [Test]
-    public async Task Only_so_many_may_be_silent_until_one_has_said_its_id()
+    public async Task Only_so_many_may_be_silent_and_the_oldest_gives_way()
     {
         var server = await StartServerAsync(ServerOptions with { MaxOpenings = 2 });
         var first = await ConnectAsync(server);
-        await ConnectAsync(server);
+        await Bound.EventuallyAsync(() => server.Counters.Openings == 1);
+        var second = await ConnectAsync(server);
         await Bound.EventuallyAsync(() => server.Counters.Openings == 2);
         var third = await ConnectAsync(server);
 
-        await AssertRefusedAsync(server, third, Refusal.TooManyOpenings, "", "2 connections have not said their id yet");
+        await AssertRefusedAsync(server, first, Refusal.TooManyOpenings, "", "2 connections have not said their id yet");
 
-        await first.SayAsync("1\n");
-        await server.WaitForAsync("1").Within();
-        await AssertServedAsync(server, await JoinAsync(server, "2"), "2");
+        await second.SayAsync("2\n");
+        await server.WaitForAsync("2").Within();
+        await third.SayAsync("3\n");
+        await server.WaitForAsync("3").Within();
+        await AssertServedAsync(server, await JoinAsync(server, "4"), "4");
     }
 
     [Test]

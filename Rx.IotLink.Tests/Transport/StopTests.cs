@@ -39,7 +39,7 @@ internal sealed class StopTests : ServerTest
         var stopped = acceptor.StopAsync();
         Assert.That(stopped.IsCompleted, Is.True);
 
-        Assert.That(acceptor.Take(late), Is.False);
+        Assert.That(acceptor.Take(late), Is.Null);
 
         Assert.That(() => late.Available, Throws.InstanceOf<ObjectDisposedException>());
     }

@@ -133,6 +133,13 @@ internal sealed partial class Link
         }
     }
 
+    /// <summary>Ends the connection that serves, if there is one, since it has to make room. The link goes on.</summary>
+    public void TurnAway()
+    {
+        if (Serving is { } session)
+            Dismiss(session, "the server is full", new Outage(OutageReason.ClosedHere, "it made room for another connection: the server is full"));
+    }
+
     /// <summary>The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes over what was not finished.</summary>
     private void Speak()
     {

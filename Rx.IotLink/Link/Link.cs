@@ -207,6 +207,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <summary>Closes this end for good.</summary>
     public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
 
+    /// <summary>Closes this end for good, since it is forgotten here with all its memory.</summary>
+    public void Forget() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "it was forgotten, to make room for another unknown id"));
+
     void IDisposable.Dispose() => Close();
 
     /// <summary>Gives the link up for good.</summary>

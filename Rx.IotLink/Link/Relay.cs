@@ -45,6 +45,17 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         }
     }
 
+    /// <summary>What was posted is not replayed any more.</summary>
+    public void Forget(T value)
+    {
+        lock (gate)
+        {
+            // Most likely one of the latest.
+            if (all?.LastIndexOf(value) is { } index and >= 0)
+                all.RemoveAt(index);
+        }
+    }
+
     /// <summary>Takes note of the end: after it nothing follows.</summary>
     public void End(Exception? withError = null)
     {

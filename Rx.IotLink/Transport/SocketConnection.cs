@@ -11,7 +11,7 @@ namespace Rx.IotLink.Transport;
 /// bytes sends RST, which throws away what the peer has not read yet. RST is kept for a peer that does not even take
 /// the rest within a while.
 /// </summary>
-internal sealed class SocketConnection : ILingeringConnection
+internal sealed class SocketConnection : ILingeringConnection, IKnownConnection
 {
     /// <summary>
     /// How long a peer may take for its end, at most: what it does not take by then holds up the end of a process.
@@ -28,7 +28,7 @@ internal sealed class SocketConnection : ILingeringConnection
     private readonly SocketWriter writer;
     private readonly IScheduler scheduler;
     private readonly TimeSpan patience;
-    private readonly Action? ended;
+    private readonly ISocketOwner? owner;
     private TaskCompletionSource? closed;
     private IDisposable? impatience;
     private int disposed;
@@ -39,13 +39,13 @@ internal sealed class SocketConnection : ILingeringConnection
     /// <param name="socket">The socket.</param>
     /// <param name="scheduler">The clock of its patience.</param>
     /// <param name="timeout">The timeout of its link, which bounds its patience.</param>
-    /// <param name="ended">Called once, when the socket is closed and nobody serves the connection any more
+    /// <param name="owner">Who counts it, until the socket is closed and nobody serves the connection any more
     /// (<see cref="Served"/>).</param>
     /// <exception cref="SocketException">The connection is gone already. The socket is still the caller's
     /// then.</exception>
-    public SocketConnection(Socket socket, IScheduler scheduler, TimeSpan timeout, Action? ended = null)
+    public SocketConnection(Socket socket, IScheduler scheduler, TimeSpan timeout, ISocketOwner? owner = null)
     {
-        (this.socket, this.scheduler, this.ended) = (socket, scheduler, ended);
+        (this.socket, this.scheduler, this.owner) = (socket, scheduler, owner);
         patience = timeout < MaxPatience ? timeout : MaxPatience;
         socket.NoDelay = true;
         SendBound.Set(socket);
@@ -75,6 +75,8 @@ internal sealed class SocketConnection : ILingeringConnection
     }
 
     private bool IsSending => writer.Rest is { IsCompleted: false };
+
+    public void IsKnown() => owner?.Known();
 
     /// <summary>Nobody serves it any more.</summary>
     public void Served() => OneOfTwoEnded();
@@ -171,6 +173,6 @@ internal sealed class SocketConnection : ILingeringConnection
     private void OneOfTwoEnded()
     {
         if (Interlocked.Decrement(ref untilEnded) == 0)
-            ended?.Invoke();
+            owner?.Ended();
     }
 }

@@ -108,6 +108,22 @@ internal sealed class RawPeer : IDisposable
         return lines;
     }
 
+    /// <summary>Waits until the other end has ended the connection, somehow, or it is waited for no more.</summary>
+    public async Task EndAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var buffer = new byte[4_096];
+            while (await socket.ReceiveAsync(buffer, cancellationToken) > 0)
+            {
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException)
+        {
+            // Reset, or waited for long enough.
+        }
+    }
+
     /// <summary>Ends the connection by RST.</summary>
     public void Reset()
     {
