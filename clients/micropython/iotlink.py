@@ -43,6 +43,7 @@ _OPEN = const(3)
 _OVER = const(4)
 
 _DAY = const(86400000)
+_MINUTE = const(60000)
 _OPENING = const(2048)  # bytes of a line of the opening
 _FAREWELL = const(64)
 _CHUNK = const(512)  # bytes that are sent together, and the room for what is received
@@ -116,8 +117,8 @@ def _hmac(key, text):
 class Session:
     # tell(what, detail) hears of: opened, line, heartbeat, finished, impossible, notice. It must not raise.
     def __init__(
-        self, my_id, tell, timeout=2000, key=None, window=8, max_line=1024, outbox=16, room=4096, inbox=0,
-        memory=None, random=os.urandom,
+        self, my_id, tell, timeout=2000, key=None, window=8, max_line=1024, outbox=16, room=4096, memory=None,
+        random=os.urandom,
     ):
         name = str(my_id)
         size = len(name.encode())
@@ -145,24 +146,25 @@ class Session:
         self._max = max_line
         self._outbox = outbox
         self._room = room
-        self._inbox = inbox or window
         self._random = random
         self.phase = _DOWN
         # The memory: what outlives a connection.
         self._own = ""  # epoch
-        self._peer = ""  # the server's epoch
+        # A server's memory: its epoch, the last line of it that the application took, the last that arrived, whether
+        # any did. Of the ones before it a few are known: an impostor may have been there in between.
+        self._peer = ["", 0, 0, False]
+        self._earlier = ()
         self._conn = 0
         self._first = 1  # number of out[0]
         self._sent = 1  # number of the first line that was never sent
         self._met = 1  # _first when this peer was met
         self.out = []  # [payload, whether accepted, or why it never will be]
         self.loose = []  # best-effort payloads
-        self.inbox = []  # (payload, its number, or 0)
-        self._got = 0  # number of the last line that arrived
-        self._taken = 0  # number of the last line that the application took
+        self.inbox = []  # (payload, its number, the memory that it counts for, or None)
+        self._kept = bool(memory)
         if memory:
-            self._own, self._first, self._peer, self._taken, self._conn, lines = memory
-            self._got = self._taken
+            self._own, self._first, peer, taken, self._conn, lines = memory
+            self._peer = [peer, taken, taken, taken > 0]
             self.out = [[line.encode(), None] for line in lines]
             self._sent = self._first + len(lines)
             self._met = 0
@@ -171,7 +173,7 @@ class Session:
     def memory(self):
         # What a later Session goes on from, as JSON can hold it. To be asked when nothing is sent any more.
         lines = [str(line[0], "utf-8") for line in self.out]
-        return [self._own, self._first, self._peer, self._taken, self._conn, lines]
+        return [self._own, self._first, self._peer[0], self._peer[1], self._conn, lines]
 
     # ---- the application's side
 
@@ -205,10 +207,11 @@ class Session:
         self.loose.append(line)
 
     def accept(self):
-        line, number = self.inbox.pop(0)
-        if number:
-            self._taken = number
-            self._owes = True
+        line, number, peer = self.inbox.pop(0)
+        if peer:
+            peer[1] = number
+            if peer is self._peer:
+                self._owes = True
         return str(line, "utf-8")
 
     # ---- the connection's side
@@ -218,10 +221,10 @@ class Session:
             self._own = str(hexlify(bytes(reversed(self._random(8)))), "ascii")
         self._conn += 1
         say = "IOTLINK/2 id=%s conn=%d epoch=%s tx=%d" % (self._name, self._conn, self._own, self._first)
-        if self._peer:
-            say += " peer=%s rx=%d" % (self._peer, self._taken)
-            if self._got > self._taken:
-                say += " seen=%d" % self._got
+        if self._peer[0]:
+            say += " peer=%s rx=%d" % (self._peer[0], self._peer[1])
+            if self._waits():
+                say += " seen=%d" % self._peer[2]
         say += " window=%d max=%d" % (self._window, self._max)
         if self._key is not None:
             nonce = bytearray(self._random(16))
@@ -272,9 +275,9 @@ class Session:
         self._say = b""
         if self.phase == _OPEN:
             if self._owes:
-                out += b"=%04x\n" % (self._taken & 0xFFFF)
-                if self._again and self._got > self._taken:
-                    out += b"~%04x\n" % (self._got & 0xFFFF)
+                out += b"=%04x\n" % (self._peer[1] & 0xFFFF)
+                if self._again and self._waits():
+                    out += b"~%04x\n" % (self._peer[2] & 0xFFFF)
                 self._owes = self._again = False
             while self._has_next() and len(out) < _CHUNK:
                 line = self.out[self._next - self._first][0]
@@ -301,7 +304,7 @@ class Session:
                 self.phase = _OVER
             elif self._due and not out:
                 # While lines wait here, a keepalive says that they have arrived.
-                out += b"~%04x\n" % (self._got & 0xFFFF) if self._got > self._taken else b"\n"
+                out += b"~%04x\n" % (self._peer[2] & 0xFFFF) if self._waits() else b"\n"
             self._due = False
         if out:
             self._said = now
@@ -369,7 +372,7 @@ class Session:
             self._rests(now)
         elif mark == "-":
             self._sends = True
-            self._put(line[1:], 0)
+            self._put(line[1:], 0, None)
         elif text == "!bye" or text[:5] == "!bye ":
             self.final = text[5:] == "displaced"
             self._leave("displaced" if self.final else "peer-left", _shown(text[5:]))
@@ -377,11 +380,13 @@ class Session:
             low = int(_only(text[1:5], _HEX[:16], 4), 16)
             if mark == "+":
                 self._sends = True
-                if (low - self._got) & 0xFFFF != 1:
+                number = self._peer[2] + 1
+                if (low - number) & 0xFFFF:
                     # A repetition, or behind a gap.
-                    self._owes = self._again = True
+                    self._owes = True
+                    self._again = self._again or self._waits()
                 else:
-                    self._put(line[5:], self._got + 1)
+                    self._put(line[5:], number, self._peer)
                 return
             # The number nearest to the next one.
             number = self._sent + ((low - self._sent + 0x8000 & 0xFFFF) - 0x8000)
@@ -398,15 +403,20 @@ class Session:
             self._next = max(self._next, self._arrived + 1)
             self._rests(now)
 
-    def _put(self, line, number):
+    def _waits(self):
+        # Whether numbered lines have arrived that the application has not taken.
+        return self._peer[2] > self._peer[1]
+
+    def _put(self, line, number, peer):
         size = len(line)
         for other in self.inbox:
             size += len(other[0])
-        if len(self.inbox) >= self._inbox or size > self._room:
+        if len(self.inbox) >= self._window or size > self._room:
             return  # No room: it has not arrived.
-        self.inbox.append((line, number))
-        if number:
-            self._got = number
+        self.inbox.append((line, number, peer))
+        if peer:
+            peer[2] = number
+            peer[3] = True
         self._tell("line", line)
 
     def _finish(self, number):
@@ -524,6 +534,15 @@ class Session:
             accepted = seen = _number(tokens, "rx", 0, most)
             if "seen" in tokens:
                 seen = _number(tokens, "seen", accepted, most)
+        if peer == self._own and seen >= self._sent and not self._kept:
+            raise ValueError("the server claims lines that were never sent")
+        for other in self._earlier:
+            if other[0] == theirs:
+                # It was there before the last one. What it acknowledged then is not known any more.
+                self._earlier = [one for one in self._earlier if one is not other]
+                self._change_peer(other)
+                self._met = 0
+                break
         if peer == self._own:
             if seen >= self._sent:
                 self._tell("notice", "memory-rolled-back")
@@ -532,27 +551,26 @@ class Session:
             self._finish(accepted)
             if accepted + 1 < self._first:
                 self._tell("notice", "lines-lost")
-        elif self._peer and (peer or self._peer != theirs or self._first != self._met):
+        elif self._peer[0] and (peer or self._peer[0] != theirs or self._first != self._met):
             self._tell("notice", "session-not-resumed")
-        known = self._peer == theirs
-        if not known:
+        if self._peer[0] != theirs:
             self._met = self._first
-            if self._peer:
+            if self._peer[0]:
                 self._tell("notice", "peer-restarted")
-        elif first > self._got + 1:
+            self._change_peer([theirs, first - 1, first - 1, False])
+        elif first > self._peer[2] + 1:
+            # What still waits is the application's; its numbers are nobody's any more.
             self._tell("notice", "lines-lost")
-        if not known or first > self._got + 1:
-            # What still waits is the application's, but never to be acknowledged under other numbers.
-            self.inbox = [(line, 0) for line, _ in self.inbox]
+            self._peer = [theirs, first - 1, first - 1, False]
             self._owes = False
-            self._peer = theirs
-            self._got = self._taken = first - 1
         for entry in self.out[: self._sent - self._first]:
             if len(entry[0]) > size:
                 # It has its number, which cannot be left out.
                 self._begin_anew("the server no longer takes a line that was sent before")
                 return
-        self.timeout = timeout
+        # A stranger's word must not make this end deaf, nor send it away for long (_run).
+        self.timeout = min(timeout, max(self._own_timeout, _MINUTE))
+        self._opening = b""
         self._peer_window = window
         self._peer_max = size
         self._next = self._filled = self._first
@@ -563,9 +581,18 @@ class Session:
         self.phase = _OPEN
         self._tell("opened", None)
 
+    def _change_peer(self, peer):
+        # The one before may come back, if it has brought a line.
+        if self._peer[3]:
+            self._earlier = list(self._earlier)[-3:] + [self._peer]
+        self._peer = peer
+        self._owes = False
+
     def _begin_anew(self, why):
         # A new epoch: the lines are numbered again, from 1.
         self._own = ""
+        self._kept = False
+        self._met = 0
         self._first = self._sent = 1
         self._leave("connection-lost", why)
 
@@ -816,11 +843,13 @@ class Client:
                 return
             if fails % 8 == 7 and self._sta:
                 self._sta.disconnect()
+            # Nothing is final here: without TLS whoever is on the path can say it.
             pause = 30000 if fails > 6 or s.final else min(30000, 500 << fails)
             chance = os.urandom(1)[0]
             pause -= pause * chance // 512
             if s.retry is not None:
-                pause = max(pause, s.retry + s.retry * chance // 512)
+                retry = min(s.retry, 5 * _MINUTE)
+                pause = max(pause, retry + retry * chance // 512)
             await self._rest(pause)
 
     async def _serve(self):

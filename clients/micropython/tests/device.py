@@ -51,7 +51,7 @@ class Device:
                 self.next += 1
         # What was begun has taken its place in the client; at the end it is waited for.
         await asyncio.sleep(0)
-        while self.client.pending() and self.order == "end":
+        while (self.client.pending() or self.under_way) and self.order == "end":
             await asyncio.sleep(0.01)
         self.client.close()
         with open(self.file, "w") as f:

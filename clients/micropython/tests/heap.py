@@ -1,6 +1,6 @@
 # How many bytes of MicroPython's heap iotlink.py takes. usage: micropython heap.py
-# One figure a line: a pointer's size; the code, compiled on the device; a session (the protocol with its memory); a
-# client (the session, its tasks and its buffer) that does not wait for anything.
+# One figure a line: a pointer's size; the code, compiled on the device; a session (the protocol and its memory), new and
+# when it is open; a client (a session, a task and a buffer) before it connects.
 import binascii
 import gc
 import hashlib
@@ -32,6 +32,13 @@ print("code", code)
 before = heap()
 session = iotlink.Session("pump-1", None)
 print("session", heap() - before)
+session._tell = lambda *_: None
+session.connect(0)
+session.output(0)
+session.receive(b"IOTLINK/2 ok epoch=91aa03f00d5e2b18 tx=1 window=64 max=4000 timeout=2000\n", 0)
+session.elapse(500)
+session.output(500)
+print("open", heap() - before)
 
 
 async def main():

@@ -152,7 +152,7 @@ def test_a_full_memory_takes_no_line_twice_and_loses_none():
     s.disconnect()
     open_again(s, tokens=b" peer=0807060504030201 rx=0")
     s.receive(b"+0001a\n+0002b\n", 0)
-    assert [line for line, _ in s.inbox] == [b"a", b"b"]
+    assert [line for line, _, _ in s.inbox] == [b"a", b"b"]
 
 
 def test_memory_goes_on_where_it_ended():

@@ -37,7 +37,7 @@ def escape(data):
 class Run:
     def __init__(self, pieces):
         self.pieces = pieces
-        self.options = {"window": 64, "max_line": 4000, "outbox": 1000, "inbox": 1000, "room": 1000000}
+        self.options = {"window": 64, "max_line": 4000, "outbox": 1000, "room": 1000000}
         self.id = "pump-1"
         self.drawn = b""
         self.kept = None
@@ -64,8 +64,11 @@ class Run:
         elif verb == "random":
             digits = argument.replace(" ", "")
             self.drawn += bytes([int(digits[i : i + 2], 16) for i in range(0, len(digits), 2)])
-        elif verb in ("timeout", "window", "inbox"):
+        elif verb in ("timeout", "window"):
             self.options[verb] = int(argument)
+        elif verb == "inbox":  # Here it is the window.
+            if int(argument) != self.options["window"]:
+                raise ValueError("an inbox of another size than the window")
         elif verb == "max":
             self.options["max_line"] = int(argument)
         elif verb == "memory":
