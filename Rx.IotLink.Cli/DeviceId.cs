@@ -14,6 +14,8 @@ internal static class DeviceId
             return "is empty";
         if (Encoding.UTF8.GetByteCount(id) > MaxBytes)
             return $"is longer than {MaxBytes} bytes";
-        return id.Any(char.IsControl) ? "has a control character" : null;
+        if (id.Any(char.IsControl))
+            return "has a control character";
+        return id.EnumerateRunes().Any(Look.IsEscaped) ? "has an invisible or direction-changing character" : null;
     }
 }

@@ -15,9 +15,6 @@ internal readonly record struct Look(bool IsTerminal, bool HasColours)
     private const string Faint = "\u001b[2m";
     private const string Normal = "\u001b[0m";
 
-    // Each makes the text beside it appear in another order than it has.
-    private const string Bidirectional = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069";
-
     /// <summary>How a stream is shown: see https://no-color.org for the variable.</summary>
     public static Look Of(bool isTerminal) => new(
         isTerminal,
@@ -33,19 +30,38 @@ internal readonly record struct Look(bool IsTerminal, bool HasColours)
     /// <summary>What happened. Escaped even in a file, since files of events are looked at on terminals.</summary>
     public string Happened(string text) => Colour(Faint, Escape(text));
 
-    /// <summary>Puts <c>\uXXXX</c>, as in JSON, for each control character but TAB, and for those that turn the direction of text.</summary>
+    /// <summary>
+    /// Puts <c>\uXXXX</c>, as in JSON, for each control character but TAB, and for those that hide text or turn its
+    /// direction.
+    /// </summary>
     public static string Escape(string text)
     {
-        if (!text.Any(IsEscaped))
+        if (!text.EnumerateRunes().Any(IsEscaped))
             return text;
         var visible = new StringBuilder(text.Length + 16);
-        foreach (var c in text)
-            _ = IsEscaped(c) ? visible.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : visible.Append(c);
+        Span<char> pair = stackalloc char[2];
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (!IsEscaped(rune))
+            {
+                visible.Append(rune);
+                continue;
+            }
+
+            foreach (var c in pair[..rune.EncodeToUtf16(pair)])
+                visible.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+        }
+
         return visible.ToString();
     }
 
-    private static bool IsEscaped(char c) =>
-        (char.IsControl(c) && c != '\t') || c is '\u2028' or '\u2029' || Bidirectional.Contains(c, StringComparison.Ordinal);
+    /// <summary>Whether a character is not shown as it is.</summary>
+    public static bool IsEscaped(Rune rune) => Rune.GetUnicodeCategory(rune) switch
+    {
+        UnicodeCategory.Control => rune.Value != '\t',
+        UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => true,
+        _ => false,
+    };
 
     private string Colour(string colour, string text) => HasColours ? colour + text + Normal : text;
 }

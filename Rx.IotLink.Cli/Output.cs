@@ -43,6 +43,9 @@ internal abstract class Output(TextWriter lines, EventQueue events)
 
     public void Refused(string? id, string detail) => Event("refused", id, detail);
 
+    /// <summary>Events that were not said, since there were many of the kind.</summary>
+    public void More(string name, string? id, string detail) => Event(name, id, detail);
+
     public void Notice(string id, LinkNotice notice) => Event("notice", id, $"{notice.Kind}, {notice.Detail}");
 
     public void Skipped(long number, string fault) => Event("skipped", null, $"line {number} of standard input was skipped: {fault}");

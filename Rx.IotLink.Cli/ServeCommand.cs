@@ -36,6 +36,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
     public const int MaxWaiting = 4_096;
 
     private readonly Ledger ledger = new();
+    private readonly ServeEvents events = new(session.Output, session.Scheduler);
 
     public async Task<int> RunAsync()
     {
@@ -74,6 +75,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         using var over = new CancellationTokenSource();
         var code = await RunAsync(server, options, files, over.Token).ConfigureAwait(false);
         await server.DisposeAsync().ConfigureAwait(false);
+        events.Close();
         // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;
@@ -87,7 +89,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         var input = ledger.Open(MaxWaiting);
         using var reports = new CompositeDisposable();
         reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
-            .Subscribe(change => session.Output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})")));
+            .Subscribe(events.Refused));
         reports.Add(server.Links.Subscribe(link => reports.Add(Report(link, over))));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
@@ -123,8 +125,8 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
     private IDisposable Report(ILink link, CancellationToken over)
     {
         var unexpected = settings.Expected.Count > 0 && !settings.Expected.Contains(link.Id, StringComparer.Ordinal);
-        session.Output.Joined(link.Id, unexpected ? "it is not among the expected devices" : "");
+        events.Joined(link.Id, unexpected ? "it is not among the expected devices" : "");
         var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), Delivery.ExactlyOnce, over) : null;
-        return LinkReport.Start(link, session.Output, echo);
+        return LinkReport.Start(link, session.Output, echo, notice => events.Hushes(link.Id, notice), state => events.State(link.Id, state));
     }
 }

@@ -47,6 +47,9 @@ internal sealed class ConnectionOpening : IDisposable
         });
     }
 
+    /// <summary>Whether not a byte has arrived.</summary>
+    public bool IsSilent { get; private set; } = true;
+
     /// <summary>The id, as far as it was said.</summary>
     public string Id { get; private set; } = "";
 
@@ -164,6 +167,7 @@ internal sealed class ConnectionOpening : IDisposable
         {
             var result = await connection.Input.ReadAsync().ConfigureAwait(false);
             var bytes = result.Buffer;
+            IsSilent &= bytes.IsEmpty;
             speaksVersion2 |= Tokens.Begins(bytes);
             if (BeginsTls(bytes))
                 throw new RefusedException(Refusal.Tls, "it speaks TLS, which is not spoken on this port");

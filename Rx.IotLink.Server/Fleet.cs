@@ -207,7 +207,7 @@ internal sealed partial class Fleet
 
         if (Equals(before, address))
             return;
-        log.AddressChanged(member.Link.Id, before, address);
+        log.AddressChanged(member.Subject, before, address);
         member.Link.Notify(new LinkNotice(LinkNoticeKind.AddressChanged, $"'{member.Link.Id}' came from {address}, before from {before}"));
     }
 
@@ -342,8 +342,8 @@ internal sealed partial class Fleet
     {
         // Where nobody is expected, nobody is "not expected".
         if (expected.Count > 0 && member.Stranger is not null)
-            log.UnknownId(member.Link.Id, AddressOf(remote));
-        log.Joined(member.Link.Id, remote);
+            log.UnknownId(member.Subject, AddressOf(remote));
+        log.Joined(member.Subject, remote);
         links.Kick();
         changes.Kick();
         roster.Kick();
@@ -356,7 +356,7 @@ internal sealed partial class Fleet
 
     private void Changed(Member member, LinkState state)
     {
-        log.Changed(member.Link.Id, state);
+        log.Changed(member.Subject, state);
         roster.Changed(member.Link);
         if (state.Status is LinkStatus.Up or LinkStatus.Down)
             Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
@@ -410,9 +410,14 @@ internal sealed partial class Fleet
         /// <summary>Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the fleet's lock.</summary>
         public int Connections { get; set; }
 
+        /// <summary>
+        /// For the log. Asked without the lock: who is a stranger no more a moment later is logged as one.
+        /// </summary>
+        public Subject Subject => new(Link.Id, Stranger is not null ? Origin.Of(Link.RemoteEndPoint) : null);
+
         public void OnNext(LinkState value) => fleet.Changed(this, value);
 
-        public void OnNext(LinkNotice value) => fleet.log.Notice(Link.Id, value);
+        public void OnNext(LinkNotice value) => fleet.log.Notice(Subject, value);
 
         public void OnError(Exception error)
         {

@@ -55,7 +55,7 @@ internal sealed class GuardedLogging(ILoggerFactory inner) : ILoggerFactory
         {
             try
             {
-                logger.Log(logLevel, eventId, state, exception, formatter);
+                logger.Log(logLevel, eventId, state, exception is null ? null : PrintableException.Of(exception), formatter);
             }
             catch (Exception)
             {

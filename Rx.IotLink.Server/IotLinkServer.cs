@@ -25,7 +25,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         options.Validate();
         logging = new(options.LoggerFactory);
-        log = new(logging.CreateLogger<IotLinkServer>());
+        log = new(logging.CreateLogger<IotLinkServer>(), options.Scheduler);
         room = Descriptors.Room();
         this.options = options = Within(room, options.WithKeys(log));
         var random = Chance.From(options.Seed);

@@ -1,4 +1,5 @@
 using System.Net;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
@@ -7,9 +8,13 @@ namespace Rx.IotLink.Server;
 /// <param name="Id">The device's id; empty if the connection never said one.</param>
 /// <param name="Link">The device's link; null if it was refused before it had one.</param>
 /// <param name="RemoteEndPoint">The address it came from, if known.</param>
-/// <param name="Detail">A sentence for people: why it is down or was refused.</param>
+/// <param name="Detail">A sentence for people: why it is down or was refused. One line, of printable characters.</param>
 /// <param name="Refusal">Which limit or rule refused it, if it was.</param>
-public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, EndPoint? RemoteEndPoint, string Detail, Refusal? Refusal = null);
+public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, EndPoint? RemoteEndPoint, string Detail, Refusal? Refusal = null)
+{
+    /// <summary>A sentence for people: why it is down or was refused. One line, of printable characters.</summary>
+    public string Detail { get; init; } = Printable.Message(Detail);
+}
 
 /// <summary>The kinds of <see cref="LinkChange"/>.</summary>
 public enum LinkChangeKind
@@ -53,7 +58,10 @@ public enum Refusal
     /// <summary>It did not say its id, or prove itself, in time.</summary>
     OpeningTimeout,
 
-    /// <summary>It closed, or broke, before it had said its id.</summary>
+    /// <summary>
+    /// It closed, or broke, before it had said all of its id. One that said nothing at all is not refused, but counted
+    /// (<see cref="ServerCounters.SilentConnections"/>).
+    /// </summary>
     NoId,
 
     /// <summary>What it said is no id, or no opening: empty, not UTF-8, malformed.</summary>

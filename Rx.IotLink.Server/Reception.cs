@@ -35,6 +35,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
     private int connections;
     private long accepted;
     private long turnedAway;
+    private long silent;
 
     public ServerCounters Counters => new()
     {
@@ -42,6 +43,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         Openings = openings.Count,
         ConnectionsAccepted = Interlocked.Read(ref accepted),
         Refused = Enum.GetValues<Refusal>().ToDictionary(r => r, r => Interlocked.Read(ref refused[(int)r])),
+        SilentConnections = Interlocked.Read(ref silent),
         Links = fleet.Count,
         UnknownIds = fleet.UnknownIds.Known,
         UnknownIdsForgotten = fleet.UnknownIds.Forgotten,
@@ -153,7 +155,10 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             if (member is not null)
                 fleet.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
-            Note(connection.RemoteEndPoint, opening.Id, refusal);
+            if (refusal.Refusal == Refusal.NoId && opening.IsSilent)
+                Interlocked.Increment(ref silent);
+            else
+                Note(connection.RemoteEndPoint, opening.Id, refusal);
             await opening.SayNoAsync(refusal.Refusal, refusal.Told).ConfigureAwait(false);
             return null;
         }

@@ -16,6 +16,11 @@ public sealed record ServerCounters
     public required IReadOnlyDictionary<Refusal, long> Refused { get; init; }
 
     /// <summary>
+    /// Connections that ended without a byte, as the health checks of load balancers do: neither refused nor logged.
+    /// </summary>
+    public long SilentConnections { get; init; }
+
+    /// <summary>
     /// Entries that were not logged, since the log threw at them (<see cref="IotLinkServerOptions.LoggerFactory"/>).
     /// </summary>
     public long LogFailures { get; init; }

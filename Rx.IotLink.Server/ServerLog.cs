@@ -1,20 +1,62 @@
 using System.Net;
+using System.Reactive.Concurrency;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>What a server logs. The ids of the events are part of its interface.</summary>
-/// <param name="logger">One that never throws (<see cref="GuardedLogging"/>).</param>
-internal sealed partial class ServerLog(ILogger logger)
+/// <summary>
+/// What a server logs. The ids of the events are part of its interface. Nothing that came from outside is logged as it
+/// came, and what repeats within <see cref="Every"/> is summed up.
+/// </summary>
+internal sealed partial class ServerLog
 {
+    /// <summary>How long what repeats is gathered.</summary>
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+
+    /// <summary>Kinds of event and their origins that are told apart at a time, of strangers and of devices.</summary>
+    private const int MaxTopicsOfStrangers = 100;
+    private const int MaxTopicsOfDevices = 10_000;
+
+    /// <summary>Entries of a kind that one device, or one origin of strangers, may have within that time.</summary>
+    private const int AtOnce = 5;
+
+    private readonly ILogger logger;
+    private readonly Digest<Topic> strangers;
+    private readonly Digest<Topic> devices;
+
+    /// <summary>Begins to log.</summary>
+    /// <param name="logger">One that never throws (<see cref="GuardedLogging"/>).</param>
+    /// <param name="scheduler">The clock.</param>
+    public ServerLog(ILogger logger, IScheduler scheduler)
+    {
+        this.logger = logger;
+        strangers = new(scheduler, Every, MaxTopicsOfStrangers, topic => topic with { Who = "several addresses" }, More);
+        devices = new(scheduler, Every, MaxTopicsOfDevices, topic => topic with { Who = "several devices" }, More);
+    }
+
     [LoggerMessage(1, LogLevel.Information, "Listening on {EndPoint}")]
     public partial void Listening(EndPoint endPoint);
 
     [LoggerMessage(2, LogLevel.Information, "Stopped; {Unfinished} written lines were not accepted")]
-    public partial void Stopped(int unfinished);
+    private partial void LogStopped(int unfinished);
+
+    /// <summary>The server has stopped; what was gathered is logged first.</summary>
+    public void Stopped(int unfinished)
+    {
+        strangers.Close();
+        devices.Close();
+        LogStopped(unfinished);
+    }
+
+    public void NotAccepted(string detail)
+    {
+        if (MaySay(new(LogLevel.Error, "could not be accepted", "several addresses"), strangers))
+            LogNotAccepted(Printable.Message(detail));
+    }
 
     [LoggerMessage(3, LogLevel.Error, "A connection could not be accepted: {Detail}")]
-    public partial void NotAccepted(string detail);
+    private partial void LogNotAccepted(string detail);
 
     [LoggerMessage(4, LogLevel.Warning, "At most {Room} connections are served at a time, not {MaxConnections}: the process may not open more files and sockets (ulimit -n)")]
     public partial void FewDescriptors(int room, int maxConnections);
@@ -28,21 +70,45 @@ internal sealed partial class ServerLog(ILogger logger)
     [LoggerMessage(7, LogLevel.Error, "The keys failed; links whose keys are revoked may stay up")]
     public partial void KeysFailed(Exception error);
 
+    [LoggerMessage(EventId = 8, Message = "{Count} more within {Seconds} s: {Who} {What}")]
+    private partial void More(LogLevel level, int count, double seconds, string who, string what);
+
+    public void Joined(Subject who, EndPoint? remote)
+    {
+        if (MaySay(who, LogLevel.Information, "connected for the first time"))
+            LogJoined(Printable.Message(who.Id), remote);
+    }
+
     [LoggerMessage(10, LogLevel.Information, "{Id} connected for the first time, from {Remote}")]
-    public partial void Joined(string id, EndPoint? remote);
+    private partial void LogJoined(string id, EndPoint? remote);
+
+    public void UnknownId(Subject who, IPAddress? remote)
+    {
+        if (MaySay(who, LogLevel.Warning, "is not expected; it is served all the same"))
+            LogUnknownId(Printable.Message(who.Id), remote);
+    }
 
     [LoggerMessage(11, LogLevel.Warning, "{Id}, from {Remote}, is not expected; it is served all the same")]
-    public partial void UnknownId(string id, IPAddress? remote);
+    private partial void LogUnknownId(string id, IPAddress? remote);
+
+    public void AddressChanged(Subject who, IPAddress? before, IPAddress? remote)
+    {
+        if (MaySay(who, LogLevel.Warning, "came from another address than before"))
+            LogAddressChanged(Printable.Message(who.Id), before, remote);
+    }
 
     [LoggerMessage(12, LogLevel.Warning, "{Id} came from {Remote}, before from {Before}")]
-    public partial void AddressChanged(string id, IPAddress? before, IPAddress? remote);
+    private partial void LogAddressChanged(string id, IPAddress? before, IPAddress? remote);
 
     public void Refused(EndPoint? remote, string id, RefusedException refused)
     {
+        var level = refused.InnerException is null ? LogLevel.Warning : LogLevel.Error;
+        if (!MaySay(new(level, $"was refused ({refused.Refusal})", Origin.Of(remote)?.ToString() ?? "a connection"), strangers))
+            return;
         if (refused.InnerException is { } cause)
-            RefusedByError(remote, id, refused.Refusal, cause);
+            RefusedByError(remote, Printable.Message(id), refused.Refusal, cause);
         else
-            Refused(remote, id, refused.Refusal, refused.Message);
+            Refused(remote, Printable.Message(id), refused.Refusal, Printable.Message(refused.Message));
     }
 
     [LoggerMessage(13, LogLevel.Warning, "Refused a connection from {Remote}, id '{Id}': {Refusal}, {Detail}")]
@@ -51,14 +117,23 @@ internal sealed partial class ServerLog(ILogger logger)
     [LoggerMessage(14, LogLevel.Error, "Refused a connection from {Remote}, id '{Id}': {Refusal}")]
     private partial void RefusedByError(EndPoint? remote, string id, Refusal refusal, Exception cause);
 
-    public void Changed(string id, LinkState state)
+    public void Changed(Subject who, LinkState state)
     {
-        if (state.IsUp)
+        var id = Printable.Message(who.Id);
+        if (state.IsUp && MaySay(who, LogLevel.Information, "is up"))
             Up(id, state.Connections);
-        else if (state.Outage is { Reason: OutageReason.ProtocolError or OutageReason.PeerNotReading } misbehaviour)
-            Misbehaved(id, misbehaviour.Reason, misbehaviour.Detail);
-        else if (state.Outage is { } outage)
+        if (state is { IsUp: true } or { Outage: null })
+            return;
+        var outage = state.Outage;
+        if (outage.Reason is OutageReason.ProtocolError or OutageReason.PeerNotReading)
+        {
+            if (MaySay(who, LogLevel.Warning, $"is down ({outage.Reason})"))
+                Misbehaved(id, outage.Reason, outage.Detail);
+        }
+        else if (MaySay(who, LogLevel.Information, $"is down ({outage.Reason})"))
+        {
             Down(id, outage.Reason, outage.Detail);
+        }
     }
 
     [LoggerMessage(20, LogLevel.Information, "{Id} is up, connection {Connection}")]
@@ -70,12 +145,15 @@ internal sealed partial class ServerLog(ILogger logger)
     [LoggerMessage(22, LogLevel.Warning, "{Id} is down: {Reason}, {Detail}")]
     private partial void Misbehaved(string id, OutageReason reason, string detail);
 
-    public void Notice(string id, LinkNotice notice)
+    public void Notice(Subject who, LinkNotice notice)
     {
+        var level = notice.Error is null ? LogLevel.Warning : LogLevel.Error;
+        if (!MaySay(who, level, $"has a notice ({notice.Kind})"))
+            return;
         if (notice.Error is null)
-            Notice(id, notice.Kind, notice.Detail);
+            Notice(Printable.Message(who.Id), notice.Kind, notice.Detail);
         else
-            NoticeOfError(id, notice.Kind, notice.Detail, notice.Error);
+            NoticeOfError(Printable.Message(who.Id), notice.Kind, notice.Detail, notice.Error);
     }
 
     [LoggerMessage(30, LogLevel.Warning, "{Id}: {Kind}, {Detail}")]
@@ -86,4 +164,24 @@ internal sealed partial class ServerLog(ILogger logger)
 
     [LoggerMessage(32, LogLevel.Error, "An observer of the server's {Stream} threw; its subscription has ended")]
     public partial void ObserverFailed(string stream, Exception error);
+
+    /// <summary>
+    /// A device has its own topics. Those of strangers are by their origin: they may have as many ids as they like.
+    /// </summary>
+    private bool MaySay(Subject who, LogLevel level, string what) => who.Stranger is { } origin
+        ? MaySay(new(level, what, origin.ToString()), strangers, AtOnce)
+        : MaySay(new(level, what, Printable.Message(who.Id)), devices, AtOnce);
+
+    /// <summary>What is not logged is not gathered either.</summary>
+    private bool MaySay(Topic topic, Digest<Topic> digest, int atOnce = 1) => logger.IsEnabled(topic.Level) && digest.MaySay(topic, atOnce);
+
+    private void More(Topic topic, int count) => More(topic.Level, count, Every.TotalSeconds, topic.Who, topic.What);
+
+    /// <summary>Entries that say the same.</summary>
+    private readonly record struct Topic(LogLevel Level, string What, string Who);
 }
+
+/// <summary>Whom an entry is about.</summary>
+/// <param name="Id">The device.</param>
+/// <param name="Stranger">Where it comes from, if it is neither expected nor proven; else null.</param>
+internal readonly record struct Subject(string Id, Origin? Stranger);

@@ -1,10 +1,16 @@
+using Rx.IotLink.Protocol;
+
 namespace Rx.IotLink;
 
 /// <summary>Something an application should know that is not a change of state.</summary>
 /// <param name="Kind">What kind of thing.</param>
-/// <param name="Detail">A sentence for people.</param>
+/// <param name="Detail">A sentence for people. What it quotes of others is escaped: it is one line, of printable characters.</param>
 /// <param name="Error">The exception, where there is one.</param>
-public sealed record LinkNotice(LinkNoticeKind Kind, string Detail, Exception? Error = null);
+public sealed record LinkNotice(LinkNoticeKind Kind, string Detail, Exception? Error = null)
+{
+    /// <summary>A sentence for people. What it quotes of others is escaped: it is one line, of printable characters.</summary>
+    public string Detail { get; init; } = Printable.Message(Detail);
+}
 
 /// <summary>The kinds of <see cref="LinkNotice"/>.</summary>
 public enum LinkNoticeKind

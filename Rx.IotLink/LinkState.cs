@@ -1,3 +1,5 @@
+using Rx.IotLink.Protocol;
+
 namespace Rx.IotLink;
 
 /// <summary>The states of a link.</summary>
@@ -38,9 +40,12 @@ public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Conn
 
 /// <summary>Why a connection ended, or was not had.</summary>
 /// <param name="Reason">The kind.</param>
-/// <param name="Detail">A sentence that names the limit and the offender.</param>
+/// <param name="Detail">A sentence that names the limit and the offender. One line, of printable characters.</param>
 public sealed record Outage(OutageReason Reason, string Detail)
 {
+    /// <summary>A sentence that names the limit and the offender. One line, of printable characters.</summary>
+    public string Detail { get; init; } = Printable.Message(Detail);
+
     /// <summary>How long the peer asks to wait before the next attempt, if it does.</summary>
     public TimeSpan? RetryAfter { get; init; }
 

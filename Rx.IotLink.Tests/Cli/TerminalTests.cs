@@ -10,8 +10,8 @@ namespace Rx.IotLink.Tests.Cli;
 internal sealed class TerminalTests
 {
     // Clears the line and writes another, as a C0, a C1 and a CR; and turns the direction of what follows.
-    private const string Hostile = "\u001b[2K\u009b2K\rpump-1\tvalve open\u202ex\u0007";
-    private const string Shown = @"\u001b[2K\u009b2K\u000dpump-1" + "\t" + @"valve open\u202ex\u0007";
+    private const string Hostile = "\u001b[2K\u009b2K\rpump-1\tvalve open\u202e\u200b\U000e0041x\u0007";
+    private const string Shown = @"\u001b[2K\u009b2K\u000dpump-1" + "\t" + @"valve open\u202e\u200b\udb40\udc41x\u0007";
 
     private static readonly Dictionary<string, string> Plain = new(StringComparer.Ordinal) { ["TERM"] = "xterm", ["NO_COLOR"] = "1" };
     private static readonly Dictionary<string, string> Coloured = new(StringComparer.Ordinal) { ["TERM"] = "xterm", ["NO_COLOR"] = "" };
@@ -74,8 +74,32 @@ internal sealed class TerminalTests
         await server.WriteAsync("\u001b[2J\u202eid\r\tline\n");
         await server.EventAsync("line 1 ");
         await server.WriteAsync(json ? "{\"id\":\"a\u202e\",\"line\":\"x\"}\n" : "a\u202e\tx\n");
-        await server.EventAsync("a\\u202e");
+        await server.EventAsync("invisible");
         Assert.That(string.Concat(IotLinkProcess.SoFar(server.Events)), Does.Not.Match(@"[\p{Cc}\u202e]"));
+    }
+
+    /// <summary>A stranger says its opening to a server whose events are on a terminal.</summary>
+    [Test]
+    public async Task A_forged_id_moves_no_cursor_and_a_flood_of_them_fills_no_screen()
+    {
+        using var terminal = new PseudoTerminal();
+        var (server, port) = Serve(terminal, Plain);
+        await using var serving = server;
+        await terminal.ReadAsync("listening on");
+        for (var knock = 0; knock < 300; knock++)
+        {
+            using var stranger = new TcpClient();
+            await stranger.ConnectAsync(IPAddress.Loopback, port);
+            await stranger.GetStream().WriteAsync("IOTLINK/2 id=a%0a%1b[2J%e2%80%ae conn=1 epoch=1 tx=1 window=1 max=1\n"u8.ToArray());
+            await stranger.GetStream().ReadAsync(new byte[1]);
+        }
+
+        server.Signal();
+        await server.ExitAsync();
+        var screen = await terminal.ReadAsync("more within");
+        Assert.That(screen, Does.Contain("299 more within 5 s (BadId), from 127.0.0.1"));
+        Assert.That(screen.Split('\n'), Has.Length.LessThan(10));
+        Assert.That(screen, Does.Not.Contain('\u001b').And.Not.Contain('\u202e'));
     }
 
     [Test]

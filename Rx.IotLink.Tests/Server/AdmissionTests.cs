@@ -63,7 +63,9 @@ public sealed class AdmissionTests : ServerTest
     {
         var server = await StartServerAsync();
         var changes = server.Changes.Record();
-        (await ConnectAsync(server)).Dispose();
+        var closes = await ConnectAsync(server);
+        await closes.SayAsync("pu");
+        closes.Dispose();
         await changes.FirstAsync(c => c is { Refusal: Refusal.NoId, Detail: "it closed before it had said its id" });
         var breaks = await ConnectAsync(server);
         await breaks.SayAsync("pum");

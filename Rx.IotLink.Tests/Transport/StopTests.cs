@@ -33,7 +33,7 @@ internal sealed class StopTests : ServerTest
     public async Task A_connection_that_was_accepted_when_all_had_ended_is_closed()
     {
         var options = ServerOptions;
-        using var acceptor = SocketAcceptor.Listen(options, mostOpen: 10, _ => Assert.Fail("it is not turned away for want of room"), new ServerLog(options.LoggerFactory.CreateLogger("")));
+        using var acceptor = SocketAcceptor.Listen(options, mostOpen: 10, _ => Assert.Fail("it is not turned away for want of room"), new ServerLog(options.LoggerFactory.CreateLogger(""), System.Reactive.Concurrency.DefaultScheduler.Instance));
         using var late = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await late.ConnectAsync(acceptor.EndPoint).Within();
         var stopped = acceptor.StopAsync();

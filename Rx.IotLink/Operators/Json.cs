@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink;
 
@@ -28,7 +29,7 @@ internal static class Json
         }
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
         {
-            return new(line, default, new JsonException($"Not a valid {typeof(T).Name}: {e.Message}", e));
+            return new(line, default, new JsonException($"Not a valid {typeof(T).Name}: {Printable.Message(e.Message)}", e));
         }
     }
 

@@ -1,3 +1,5 @@
+using Rx.IotLink.Protocol;
+
 namespace Rx.IotLink;
 
 /// <summary>The peer answered a request with an error.</summary>
@@ -5,7 +7,7 @@ public sealed class RemoteErrorException : Exception
 {
     /// <summary>Says which link and what the peer said.</summary>
     public RemoteErrorException(string id, string remoteMessage)
-        : base($"The peer of link '{id}' answered with an error: {remoteMessage}") => (Id, RemoteMessage) = (id, remoteMessage);
+        : base($"The peer of link '{id}' answered with an error: {Printable.Of(remoteMessage)}") => (Id, RemoteMessage) = (id, remoteMessage);
 
     /// <summary>The id of the link.</summary>
     public string Id { get; }

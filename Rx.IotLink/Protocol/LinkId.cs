@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Rx.IotLink.Protocol;
@@ -18,6 +19,18 @@ internal static class LinkId
             return $"has {bytes} bytes of UTF-8, the limit is {maxBytes}";
         if (id[^1] == '\r')
             return "ends in CR: lines end in LF alone";
-        return id.Any(char.IsControl) ? "has a control character" : null;
+        foreach (var rune in id.EnumerateRunes())
+        {
+            if (Rune.IsControl(rune))
+                return "has a control character";
+            if (IsUnseen(rune))
+                return $"has the invisible or direction-changing character U+{rune.Value:X4}";
+        }
+
+        return null;
     }
+
+    // Of two ids that look the same, one would be taken for the other.
+    private static bool IsUnseen(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reactive.Concurrency;
 using Spectre.Console;
 
@@ -16,6 +17,7 @@ public sealed class Voice(Stage stage)
     /// <summary>Says something. May be called from any thread.</summary>
     public void Say(string who, string text, Mood mood = Mood.Calm)
     {
+        (who, text) = (Plainly(who), Plainly(text));
         var at = $"{stage.Stopwatch.Elapsed.TotalSeconds,7:F2} s";
         lock (_gate)
         {
@@ -30,6 +32,9 @@ public sealed class Voice(Stage stage)
             Picture.Line($"[grey]{at}[/]  [{colour}]{Markup.Escape($"{who,-8}")}[/]  {Toned(Markup.Escape(text), mood)}");
         }
     }
+
+    // A device may say anything: nothing of it moves the cursor.
+    private static string Plainly(string text) => new([.. text.Select(c => char.IsControl(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format ? '·' : c)]);
 
     private static string Toned(string text, Mood mood) => mood switch
     {

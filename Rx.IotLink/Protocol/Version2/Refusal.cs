@@ -52,7 +52,11 @@ internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
 
     public bool Is(RefusalCode code) => Code == Name(code);
 
-    public override string ToString() => (Text ?? Meaning) is { } text ? $"the server says '{Code}': {text}" : $"the server says '{Code}'";
+    public override string ToString()
+    {
+        var said = $"the server says '{Printable.Of(Code)}'";
+        return (Text is null ? Meaning : Printable.Of(Text)) is { } text ? $"{said}: {text}" : said;
+    }
 
     /// <summary>For people, what a server leaves unsaid so that strangers learn nothing.</summary>
     private string? Meaning => Is(RefusalCode.Auth) ? "it wants proof of this device's key, and had none or a wrong one" : null;

@@ -23,7 +23,7 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
     {
         var tokens = Tokens.Parse(line);
         if (tokens.Word.Length > 0)
-            throw new ProtocolException($"a client's opening has no word, not '{tokens.Word}'");
+            throw new ProtocolException($"a client's opening has no word, not '{Printable.Of(tokens.Word)}'");
         Opening = ClientOpening.Read(tokens, maxIdBytes);
         if (keysOf is null)
             return null;
@@ -52,7 +52,7 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
     {
         var tokens = Tokens.Parse(line);
         if (tokens.Word != "proof")
-            throw new ProtocolException($"'{tokens.Word}' where the client's proof must be");
+            throw new ProtocolException($"'{Printable.Of(tokens.Word)}' where the client's proof must be");
         // Both are looked at, whatever the first says.
         if (!(Proof.Same(expected, tokens.RequiredBytes("mac", Proof.MacBytes)) & known))
             throw new NotProvenException();

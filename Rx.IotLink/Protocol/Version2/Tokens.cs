@@ -131,7 +131,7 @@ internal sealed class Tokens
 
     private static ProtocolException Missing(string key) => new($"the opening has no {key}");
 
-    private static string Shorten(string text) => text.Length <= 32 ? text : text[..32] + "…";
+    private static string Shorten(string text) => Printable.Of(text, 32);
 
     private static string Encode(string value)
     {

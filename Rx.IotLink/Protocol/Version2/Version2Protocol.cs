@@ -270,11 +270,11 @@ internal sealed class Version2Protocol : IProtocol
                 break;
             case (byte)'=' when line.Length == 5:
                 if (!sender.Acknowledge(sender.Whole(Low(line)), now))
-                    throw new ProtocolException($"{Text(line)} acknowledges a line that was never sent");
+                    throw new ProtocolException($"{Printable.Of(Text(line))} acknowledges a line that was never sent");
                 break;
             case (byte)'~' when line.Length == 5:
                 if (!sender.Arrived(sender.Whole(Low(line)), now))
-                    throw new ProtocolException($"{Text(line)} tells the arrival of a line that was never sent");
+                    throw new ProtocolException($"{Printable.Of(Text(line))} tells the arrival of a line that was never sent");
                 sender.Clock.PeerRests(now);
                 host.Heartbeat();
                 break;
@@ -336,7 +336,7 @@ internal sealed class Version2Protocol : IProtocol
                 Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null && believed);
                 break;
             default:
-                throw new ProtocolException($"'{answer.Word}' is no answer to an opening in this state");
+                throw new ProtocolException($"'{Printable.Of(answer.Word)}' is no answer to an opening in this state");
         }
     }
 
@@ -351,7 +351,7 @@ internal sealed class Version2Protocol : IProtocol
     private void TakeFarewell(string text)
     {
         var displaced = text == Farewell.Displaced;
-        var said = text.Length == 0 ? "the peer left" : $"the peer left: {text}";
+        var said = text.Length == 0 ? "the peer left" : $"the peer left: {Printable.Of(text)}";
         // Whoever took this one's place has the same name: fighting back would go on for ever.
         Leave(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said), final: displaced);
     }

@@ -91,7 +91,7 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
             leaves = true;
         }
 
-        if (unread.Length > Tokens.MaxBytes)
+        if (!leaves && unread.Length > Tokens.MaxBytes)
             throw new BrokenPromiseException($"{unread.Length} bytes are taken for a line that is not finished");
         LeaveIfWanted();
     }

@@ -1,0 +1,50 @@
+using System.Reactive.Concurrency;
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Cli;
+
+/// <summary>
+/// What a server says of its devices and of strangers. What repeats within a few seconds is summed up: neither a
+/// stranger who knocks all the time nor a device that flaps can fill standard error.
+/// </summary>
+/// <param name="output">Where it is said.</param>
+/// <param name="scheduler">The clock.</param>
+internal sealed class ServeEvents(Output output, IScheduler scheduler)
+{
+    private const int MaxTopics = 10_000;
+
+    /// <summary>Events of a kind that one device may have within that time.</summary>
+    private const int AtOnce = 20;
+
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+
+    private readonly Digest<Topic> digest = new(scheduler, Every, MaxTopics, topic => topic with { Id = null, From = "several" }, (topic, count) => More(output, topic, count));
+
+    public void Joined(string id, string detail) => output.Joined(id, detail);
+
+    public void Refused(LinkChange change)
+    {
+        if (digest.MaySay(new("refused", null, Origin.Of(change.RemoteEndPoint)?.ToString() ?? "one that has no address", change.Refusal)))
+            output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})");
+    }
+
+    public void State(string id, LinkState state)
+    {
+        if (state.Status is not (LinkStatus.Up or LinkStatus.Down) || digest.MaySay(new(state.IsUp ? "up" : "down", id, null), AtOnce))
+            output.State(id, state);
+    }
+
+    /// <summary>Whether a notice is one of too many.</summary>
+    public bool Hushes(string id, LinkNotice notice) => !digest.MaySay(new("notice", id, null, notice.Kind), AtOnce);
+
+    /// <summary>Says what is still to be said.</summary>
+    public void Close() => digest.Close();
+
+    private static void More(Output output, Topic topic, int count) => output.More(
+        topic.Event,
+        topic.Id,
+        $"{count} more within {Ending.Seconds(Every)}{(topic.Kind is null ? "" : $" ({topic.Kind})")}{(topic.From is null ? "" : $", from {topic.From}")}");
+
+    /// <summary>Events that say the same.</summary>
+    private readonly record struct Topic(string Event, string? Id, string? From, Enum? Kind = null);
+}
