@@ -91,7 +91,7 @@ internal sealed class TerminalTests
             using var stranger = new TcpClient();
             await stranger.ConnectAsync(IPAddress.Loopback, port);
             await stranger.GetStream().WriteAsync("IOTLINK/2 id=a%0a%1b[2J%e2%80%ae conn=1 epoch=1 tx=1 window=1 max=1\n"u8.ToArray());
-            await stranger.GetStream().ReadAsync(new byte[1]);
+            await stranger.GetStream().ReadExactlyAsync(new byte[1]);
         }
 
         server.Signal();

@@ -101,7 +101,7 @@ internal sealed class KeyChangeTests
     public async Task A_key_that_is_revoked_between_proof_and_service_is_revoked()
     {
         var keys = new Keys { ["pump-1"] = [Old], ["pump-2"] = [Old] };
-        var looked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var looked = new ManualResetEventSlim();
         await using var server = await Ends.ServeAsync(o => o with
         {
             Keys = keys,
@@ -111,9 +111,13 @@ internal sealed class KeyChangeTests
                 {
                     // Proven by now, and not served yet: when the links are looked at for revoked keys, it is not there.
                     keys.Remove("pump-1");
-                    keys.Asked = asked => _ = asked == "pump-2" && looked.TrySetResult();
+                    keys.Asked = asked =>
+                    {
+                        if (asked == "pump-2")
+                            looked.Set();
+                    };
                     keys.Changes.OnNext(null);
-                    looked.Task.WaitAsync(Ends.Bound).GetAwaiter().GetResult();
+                    Assert.That(looked.Wait(Ends.Bound), Is.True);
                 }
 
                 return new MemoryStore();

@@ -147,7 +147,7 @@ internal sealed class KeyFileTests
 
     private KeyFileWatch Watch(string path)
     {
-        var keys = new KeyFileWatch(path, mayBeShared: false, scheduler, new ServerLog(log.CreateLogger("Rx.IotLink.Server.IotLinkServer")));
+        var keys = new KeyFileWatch(path, mayBeShared: false, scheduler, new ServerLog(log.CreateLogger("Rx.IotLink.Server.IotLinkServer"), System.Reactive.Concurrency.DefaultScheduler.Instance));
         keys.Start();
         return keys;
     }
