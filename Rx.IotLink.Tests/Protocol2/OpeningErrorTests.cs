@@ -110,7 +110,7 @@ public sealed class OpeningErrorTests
     public void A_long_offender_is_told_with_its_beginning(int length, bool shortened)
     {
         var word = new string('x', length);
-        Assert.That(() => Read($"{Least} {word}"), Refused(shortened ? $"'{word[..32]}…' in the opening" : $"'{word}' in the opening"));
+        Assert.That(() => Read($"{Least} {word}"), Refused(shortened ? $"'{word[..32]}… ({length - 32} more)' in the opening" : $"'{word}' in the opening"));
     }
 
     [Test]
