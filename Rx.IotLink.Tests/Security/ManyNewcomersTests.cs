@@ -18,7 +18,7 @@ public sealed class ManyNewcomersTests : ServerTest
 
     /// <summary>The next one proves itself in the very moment in which its ghost ends.</summary>
     [Test]
-    public void A_newcomer_that_comes_while_a_ghost_ends_displaces_too()
+    public async Task A_newcomer_that_comes_while_a_ghost_ends_displaces_too()
     {
         // Each comes out of the one before, on one stack.
         const int Newcomers = 10;
@@ -43,7 +43,8 @@ public sealed class ManyNewcomersTests : ServerTest
 
         Assert.That(peers.Select(p => string.Concat(p.Peer.Take())), Is.All.StartsWith("IOTLINK/2 ok "));
         Assert.That(bench.Server.Counters.Refused[Refusal.IdLive], Is.Zero);
-        Assert.That(bench.Server.Counters.Connections, Is.EqualTo(1));
+        // The last step of a ghost's end may be left to another thread.
+        await Bound.EventuallyAsync(() => bench.Server.Counters.Connections == 1);
     }
 
     [Test]
