@@ -26,6 +26,9 @@ public sealed class ArchitectureTests
     public void The_protocol_room_is_pure() => Assert.That(Uses("Rx.IotLink.Protocol", Impure), Is.Empty);
 
     [Test]
+    public void The_engine_is_pure() => Assert.That(Uses("Rx.IotLink.Engine", Impure), Is.Empty);
+
+    [Test]
     public void The_time_room_knows_neither_protocol_nor_transport() =>
         Assert.That(Uses("Rx.IotLink.Time", ["Rx.IotLink.Protocol", "Rx.IotLink.Transport", "System.Net", "System.IO"]), Is.Empty);
 

@@ -1,5 +1,6 @@
 using System.Reactive.Concurrency;
 using System.Text;
+using Rx.IotLink.Engine;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
@@ -8,7 +9,7 @@ namespace Rx.IotLink;
 /// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader, and only then counts it as
 /// handled; without an observer or reader, lines wait. What is handled is reported to the link, and what has arrived meanwhile taken from it, many at a time.
 /// </summary>
-/// <remarks>The lock is the link's: who delivers lines holds it already, and the drain needs it once for many lines.</remarks>
+/// <remarks>The lock is the link's: who puts lines into it holds it already, and the drain needs it once for many lines.</remarks>
 internal sealed partial class Inbox(
     LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<string, Exception> observerFailed) : IWork
 {
@@ -25,8 +26,6 @@ internal sealed partial class Inbox(
     // Guarded by the lock: what has arrived since the drain last took all of it.
     private LineBuffer arrived = new();
     private Waiters<string>? readers;
-    private int exactlyOnce;
-    private int bestEffort;
     private bool draining;
     private Exception? error;
     private Func<Exception> readersError = () => new InvalidOperationException();
@@ -51,8 +50,8 @@ internal sealed partial class Inbox(
     /// <summary>Whether anybody observes lines.</summary>
     public bool IsObserved => observers.Length > 0;
 
-    /// <summary>Lines that wait or are being handed out. Under the lock.</summary>
-    public int Count => exactlyOnce + bestEffort;
+    /// <summary>Where lines that arrive are put, for as long as the lock is held. Under the lock.</summary>
+    public LineBuffer Arrived => arrived;
 
     /// <summary>Lines that were handled and not taken note of by the link yet. Under the lock.</summary>
     public int Unreported => ended ? 0 : (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce + Volatile.Read(ref handledBestEffort) - reportedBestEffort);
@@ -61,29 +60,14 @@ internal sealed partial class Inbox(
 
     public IObservable<ReadOnlyMemory<byte>> Utf8Lines => field ??= new Observable<ReadOnlyMemory<byte>>(observer => Add(new Utf8Subscription(this, observer)));
 
-    /// <summary>Takes a line if there is room among its kind, so that neither takes the other's. Under the lock.</summary>
-    public bool TryAdd(ReadOnlySpan<byte> line, Delivery delivery)
-    {
-        ref var count = ref delivery == Delivery.BestEffort ? ref bestEffort : ref exactlyOnce;
-        if (ended || count >= options.InboxLines)
-            return false;
-        count++;
-        arrived.Add(line, delivery);
-        return true;
-    }
-
     /// <summary>The number of lines that were handled since this was last asked. Under the lock.</summary>
-    public int TakeHandled()
+    public (int ExactlyOnce, int BestEffort) TakeHandled()
     {
         var newExactlyOnce = (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce);
         var newBestEffort = (int)(Volatile.Read(ref handledBestEffort) - reportedBestEffort);
         reportedExactlyOnce += newExactlyOnce;
         reportedBestEffort += newBestEffort;
-        if (ended)
-            return 0;
-        exactlyOnce -= newExactlyOnce;
-        bestEffort -= newBestEffort;
-        return newExactlyOnce + newBestEffort;
+        return ended ? (0, 0) : (newExactlyOnce, newBestEffort);
     }
 
     /// <summary>The last lines are gone with the end: they were not accepted, so the peer still has them. Under the lock.</summary>
@@ -91,7 +75,6 @@ internal sealed partial class Inbox(
     {
         (ended, error, readersError) = (true, withError, forReaders);
         arrived.Clear();
-        exactlyOnce = bestEffort = 0;
     }
 
     /// <summary>Whether lines are being handed out, or are about to be. Under the lock.</summary>

@@ -2,16 +2,15 @@ using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
+using Rx.IotLink.Engine;
 
 namespace Rx.IotLink;
 
 /// <summary>What becomes of what is to be kept (<see cref="Journal"/>).</summary>
 internal sealed partial class Link
 {
-    // Why the store does not work, from its first failure until it works again, and who waits for that.
-    private Outage? storeFault;
+    // Guarded by the lock: who waits until the store works again.
     private AsyncSubject<Unit>? storeHeals;
-    private bool storeFails;
 
     /// <summary>Completes, once this end is closed, when the memory is kept, or cannot be.</summary>
     public Task Kept { get; private set; } = Task.CompletedTask;
@@ -22,7 +21,7 @@ internal sealed partial class Link
         get
         {
             lock (gate)
-                return storeFault;
+                return engine.StoreFault;
         }
     }
 
@@ -32,7 +31,7 @@ internal sealed partial class Link
         get
         {
             lock (gate)
-                return storeFails;
+                return engine.StoreFails;
         }
     }
 
@@ -42,68 +41,42 @@ internal sealed partial class Link
         get
         {
             lock (gate)
-                return storeFails ? (storeHeals ??= new()).AsObservable() : null;
+                return engine.StoreFails ? (storeHeals ??= new()).AsObservable() : null;
         }
     }
 
     void IJournalOwner.Saved(long upTo)
     {
-        Deeds deeds;
+        Work work;
         AsyncSubject<Unit>? healed;
         lock (gate)
         {
-            if (storeFault is not null && !state.IsFinal)
-                notices.Post(new LinkNotice(LinkNoticeKind.StoreWorks, "the session store works again"));
-            (healed, storeHeals, storeFault, storeFails) = (storeHeals, null, null, false);
-            AcceptHandled();
-            protocol.Saved(upTo, Now);
-            deeds = Note();
+            (healed, storeHeals) = (storeHeals, null);
+            Step(Input.Saved(Moment(), upTo), out work);
         }
 
-        Carry(ref deeds);
+        Perform(ref work);
         healed?.OnNext(Unit.Default);
         healed?.OnCompleted();
     }
 
-    /// <summary>
-    /// The connection does not go on: its lines would not be accepted. The next one resumes the session when the store
-    /// works again.
-    /// </summary>
     void IJournalOwner.SaveFailed(Exception exception, long? upTo)
     {
-        Deeds deeds;
+        // Made before the lock: the message is somebody else's code.
+        var fault = new Outage(OutageReason.StoreFailed, $"the session store failed with {exception.GetType().Name}: {exception.Message}");
+        Work work;
         lock (gate)
-        {
-            if (upTo is { } saved)
-                protocol.Saved(saved, Now);
-            storeFault = new Outage(OutageReason.StoreFailed, $"the session store failed with {exception.GetType().Name}: {exception.Message}");
-            if (!storeFails && !state.IsFinal)
-            {
-                notices.Post(new LinkNotice(LinkNoticeKind.StoreFailed, storeFault.Detail, exception));
-                if (!state.IsUp)
-                    Become(state.Status, storeFault);
-            }
-
-            storeFails = true;
-            if (session is not null)
-                leaving = new Leaving(session, storeFault, Final: false);
-            deeds = Note();
-        }
-
-        Carry(ref deeds);
+            Step(Input.SaveFailed(Moment(), fault, exception, upTo), out work);
+        Perform(ref work);
     }
 
     void IJournalOwner.SaveWaits(TimeSpan time)
     {
+        var fault = new Outage(OutageReason.StoreFailed, $"the session store has not answered for {time.TotalSeconds:0.#} s");
+        Work work;
         lock (gate)
-        {
-            if (storeFault is not null || state.IsFinal)
-                return;
-            storeFault = new Outage(OutageReason.StoreFailed, $"the session store has not answered for {time.TotalSeconds:0.#} s");
-            notices.Post(new LinkNotice(LinkNoticeKind.StoreFailed, storeFault.Detail));
-        }
-
-        AfterLock();
+            Step(Input.SaveWaits(Moment(), fault), out work);
+        Perform(ref work);
     }
 
     /// <summary>

@@ -3,6 +3,7 @@ using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Text;
+using Rx.IotLink.Engine;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Time;
 
@@ -13,9 +14,6 @@ internal sealed partial class Link
 {
     private Waiters<Unit>? drains;
     private Waiters<Unit>? standStills;
-    private int unfinished;
-    private PendingWrite? firstDone;
-    private PendingWrite? lastDone;
 
     public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
@@ -24,7 +22,7 @@ internal sealed partial class Link
         try
         {
             // The task itself, without a second one around it that waits for nothing else.
-            var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations, isAlone: mayLeaveSends && Volatile.Read(ref unfinished) == 0);
+            var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations, isAlone: mayLeaveSends && engine.Unfinished == 0);
             Take(write);
             return write.Task;
         }
@@ -91,7 +89,7 @@ internal sealed partial class Link
     {
         lock (gate)
         {
-            if (unfinished == 0)
+            if (engine.Unfinished == 0)
                 return Task.CompletedTask;
             drains ??= new(gate, options.Continuations);
         }
@@ -101,11 +99,11 @@ internal sealed partial class Link
         {
             drains.Add(drain);
             // Perhaps all was done meanwhile.
-            if (unfinished == 0)
-                DrainedOrClosed();
+            if (engine.Unfinished == 0)
+                TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
         }
 
-        AfterLock();
+        TellWaiters();
         return drain.Task;
     }
 
@@ -151,7 +149,7 @@ internal sealed partial class Link
                 TellLater(standStills, error: null);
         }
 
-        AfterLock();
+        TellWaiters();
         return standStill.Task;
     }
 
@@ -165,133 +163,39 @@ internal sealed partial class Link
 
     private void ThrowIfFaulty(int bytes, string name)
     {
-        if (protocol.Fault(bytes) is { } fault)
+        if (engine.Fault(bytes) is { } fault)
             throw new ArgumentException($"A line {fault}.", name);
     }
 
     private void Take(PendingWrite line)
     {
-        Deeds deeds;
+        Work work;
         lock (gate)
-        {
-            if (unfinished >= options.OutboxLines + options.MaxWaitingWrites)
-                throw new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
-            Enqueue(line);
-            // Nobody waits for an answer to best effort, so many may follow at once.
-            deeds = Note(sendLater: unfinished > 1 || line.Delivery == Delivery.BestEffort);
-        }
-
-        Carry(ref deeds);
-    }
-
-    /// <summary>Takes a line of the <see cref="Writer"/>, or does with it what the options say for a full outbox.</summary>
-    private void TakeOrOverflow(string text)
-    {
-        var line = new UnobservedWrite(text, Check(text));
-        Deeds deeds;
-        lock (gate)
-        {
-            if (unfinished < options.OutboxLines || MakeRoom())
-                Enqueue(line);
-            else
-                Dropped();
-            deeds = Note(sendLater: unfinished > 1);
-        }
-
-        Carry(ref deeds);
-    }
-
-    private bool MakeRoom()
-    {
-        if (options.WriterOverflow == OverflowPolicy.Fail)
-            throw new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines);
-        if (options.WriterOverflow == OverflowPolicy.DropNewest || outbox.OldestOrdered(l => l is PendingWrite { MayBeDropped: true }) is not PendingWrite oldest)
-            return false;
-        outbox.Remove(oldest);
-        unfinished--;
-        Dropped();
-        return true;
-    }
-
-    private void Dropped()
-    {
-        counts.LinesDropped++;
-        notices.Post(new LinkNotice(LinkNoticeKind.LineDropped, $"the outbox holds {options.OutboxLines} lines: {options.WriterOverflow}, {counts.LinesDropped} so far"));
-    }
-
-    private void Enqueue(PendingWrite line)
-    {
-        if (state.IsFinal)
+            Step(Input.Wrote(Moment(), line, mayLeaveSends), out work);
+        Perform(ref work);
+        if (work.Effects.Rejection == Rejection.LinkEnded)
             throw WhyEnded(state);
-        unfinished++;
-        if (line.Delivery == Delivery.ExactlyOnce)
-            counts.LinesWritten++;
-        outbox.Add(line);
-        protocol.Send(Now);
+        if (work.Effects.Rejection == Rejection.OutboxFull)
+        {
+            throw line.MayBeDropped
+                ? new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines)
+                : new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
+        }
     }
 
     /// <summary>Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is done with already.</summary>
     private bool? TakeBack(PendingWrite line)
     {
-        bool wasSent;
-        Deeds deeds;
+        Work work;
         lock (gate)
-        {
-            if (line.IsDone)
-                return null;
-            line.IsDone = outbox.Remove(line);
-            wasSent = !line.IsDone || line.WasPutBack;
-            if (line.IsDone)
-                Leave();
-            deeds = Note();
-        }
-
-        Carry(ref deeds);
-        return wasSent;
+            Step(Input.TookBack(Moment(), line), out work);
+        Perform(ref work);
+        return work.Effects.WasSent;
     }
-
-    /// <summary>A line is done with: accepted or sent, or (with an error) given up. Told to its writer after the lock.</summary>
-    private void Done(OutLine finished, Exception? error)
-    {
-        if (finished is not PendingWrite line)
-        {
-            // A line of a kept memory: whoever wrote it is gone.
-            counts.LinesAcknowledged += error is null ? 1 : 0;
-            Leave();
-            return;
-        }
-
-        // The first line of a process is carried on after its writer was told, if it is best effort (see SentLines).
-        if (line.IsDone)
-            return;
-        line.IsDone = true;
-        if (error is null && line.Delivery == Delivery.ExactlyOnce)
-            counts.LinesAcknowledged++;
-        else if (error is null)
-            counts.BestEffortSent++;
-
-        line.Error = error;
-        // Protocol 1 carries the first line of a process on after its writer was told.
-        line.MayBeUsedAgain = error is null && (version == 2 || line.Delivery == Delivery.ExactlyOnce);
-        if (lastDone is null)
-            firstDone = line;
-        else
-            lastDone.DoneNext = line;
-        lastDone = line;
-        Leave();
-    }
-
-    private void Leave()
-    {
-        if (--unfinished == 0)
-            DrainedOrClosed();
-    }
-
-    private void DrainedOrClosed() => TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
 
     private sealed class LinkWriter(Link link) : IObserver<string>
     {
-        public void OnNext(string value) => link.TakeOrOverflow(value);
+        public void OnNext(string value) => link.Take(new UnobservedWrite(value, link.Check(value)));
 
         public void OnError(Exception error) =>
             link.Notify(new LinkNotice(LinkNoticeKind.SourceFailed, $"a source of the writer failed with {error.GetType().Name}: {error.Message}", error));

@@ -2,18 +2,21 @@ using System.Net;
 using System.Reactive;
 using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
+using Rx.IotLink.Engine;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
 /// <summary>
-/// A link at either end: one protocol (what is remembered), at most one <see cref="Session"/> (the connection that serves it now), and the
-/// streams the application sees. Connections are given to it (<see cref="TryServe"/>); it makes none.
+/// A link at either end: the shell around its engine (<see cref="LinkEngine"/>), at most one <see cref="Session"/> (the
+/// connection that serves it now), and the streams the application sees. Connections are given to it
+/// (<see cref="TryServe"/>); it makes none.
 /// </summary>
 /// <remarks>
-/// One lock guards everything. Under it only notes are taken (<see cref="Note"/>); after it they are carried out (<see cref="Carry(ref Deeds)"/>): bytes sent,
-/// observers called, writers told. So no user code, and no call of a pipe, a scheduler or another link, ever runs under it.
+/// One lock guards everything. Under it the engine takes a step, and what is to be done is collected; after it that is
+/// performed: bytes sent, observers called, writers told. So no user code, and no call of a pipe, a scheduler or another
+/// link, ever runs under it.
 /// </remarks>
 internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 {
@@ -23,24 +26,20 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private readonly Lock gate = new();
     private readonly LinkOptions options;
     private readonly Deadlines deadlines;
-    private readonly CreateProtocol create;
+    private readonly LinkEngine engine;
     private readonly Journal? journal;
     private readonly IScheduler observers;
-    private readonly Outbox outbox = new();
     private readonly Inbox inbox;
     private readonly Relay<LinkState> states;
     private readonly Relay<LinkNotice> notices;
     private readonly Action<string, Exception> observerFailed;
-    private IProtocol protocol;
-    private int version;
-    private int wanted;
     private LinkState state;
     private Session? session;
     private Pulses? pulses;
     private Alarm? alarm;
-    private TimeSpan upAt;
-    private TimeSpan upUntil;
-    private TimeSpan upBefore;
+
+    // The time of day at which the monotonic clock was zero, as the last connection found it.
+    private DateTimeOffset origin;
     private Waiters<Unit>? waitUntilUp;
 
     /// <summary>A link that is connecting.</summary>
@@ -51,9 +50,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <param name="store">Where its memory is kept, or null.</param>
     public Link(string id, LinkOptions options, int version, CreateProtocol create, ISessionStore? store = null)
     {
-        Id = id;
-        (this.options, this.version, this.create) = (options, version, create);
-        wanted = version;
+        (Id, this.options) = (id, options);
         deadlines = Deadlines.On(options.Scheduler);
         observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
@@ -65,8 +62,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         journal = store is null ? null : new Journal(store, gate, options, deadlines, this);
-        protocol = create(version, outbox, new Host(this));
-        unfinished = protocol.Unfinished.Count() + outbox.All.Count();
+        Effects effects = new(inbox.Arrived);
+        engine = new(options, version, create, ref effects);
+        effects.Records?.ForEach(record => journal!.Append(record));
     }
 
     public string Id { get; }
@@ -114,7 +112,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     public TimeSpan Now => deadlines.Now;
 
     /// <summary>How long the link was up, the last time that it was. For whoever has been told of its outage.</summary>
-    public TimeSpan LastUp { get; private set; }
+    public TimeSpan LastUp => engine.LastUp;
 
     /// <summary>How long the link was up in all, and for how long it has not been; null: it never was.</summary>
     public (TimeSpan Up, TimeSpan? Down) Presence
@@ -122,15 +120,12 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         get
         {
             lock (gate)
-            {
-                var now = Now;
-                return state.IsUp ? (upBefore + (now - upAt), TimeSpan.Zero) : (upBefore, state.Connections > 0 ? now - upUntil : null);
-            }
+                return engine.PresenceAt(Now);
         }
     }
 
     /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
-    public TimeSpan QuietTime => protocol.QuietTime;
+    public TimeSpan QuietTime => engine.QuietTime;
 
     public LinkState Current
     {
@@ -150,7 +145,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         get
         {
             lock (gate)
-                return new(state, RemoteEndPoint, version, Counters, lineAt is { } at ? origin + at : null);
+                return new(state, RemoteEndPoint, engine.Version, Counters, engine.LastLineAt is { } at ? origin + at : null);
         }
     }
 
@@ -159,7 +154,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         get
         {
             lock (gate)
-                return counts.Snapshot(outbox: unfinished, inbox: inbox.Count, received: inbox.Unreported);
+                return engine.Counters(inbox.Unreported);
         }
     }
 
@@ -174,7 +169,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
             UpOrEnded();
         }
 
-        AfterLock();
+        TellWaiters();
         return waiter.Task;
     }
 
@@ -217,82 +212,21 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 
     public void Notify(LinkNotice notice)
     {
-        lock (gate)
-            notices.Post(notice);
-        AfterLock();
+        notices.Post(notice);
+        notices.Kick();
     }
 
     private void Finish(LinkStatus status, Outage outage)
     {
-        Session? closing;
+        Work work;
         lock (gate)
-        {
-            if (state.IsFinal)
-                return;
-            AcceptHandled();
-            closing = session;
-            if (closing is not null)
-            {
-                protocol.Bye("");
-                session = null;
-                closing.LetGo();
-                protocol.Disconnect(Now);
-                // Under the lock, so that whoever finds the link closed waits for it as well.
-                Goodbye = closing.Gone;
-            }
-
-            if (state.IsUp && status == LinkStatus.Refused)
-                counts.Outages++;
-            Become(status, outage);
-            inbox.End(status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
-            states.End();
-            pulses?.End();
-            notices.End();
-            foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
-                Done(line, WhyEnded(state));
-            journal?.Close();
-        }
-
-        alarm?.Dispose();
-        closing?.Close(outage);
-        AfterLock();
-        if (journal is null)
-            return;
-        Kept = FinishJournalAsync(journal);
-        Goodbye = Task.WhenAll(Goodbye, Kept);
-    }
-
-    private void Carry(Leaving leave)
-    {
-        // At once where it is for good: no state, notice or attempt comes in between.
-        if (leave.Final)
-            Refuse(leave.Outage);
-        else
-            End(leave.Session, leave.Outage);
+            Step(status == LinkStatus.Refused ? Input.Refused(Moment(), outage) : Input.Closed(Moment(), outage), out work);
+        Perform(ref work);
     }
 
     private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused
         ? new LinkRefusedException(Id, final.Outage!)
         : new LinkClosedException(Id, final.Outage!.Detail);
-
-    private void Become(LinkStatus status, Outage? outage)
-    {
-        if (status == LinkStatus.Up)
-        {
-            upAt = Now;
-        }
-        else if (state.IsUp)
-        {
-            upUntil = Now;
-            LastUp = upUntil - upAt;
-            upBefore += LastUp;
-        }
-
-        var connections = state.Connections + (status == LinkStatus.Up ? 1 : 0);
-        state = new LinkState(status, options.Scheduler.Now, connections, outage);
-        states.Post(state);
-        UpOrEnded();
-    }
 
     private void UpOrEnded()
     {

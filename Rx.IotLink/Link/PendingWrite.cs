@@ -8,20 +8,8 @@ namespace Rx.IotLink;
 /// <summary>A line on its way, and who wants to know when it is done.</summary>
 internal abstract class PendingWrite(string? text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
 {
-    /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
-    public virtual bool MayBeDropped => false;
-
-    /// <summary>Whether it was noted as done. Guarded by the link's lock.</summary>
-    public bool IsDone { get; set; }
-
-    /// <summary>Why it will not be delivered by this link, if it is done and will not. Guarded by the link's lock until it is told.</summary>
+    /// <summary>Why it will not be delivered by this link, if it is done and will not. Set by who tells it.</summary>
     public Exception? Error { get; set; }
-
-    /// <summary>Whether nothing refers to it any more when it is told. Guarded by the link's lock until then.</summary>
-    public bool MayBeUsedAgain { get; set; }
-
-    /// <summary>What was done next, while both are to be told. Guarded by the link's lock until then.</summary>
-    public PendingWrite? DoneNext { get; set; }
 
     /// <summary>Called once, outside the link's lock. An error if the line will not be delivered by this link.</summary>
     public abstract void Finish(Exception? error);

@@ -5,6 +5,7 @@ using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
 using System.Runtime.CompilerServices;
+using Rx.IotLink.Engine;
 using Rx.IotLink.Time;
 using Rx.IotLink.Transport;
 
@@ -29,6 +30,9 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     private long heardAt;
     private long saidAt;
     private volatile bool over;
+
+    // Whether the last word is said by who closes: nobody sends.
+    private bool hasLastWord;
     private TaskWrite? toTell;
 
     /// <summary>One value, when the connection has ended.</summary>
@@ -57,11 +61,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>Tells the key that the peer has proved from others; 0: it has proved none.</summary>
     public ulong KeyMark { get; init; }
 
-    /// <summary>What is to be sent. Guarded by the link's lock.</summary>
+    /// <summary>What is to be sent. Guarded by the link's lock, until the connection ends: then it is whose the last word is.</summary>
     public OutputBuffer Output { get; } = new();
-
-    /// <summary>Whether a send is under way, or about to be. Guarded by the link's lock.</summary>
-    public bool Sending { get; set; }
 
     /// <summary>Declares an outage after a silence of this length.</summary>
     public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, deadlines, limit));
@@ -127,7 +128,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
     }
 
-    /// <summary>Sends bytes, and what gathers meanwhile. For whoever has set <see cref="Sending"/>.</summary>
+    /// <summary>Sends bytes, and what gathers meanwhile. Once for each time that something is to be sent and nobody sends.</summary>
     /// <param name="bytes">What to send first, if it was taken already.</param>
     public async Task SendAsync(ReadOnlyMemory<byte>? bytes)
     {
@@ -169,7 +170,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     }
 
     /// <summary>No call of this session counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
-    public void LetGo() => over = true;
+    public void LetGo(EndOfConnection how) => (hasLastWord, over) = (!how.SendIsUnderWay, true);
 
     /// <summary>Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for ever.</summary>
     public void Close(Outage outage)
@@ -177,7 +178,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         Volatile.Read(ref silence)?.Dispose();
         Volatile.Read(ref keepalives)?.Dispose();
         connection.Input.CancelPendingRead();
-        if (!Sending)
+        if (hasLastWord)
             _ = SayLastWordAsync();
         // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes nothing.
         if (outage.Reason is OutageReason.Silence or OutageReason.ConnectionLost or OutageReason.PeerNotReading)

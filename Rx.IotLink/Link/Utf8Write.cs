@@ -70,7 +70,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
             utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
         line.CopyTo(utf8);
         (Bytes, Delivery, Ordering) = (line.Length, delivery, ordering);
-        (IsDone, Error, MayBeUsedAgain, WasPutBack) = (false, null, false, false);
+        (Outcome, Error, MayBeUsedAgain, WasPutBack) = (null, null, false, false);
     }
 
     private void Return()

@@ -22,6 +22,18 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     /// <summary>Whether it is in the outbox for the second time: it may have been sent before.</summary>
     internal bool WasPutBack { get; set; }
 
+    /// <summary>What became of it. Null: it is not done with.</summary>
+    public Outcome? Outcome { get; internal set; }
+
+    /// <summary>What was done next, while both are to be told.</summary>
+    public OutLine? DoneNext { get; internal set; }
+
+    /// <summary>Whether nothing refers to it any more once it is done with.</summary>
+    public bool MayBeUsedAgain { get; internal set; }
+
+    /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
+    public virtual bool MayBeDropped => false;
+
     /// <summary>Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.</summary>
     internal OutLine? Before { get; set; }
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 
-namespace Rx.IotLink;
+namespace Rx.IotLink.Engine;
 
 /// <summary>Lines as UTF-8, one after the other in one rented array, which is given back when the last of them is taken: an empty buffer holds nothing.</summary>
 internal sealed class LineBuffer

@@ -1,9 +1,9 @@
 using System.Buffers;
 
-namespace Rx.IotLink;
+namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// What is to be sent on one connection: filled under the link's lock while what was filled before is being sent. All that gathers during a send
+/// What is to be sent on one connection: filled by the steps of the engine while what was filled before is being sent. All that gathers during a send
 /// goes with the next one. While there is nothing, it holds nothing.
 /// </summary>
 internal sealed class OutputBuffer : IBufferWriter<byte>
@@ -15,17 +15,17 @@ internal sealed class OutputBuffer : IBufferWriter<byte>
 
     public int Length { get; private set; }
 
-    /// <summary>Takes everything that gathered; valid until the next call, or <see cref="Rest"/>.</summary>
+    /// <summary>Takes everything that gathered; valid until the next call, or <see cref="Release"/>.</summary>
     public ReadOnlyMemory<byte> Take()
     {
-        Rest();
+        Release();
         var length = Length;
         (sending, filling, Length) = (filling, [], 0);
         return sending.AsMemory(0, length);
     }
 
     /// <summary>What was taken is sent, and not needed any more.</summary>
-    public void Rest()
+    public void Release()
     {
         if (sending.Length > 0)
             ArrayPool<byte>.Shared.Return(sending);

@@ -1,7 +1,7 @@
-namespace Rx.IotLink;
+namespace Rx.IotLink.Engine;
 
 /// <summary>The running counts behind <see cref="LinkCounters"/>: fields, since a line must not cost an allocation here.</summary>
-internal sealed class LinkCounts
+internal struct LinkCounts
 {
     public long LinesWritten { get; set; }
 
@@ -27,7 +27,7 @@ internal sealed class LinkCounts
 
     public long SlowObservers { get; set; }
 
-    public LinkCounters Snapshot(int outbox, int inbox, int received) => new()
+    public readonly LinkCounters Snapshot(int outbox, int inbox, int received) => new()
     {
         LinesWritten = LinesWritten,
         LinesAcknowledged = LinesAcknowledged,

@@ -1,0 +1,130 @@
+using System.Buffers;
+using Rx.IotLink.Protocol;
+
+namespace Rx.IotLink.Engine;
+
+/// <summary>What can happen to a link.</summary>
+internal enum InputKind
+{
+    /// <summary>Nothing but what every input tells: the time, and what the application has handled.</summary>
+    Handled,
+
+    /// <summary>A connection was made (client), or its peer has said who it is (server).</summary>
+    Connected,
+
+    /// <summary>Bytes arrived.</summary>
+    Bytes,
+
+    /// <summary>The connection has ended.</summary>
+    Ended,
+
+    /// <summary>The connection has taken what it was given, and asks for more.</summary>
+    OutputTaken,
+
+    /// <summary>A sign of life is due.</summary>
+    KeepaliveDue,
+
+    /// <summary>The connection is to end, with a word for its peer.</summary>
+    Dismissed,
+
+    /// <summary>The application wrote a line.</summary>
+    Wrote,
+
+    /// <summary>The application wants a line back.</summary>
+    TookBack,
+
+    /// <summary>The store has kept what it was given.</summary>
+    Saved,
+
+    /// <summary>The store has failed.</summary>
+    SaveFailed,
+
+    /// <summary>The store has not answered for long.</summary>
+    SaveWaits,
+
+    /// <summary>A time that was asked for has come.</summary>
+    Time,
+
+    /// <summary>The application closes the link.</summary>
+    Closed,
+
+    /// <summary>The link is given up.</summary>
+    Refused,
+}
+
+/// <summary>What holds at the moment of an input.</summary>
+/// <param name="Now">Monotonic time.</param>
+/// <param name="HandledExactlyOnce">Exactly-once lines that the application has handled since the last input.</param>
+/// <param name="HandledBestEffort">Best-effort lines that it has handled since then.</param>
+/// <param name="HeldSince">Since when observers are at the line that they are at, if they are at one.</param>
+internal readonly record struct Moment(TimeSpan Now, int HandledExactlyOnce = 0, int HandledBestEffort = 0, TimeSpan? HeldSince = null);
+
+/// <summary>Something that happened to a link, as a value. Whatever else is true at that moment comes with it.</summary>
+internal readonly struct Input
+{
+    private Input(InputKind kind, in Moment at) => (Kind, At) = (kind, at);
+
+    public InputKind Kind { get; }
+
+    public Moment At { get; }
+
+    /// <summary>Connected: where to put what is to be sent. It belongs to this connection alone.</summary>
+    public OutputBuffer? Output { get; private init; }
+
+    /// <summary>Connected, at a server: what the peer has said.</summary>
+    public PeerOpening? Opening { get; private init; }
+
+    /// <summary>Bytes: valid during the step.</summary>
+    public ReadOnlySequence<byte> Received { get; private init; }
+
+    /// <summary>Wrote, TookBack: the line.</summary>
+    public OutLine? Line { get; private init; }
+
+    /// <summary>Wrote: whether a send may be left for later, so that more lines go with it.</summary>
+    public bool MaySendLater { get; private init; }
+
+    /// <summary>Dismissed: the word, if the protocol has a word for it.</summary>
+    public string? Word { get; private init; }
+
+    /// <summary>Ended, Dismissed, Closed, Refused, SaveFailed, SaveWaits: why.</summary>
+    public Outage? Outage { get; private init; }
+
+    /// <summary>SaveFailed: what the store threw.</summary>
+    public Exception? Error { get; private init; }
+
+    /// <summary>Saved, SaveFailed: the place of the last record that is kept; null: none of the last ones.</summary>
+    public long? UpTo { get; private init; }
+
+    public static Input Handled(in Moment at) => new(InputKind.Handled, at);
+
+    public static Input Connected(in Moment at, OutputBuffer output, PeerOpening? opening) =>
+        new(InputKind.Connected, at) { Output = output, Opening = opening };
+
+    public static Input Bytes(in Moment at, in ReadOnlySequence<byte> bytes) => new(InputKind.Bytes, at) { Received = bytes };
+
+    public static Input Ended(in Moment at, Outage outage) => new(InputKind.Ended, at) { Outage = outage };
+
+    public static Input OutputTaken(in Moment at) => new(InputKind.OutputTaken, at);
+
+    public static Input KeepaliveDue(in Moment at) => new(InputKind.KeepaliveDue, at);
+
+    public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at) { Word = word, Outage = outage };
+
+    public static Input Wrote(in Moment at, OutLine line, bool maySendLater) =>
+        new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater };
+
+    public static Input TookBack(in Moment at, OutLine line) => new(InputKind.TookBack, at) { Line = line };
+
+    public static Input Saved(in Moment at, long upTo) => new(InputKind.Saved, at) { UpTo = upTo };
+
+    public static Input SaveFailed(in Moment at, Outage outage, Exception error, long? upTo) =>
+        new(InputKind.SaveFailed, at) { Outage = outage, Error = error, UpTo = upTo };
+
+    public static Input SaveWaits(in Moment at, Outage outage) => new(InputKind.SaveWaits, at) { Outage = outage };
+
+    public static Input Time(in Moment at) => new(InputKind.Time, at);
+
+    public static Input Closed(in Moment at, Outage outage) => new(InputKind.Closed, at) { Outage = outage };
+
+    public static Input Refused(in Moment at, Outage outage) => new(InputKind.Refused, at) { Outage = outage };
+}

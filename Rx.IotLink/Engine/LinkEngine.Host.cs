@@ -1,0 +1,58 @@
+using Rx.IotLink.Protocol;
+
+namespace Rx.IotLink.Engine;
+
+/// <summary>What the protocol of the version that is spoken tells, inside a step.</summary>
+internal sealed partial class LinkEngine : IProtocolHost
+{
+    bool IProtocolHost.HasRoomToSend => output?.Length < OutputHighWater;
+
+    void IProtocolHost.Opened()
+    {
+        collected.Opened = true;
+        Become(LinkStatus.Up, outage: null);
+    }
+
+    void IProtocolHost.Heartbeat()
+    {
+        counts.Heartbeats++;
+        collected.Heartbeat = true;
+    }
+
+    /// <summary>Takes a line if there is room among its kind, so that neither takes the other's.</summary>
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
+    {
+        ref var waiting = ref delivery == Delivery.BestEffort ? ref bestEffortWaiting : ref exactlyOnceWaiting;
+        if (waiting >= limits.InboxLines)
+        {
+            counts.LinesWithheld++;
+            return false;
+        }
+
+        waiting++;
+        collected.Delivered.Add(utf8, delivery);
+        return tookLines = true;
+    }
+
+    void IProtocolHost.Withheld() => counts.LinesWithheld++;
+
+    long IProtocolHost.Save(in SessionRecord record)
+    {
+        (collected.Records ??= []).Add(record);
+        return ++records;
+    }
+
+    void IProtocolHost.DuplicateReceived() => counts.DuplicatesReceived++;
+
+    void IProtocolHost.Finished(OutLine line) => Done(line, line.Delivery == Delivery.ExactlyOnce ? Outcome.Accepted : Outcome.Sent);
+
+    void IProtocolHost.Impossible(OutLine line, string fault) => Impossible(line, fault);
+
+    void IProtocolHost.Repeated() => counts.LinesRepeated++;
+
+    void IProtocolHost.Notify(LinkNoticeKind kind, string detail) => Notify(kind, detail);
+
+    void IProtocolHost.FallBack(int version) => wanted = version;
+
+    void IProtocolHost.Leave(Outage outage, bool final) => Leave(outage, final);
+}

@@ -1,0 +1,389 @@
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version2;
+
+namespace Rx.IotLink.Engine;
+
+/// <summary>
+/// One end of one link, as long as it lives: all that is decided. <see cref="Step"/> takes what happened and gives what
+/// is to be done. Every input in every state gives effects, and none an exception.
+/// </summary>
+/// <remarks>
+/// It takes no lock, and knows no task, thread, store, socket, clock or random source: it reads its arguments and its own
+/// state, so the same inputs give the same effects. Its steps are serial. What is done with the effects is the shell's
+/// (<see cref="Link"/>).
+/// </remarks>
+internal sealed partial class LinkEngine
+{
+    /// <summary>
+    /// Bytes that may wait to be sent beyond one line of the greatest length: acknowledgements and keepalives, while the
+    /// peer does not read. A peer that lets them grow beyond it is not reading at all.
+    /// </summary>
+    private const int MaxOutputBytes = 65_536;
+
+    /// <summary>Lines are put into the output while it holds less than this; the rest wait until it has been sent.</summary>
+    private const int OutputHighWater = 32_768;
+
+    private readonly LinkOptions limits;
+    private readonly CreateProtocol create;
+    private readonly Outbox outbox = new();
+    private IProtocol protocol;
+
+    /// <summary>The version that is spoken from the next connection on.</summary>
+    private int wanted;
+
+    // The connection, if there is one: what it is given to send, and whether somebody sends on it.
+    private OutputBuffer? output;
+    private bool sending;
+
+    /// <summary>Why the protocol wants the connection ended, and whether for good. It is, at the end of the step.</summary>
+    private Outage? leaving;
+    private bool leavesForGood;
+
+    // Lines at the application, which are not accepted yet. Those of a protocol that was spoken before come first.
+    private int exactlyOnceWaiting;
+    private int bestEffortWaiting;
+    private int acceptedOfOldProtocol;
+
+    private LinkCounts counts;
+    private TimeSpan upAt;
+    private TimeSpan upUntil;
+    private TimeSpan upBefore;
+    private TimeSpan? toldHeldSince;
+
+    /// <summary>The place of the last record that was to be kept.</summary>
+    private long records;
+
+    // Of this step alone.
+    private Effects collected;
+    private TimeSpan now;
+    private bool tookLines;
+
+    /// <summary>An engine without a connection.</summary>
+    /// <param name="limits">The options of this end, of which only the limits matter here.</param>
+    /// <param name="version">The version of the protocol that is spoken first.</param>
+    /// <param name="create">Makes a protocol of a version.</param>
+    /// <param name="effects">What is to be kept from the beginning.</param>
+    public LinkEngine(LinkOptions limits, int version, CreateProtocol create, ref Effects effects)
+    {
+        (this.limits, this.create, Version, wanted) = (limits, create, version, version);
+        collected = effects;
+        protocol = create(version, outbox, this);
+        Unfinished = protocol.Unfinished.Count() + outbox.All.Count();
+        effects = collected;
+        collected = default;
+    }
+
+    /// <summary>The version of the protocol that is spoken.</summary>
+    public int Version { get; private set; }
+
+    public LinkStatus Status { get; private set; } = LinkStatus.Connecting;
+
+    /// <summary>How often it was up.</summary>
+    public int Connections { get; private set; }
+
+    /// <summary>Whether it has ended for good.</summary>
+    public bool IsFinal => Status is LinkStatus.Refused or LinkStatus.Closed;
+
+    /// <summary>How long it was up, the last time that it was.</summary>
+    public TimeSpan LastUp { get; private set; }
+
+    /// <summary>When the bytes arrived that brought the last line.</summary>
+    public TimeSpan? LastLineAt { get; private set; }
+
+    /// <summary>Lines that were written and are not done with.</summary>
+    public int Unfinished { get; private set; }
+
+    /// <summary>Why the store does not work, from its first failure until it works again.</summary>
+    public Outage? StoreFault { get; private set; }
+
+    /// <summary>Whether the store fails, so that a connection would be of no use.</summary>
+    public bool StoreFails { get; private set; }
+
+    /// <summary>Whether the peer needs each line in a send of its own.</summary>
+    public bool OneSendPerLine => protocol.OneSendPerLine;
+
+    /// <summary>Whether keepalives are due at a fixed rate, or only when nothing else was sent.</summary>
+    public bool KeepaliveAlways => protocol.KeepaliveAlways;
+
+    /// <summary>Silence after which an outage is declared, once lines flow.</summary>
+    public TimeSpan Timeout => protocol.Timeout;
+
+    /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
+    public TimeSpan QuietTime => protocol.QuietTime;
+
+    private bool IsUp => Status == LinkStatus.Up;
+
+    /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null.</summary>
+    public string? Fault(int bytes) => protocol.Fault(bytes);
+
+    /// <summary>Whether this opening is of the client that is connected now, come back over a newer connection.</summary>
+    public bool IsSuccessor(PeerOpening? opening) =>
+        output is not null && opening is ClientOpening again && protocol is Version2Protocol two && two.IsSuccessor(again);
+
+    /// <summary>The counts of now.</summary>
+    /// <param name="handled">Lines that the application has handled since the last step.</param>
+    public LinkCounters Counters(int handled) =>
+        counts.Snapshot(Unfinished, exactlyOnceWaiting + bestEffortWaiting, Math.Min(handled, exactlyOnceWaiting + bestEffortWaiting));
+
+    /// <summary>How long it was up in all, and for how long it has not been; null: it never was.</summary>
+    public (TimeSpan Up, TimeSpan? Down) PresenceAt(TimeSpan time) =>
+        IsUp ? (upBefore + (time - upAt), TimeSpan.Zero) : (upBefore, Connections > 0 ? time - upUntil : null);
+
+    /// <summary>Takes what happened, and adds what is to be done.</summary>
+    public void Step(in Input input, ref Effects effects)
+    {
+        collected = effects;
+        now = input.At.Now;
+        try
+        {
+            // First of all: an observer that blocks does not hold back what was accepted before.
+            AcceptHandled(input.At);
+            Take(input);
+        }
+        catch (ProtocolException exception)
+        {
+            (leaving, leavesForGood) = (new(OutageReason.ProtocolError, exception.Message), false);
+        }
+
+        if (leaving is null)
+            CollectOutput(input.Kind == InputKind.OutputTaken, input.MaySendLater && SeveralMayFollow(input.Line!));
+        if (leaving is not null)
+            EndAsWanted();
+        collected.WakeAt = IsFinal ? null : Earlier(protocol.Deadline, HeldTooLongAt(input.At));
+        effects = collected;
+        collected = default;
+    }
+
+    private void Take(in Input input)
+    {
+        switch (input.Kind)
+        {
+            case InputKind.Connected:
+                Connect(input.Output!, input.Opening);
+                break;
+            case InputKind.Bytes when output is not null:
+                Receive(input);
+                break;
+            case InputKind.Ended when output is not null:
+                EndConnection(input.Outage!);
+                break;
+            case InputKind.OutputTaken when output is not null:
+                protocol.Taken(now);
+                break;
+            case InputKind.KeepaliveDue when output is not null:
+                protocol.Keepalive();
+                break;
+            case InputKind.Dismissed when output is not null:
+                protocol.Bye(input.Word!);
+                EndConnection(input.Outage!);
+                break;
+            case InputKind.Wrote:
+                Write(input.Line!);
+                break;
+            case InputKind.TookBack:
+                TakeBack(input.Line!);
+                break;
+            case InputKind.Saved:
+                Saved(input.UpTo!.Value);
+                break;
+            case InputKind.SaveFailed:
+                SaveFailed(input);
+                break;
+            case InputKind.SaveWaits:
+                SaveWaits(input.Outage!);
+                break;
+            case InputKind.Time when !IsFinal:
+                protocol.Elapse(now);
+                TellOfHeldLine(input.At);
+                break;
+            case InputKind.Closed:
+                End(LinkStatus.Closed, input.Outage!);
+                break;
+            case InputKind.Refused:
+                End(LinkStatus.Refused, input.Outage!);
+                break;
+        }
+    }
+
+    private void Connect(OutputBuffer to, PeerOpening? opening)
+    {
+        if (IsFinal || output is not null)
+        {
+            collected.Rejection = IsFinal ? Rejection.LinkEnded : Rejection.Busy;
+            return;
+        }
+
+        wanted = opening?.Version ?? wanted;
+        if (wanted != Version)
+            Speak(wanted);
+        (output, sending) = (to, false);
+        protocol.Connect(to, now, opening);
+    }
+
+    /// <summary>
+    /// The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes
+    /// over what was not finished. All or nothing: what can fail comes first.
+    /// </summary>
+    private void Speak(int version)
+    {
+        // Lines of a kept memory have no writer here, and must not be lost for that.
+        var left = protocol.Unfinished.Where(line => line.Outcome is null).ToList();
+        var next = create(version, outbox, this);
+        (protocol, Version, acceptedOfOldProtocol) = (next, version, exactlyOnceWaiting + bestEffortWaiting);
+        outbox.PutBack(left);
+        if (Connections > 0)
+            Notify(LinkNoticeKind.SessionNotResumed, $"the peer speaks protocol {version} now; what was not acknowledged is sent again");
+        foreach (var line in outbox.All.ToList())
+        {
+            if (protocol.Fault(line.Bytes) is not { } fault)
+                continue;
+            outbox.Remove(line);
+            Impossible(line, fault);
+        }
+    }
+
+    private void Receive(in Input input)
+    {
+        tookLines = false;
+        try
+        {
+            collected.Consumed = protocol.Receive(input.Received, now);
+        }
+        finally
+        {
+            // Once for all lines of these bytes.
+            if (tookLines)
+                LastLineAt = now;
+        }
+    }
+
+    private void AcceptHandled(in Moment at)
+    {
+        var exactlyOnce = Math.Min(at.HandledExactlyOnce, exactlyOnceWaiting);
+        var bestEffort = Math.Min(at.HandledBestEffort, bestEffortWaiting);
+        exactlyOnceWaiting -= exactlyOnce;
+        bestEffortWaiting -= bestEffort;
+        counts.LinesReceived += exactlyOnce + bestEffort;
+        for (var handled = exactlyOnce + bestEffort; handled > 0; handled--)
+        {
+            if (acceptedOfOldProtocol > 0)
+                acceptedOfOldProtocol--;
+            else
+                protocol.Accept(now);
+        }
+    }
+
+    /// <summary>Has sent what is to be sent, unless somebody sends already and takes it along.</summary>
+    /// <param name="goesOn">Whether it is that one who asks.</param>
+    /// <param name="later">Whether more is likely to be written at once.</param>
+    private void CollectOutput(bool goesOn, bool later)
+    {
+        if (output is null)
+            return;
+        if (sending && !goesOn)
+        {
+            // Unless the peer does not take what it is sent.
+            if (output.Length > MaxOutputBytes + limits.MaxLineBytes)
+                Leave(new(OutageReason.PeerNotReading, $"{output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + limits.MaxLineBytes}"), final: false);
+            return;
+        }
+
+        if (!goesOn && !protocol.WantsToSend && output.Length == 0)
+            return;
+        if (later)
+        {
+            (sending, collected.Send) = (true, SendEffect.Later);
+            return;
+        }
+
+        // What was held back while the output was full, and what was gathered to be said at once.
+        protocol.Send(now);
+        sending = output.Length > 0;
+        if (!sending)
+        {
+            output.Release();
+            return;
+        }
+
+        protocol.Handed();
+        (collected.Send, collected.Bytes) = (SendEffect.Now, output.Take());
+    }
+
+    private void Leave(Outage outage, bool final) => (leaving, leavesForGood) = (outage, final);
+
+    private void EndAsWanted()
+    {
+        var outage = leaving!;
+        leaving = null;
+        if (leavesForGood)
+            End(LinkStatus.Refused, outage);
+        else if (output is not null)
+            EndConnection(outage);
+    }
+
+    private void EndConnection(Outage outage)
+    {
+        Disconnect(outage);
+        if (outage.Reason == OutageReason.ProtocolError)
+            counts.ProtocolErrors++;
+        // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
+        if (!IsUp)
+            return;
+        if (outage.Reason != OutageReason.PeerLeft)
+            counts.Outages++;
+        Become(LinkStatus.Down, outage);
+    }
+
+    private void Disconnect(Outage outage)
+    {
+        collected.Ended = new(outage, sending);
+        (output, sending) = (null, false);
+        protocol.Disconnect(now);
+    }
+
+    /// <summary>Ends the link for good.</summary>
+    private void End(LinkStatus status, Outage outage)
+    {
+        if (IsFinal)
+            return;
+        if (output is not null)
+        {
+            protocol.Bye("");
+            Disconnect(outage);
+        }
+
+        if (IsUp && status == LinkStatus.Refused)
+            counts.Outages++;
+        Become(status, outage);
+        (exactlyOnceWaiting, bestEffortWaiting, collected.IsLast) = (0, 0, true);
+        foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
+            Done(line, Outcome.GivenUp);
+    }
+
+    private void Become(LinkStatus status, Outage? outage)
+    {
+        if (status == LinkStatus.Up)
+            (upAt, Connections) = (now, Connections + 1);
+        else if (IsUp)
+            (LastUp, upBefore, upUntil) = (now - upAt, upBefore + (now - upAt), now);
+        Status = status;
+        (collected.States ??= []).Add(new(status, outage, Connections));
+    }
+
+    private void Notify(LinkNoticeKind kind, string detail, Exception? error = null) => (collected.Notices ??= []).Add(new(kind, detail, error));
+
+    /// <summary>When the line that observers are at will have been held for too long, if it was not told.</summary>
+    private TimeSpan? HeldTooLongAt(in Moment at) => at.HeldSince is { } since && since != toldHeldSince ? since + limits.SlowObserverAfter : null;
+
+    /// <summary>Tells of a line that is held for too long, once: nothing else tells of it while the link is up.</summary>
+    private void TellOfHeldLine(in Moment at)
+    {
+        if (at.HeldSince is not { } since || since == toldHeldSince || now - since is var held && held < limits.SlowObserverAfter)
+            return;
+        toldHeldSince = since;
+        counts.SlowObservers++;
+        Notify(LinkNoticeKind.ObserverSlow, $"an observer of the lines has not returned from OnNext for {held.TotalSeconds:0.###} s; no further line is handed out or acknowledged before it does, and if it waits for this link it may wait for ever");
+    }
+
+    private static TimeSpan? Earlier(TimeSpan? a, TimeSpan? b) => a < b || b is null ? a : b;
+}

@@ -1,0 +1,215 @@
+using System.Reactive;
+using System.Runtime.InteropServices;
+using Rx.IotLink.Engine;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// How a step is done: under the lock the engine decides (<see cref="Step"/>), and what observers, the inbox and the
+/// journal are to have is put into their queues (<see cref="Collect"/>); after the lock the rest is performed
+/// (<see cref="Perform"/>).
+/// </summary>
+internal sealed partial class Link
+{
+    /// <summary>
+    /// Only on the real clock is a send left to a thread of the pool: the thread of a virtual clock is never left.
+    /// </summary>
+    private readonly bool mayLeaveSends;
+
+    // Guarded by the lock: those who have waited for something that has come.
+    private List<(Waiter<Unit> Waiter, Exception? Error)>? toTell;
+
+    /// <summary>What is true now. What the application has handled is told once. Under the lock.</summary>
+    private Moment Moment()
+    {
+        var (exactlyOnce, bestEffort) = inbox.TakeHandled();
+        return new(Now, exactlyOnce, bestEffort, inbox.HeldSince);
+    }
+
+    /// <summary>Has the engine decide what follows from an input. Under the lock; what it gives must be performed.</summary>
+    private void Step(in Input input, out Work work)
+    {
+        work = new Work { Effects = new(inbox.Arrived), On = session };
+        engine.Step(input, ref work.Effects);
+        Collect(ref work, input.At.Now);
+    }
+
+    /// <summary>Puts into queues what others will have. No code of others runs. Under the lock.</summary>
+    private void Collect(ref Work work, TimeSpan now)
+    {
+        ref var effects = ref work.Effects;
+        foreach (ref readonly var record in CollectionsMarshal.AsSpan(effects.Records))
+            journal!.Append(record);
+        if (effects.Heartbeat)
+            pulses?.Heartbeats.Post(Unit.Default);
+        if (effects.States is not null)
+            effects.States.ForEach(Become);
+        if (effects.Notices is not null)
+            effects.Notices.ForEach(notices.Post);
+        if (effects.Send == SendEffect.Now)
+            session!.Said(now);
+        if (effects.Ended is not null)
+        {
+            work.Ended = session;
+            session!.LetGo(effects.Ended);
+            session = null;
+        }
+
+        if (effects.IsLast)
+            CollectEnd(work.Ended);
+        if (engine.Unfinished == 0)
+            TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
+        work.Saves = journal?.TryBegin() ?? false;
+        work.Drains = inbox.TryBeginDrain();
+        (work.Told, toTell) = (toTell, null);
+    }
+
+    private void CollectEnd(Session? ended)
+    {
+        // Whoever finds the link closed waits for its connection as well.
+        if (ended is not null)
+            Goodbye = ended.Gone;
+        inbox.End(state.Status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
+        states.End();
+        pulses?.End();
+        notices.End();
+        journal?.Close();
+    }
+
+    private void Become(StateChange change)
+    {
+        state = new LinkState(change.Status, options.Scheduler.Now, change.Connections, change.Outage);
+        states.Post(state);
+        UpOrEnded();
+    }
+
+    /// <summary>Performs what was collected. After the lock: here is where the code of others is called.</summary>
+    private void Perform(ref Work work)
+    {
+        ref var effects = ref work.Effects;
+        if (effects.Opened)
+            WatchLiveness(work.On!);
+        if (effects.WakeAt is { } due)
+            (alarm ?? MakeAlarm()).Set(due);
+        if (effects.Send == SendEffect.Now)
+            _ = work.On!.SendAsync(effects.Bytes);
+        else if (effects.Send == SendEffect.Later)
+            Later.Run(work.On!);
+        try
+        {
+            work.Ended?.Close(effects.Ended!.Outage);
+        }
+        finally
+        {
+            // Its connection is somebody else's, and may throw: nobody else is to suffer from that.
+            PerformRest(ref work);
+        }
+    }
+
+    private void PerformRest(ref Work work)
+    {
+        ref var effects = ref work.Effects;
+        for (var line = effects.FirstDone; line is not null;)
+        {
+            // It may be used again as soon as it is told.
+            var next = line.DoneNext;
+            line.DoneNext = null;
+            // Whoever wrote a line of a kept memory is gone.
+            if (line is PendingWrite write)
+                Tell(write, work.Reader);
+            line = next;
+        }
+
+        if (work.Saves)
+            journal!.Start();
+        if (work.Drains)
+            inbox.StartDrain();
+        Publish();
+        foreach (var (waiter, error) in work.Told ?? [])
+        {
+            if (error is null)
+                waiter.TrySetResult(Unit.Default);
+            else
+                waiter.TrySetException(error);
+        }
+
+        if (effects.IsLast)
+            PerformEnd();
+    }
+
+    private void PerformEnd()
+    {
+        alarm?.Dispose();
+        if (journal is null)
+            return;
+        Kept = FinishJournalAsync(journal);
+        Goodbye = Task.WhenAll(Goodbye, Kept);
+    }
+
+    private void Tell(PendingWrite write, Session? reader)
+    {
+        if (!write.Outcome!.IsGood)
+            write.Error = write.Outcome.Fault is { } fault ? new InvalidLineException(Id, $"a line {fault}") : WhyEnded(state);
+        if (reader is null || write is not TaskWrite { IsAlone: true } alone || !reader.TryTellAfterSuspension(alone))
+            write.Finish(write.Error);
+    }
+
+    /// <summary>Has what was posted to observers delivered.</summary>
+    private void Publish()
+    {
+        states.Kick();
+        pulses?.Kick();
+        notices.Kick();
+    }
+
+    /// <summary>Tells those who have waited for something that has come. After the lock.</summary>
+    private void TellWaiters()
+    {
+        Work work = default;
+        lock (gate)
+            (work.Told, toTell) = (toTell, null);
+        PerformRest(ref work);
+    }
+
+    /// <summary>
+    /// Takes note that all who wait for something are to be told: that it has come, or (with an error) that it never will.
+    /// Under the lock.
+    /// </summary>
+    private void TellLater(Waiters<Unit>? waiters, Exception? error)
+    {
+        if (waiters is { IsEmpty: false })
+            (toTell ??= []).AddRange(waiters.TakeAll().Select(waiter => (waiter, error)));
+    }
+
+    private Alarm MakeAlarm()
+    {
+        lock (gate)
+            return alarm ??= new Alarm(deadlines, TimeCame);
+    }
+
+    /// <summary>What is to be done after the lock. Each is given once.</summary>
+    private struct Work
+    {
+        public Effects Effects;
+
+        /// <summary>The connection that served when the step began.</summary>
+        public Session? On;
+
+        /// <summary>The connection that is to be ended.</summary>
+        public Session? Ended;
+
+        /// <summary>Whether there is something to be kept.</summary>
+        public bool Saves;
+
+        /// <summary>Whether a drain of the inbox is to be started.</summary>
+        public bool Drains;
+
+        /// <summary>Those who have waited, and what for.</summary>
+        public List<(Waiter<Unit> Waiter, Exception? Error)>? Told;
+
+        /// <summary>Whose reading loop performs this, if it is one.</summary>
+        public Session? Reader;
+    }
+}
