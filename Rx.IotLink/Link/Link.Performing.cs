@@ -127,16 +127,21 @@ internal sealed partial class Link
         if (work.Drains)
             inbox.StartDrain();
         Publish();
-        foreach (var (waiter, error) in work.Told ?? [])
+        if (work.Told is { } told)
+            Tell(told);
+        if (effects.IsLast)
+            PerformEnd();
+    }
+
+    private static void Tell(List<(Waiter<Unit> Waiter, Exception? Error)> told)
+    {
+        foreach (var (waiter, error) in told)
         {
             if (error is null)
                 waiter.TrySetResult(Unit.Default);
             else
                 waiter.TrySetException(error);
         }
-
-        if (effects.IsLast)
-            PerformEnd();
     }
 
     private void PerformEnd()
@@ -179,8 +184,11 @@ internal sealed partial class Link
     /// </summary>
     private void TellLater(Waiters<Unit>? waiters, Exception? error)
     {
-        if (waiters is { IsEmpty: false })
-            (toTell ??= []).AddRange(waiters.TakeAll().Select(waiter => (waiter, error)));
+        if (waiters is null or { IsEmpty: true })
+            return;
+        toTell ??= [];
+        foreach (var waiter in waiters.TakeAll())
+            toTell.Add((waiter, error));
     }
 
     private Alarm MakeAlarm()
