@@ -60,11 +60,11 @@ internal static class CommandLine
 
     private static Command Serve(Func<ServeSettings, Task<int>> run)
     {
-        var (port, bind, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.Expect(), Options.Protocols());
+        var (port, bind, proxies, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.ProxyFrom(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
         var limits = new LimitOptions();
-        var command = new Command("serve", HelpTexts.Serve) { port, bind, expected, timeout, protocols, keyFile, insecure };
+        var command = new Command("serve", HelpTexts.Serve) { port, bind, proxies, expected, timeout, protocols, keyFile, insecure };
         tls.AddTo(command);
         limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
@@ -83,6 +83,7 @@ internal static class CommandLine
             Tls = tls.Of(parsed),
             AnyId = parsed.GetValue(anyId),
             Limits = limits.Of(parsed),
+            Proxies = parsed.GetValue(proxies)!,
         }));
         return command;
     }

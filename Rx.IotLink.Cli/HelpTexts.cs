@@ -71,6 +71,10 @@ internal static class HelpTexts
         give the device the new key, and then remove the old line.
         Keys say who is who; only --tls hides the lines from others on the network.
 
+        Behind a load balancer say with --proxy-from where that is: it begins each
+        connection with a PROXY header, which says whose connection it is. Addresses in
+        messages and limits for one address are then those of the devices.
+
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it
         says so and goes on with all of them as they were. What was read counts for new

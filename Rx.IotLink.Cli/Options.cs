@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
 
@@ -85,6 +86,16 @@ internal static class Options
     public static Option<bool> InsecureKeyFile() => new("--insecure-key-file")
     {
         Description = "Use the key file though its group or others may read or write it. Default: it is refused (not on Windows, which has other rights).",
+    };
+
+    public static Option<IPNetwork[]> ProxyFrom() => new("--proxy-from")
+    {
+        HelpName = "ADDRESS[/BITS]",
+        Description = "The address of a load balancer, or a network of them, as 10.0.0.7 or 10.0.0.0/24. It must begin each connection with a PROXY header (version 1 or 2), which says whose connection it is; from elsewhere such a header is refused. May be given many times. Default: none.",
+        DefaultValueFactory = _ => [],
+        CustomParser = result => [.. result.Tokens.Select(token => ProxyNetwork.Fault(token.Value, out var network) is { } fault
+            ? Fail<IPNetwork>(result, $"--proxy-from must be an address or a network, such as 10.0.0.7 or 10.0.0.0/24; '{token.Value}' {fault}.")
+            : network)],
     };
 
     public static Option<bool> AnyId() => new("--any-id")

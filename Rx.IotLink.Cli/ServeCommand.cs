@@ -18,6 +18,8 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
 
     public required TlsFiles Tls { get; init; }
 
+    public required IReadOnlyList<IPNetwork> Proxies { get; init; }
+
     /// <summary>Whether a client's certificate may speak for any id.</summary>
     public required bool AnyId { get; init; }
 
@@ -50,6 +52,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Port = settings.Port,
             Bind = settings.Bind,
             Expected = settings.Expected,
+            TrustedProxies = settings.Proxies,
             Timeout = settings.Timeout,
             Protocol1 = settings.Protocol1,
             Protocol2 = settings.Protocol2,

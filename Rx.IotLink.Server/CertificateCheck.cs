@@ -21,7 +21,8 @@ internal sealed class CertificateCheck(IotLinkServerOptions options, Cancellatio
 
     /// <summary>Completes if the client may speak for the id: it presented no certificate, or one of this id.</summary>
     /// <exception cref="RefusedException">It may not, or that could not be found out.</exception>
-    /// <remarks>The pooled builder continues on the thread that completes it: a virtual clock's thread is not left.</remarks>
+    /// <remarks>The pooled builder continues on the thread that completes it: a virtual clock's thread is not
+    /// left.</remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask CheckAsync(X509Certificate2? certificate, string id)
     {

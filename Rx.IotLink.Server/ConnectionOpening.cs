@@ -171,6 +171,8 @@ internal sealed class ConnectionOpening : IDisposable
             speaksVersion2 |= Tokens.Begins(bytes);
             if (BeginsTls(bytes))
                 throw new RefusedException(Refusal.Tls, "it speaks TLS, which is not spoken on this port");
+            if (ProxyHeader.Begins(bytes))
+                throw new RefusedException(Refusal.ProxyHeader, ProxyHeader.Untrusted);
             if (FirstLine.TryRead(ref bytes, speaksVersion2 ? Tokens.MaxBytes : maxBytes, out var line))
             {
                 // What follows is looked at again by the next reader.

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
@@ -45,7 +46,19 @@ public static class IotLinkHosting
         ArgumentNullException.ThrowIfNull(endpoint);
         var server = endpoint.ApplicationServices.GetRequiredService<IotLinkServer>();
         server.HasGuestEndPoints = true;
-        return endpoint.Run(server.ServeAsync);
+        return endpoint.UseProxyProtocol().Run(server.ServeAsync);
+    }
+
+    /// <summary>
+    /// Has connections of a Kestrel endpoint that come from <see cref="IotLinkServerOptions.TrustedProxies"/> say first
+    /// whose they are, by the PROXY protocol. With TLS it must be called before <c>UseHttps</c>; without,
+    /// <see cref="UseIotLink"/> does it.
+    /// </summary>
+    public static IConnectionBuilder UseProxyProtocol(this IConnectionBuilder endpoint)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        var server = endpoint.ApplicationServices.GetRequiredService<IotLinkServer>();
+        return endpoint.Use(next => connection => server.Proxies.PassAsync(connection, next));
     }
 
     /// <summary>
@@ -59,11 +72,19 @@ public static class IotLinkHosting
     {
         ConfigurationNames.Check(configuration, typeof(IotLinkServerOptions));
         configuration.Bind(options);
-        // The binder knows no way from a text to an address, and passes over it in silence.
+        // The binder knows no way from a text to an address or a network, and passes over it in silence.
+        if (configuration.GetSection(nameof(options.TrustedProxies)).GetChildren().Select(Network).ToArray() is { Length: > 0 } proxies)
+            options = options with { TrustedProxies = proxies };
         if (configuration[nameof(options.Bind)] is not { } bind)
             return options;
         Require.NotFaulty(IPAddress.TryParse(bind, out var address) ? null : "is not an IP address", bind, nameof(options.Bind));
         return options with { Bind = address! };
+    }
+
+    private static IPNetwork Network(IConfigurationSection given)
+    {
+        Require.NotFaulty(ProxyNetwork.Fault(given.Value ?? "", out var network), Printable.Message(given.Value ?? ""), nameof(IotLinkServerOptions.TrustedProxies));
+        return network;
     }
 
     private sealed class Service(IotLinkServer server) : IHostedLifecycleService

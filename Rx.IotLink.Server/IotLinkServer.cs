@@ -15,6 +15,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly Fleet fleet;
     private readonly Reception reception;
     private readonly Revocation revocation;
+    private readonly ProxyGate proxies;
     private readonly int? room;
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
@@ -33,6 +34,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         revocation = new(options.Keys, fleet, options.Scheduler, log);
         revocation.Start();
         reception = new(options, room ?? int.MaxValue, fleet, revocation, random, log, closed.Token);
+        proxies = new(options, reception, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -171,8 +173,37 @@ public sealed class IotLinkServer : IAsyncDisposable
         var acceptor = SocketAcceptor.Listen(options, most, reception.TurnAway, log);
         listener = options.Tls is null
             ? new SocketListener(acceptor, ServeAsync)
-            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, new TlsGate(reception, options.OpeningTimeout ?? options.Timeout), ServeAsync, cancellationToken).ConfigureAwait(false);
+            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, proxies, new TlsGate(reception, options, closed.Token), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
+    }
+
+    /// <summary>Where connections of trusted proxies say whose they are.</summary>
+    internal ProxyGate Proxies => proxies;
+
+    /// <summary>Serves one connection of our own sockets; completes when it has ended.</summary>
+    private Task ServeAsync(SocketConnection connection) =>
+        options.IsTrustedProxy(connection.RemoteEndPoint) ? ServeProxiedAsync(connection) : reception.ReceiveAsync(connection);
+
+    private async Task ServeProxiedAsync(SocketConnection connection)
+    {
+        if (await proxies.PassAsync(connection).ConfigureAwait(false))
+        {
+            await reception.ReceiveAsync(connection).ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            connection.Dispose();
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException or ObjectDisposedException)
+        {
+            // It was reset: there is nothing left to be done for it.
+        }
+        finally
+        {
+            connection.Served();
+        }
     }
 
     /// <summary>Serves one connection of Kestrel's; completes when it has ended.</summary>

@@ -16,6 +16,16 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// <summary>The address to listen on. Default: every IPv4 and IPv6 address of this machine.</summary>
     public IPAddress Bind { get; init; } = IPAddress.IPv6Any;
 
+    /// <summary>
+    /// The load balancers in front of the server, which say whose connection each is by the PROXY protocol, version 1 or
+    /// 2, before TLS. From these addresses such a header must come first, or the connection is refused
+    /// (<see cref="Refusal.ProxyHeader"/>); the address that it names counts wherever one does: limits,
+    /// <see cref="PinAddresses"/>, logs, <see cref="DeviceConnection.RemoteEndPoint"/>. From all others it is refused. It
+    /// may take as long as <see cref="OpeningTimeout"/>, and have 107 bytes (version 1) or 2,048. Default: none. A network
+    /// of every address is an error: then anybody could claim any address.
+    /// </summary>
+    public IReadOnlyCollection<IPNetwork> TrustedProxies { get; init; } = [];
+
     /// <summary>Whether the server listens by itself. False: its connections come from Kestrel endpoints of an ASP.NET Core application that call <c>UseIotLink()</c>. Default true.</summary>
     public bool Listen { get; init; } = true;
 
@@ -172,6 +182,9 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// </summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
+    internal bool IsTrustedProxy(EndPoint? remote) =>
+        TrustedProxies.Count > 0 && remote is IPEndPoint { Address: var address } && TrustedProxies.Any(n => n.Contains(address));
+
     internal bool SpeaksProtocol1 => Protocol1 ?? !AsksForKeys;
 
     private bool AsksForKeys => KeyOf is not null || Keys is not null || KeyFile is not null;
@@ -190,6 +203,9 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.InRange(Port, 0, 65_535, nameof(Port));
         Require.NotNull(Bind, nameof(Bind));
         Require.NotNull(Expected, nameof(Expected));
+        Require.NotNull(TrustedProxies, nameof(TrustedProxies));
+        foreach (var network in TrustedProxies)
+            Require.NotFaulty(ProxyNetwork.Fault(network), network, nameof(TrustedProxies));
         Require.InRange(RetryAfter, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(RetryAfter));
         Require.NotFaulty(!Protocol2 && !SpeaksProtocol1 ? "and Protocol1 are both off" : null, Protocol2, nameof(Protocol2));
         Require.NotFaulty(!Protocol2 && AsksForKeys ? "is of no use without protocol 2" : null, "given", KeyFile is not null ? nameof(KeyFile) : Keys is not null ? nameof(Keys) : nameof(KeyOf));

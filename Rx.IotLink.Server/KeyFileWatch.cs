@@ -7,9 +7,9 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// A key file that is read again when it has changed. It is looked at once a second, rather than listened to: that works
-/// wherever the file lies (a share, a mount of a container, a link that is turned to another file), and takes none of the
-/// few watches that the system has for a user. A change is taken when it is found twice: a file that is being written
+/// A key file that is read again when it has changed. It is looked at once a second, rather than listened to: that
+/// works wherever the file lies (a share, a mount of a container, a link that is turned to another file), and takes
+/// none of the few watches that the system has for a user. A change is taken when it is found twice: a file that is being written
 /// must not revoke the keys that are not in it yet.
 /// </summary>
 internal sealed class KeyFileWatch : IDeviceKeys, IDisposable
@@ -29,7 +29,8 @@ internal sealed class KeyFileWatch : IDeviceKeys, IDisposable
     /// <summary>Reads the file.</summary>
     /// <exception cref="FormatException">A line is wrong.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be read, or others may read or write it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read, or others may read or write
+    /// it.</exception>
     public KeyFileWatch(string path, bool mayBeShared, IScheduler scheduler, ServerLog log)
     {
         (this.path, this.mayBeShared, this.scheduler, this.log) = (path, mayBeShared, scheduler, log);

@@ -122,4 +122,10 @@ public enum Refusal
     /// <see cref="IotLinkServerOptions.MaxOpeningRatePerAddress"/> allows.
     /// </summary>
     TooFast,
+
+    /// <summary>
+    /// It came from one of <see cref="IotLinkServerOptions.TrustedProxies"/> without a PROXY header, or with a malformed
+    /// one; or it came with one from elsewhere, where nobody may say whose connection it is.
+    /// </summary>
+    ProxyHeader,
 }

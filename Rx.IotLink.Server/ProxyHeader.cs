@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Rx.IotLink.Protocol;
 
@@ -23,6 +24,9 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
     /// over.</summary>
     private const int MaxBinaryBytes = 2_048;
 
+    /// <summary>What is said of one that nobody who is trusted has sent.</summary>
+    public const string Untrusted = "it begins with a PROXY header, which must come from one of TrustedProxies, and once";
+
     private const int FixedBytes = 16;
 
     private static readonly ProxyHeader OfNobody = new(Source: null);
@@ -39,11 +43,20 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
         Span<byte> head = stackalloc byte[FixedBytes];
         head = head[..(int)Math.Min(bytes.Length, FixedBytes)];
         bytes.Slice(0, head.Length).CopyTo(head);
-        if (Begins(head, Signature))
+        if (MayBe(head, Signature))
             return head.Length < FixedBytes ? null : TryReadBinary(head, ref bytes);
-        if (Begins(head, Word))
+        if (MayBe(head, Word))
             return TryReadText(ref bytes);
         throw new ProtocolException("the connection comes from a trusted proxy, but does not begin with a PROXY header");
+    }
+
+    /// <summary>Whether what has arrived begins with a header, for one who does not expect any.</summary>
+    public static bool Begins(in ReadOnlySequence<byte> bytes)
+    {
+        Span<byte> head = stackalloc byte[FixedBytes];
+        head = head[..(int)Math.Min(bytes.Length, FixedBytes)];
+        bytes.Slice(0, head.Length).CopyTo(head);
+        return head.StartsWith(Signature) || head.StartsWith("PROXY TCP4 "u8) || head.StartsWith("PROXY TCP6 "u8) || head.StartsWith("PROXY UNKNOWN"u8);
     }
 
     private static ProxyHeader? TryReadText(ref ReadOnlySequence<byte> bytes)
@@ -59,11 +72,20 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
         return words switch
         {
             [_, "UNKNOWN", ..] => OfNobody,
-            [_, "TCP4" or "TCP6", var source, _, var port, _] when
-                IPAddress.TryParse(source, out var address) && (address.GetAddressBytes().Length == 4) == (words[1] == "TCP4")
+            [_, "TCP4" or "TCP6", var source, _, var port, _] when Address(source, words[1] == "TCP6") is { } address
                 && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => new(new IPEndPoint(address, number)),
             _ => throw new ProtocolException("a PROXY header that is not 'PROXY TCP4|TCP6 source destination port port'"),
         };
+    }
+
+    /// <summary>An address as the specification writes it. The parser alone would take others too: "1", "0x7f.1",
+    /// "[::1]:80", "fe80::1%eth0".</summary>
+    private static IPAddress? Address(string text, bool isVersion6)
+    {
+        if (!IPAddress.TryParse(text, out var address) || (address.AddressFamily == AddressFamily.InterNetworkV6) != isVersion6)
+            return null;
+        var isWrittenSo = isVersion6 ? text.All(c => char.IsAsciiHexDigit(c) || c is ':' or '.') : address.ToString() == text;
+        return isWrittenSo ? address : null;
     }
 
     private static ProxyHeader? TryReadBinary(ReadOnlySpan<byte> head, ref ReadOnlySequence<byte> bytes)
@@ -94,6 +116,6 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
     }
 
     /// <summary>Whether what has arrived is the beginning of this mark, or begins with it.</summary>
-    private static bool Begins(ReadOnlySpan<byte> head, ReadOnlySpan<byte> mark) =>
+    private static bool MayBe(ReadOnlySpan<byte> head, ReadOnlySpan<byte> mark) =>
         head.Length < mark.Length ? mark.StartsWith(head) : head.StartsWith(mark);
 }

@@ -106,9 +106,15 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         ThreadPool.UnsafeQueueUserWorkItem(static s => s.Self.Note(s.Remote, "", s.Self.TooMany), (Self: this, Remote: remote), preferLocal: false);
     }
 
-    /// <summary>Counts, logs and tells a refusal.</summary>
-    public void Note(EndPoint? remote, string id, RefusedException refusal)
+    /// <summary>Counts, logs and tells a refusal; one that left without a byte is only counted.</summary>
+    public void Note(EndPoint? remote, string id, RefusedException refusal, bool isSilent = false)
     {
+        if (isSilent && refusal.Refusal == Refusal.NoId)
+        {
+            Interlocked.Increment(ref silent);
+            return;
+        }
+
         Interlocked.Increment(ref refused[(int)refusal.Refusal]);
         log.Refused(remote, id, refusal);
         fleet.Refused(id, remote, refusal);
@@ -155,10 +161,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             if (member is not null)
                 fleet.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
-            if (refusal.Refusal == Refusal.NoId && opening.IsSilent)
-                Interlocked.Increment(ref silent);
-            else
-                Note(connection.RemoteEndPoint, opening.Id, refusal);
+            Note(connection.RemoteEndPoint, opening.Id, refusal, opening.IsSilent);
             await opening.SayNoAsync(refusal.Refusal, refusal.Told).ConfigureAwait(false);
             return null;
         }

@@ -5,8 +5,8 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Ends links whose key is no longer one of their device's. The keys are somebody else's, who may wait and throw: they are
-/// asked on a thread of the stores, one look at a time.
+/// Ends links whose key is no longer one of their device's. The keys are somebody else's, who may wait and throw:
+/// they are asked on a thread of the stores, one look at a time.
 /// </summary>
 /// <param name="keys">The keys; null: none are asked for.</param>
 /// <param name="fleet">The links.</param>
@@ -25,7 +25,10 @@ internal sealed class Revocation(IDeviceKeys? keys, Fleet fleet, IScheduler sche
     private int changes;
     private IDisposable? subscription;
 
-    /// <summary>How often keys have changed. Whoever reads it before a key is found tells by it whether the key is still good when its link is served.</summary>
+    /// <summary>
+    /// How often keys have changed. Whoever reads it before a key is found tells by it whether the key is still good
+    /// when its link is served.
+    /// </summary>
     public int Changes => Volatile.Read(ref changes);
 
     /// <summary>Begins to listen to changes.</summary>

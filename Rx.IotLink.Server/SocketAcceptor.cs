@@ -148,7 +148,8 @@ internal sealed class SocketAcceptor : IDisposable
     internal OpenSocket? Take(Socket socket)
     {
         var remote = SocketConnection.PlainRemote(socket);
-        var origin = Origin.Of(remote);
+        // Not a balancer's own: all would share it. It counts for somebody as soon as it has said for whom it is.
+        var origin = options.IsTrustedProxy(remote) ? null : Origin.Of(remote);
         if (TryEnter(origin))
         {
             for (var before = Volatile.Read(ref open); before > 0 && before <= mostOpen;)
@@ -212,9 +213,20 @@ internal sealed class SocketAcceptor : IDisposable
     /// <summary>A socket that counts as open, and (until its device is known) as a stranger's.</summary>
     internal sealed class OpenSocket(SocketAcceptor acceptor, Socket socket, Origin? origin) : ISocketOwner
     {
+        private Origin? origin = origin;
         private int isKnown;
 
         public Socket Socket => socket;
+
+        public bool TryCountFor(EndPoint client)
+        {
+            if (Origin.Of(client) is not { } named)
+                return true;
+            if (!acceptor.TryEnter(named))
+                return false;
+            origin = named;
+            return true;
+        }
 
         public void Known()
         {

@@ -45,6 +45,7 @@ internal sealed class SocketTransport(SocketAcceptor acceptor) : IConnectionList
             this.connection = connection;
             Transport = connection;
             Features.Set<IKnownConnection>(connection);
+            Features.Set<IProxiedConnection>(connection);
             RemoteEndPoint = connection.RemoteEndPoint;
             ConnectionClosed = closed.Token;
         }

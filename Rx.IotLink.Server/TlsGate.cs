@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -12,23 +13,26 @@ namespace Rx.IotLink.Server;
 /// refused like any other misbehaviour: limited, counted, logged and told.
 /// </summary>
 /// <param name="reception">Where they arrive, and whose limits they count against from the start.</param>
-/// <param name="limit">How long a handshake may take.</param>
-internal sealed class TlsGate(Reception reception, TimeSpan limit)
+/// <param name="options">How long a handshake may take.</param>
+/// <param name="stopped">When none is waited for any more.</param>
+internal sealed class TlsGate(Reception reception, IotLinkServerOptions options, CancellationToken stopped)
 {
+    private readonly TimeSpan limit = options.OpeningTimeout ?? options.Timeout;
+
     // Kestrel tells the check of a client's certificate nothing of the connection.
     private static readonly AsyncLocal<Passage?> Current = new();
 
     /// <summary>Puts the gate and Kestrel's handshake in front of an endpoint.</summary>
-    public void Guard(ListenOptions endpoint, HttpsConnectionAdapterOptions options)
+    public void Guard(ListenOptions endpoint, HttpsConnectionAdapterOptions tls)
     {
-        endpoint.Use(handshake => connection => PassAsync(connection, handshake, options.ClientCertificateMode == ClientCertificateMode.RequireCertificate));
-        endpoint.UseHttps(Watched(options, limit));
+        endpoint.Use(handshake => connection => PassAsync(connection, handshake, tls));
+        endpoint.UseHttps(Watched(tls, limit));
     }
 
     /// <summary>The handshake of a connection, if it made one, was good.</summary>
     public static void Passed(ConnectionContext connection) => connection.Features.Get<Passage>()?.End();
 
-    private async Task PassAsync(ConnectionContext connection, ConnectionDelegate handshake, bool asksForCertificate)
+    private async Task PassAsync(ConnectionContext connection, ConnectionDelegate handshake, HttpsConnectionAdapterOptions tls)
     {
         var remote = SocketConnection.Plain(connection.RemoteEndPoint);
         var origin = Origin.Of(remote);
@@ -45,19 +49,31 @@ internal sealed class TlsGate(Reception reception, TimeSpan limit)
             Volatile.Write(ref turnedAway, why);
             connection.Abort(new ConnectionAbortedException(why.Message));
         });
-        var passage = new Passage(place, asksForCertificate);
+        var passage = new Passage(place, tls.ClientCertificateMode == ClientCertificateMode.RequireCertificate);
         connection.Features.Set(passage);
         Current.Value = passage;
+        var preface = new Preface(connection.Transport.Input, Shorter(tls.HandshakeTimeout, limit), options.Scheduler, stopped);
+        RefusedException? failed = null;
         try
         {
+            if (await preface.ReadAsync<string>("TLS handshake", Begin).ConfigureAwait(false) == ProxyHeader.Untrusted)
+                throw new RefusedException(Refusal.ProxyHeader, ProxyHeader.Untrusted);
             await handshake(connection).ConfigureAwait(false);
+        }
+        catch (RefusedException refused)
+        {
+            failed = refused;
         }
         finally
         {
             if (passage.End())
-                reception.Note(remote, "", Volatile.Read(ref turnedAway) ?? new RefusedException(Refusal.Tls, passage.Fault));
+                reception.Note(remote, "", Volatile.Read(ref turnedAway) ?? failed ?? new RefusedException(Refusal.Tls, passage.Fault), preface.IsSilent);
         }
     }
+
+    /// <summary>Looks at its first bytes, and takes none. Kestrel would not tell whether any have come.</summary>
+    private static string? Begin(ref ReadOnlySequence<byte> bytes) =>
+        bytes.IsEmpty ? null : ProxyHeader.Begins(bytes) ? ProxyHeader.Untrusted : "";
 
     /// <summary>A copy that takes note of what is wrong with a client's certificate: what the application gave is not touched.</summary>
     internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options, TimeSpan limit) => new()
@@ -77,9 +93,11 @@ internal sealed class TlsGate(Reception reception, TimeSpan limit)
         CheckCertificateRevocation = options.CheckCertificateRevocation,
         TlsClientHelloBytesCallback = options.TlsClientHelloBytesCallback,
         // As long as an opening may take, unless the application wants less.
-        HandshakeTimeout = options.HandshakeTimeout < limit ? options.HandshakeTimeout : limit,
+        HandshakeTimeout = Shorter(options.HandshakeTimeout, limit),
         OnAuthenticate = options.OnAuthenticate,
     };
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     /// <summary>One connection on its way through the gate.</summary>
     private sealed class Passage(IDisposable place, bool asksForCertificate)

@@ -14,8 +14,8 @@ public interface IDeviceKeys
     /// two count. The order matters to nobody, but must stay the same as long as the keys do.
     /// </summary>
     /// <remarks>
-    /// Called when a device connects and after <see cref="Changed"/>, on several threads at a time and not under a lock.
-    /// It must be quick. What it throws keeps out that device alone, and is never told to it.
+    /// Called when a device connects and after <see cref="Changed"/>, on several threads at a time and not under a
+    /// lock. It must be quick. What it throws keeps out that device alone, and is never told to it.
     /// </remarks>
     IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id);
 

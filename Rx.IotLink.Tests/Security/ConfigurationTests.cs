@@ -116,6 +116,27 @@ internal sealed class ConfigurationTests
     }
 
     [Test]
+    public async Task Trusted_proxies_come_from_the_configuration()
+    {
+        using var host = HostWith(new() { ["Port"] = "0", ["Bind"] = "127.0.0.1", ["TrustedProxies:0"] = "10.0.0.0/8", ["TrustedProxies:1"] = "127.0.0.1" });
+        await host.StartAsync();
+        var server = host.Services.GetRequiredService<IotLinkServer>();
+        var refusal = server.RefusalAsync();
+        await using var client = Ends.Connect(server.EndPoint.Port);
+        Assert.That((await refusal).Refusal, Is.EqualTo(Refusal.ProxyHeader));
+        await host.StopAsync();
+    }
+
+    [TestCase("proxy.example", "is neither an address nor a network (ADDRESS/BITS)")]
+    [TestCase("", "is neither an address nor a network (ADDRESS/BITS)")]
+    [TestCase("::/0", "trusts every address")]
+    public void A_proxy_that_is_no_network_fails_the_start(string network, string fault)
+    {
+        using var host = HostWith(new() { ["Port"] = "0", ["TrustedProxies:0"] = network });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.StartsWith($"TrustedProxies '{network}' {fault}"));
+    }
+
+    [Test]
     public void TLS_half_configured_fails_the_start()
     {
         using var host = HostWith(new() { ["Port"] = "0", ["Tls:HandshakeTimeout"] = "00:00:05" });

@@ -11,7 +11,7 @@ namespace Rx.IotLink.Transport;
 /// bytes sends RST, which throws away what the peer has not read yet. RST is kept for a peer that does not even take
 /// the rest within a while.
 /// </summary>
-internal sealed class SocketConnection : ILingeringConnection, IKnownConnection
+internal sealed class SocketConnection : ILingeringConnection, IKnownConnection, IProxiedConnection
 {
     /// <summary>
     /// How long a peer may take for its end, at most: what it does not take by then holds up the end of a process.
@@ -60,7 +60,8 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection
 
     public PipeWriter Output => writer;
 
-    public EndPoint? RemoteEndPoint { get; }
+    /// <summary>Where the other end is; or the client's, where a load balancer has said whose connection it is.</summary>
+    public EndPoint? RemoteEndPoint { get; private set; }
 
     public Task Closed
     {
@@ -77,6 +78,14 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection
     private bool IsSending => writer.Rest is { IsCompleted: false };
 
     public void IsKnown() => owner?.Known();
+
+    public bool TryComeFor(EndPoint client)
+    {
+        if (owner?.TryCountFor(client) == false)
+            return false;
+        RemoteEndPoint = client;
+        return true;
+    }
 
     /// <summary>Nobody serves it any more.</summary>
     public void Served() => OneOfTwoEnded();
