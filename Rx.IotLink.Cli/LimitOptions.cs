@@ -16,6 +16,8 @@ internal sealed class LimitOptions
 
     private readonly Option<int> unknown = Options.Number("--max-unknown", "N", Standard.MaxUnknownIds, 0, Most, "Devices at a time that are neither expected nor have a key (0 to 10000000). When there are more, those that were up for the shortest time are forgotten.");
 
+    private readonly Option<int> buffered = Options.Number("--max-buffered-mb", "N", 0, 0, 1 << 20, "MB that the lines of all devices which wait here may take together, before those with most are slowed; 0 for a quarter of the memory, at least 8 and at most 4096.");
+
     private readonly Option<int> rate = Options.Number("--max-rate-per-address", "N", Standard.MaxOpeningRatePerAddress ?? 0, 0, 1_000_000, "Connections a second from one address, or IPv6 /64 network, that are not of expected devices or ones with keys; 0 for no limit.");
 
     private readonly Option<int> openingsOfOne = PerAddress("openings", "Connections at a time from one address, or IPv6 /64 network, that have not said their id yet; 0 for no limit of its own.");
@@ -28,7 +30,7 @@ internal sealed class LimitOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { refuse, connections, openings, unknown, rate, openingsOfOne, connectionsOfOne, unknownOfOne })
+        foreach (var option in new Option[] { refuse, connections, openings, unknown, buffered, rate, openingsOfOne, connectionsOfOne, unknownOfOne })
             command.Add(option);
     }
 
@@ -39,6 +41,7 @@ internal sealed class LimitOptions
         MaxConnections = parsed.GetValue(connections),
         MaxOpenings = parsed.GetValue(openings),
         MaxUnknownIds = parsed.GetValue(unknown),
+        MaxBufferedBytes = (long?)Limit(parsed.GetValue(buffered)) << 20,
         MaxOpeningRatePerAddress = Limit(parsed.GetValue(rate)),
         MaxOpeningsPerAddress = Limit(parsed.GetValue(openingsOfOne)),
         MaxConnectionsPerAddress = Limit(parsed.GetValue(connectionsOfOne)),

@@ -32,12 +32,14 @@ internal sealed partial class Fleet
 
     // One for all, where no link has a memory of its own; else null.
     private readonly CreateProtocol? protocols;
+    private readonly ByteBudget budget;
     private bool closed;
 
     public Fleet(IotLinkServerOptions options, FillRandom random, ServerLog log)
     {
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
+        budget = new(options.BufferedBytes, log.Slowed);
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
         protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
@@ -62,6 +64,9 @@ internal sealed partial class Fleet
                 return members.Count;
         }
     }
+
+    /// <summary>What the links share.</summary>
+    public ByteBudget Budget => budget;
 
     public Link[] All
     {
@@ -177,7 +182,7 @@ internal sealed partial class Fleet
                 givesWay = isStranger ? MakePlace(Origin.Of(remote)) : null;
                 isNew = true;
                 if (protocols is not null)
-                    member = Join(new Link(peer.Id, options, peer.Version, protocols), isStranger, remote);
+                    member = Join(new Link(peer.Id, options, peer.Version, protocols, budget: budget), isStranger, remote);
                 else
                     opening.Add(peer.Id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
                 if (isStranger && protocols is null)
@@ -282,7 +287,7 @@ internal sealed partial class Fleet
             // Not under the lock: somebody else's code, which may wait or fail.
             var store = options.SessionStores!(peer.Id);
             var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Memory = store.Load(), Random = random };
-            var link = new Link(peer.Id, options, peer.Version, own.Create, store);
+            var link = new Link(peer.Id, options, peer.Version, own.Create, store, budget);
             Member member;
             lock (gate)
             {

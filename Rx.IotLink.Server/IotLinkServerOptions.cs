@@ -116,6 +116,16 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// </summary>
     public int? MaxUnknownIdsPerAddress { get; init; }
 
+    /// <summary>
+    /// Bytes that all links together may hold: lines that nobody has read yet, and what is being sent. A link that holds
+    /// more than is left for others, and more than its part of half of it, is slowed: hardly anything is read from its
+    /// connection, which stays up, and its device keeps its lines (those of best effort may be lost). Others go on. Each
+    /// link may always have one line waiting and one being sent, whatever is held. Lines that the application has
+    /// written have a limit of their own (<see cref="LinkOptions.OutboxLines"/>). Default null: a quarter of the memory
+    /// that the process may have, at least 8 MiB and at most 4 GiB. 64 KiB to 1 TiB.
+    /// </summary>
+    public long? MaxBufferedBytes { get; init; }
+
     /// <summary>The longest id, in bytes of UTF-8. Default 128.</summary>
     public int MaxIdBytes { get; init; } = 128;
 
@@ -185,6 +195,8 @@ public sealed record IotLinkServerOptions : LinkOptions
     internal bool IsTrustedProxy(EndPoint? remote) =>
         TrustedProxies.Count > 0 && remote is IPEndPoint { Address: var address } && TrustedProxies.Any(n => n.Contains(address));
 
+    internal long BufferedBytes => MaxBufferedBytes ?? Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 8L << 20, 4L << 30);
+
     internal bool SpeaksProtocol1 => Protocol1 ?? !AsksForKeys;
 
     private bool AsksForKeys => KeyOf is not null || Keys is not null || KeyFile is not null;
@@ -221,6 +233,7 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.InRange(MaxUnknownIds, 0, 10_000_000, nameof(MaxUnknownIds));
         Require.InRange(MaxConnections, 1, 10_000_000, nameof(MaxConnections));
         Require.InRange(MaxOpenings, 1, 10_000_000, nameof(MaxOpenings));
+        Require.InRange(MaxBufferedBytes ?? 65_536, 65_536, 1L << 40, nameof(MaxBufferedBytes));
         Require.InRange(MaxUnknownIdsPerAddress ?? 1, 1, 10_000_000, nameof(MaxUnknownIdsPerAddress));
         Require.InRange(MaxConnectionsPerAddress ?? 1, 1, 10_000_000, nameof(MaxConnectionsPerAddress));
         Require.InRange(MaxOpeningsPerAddress ?? 1, 1, 10_000_000, nameof(MaxOpeningsPerAddress));

@@ -47,6 +47,8 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         Links = fleet.Count,
         UnknownIds = fleet.UnknownIds.Known,
         UnknownIdsForgotten = fleet.UnknownIds.Forgotten,
+        BufferedBytes = fleet.Budget.Held,
+        LinksSlowed = fleet.Budget.TimesSlowed,
         ConnectionsTurnedAway = Interlocked.Read(ref turnedAway),
     };
 

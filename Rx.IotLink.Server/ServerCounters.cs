@@ -25,6 +25,17 @@ public sealed record ServerCounters
     /// </summary>
     public long LogFailures { get; init; }
 
+    /// <summary>
+    /// Bytes that the links hold in their inboxes and outputs (<see cref="IotLinkServerOptions.MaxBufferedBytes"/>), the
+    /// first KB of each left out.
+    /// </summary>
+    public long BufferedBytes { get; init; }
+
+    /// <summary>
+    /// How often a link was slowed, since it held its part of <see cref="IotLinkServerOptions.MaxBufferedBytes"/>.
+    /// </summary>
+    public long LinksSlowed { get; init; }
+
     /// <summary>Devices that have connected at least once, and were not forgotten.</summary>
     public int Links { get; init; }
 

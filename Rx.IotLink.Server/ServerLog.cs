@@ -82,6 +82,16 @@ internal sealed partial class ServerLog
     [LoggerMessage(10, LogLevel.Information, "{Id} connected for the first time, from {Remote}")]
     private partial void LogJoined(string id, EndPoint? remote);
 
+    /// <summary>A link holds its part of the memory.</summary>
+    public void Slowed(string id)
+    {
+        if (MaySay(new(LogLevel.Warning, "hold their part of MaxBufferedBytes; little is read from them until their lines are read here", "devices"), devices))
+            LogSlowed(Printable.Message(id));
+    }
+
+    [LoggerMessage(15, LogLevel.Warning, "{Id} holds its part of MaxBufferedBytes; little is read from it until its lines are read here")]
+    private partial void LogSlowed(string id);
+
     public void UnknownId(Subject who, IPAddress? remote)
     {
         if (MaySay(who, LogLevel.Warning, "is not expected; it is served all the same"))

@@ -38,6 +38,7 @@ public sealed class OptionsTests : ServerTest
         ("MaxOpenings", new() { MaxOpenings = 10_000_001 }),
         ("OpeningTimeout", new() { OpeningTimeout = TimeSpan.Zero }),
         ("OpeningTimeout", new() { OpeningTimeout = Hour + Tick }),
+        ("MaxBufferedBytes", new() { MaxBufferedBytes = 65_535 }),
         ("MaxUnknownIdsPerAddress", new() { MaxUnknownIdsPerAddress = 0 }),
         ("MaxConnectionsPerAddress", new() { MaxConnectionsPerAddress = 0 }),
         ("MaxOpeningsPerAddress", new() { MaxOpeningsPerAddress = 0 }),

@@ -12,6 +12,9 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>Lines for the application are put here, in their order.</summary>
     public readonly LineBuffer Delivered => delivered;
 
+    /// <summary>The room that a line needs which found none. Zero: none needed more than there was.</summary>
+    public int RoomWanted;
+
     /// <summary>Whether, and when, something is to be sent.</summary>
     public SendEffect Send;
 

@@ -57,7 +57,12 @@ internal enum InputKind
 /// <param name="HandledExactlyOnce">Exactly-once lines that the application has handled since the last input.</param>
 /// <param name="HandledBestEffort">Best-effort lines that it has handled since then.</param>
 /// <param name="HeldSince">Since when observers are at the line that they are at, if they are at one.</param>
-internal readonly record struct Moment(TimeSpan Now, int HandledExactlyOnce = 0, int HandledBestEffort = 0, TimeSpan? HeldSince = null);
+/// <param name="Room">How many bytes more the link may hold. Below zero: it holds too much.</param>
+internal readonly record struct Moment(TimeSpan Now, int HandledExactlyOnce = 0, int HandledBestEffort = 0, TimeSpan? HeldSince = null, long Room = Moment.AnyRoom)
+{
+    /// <summary>The room of a link that may hold as much as its other limits let it.</summary>
+    public const long AnyRoom = long.MaxValue / 2;
+}
 
 /// <summary>Something that happened to a link, as a value. Whatever else is true at that moment comes with it.</summary>
 internal readonly struct Input

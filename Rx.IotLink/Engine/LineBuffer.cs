@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Numerics;
 
 namespace Rx.IotLink.Engine;
 
@@ -15,10 +16,17 @@ internal sealed class LineBuffer
 
     public bool IsEmpty => begin == end;
 
+    /// <summary>Bytes that are held, whether used or not.</summary>
+    public int Capacity => bytes.Length;
+
     public Delivery FirstDelivery => (Header & 1) == 0 ? Delivery.ExactlyOnce : Delivery.BestEffort;
 
     /// <summary>The oldest line; valid until it is removed.</summary>
     public ReadOnlyMemory<byte> First => bytes.AsMemory(begin + HeaderBytes, Header >> 1);
+
+    /// <summary>How many bytes more are held if a line of this length is added.</summary>
+    public int GrowthFor(int length) =>
+        bytes.Length - end >= HeaderBytes + length ? 0 : Math.Max(0, (int)BitOperations.RoundUpToPowerOf2((uint)LargerFor(HeaderBytes + length)) - bytes.Length);
 
     public void Add(ReadOnlySpan<byte> line, Delivery delivery)
     {
@@ -44,12 +52,14 @@ internal sealed class LineBuffer
         (bytes, begin, end) = ([], 0, 0);
     }
 
+    private int LargerFor(int needed) => Math.Max(Math.Max(LeastBytes, 2 * (end - begin)), end - begin + needed);
+
     private int Header => BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(begin));
 
     private void Grow(int needed)
     {
         var held = end - begin;
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Math.Max(LeastBytes, 2 * held), held + needed));
+        var larger = ArrayPool<byte>.Shared.Rent(LargerFor(needed));
         bytes.AsSpan(begin, held).CopyTo(larger);
         Clear();
         (bytes, end) = (larger, held);

@@ -5,7 +5,9 @@ namespace Rx.IotLink.Engine;
 /// <summary>What the protocol of the version that is spoken tells, inside a step.</summary>
 internal sealed partial class LinkEngine : IProtocolHost
 {
-    bool IProtocolHost.HasRoomToSend => output?.Length < OutputHighWater;
+    bool IProtocolHost.HasRoomToSend => output?.Length < OutputHighWater && (output.Length < LeastOutput || Room > 0);
+
+    bool IProtocolHost.HasRoomFor(int bytes) => HasRoomFor(bytes);
 
     void IProtocolHost.Opened()
     {
@@ -23,7 +25,8 @@ internal sealed partial class LinkEngine : IProtocolHost
     bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
     {
         ref var waiting = ref delivery == Delivery.BestEffort ? ref bestEffortWaiting : ref exactlyOnceWaiting;
-        if (waiting >= limits.InboxLines)
+        // One may always wait: else a line that is longer than the link's part would never come.
+        if (waiting >= limits.InboxLines || (exactlyOnceWaiting + bestEffortWaiting > 0 && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
         {
             counts.LinesWithheld++;
             return false;
@@ -32,6 +35,14 @@ internal sealed partial class LinkEngine : IProtocolHost
         waiting++;
         collected.Delivered.Add(utf8, delivery);
         return tookLines = true;
+    }
+
+    private bool HasRoomFor(int bytes)
+    {
+        if (bytes == 0 || bytes <= Room)
+            return true;
+        collected.RoomWanted = bytes;
+        return false;
     }
 
     void IProtocolHost.Withheld() => counts.LinesWithheld++;

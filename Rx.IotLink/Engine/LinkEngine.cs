@@ -23,6 +23,9 @@ internal sealed partial class LinkEngine
     /// <summary>Lines are put into the output while it holds less than this; the rest wait until it has been sent.</summary>
     private const int OutputHighWater = 32_768;
 
+    /// <summary>Bytes that may always be sent at a time, whatever is held: the link must go on.</summary>
+    private const int LeastOutput = 1_024;
+
     private readonly LinkOptions limits;
     private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
@@ -56,6 +59,7 @@ internal sealed partial class LinkEngine
     // Of this step alone.
     private Effects collected;
     private TimeSpan now;
+    private long mayHold;
     private bool tookLines;
 
     /// <summary>An engine without a connection.</summary>
@@ -111,6 +115,17 @@ internal sealed partial class LinkEngine
     /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => protocol.QuietTime;
 
+    /// <summary>Bytes that the protocol holds of lines that are not delivered yet.</summary>
+    public int HeldBytes => protocol.HeldBytes;
+
+    /// <summary>Whether the peer has still to acknowledge what it was sent.</summary>
+    public bool AwaitsAcknowledgement => output is not null && protocol.Unfinished.Any();
+
+    // How many bytes more may be held, and how many of those are held whose number a step can change.
+    private long Room => mayHold - Holds;
+
+    private long Holds => collected.Delivered.Capacity + (output?.Capacity ?? 0) + protocol.HeldBytes;
+
     private bool IsUp => Status == LinkStatus.Up;
 
     /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null.</summary>
@@ -134,6 +149,7 @@ internal sealed partial class LinkEngine
     {
         collected = effects;
         now = input.At.Now;
+        mayHold = input.At.Room + Holds;
         try
         {
             // First of all: an observer that blocks does not hold back what was accepted before.

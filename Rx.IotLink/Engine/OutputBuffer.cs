@@ -15,6 +15,9 @@ internal sealed class OutputBuffer : IBufferWriter<byte>
 
     public int Length { get; private set; }
 
+    /// <summary>Bytes that are held, whether used or not.</summary>
+    public int Capacity => filling.Length + sending.Length;
+
     /// <summary>Takes everything that gathered; valid until the next call, or <see cref="Release"/>.</summary>
     public ReadOnlyMemory<byte> Take()
     {

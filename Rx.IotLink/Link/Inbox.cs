@@ -53,6 +53,9 @@ internal sealed partial class Inbox(
     /// <summary>Where lines that arrive are put, for as long as the lock is held. Under the lock.</summary>
     public LineBuffer Arrived => arrived;
 
+    /// <summary>Bytes that are held. What the drain has may just be given back. Under the lock.</summary>
+    public int Capacity => arrived.Capacity + taken.Capacity;
+
     /// <summary>Lines that were handled and not taken note of by the link yet. Under the lock.</summary>
     public int Unreported => ended ? 0 : (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce + Volatile.Read(ref handledBestEffort) - reportedBestEffort);
 

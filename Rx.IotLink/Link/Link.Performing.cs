@@ -25,7 +25,7 @@ internal sealed partial class Link
     private Moment Moment()
     {
         var (exactlyOnce, bestEffort) = inbox.TakeHandled();
-        return new(Now, exactlyOnce, bestEffort, inbox.HeldSince);
+        return new(Now, exactlyOnce, bestEffort, inbox.HeldSince, Room());
     }
 
     /// <summary>Has the engine decide what follows from an input. Under the lock; what it gives must be performed.</summary>
@@ -33,6 +33,8 @@ internal sealed partial class Link
     {
         work = new Work { Effects = new(inbox.Arrived), On = session };
         engine.Step(input, ref work.Effects);
+        if (input.Kind == InputKind.Bytes)
+            NoteUnfinished(input.Received, work.Effects.Consumed);
         Collect(ref work, input.At.Now);
     }
 
@@ -59,6 +61,7 @@ internal sealed partial class Link
 
         if (effects.IsLast)
             CollectEnd(work.Ended);
+        work.Resumed = Settle(effects.RoomWanted);
         if (engine.Unfinished == 0)
             TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
         work.Saves = journal?.TryBegin() ?? false;
@@ -76,6 +79,7 @@ internal sealed partial class Link
         pulses?.End();
         notices.End();
         journal?.Close();
+        budget?.Leave();
     }
 
     private void Become(StateChange change)
@@ -126,6 +130,7 @@ internal sealed partial class Link
             journal!.Start();
         if (work.Drains)
             inbox.StartDrain();
+        work.Resumed?.Resume();
         Publish();
         if (work.Told is { } told)
             Tell(told);
@@ -213,6 +218,9 @@ internal sealed partial class Link
 
         /// <summary>Whether a drain of the inbox is to be started.</summary>
         public bool Drains;
+
+        /// <summary>The connection that may be read again.</summary>
+        public Session? Resumed;
 
         /// <summary>Those who have waited, and what for.</summary>
         public List<(Waiter<Unit> Waiter, Exception? Error)>? Told;

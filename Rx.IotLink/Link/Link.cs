@@ -48,9 +48,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
     /// <param name="store">Where its memory is kept, or null.</param>
-    public Link(string id, LinkOptions options, int version, CreateProtocol create, ISessionStore? store = null)
+    /// <param name="budget">Bytes that it shares with other links, or null.</param>
+    public Link(string id, LinkOptions options, int version, CreateProtocol create, ISessionStore? store = null, ByteBudget? budget = null)
     {
-        (Id, this.options) = (id, options);
+        (Id, this.options, this.budget) = (id, options, budget);
         deadlines = Deadlines.On(options.Scheduler);
         observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
@@ -65,6 +66,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         Effects effects = new(inbox.Arrived);
         engine = new(options, version, create, ref effects);
         effects.Records?.ForEach(record => journal!.Append(record));
+        budget?.Join();
     }
 
     public string Id { get; }

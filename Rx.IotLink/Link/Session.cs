@@ -34,6 +34,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     // Whether the last word is said by who closes: nobody sends.
     private bool hasLastWord;
     private TaskWrite? toTell;
+    private Pause? pause;
+    private bool isSlowed;
 
     /// <summary>One value, when the connection has ended.</summary>
     public IObservable<Outage> Ended
@@ -64,6 +66,12 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
     /// <summary>What is to be sent. Guarded by the link's lock, until the connection ends: then it is whose the last word is.</summary>
     public OutputBuffer Output { get; } = new();
 
+    /// <summary>Whether nothing is read for now: the link holds its part of what it shares with others.</summary>
+    public bool IsPaused => Volatile.Read(ref pause)?.IsOn == true;
+
+    /// <summary>Reads again, if nothing is read for now.</summary>
+    public void Resume() => Volatile.Read(ref pause)?.End();
+
     /// <summary>Declares an outage after a silence of this length.</summary>
     public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, deadlines, limit));
 
@@ -87,6 +95,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         {
             while (!over)
             {
+                if (link.HasBudget)
+                    await PaceAsync().ConfigureAwait(false);
                 var reading = connection.Input.ReadAsync();
                 var told = toTell;
                 toTell = null;
@@ -121,11 +131,56 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         }
         finally
         {
-            toTell?.Finish(toTell.Error);
+            TellNow();
             await connection.Input.CompleteAsync().ConfigureAwait(false);
             // Whoever waits for the end of reading closes what is below, which would cut the last word off.
             await Released.ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// Waits before the next read while the link cannot take more, but not for ever (<see cref="Pause"/>): the peer is
+    /// slowed, and not cut off. If acknowledgements of it were awaited too long, it is read until they have come.
+    /// </summary>
+    private async ValueTask PaceAsync()
+    {
+        if (!link.IsShort)
+        {
+            isSlowed = false;
+        }
+        else if (pause is not { TimedOut: true } || !link.AwaitsAcknowledgement)
+        {
+            if (!isSlowed)
+                link.Slowed();
+            isSlowed = true;
+            TellNow();
+            await PauseAsync().ConfigureAwait(false);
+        }
+
+        // Not more than finds room, or a line would have to come again.
+        if (link.BudgetLeft is > 0 and var left)
+            (connection.Input as SocketReader)?.LimitNext(left);
+    }
+
+    private async ValueTask PauseAsync()
+    {
+        if (pause is null)
+            Volatile.Write(ref pause, new(link, deadlines, options.Timeout, options));
+        var read = pause.BeginAsync();
+        // Whoever gave something back, or ended this, may have looked just before.
+        if (over || !link.IsShort)
+            pause.End();
+        await read.ConfigureAwait(false);
+        // What the peer said meanwhile was not heard: its silence begins anew.
+        Heard(deadlines.Now);
+    }
+
+    /// <summary>Who was to be told when the next read waits is told before another wait.</summary>
+    private void TellNow()
+    {
+        var told = toTell;
+        toTell = null;
+        told?.Finish(told.Error);
     }
 
     /// <summary>Sends bytes, and what gathers meanwhile. Once for each time that something is to be sent and nobody sends.</summary>
@@ -178,6 +233,8 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         Volatile.Read(ref silence)?.Dispose();
         Volatile.Read(ref keepalives)?.Dispose();
         connection.Input.CancelPendingRead();
+        Volatile.Read(ref pause)?.Dispose();
+        Resume();
         if (hasLastWord)
             _ = SayLastWordAsync();
         // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes nothing.
@@ -267,7 +324,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
 
     private sealed class SilenceOf(Session session, Deadlines deadlines, TimeSpan limit) : Silence(deadlines, limit)
     {
-        protected override TimeSpan HeardAt => TimeSpan.FromTicks(Volatile.Read(ref session.heardAt));
+        protected override TimeSpan HeardAt => session.IsPaused ? Queue.Now : TimeSpan.FromTicks(Volatile.Read(ref session.heardAt));
 
         protected override void FallSilent() => session.FallSilent(Limit);
     }

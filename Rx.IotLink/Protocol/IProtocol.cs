@@ -66,6 +66,9 @@ internal interface IProtocol
     /// <summary>Time has passed: does what was due by now.</summary>
     void Elapse(TimeSpan now);
 
+    /// <summary>Bytes of lines that have come and are held, since they are not to be delivered yet.</summary>
+    int HeldBytes { get; }
+
     /// <summary>Every line that was taken from the outbox and is not finished, oldest first.</summary>
     IEnumerable<OutLine> Unfinished { get; }
 }
@@ -83,6 +86,9 @@ internal interface IProtocolHost
     /// <param name="utf8">Its text: valid UTF-8, to be copied.</param>
     /// <param name="delivery">The promise it was written with, as far as the wire tells.</param>
     bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery);
+
+    /// <summary>Whether the link may hold so many bytes more.</summary>
+    bool HasRoomFor(int bytes);
 
     /// <summary>A line of the peer was not taken, and is left to come again.</summary>
     void Withheld();

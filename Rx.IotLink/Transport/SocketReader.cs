@@ -12,7 +12,8 @@ namespace Rx.IotLink.Transport;
 /// <remarks>The next read may continue on the thread that heard from the socket, so whoever reads must not block.</remarks>
 internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem, IDisposable
 {
-    private const int LeastBuffer = 4_096;
+    public const int LeastBuffer = 4_096;
+
     private const int MostBuffer = 65_536;
 
     /// <summary>Bytes that are read in one go, before other connections have their turn on this thread.</summary>
@@ -42,6 +43,9 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         this.socket = socket;
         arrival = new(this);
     }
+
+    /// <summary>The most that the next read may take, unless it takes less: a reader that is short of memory.</summary>
+    public void LimitNext(long bytes) => nextBuffer = (int)Math.Max(LeastBuffer, Math.Min(nextBuffer, bytes));
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {

@@ -26,6 +26,8 @@ internal sealed class CountingHost : IProtocolHost
         return true;
     }
 
+    public bool HasRoomFor(int bytes) => true;
+
     public void Withheld()
     {
     }

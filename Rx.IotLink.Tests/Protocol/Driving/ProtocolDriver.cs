@@ -177,6 +177,8 @@ internal sealed class ProtocolDriver : IProtocolHost
         return !InboxFull;
     }
 
+    bool IProtocolHost.HasRoomFor(int bytes) => true;
+
     void IProtocolHost.Withheld() => log.Add("not taken");
 
     long IProtocolHost.Save(in SessionRecord record) => throw new InvalidOperationException("Protocol 1 keeps nothing.");

@@ -290,6 +290,8 @@ internal sealed class TestEnd : IProtocolHost
         return true;
     }
 
+    bool IProtocolHost.HasRoomFor(int bytes) => true;
+
     void IProtocolHost.Withheld()
     {
     }

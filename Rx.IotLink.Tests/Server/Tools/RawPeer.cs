@@ -47,13 +47,16 @@ internal sealed class RawPeer : IDisposable
             rest = rest[await socket.SendAsync(rest).Within("the peer takes what is said")..];
     }
 
-    /// <summary>Sends until the other end takes no more, or ends the connection.</summary>
-    public async Task FloodAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    /// <summary>Sends the same so many times, or until the other end takes no more, or ends the connection.</summary>
+    public async Task FloodAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken, int times = int.MaxValue)
     {
         try
         {
-            while (true)
-                await socket.SendAsync(bytes, cancellationToken);
+            for (var left = times; left > 0; left--)
+            {
+                for (var rest = bytes; !rest.IsEmpty;)
+                    rest = rest[await socket.SendAsync(rest, cancellationToken)..];
+            }
         }
         catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
         {

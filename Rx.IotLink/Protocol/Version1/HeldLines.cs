@@ -13,7 +13,7 @@ internal sealed class HeldLines
     private const int MaxBytes = 65_536;
 
     private readonly Queue<(byte Mid, byte[] Payload)> lines = new();
-    private int bytes;
+    public int Bytes { get; private set; }
 
     public bool Any => lines.Count > 0;
 
@@ -23,10 +23,10 @@ internal sealed class HeldLines
     /// <summary>Holds a line. False: there is no room.</summary>
     public bool TryAdd(byte mid, ReadOnlySpan<byte> payload)
     {
-        if (lines.Count == MaxLines || bytes + payload.Length > MaxBytes)
+        if (lines.Count == MaxLines || Bytes + payload.Length > MaxBytes)
             return false;
         lines.Enqueue((mid, payload.ToArray()));
-        bytes += payload.Length;
+        Bytes += payload.Length;
         return true;
     }
 
@@ -41,6 +41,6 @@ internal sealed class HeldLines
     public void Clear()
     {
         lines.Clear();
-        bytes = 0;
+        Bytes = 0;
     }
 }

@@ -63,6 +63,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         _ => null,
     };
 
+    public int HeldBytes => held.Bytes;
+
     public IEnumerable<OutLine> Unfinished => sent.All.Select(s => s.Line);
 
     public void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening)
@@ -281,7 +283,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         }
 
         received.Zero?.WasOvertaken = true;
-        if (!held.TryAdd(mid, payload))
+        if (!host.HasRoomFor(payload.Length) || !held.TryAdd(mid, payload))
             host.Withheld();
         return true;
     }

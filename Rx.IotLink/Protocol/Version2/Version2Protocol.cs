@@ -58,6 +58,8 @@ internal sealed class Version2Protocol : IProtocol
 
     public TimeSpan? Deadline => phase == Phase.Open && !isInLine ? sender.RepeatAt : null;
 
+    public int HeldBytes => 0;
+
     public IEnumerable<OutLine> Unfinished => sender.Ring.All;
 
     /// <summary>

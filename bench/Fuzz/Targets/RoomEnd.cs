@@ -274,6 +274,8 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
         return true;
     }
 
+    bool IProtocolHost.HasRoomFor(int bytes) => true;
+
     void IProtocolHost.Withheld()
     {
     }
