@@ -46,6 +46,8 @@ internal sealed class ServerFiles(ServeSettings settings, Session session) : IDe
         try
         {
             var read = Load();
+            if (read.Keys is { Count: 0 })
+                throw new UsageException($"--key-file: {settings.KeyFile} holds no key");
             if (read.Tls?.Fault(session.Scheduler.Now) is { } fault)
                 throw new UsageException($"--cert: the certificate {read.Tls} {fault}");
             content = read;

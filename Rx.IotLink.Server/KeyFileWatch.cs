@@ -2,7 +2,7 @@ using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
-using Rx.IotLink.Protocol;
+using System.Security.Cryptography;
 
 namespace Rx.IotLink.Server;
 
@@ -35,7 +35,7 @@ internal sealed class KeyFileWatch : IDeviceKeys, IDisposable
     {
         (this.path, this.mayBeShared, this.scheduler, this.log) = (path, mayBeShared, scheduler, log);
         using var file = DeviceKeys.Open(path);
-        taken = seen = Stamp.Of(file);
+        taken = seen = Stamp.Of(file, path);
         keys = DeviceKeys.Read(file, path, mayBeShared);
     }
 
@@ -59,18 +59,19 @@ internal sealed class KeyFileWatch : IDeviceKeys, IDisposable
     {
         DeviceKeys? read = null;
         string? fault = null;
-        var now = Missing;
+        var now = Stamp.Unknown;
         try
         {
             using var file = DeviceKeys.Open(path);
-            now = Stamp.Of(file);
+            now = Stamp.Of(file, path);
             if (now == seen && now != taken)
-                (read, fault) = Read(file);
-            if (Stamp.Of(file) != now)
-                (now, read, fault) = (null, null, null);
+                read = Read(file);
+            if (read is not null && Stamp.Of(file, path) != now)
+                (now, read) = (Stamp.Unknown, null);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception)
         {
+            // Whatever stands there now, the next look may find keys again.
             fault = now == seen && now != taken ? exception.Message : null;
         }
 
@@ -78,37 +79,47 @@ internal sealed class KeyFileWatch : IDeviceKeys, IDisposable
             taken = now;
         seen = now;
         if (fault is not null)
-            log.KeysNotRead(Printable.Of(path), fault);
+            log.KeysNotRead(path, fault);
         if (read is null)
             return;
         keys = read;
-        log.KeysRead(Printable.Of(path), read.Count);
+        log.KeysRead(path, read.Count);
         changed.OnNext(null);
     }
 
-    private (DeviceKeys? Read, string? Fault) Read(FileStream file)
+    private DeviceKeys Read(FileStream file)
     {
-        try
-        {
-            var read = DeviceKeys.Read(file, path, mayBeShared);
-            return read.Count > 0 ? (read, null) : (null, "it holds no key");
-        }
-        catch (FormatException exception)
-        {
-            return (null, exception.Message);
-        }
+        file.Position = 0;
+        var read = DeviceKeys.Read(file, path, mayBeShared);
+        return read.Count > 0 ? read : throw new FormatException("it holds no key");
     }
 
-    /// <summary>Of a file that is not there, or cannot be looked at.</summary>
-    private static Stamp? Missing { get; } = new(default, default, -1, default);
-
-    /// <summary>What a file cannot change without.</summary>
-    private sealed record Stamp(DateTime Written, DateTime Made, long Length, UnixFileMode Mode)
+    /// <summary>
+    /// What is in a file, and who may read it. Not its time and length: another with the same of both may take its
+    /// place, since keys have one length, and many ways to copy a file keep or set its time.
+    /// </summary>
+    /// <param name="Content">A hash; empty of a file that is not there, or cannot be looked at.</param>
+    /// <param name="Mode">Its rights.</param>
+    private sealed record Stamp(string Content, UnixFileMode Mode)
     {
-        public static Stamp Of(FileStream file) => new(
-            File.GetLastWriteTimeUtc(file.SafeFileHandle),
-            File.GetCreationTimeUtc(file.SafeFileHandle),
-            RandomAccess.GetLength(file.SafeFileHandle),
-            OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file.SafeFileHandle));
+        private const int MaxBytes = 64 << 20;
+
+        public static Stamp Unknown { get; } = new("", default);
+
+        public static Stamp Of(FileStream file, string path)
+        {
+            var mode = OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file.SafeFileHandle);
+            file.Position = 0;
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            Span<byte> buffer = stackalloc byte[4_096];
+            for (long length = 0; file.Read(buffer) is > 0 and var count; hash.AppendData(buffer[..count]))
+            {
+                if ((length += count) > MaxBytes)
+                    throw new IOException($"{path} is longer than {MaxBytes} bytes.");
+            }
+
+            file.Position = 0;
+            return new(Convert.ToHexString(hash.GetHashAndReset()), mode);
+        }
     }
 }

@@ -32,7 +32,7 @@ internal sealed class Revocation(IDeviceKeys? keys, Fleet fleet, IScheduler sche
     public int Changes => Volatile.Read(ref changes);
 
     /// <summary>Begins to listen to changes.</summary>
-    public void Start() => subscription = keys?.Changed.Subscribe(Changed, log.KeysFailed);
+    public void Start() => subscription = keys?.Changed.Subscribe(Changed, log.ChangesOfKeysFailed);
 
     public void Dispose() => subscription?.Dispose();
 
@@ -107,7 +107,7 @@ internal sealed class Revocation(IDeviceKeys? keys, Fleet fleet, IScheduler sche
         catch (Exception exception)
         {
             // Whether its key is revoked is not known: it stays up, as it would if nobody had told of a change.
-            log.KeysFailed(exception);
+            log.KeysOfFailed(link.Id, exception);
         }
     }
 

@@ -61,14 +61,27 @@ internal sealed partial class ServerLog
     [LoggerMessage(4, LogLevel.Warning, "At most {Room} connections are served at a time, not {MaxConnections}: the process may not open more files and sockets (ulimit -n)")]
     public partial void FewDescriptors(int room, int maxConnections);
 
+    public void KeysRead(string file, int devices) => LogKeysRead(Printable.Message(file), devices);
+
     [LoggerMessage(5, LogLevel.Information, "{File} was read again: keys of {Devices} devices")]
-    public partial void KeysRead(string file, int devices);
+    private partial void LogKeysRead(string file, int devices);
 
-    [LoggerMessage(6, LogLevel.Error, "{File} was not read again, and the keys stay as they were: {Detail}")]
-    public partial void KeysNotRead(string file, string detail);
+    public void KeysNotRead(string file, string detail) => LogKeysNotRead(Printable.Message(file), Printable.Message(detail));
 
-    [LoggerMessage(7, LogLevel.Error, "The keys failed; links whose keys are revoked may stay up")]
-    public partial void KeysFailed(Exception error);
+    [LoggerMessage(6, LogLevel.Error, "{File} was not read again, and the keys stay as they were until it is mended: {Detail}")]
+    private partial void LogKeysNotRead(string file, string detail);
+
+    public void KeysOfFailed(string id, Exception error)
+    {
+        if (MaySay(new(LogLevel.Error, "failed, KeysOf", "the keys"), devices, AtOnce))
+            KeysFailed($"KeysOf of '{Printable.Message(id)}': its link stays up, even if its key is revoked; tell of the change again", error);
+    }
+
+    public void ChangesOfKeysFailed(Exception error) =>
+        KeysFailed("Changed ended with an error: a key that is revoked from now on ends no link until the server is started again", error);
+
+    [LoggerMessage(7, LogLevel.Error, "The keys failed, {What}")]
+    private partial void KeysFailed(string what, Exception error);
 
     [LoggerMessage(EventId = 8, Message = "{Count} more within {Seconds} s: {Who} {What}")]
     private partial void More(LogLevel level, int count, double seconds, string who, string what);

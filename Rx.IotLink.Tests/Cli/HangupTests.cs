@@ -168,6 +168,39 @@ internal sealed class HangupTests
         Assert.That(await server.EventAsync("b down: "), Does.Contain("KeyRevoked"));
     }
 
+    /// <summary>It may be about to be written: nobody is locked out by that.</summary>
+    [Test]
+    public async Task A_key_file_that_is_empty_revokes_nothing()
+    {
+        var a = $"a {DeviceKeys.NewKey()}\n";
+        var keys = files.Write("keys", a);
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        await using var kept = IotLinkProcess.Connect(port, "a", "--key-file", files.Write("a", a));
+        await kept.EventAsync("a up");
+        files.Write("keys", "");
+        server.Signal("HUP");
+        Assert.That(await server.EventAsync("iotlink: "), Is.EqualTo($"iotlink: --key-file: {keys} holds no key; the files as they were read before stay in force."));
+        await kept.WriteAsync("still there\n");
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["a\tstill there"]));
+    }
+
+    [Test]
+    public async Task Hangups_that_come_while_files_are_read_end_with_the_files_as_they_are()
+    {
+        var keys = files.Write("keys", $"a {DeviceKeys.NewKey()}\n");
+        var (server, _) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        for (var devices = 2; devices <= 20; devices++)
+        {
+            File.Move(files.Write("next", string.Concat(Enumerable.Range(0, devices).Select(d => $"{d} {DeviceKeys.NewKey()}\n"))), keys, overwrite: true);
+            server.Signal("HUP");
+        }
+
+        await server.EventAsync($"{ReadAgain}keys of 20 devices");
+        Assert.That(IotLinkProcess.SoFar(server.Events), Has.None.Contains("iotlink: "));
+    }
+
     [Test]
     public async Task A_server_without_files_says_so_and_goes_on()
     {

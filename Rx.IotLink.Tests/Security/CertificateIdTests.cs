@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -215,8 +216,62 @@ internal sealed class CertificateIdTests
     public void The_subject_counts_by_its_common_name_alone(string subject, string id, bool speaks) =>
         Assert.That(CertificateNames.Has(authority.IssueClient(subject), id), Is.EqualTo(speaks));
 
+    [TestCase("pump-1\0.evil", "pump-1", TestName = "Not by what stands before a NUL")]
+    [TestCase("рump-1", "pump-1", TestName = "Not by a letter that looks the same")]
+    [TestCase("pump-1 ", "pump-1", TestName = "Not by more than its blank")]
+    [TestCase("*", "pump-1", TestName = "Not by an asterisk")]
+    [TestCase("pump-*", "pump-1", TestName = "Not by a pattern")]
+    [TestCase("pu\u00adm\u200bp-1", "pump-1", TestName = "Not by characters that are not seen")]
+    [TestCase("PUMP-1", "pump-1", TestName = "Not by another case")]
+    [TestCase("e\u0301", "\u00e9", TestName = "Not by what is only the same when composed")]
+    public void A_common_name_that_is_almost_the_id_is_another(string name, string id)
+    {
+        var subject = new X500DistinguishedNameBuilder();
+        subject.AddCommonName(name);
+        using var certificate = Make(subject.Build());
+        Assert.That(CertificateNames.Has(certificate, id), Is.False);
+        Assert.That(CertificateNames.Has(certificate, name), Is.True, "and is itself, whatever it looks like");
+    }
+
+    [Test]
+    public void Each_of_several_names_counts_wherever_it_stands()
+    {
+        var subject = new X500DistinguishedNameBuilder();
+        subject.AddCommonName("pump-1");
+        subject.AddOrganizationName("Plant");
+        subject.AddCommonName("pump-2");
+        var (names, more) = (new SubjectAlternativeNameBuilder(), new SubjectAlternativeNameBuilder());
+        names.AddDnsName("pump-3.example");
+        names.AddDnsName("pump-4.example");
+        more.AddUri(new("urn:plant:pump-5"));
+        using var certificate = Make(subject.Build(), names.Build());
+        string[] own = ["pump-1", "pump-2", "pump-3.example", "pump-4.example"];
+        Assert.That(own.Select(id => CertificateNames.Has(certificate, id)), Has.All.True);
+        Assert.That(CertificateNames.Has(certificate, "Plant"), Is.False);
+        using var nameless = Make(new X500DistinguishedName(""), more.Build());
+        Assert.That((CertificateNames.Has(nameless, "pump-5"), CertificateNames.Has(nameless, ""), CertificateNames.Has(nameless, "pump-1")), Is.EqualTo((true, false, false)), "an empty subject");
+    }
+
+    [TestCase("", TestName = "Alternative names that are no sequence")]
+    [TestCase("300782055056", TestName = "Alternative names cut short")]
+    [TestCase("30038201ff", TestName = "A DNS name that is not ASCII")]
+    public void Malformed_names_name_nobody(string hex)
+    {
+        using var certificate = Make(new X500DistinguishedName("CN=pump-1"), new X509Extension("2.5.29.17", Convert.FromHexString(hex), critical: false));
+        Assert.That(CertificateNames.Has(certificate, "pump-2"), Is.False);
+    }
+
     [Test]
     public void A_certificate_without_a_name_is_nobodys() => Assert.That(CertificateNames.Has(authority.IssueClient(""), ""), Is.False);
+
+    private static X509Certificate2 Make(X500DistinguishedName subject, X509Extension? names = null)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
+        if (names is not null)
+            request.CertificateExtensions.Add(names);
+        return request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(1));
+    }
 
     private HttpsConnectionAdapterOptions Tls(ClientCertificateMode mode = ClientCertificateMode.RequireCertificate) => new()
     {

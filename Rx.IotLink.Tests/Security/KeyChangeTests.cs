@@ -132,6 +132,67 @@ internal sealed class KeyChangeTests
     }
 
     [Test]
+    public void A_key_that_is_revoked_between_challenge_and_proof_is_revoked()
+    {
+        var keys = new Keys { ["pump-1"] = [Old] };
+        using var bench = new ServerBench(o => o with { Keys = keys });
+        var opening = ServerBench.Opening("1", more: $"{Auth}{new string('0', 32)}");
+        var peer = bench.Connect(opening);
+        var challenge = peer.Take()[0];
+        keys.Remove("pump-1");
+        keys.Changes.OnNext("pump-1");
+        bench.Run(TimeSpan.FromMilliseconds(1));
+        peer.Say(ServerBench.ProofFor(opening, challenge, Old) + "\n");
+        bench.Run(TimeSpan.FromMilliseconds(1));
+        Assert.That(bench.Server.Find("pump-1"), Is.Null.Or.With.Property(nameof(Link.Serving)).Null);
+        Assert.That(peer.Take()[^1], Does.EndWith("!bye key revoked\n").Or.EqualTo("IOTLINK/2 no code=auth\n"));
+    }
+
+    [Test]
+    public void An_id_that_is_given_a_key_in_its_opening_is_served_over_protocol_1_no_more()
+    {
+        var keys = new Keys();
+        using var bench = new ServerBench(o => o with
+        {
+            Keys = keys,
+            Protocol1 = true,
+            SessionStores = id =>
+            {
+                keys[id] = [Old];
+                keys.Changes.OnNext(id);
+                return new MemoryStore();
+            },
+        });
+        bench.Connect("pump-1");
+        bench.Run(TimeSpan.FromMilliseconds(1));
+        Assert.That(bench.Server.Find("pump-1"), Is.InstanceOf<Link>().With.Property(nameof(Link.Serving)).Null);
+    }
+
+    [Test]
+    public void Keys_that_fail_for_many_devices_are_a_handful_of_entries()
+    {
+        var log = new TestLog();
+        var keys = new Keys();
+        using var bench = new ServerBench(o => o with { Keys = keys, LoggerFactory = log });
+        for (var device = 0; device < 200; device++)
+        {
+            keys[$"pump-{device}"] = [Old];
+            bench.Prove(ServerBench.Opening("1", id: $"pump-{device}", more: $"{Auth}{new string('0', 32)}"), Old);
+        }
+
+        keys.Fault = new InvalidOperationException("the vault is closed");
+        keys.Changes.OnNext(null);
+        bench.Run(TimeSpan.FromMilliseconds(1));
+        Assert.That(bench.Server.Counters.Connections, Is.EqualTo(200));
+        bench.Run(TimeSpan.FromSeconds(6));
+        var told = log.Entries.Values.Where(e => e.Id is 7 or 8).ToList();
+        Assert.That(told, Has.Count.LessThan(10));
+        Assert.That(told[0].Text, Is.EqualTo("The keys failed, KeysOf of 'pump-0': its link stays up, even if its key is revoked; tell of the change again"));
+        Assert.That(told[0].Error!.Message, Is.EqualTo("the vault is closed"));
+        Assert.That(told[^1].Text, Does.Match("^[0-9]+ more within 5 s: the keys failed, KeysOf$"));
+    }
+
+    [Test]
     public void An_id_that_is_given_a_key_is_served_over_protocol_1_no_more()
     {
         var keys = new Keys();
@@ -160,6 +221,7 @@ internal sealed class KeyChangeTests
         await log.Entries.UntilAsync(all => all.Any(e => e.Id == 7));
         keys.Changes.OnError(new InvalidOperationException("the vault is closed"));
         await log.Entries.UntilAsync(all => all.Count(e => e.Id == 7) == 2);
+        Assert.That(log.Entries.Values.Last(e => e.Id == 7).Text, Is.EqualTo("The keys failed, Changed ended with an error: a key that is revoked from now on ends no link until the server is started again"));
         Assert.That(await Ends.WorksAsync(server, client), Is.True);
         Assert.That(client.Counters.Outages, Is.Zero);
     }

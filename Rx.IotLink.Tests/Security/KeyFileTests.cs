@@ -71,6 +71,103 @@ internal sealed class KeyFileTests
         Assert.That(keys.KeysOf("b"), Has.Count.EqualTo(1));
     }
 
+    /// <summary>As it is with all files of a package or an image that has one time for all.</summary>
+    [Test]
+    public void Neither_length_nor_time_must_tell_it()
+    {
+        var path = files.Write("keys", A);
+        using var keys = Watch(path);
+        var next = files.Write("next", B);
+        File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch);
+        File.SetLastWriteTimeUtc(next, DateTime.UnixEpoch);
+        Run(3);
+        File.Move(next, path, overwrite: true);
+        Run(2);
+        Assert.That((keys.KeysOf("a").Count, keys.KeysOf("b").Count), Is.EqualTo((0, 1)));
+    }
+
+    [Test]
+    public void A_file_that_is_only_touched_is_no_change()
+    {
+        var path = files.Write("keys", A);
+        using var keys = Watch(path);
+        var changes = keys.Changed.Record();
+        File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch);
+        Run(3);
+        Assert.That(changes.Values, Is.Empty);
+        Assert.That(Logged(), Is.Empty);
+    }
+
+    /// <summary>As an editor does that writes in place: the keys that are not written yet are not revoked.</summary>
+    [Test]
+    public void One_that_is_cut_short_for_a_moment_revokes_nothing()
+    {
+        var path = files.Write("keys", A + B);
+        using var keys = Watch(path);
+        var changes = keys.Changed.Record();
+        foreach (var part in new[] { "", A[..10], A })
+        {
+            files.Write("keys", part);
+            Run(1);
+            Assert.That((keys.KeysOf("a").Count, keys.KeysOf("b").Count), Is.EqualTo((1, 1)), part);
+        }
+
+        files.Write("keys", A + B);
+        Run(3);
+        Assert.That((keys.KeysOf("a").Count, keys.KeysOf("b").Count), Is.EqualTo((1, 1)));
+        Assert.That(changes.Values, Is.Empty);
+        Assert.That(Logged(), Is.Empty);
+    }
+
+    [TestCase("folder", "denied")]
+    [TestCase("/dev/zero", "longer than 67108864 bytes")]
+    [TestCase("/dev/null", "it holds no key")]
+    [Platform("Linux")]
+    public void Whatever_takes_its_place_the_keys_stay_and_the_watch_goes_on(string place, string fault)
+    {
+        var path = files.Write("keys", A);
+        using var keys = new KeyFileWatch(path, mayBeShared: true, scheduler, Log());
+        keys.Start();
+        File.Delete(path);
+        if (place == "folder")
+            Directory.CreateDirectory(path);
+        else
+            File.CreateSymbolicLink(path, place);
+        Run(5);
+        Assert.That(keys.KeysOf("a"), Has.Count.EqualTo(1));
+        Assert.That(Logged().Single().Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is mended: ").And.Contains(fault));
+
+        if (place == "folder")
+            Directory.Delete(path);
+        else
+            File.Delete(path);
+        files.Write("keys", B);
+        Run(2);
+        Assert.That(keys.KeysOf("b"), Has.Count.EqualTo(1));
+    }
+
+    /// <summary>File, line, rule and remedy; no key, and nothing that forges a line of the log.</summary>
+    [TestCase("a KEY\na KEY\n", "line 2: the id has this key already.")]
+    [TestCase("a KEY\na OTHER\na THIRD\n", "line 3: the id has two keys already, an old and a new one.")]
+    [TestCase("KEY a\n", "line 1: the key, at the end of the line, must be an even number of hex digits, at least 32.")]
+    [TestCase("a\u001b[2J KEY\n", "line 1: the id ")]
+    [TestCase("KEY\n", "line 1: it must be an id, a blank and a key.")]
+    [TestCase("# none\n", "it holds no key")]
+    [Platform(Exclude = "Win")]
+    public void What_is_wrong_is_told_without_the_key(string text, string rule)
+    {
+        string[] secrets = [DeviceKeys.NewKey(), DeviceKeys.NewKey(), DeviceKeys.NewKey()];
+        var path = files.Write("ke\u001bys", A);
+        using var keys = Watch(path);
+        files.Write("ke\u001bys", text.Replace("KEY", secrets[0], StringComparison.Ordinal).Replace("OTHER", secrets[1], StringComparison.Ordinal).Replace("THIRD", secrets[2], StringComparison.Ordinal));
+        Run(3);
+        var told = Logged().Single();
+        Assert.That(told.Text, Does.StartWith($"{path.Replace("\u001b", "\\u{1b}", StringComparison.Ordinal)} was not read again, and the keys stay as they were until it is mended: ").And.Contains(rule));
+        Assert.That(told.Text, Does.Not.Contain('\u001b'));
+        foreach (var secret in secrets)
+            Assert.That(told.Text, Does.Not.Contain(secret[..8]));
+    }
+
     [TestCase("", "it holds no key")]
     [TestCase("no key", "line 1: the key, at the end of the line, must be")]
     [TestCase(null, "Could not find file")]
@@ -86,7 +183,7 @@ internal sealed class KeyFileTests
         Assert.That(keys.KeysOf("a"), Has.Count.EqualTo(1));
         Assert.That(Logged(), Has.Count.EqualTo(1));
         Assert.That(Logged()[0].Id, Is.EqualTo(6));
-        Assert.That(Logged()[0].Text, Does.StartWith($"{path} was not read again, and the keys stay as they were: ").And.Contains(fault));
+        Assert.That(Logged()[0].Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is mended: ").And.Contains(fault));
 
         files.Write("keys", B);
         Run(2);
@@ -147,10 +244,12 @@ internal sealed class KeyFileTests
 
     private KeyFileWatch Watch(string path)
     {
-        var keys = new KeyFileWatch(path, mayBeShared: false, scheduler, new ServerLog(log.CreateLogger("Rx.IotLink.Server.IotLinkServer"), System.Reactive.Concurrency.DefaultScheduler.Instance));
+        var keys = new KeyFileWatch(path, mayBeShared: false, scheduler, Log());
         keys.Start();
         return keys;
     }
+
+    private ServerLog Log() => new(log.CreateLogger("Rx.IotLink.Server.IotLinkServer"), System.Reactive.Concurrency.DefaultScheduler.Instance);
 
     private void Run(int seconds) => scheduler.AdvanceBy(TimeSpan.FromSeconds(seconds).Ticks);
 
