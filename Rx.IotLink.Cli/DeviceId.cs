@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Rx.IotLink.Cli;
@@ -16,6 +17,6 @@ internal static class DeviceId
             return $"is longer than {MaxBytes} bytes";
         if (id.Any(char.IsControl))
             return "has a control character";
-        return id.EnumerateRunes().Any(Look.IsEscaped) ? "has an invisible or direction-changing character" : null;
+        return id.EnumerateRunes().Any(r => Rune.GetUnicodeCategory(r) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) ? "has an invisible or direction-changing character" : null;
     }
 }

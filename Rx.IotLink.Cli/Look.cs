@@ -31,8 +31,7 @@ internal readonly record struct Look(bool IsTerminal, bool HasColours)
     public string Happened(string text) => Colour(Faint, Escape(text));
 
     /// <summary>
-    /// Puts <c>\uXXXX</c>, as in JSON, for each control character but TAB, and for those that hide text or turn its
-    /// direction.
+    /// Puts <c>\uXXXX</c>, as in JSON, for each character that is not printable (<see cref="PrintableText"/>), but TAB.
     /// </summary>
     public static string Escape(string text)
     {
@@ -56,12 +55,7 @@ internal readonly record struct Look(bool IsTerminal, bool HasColours)
     }
 
     /// <summary>Whether a character is not shown as it is.</summary>
-    public static bool IsEscaped(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        UnicodeCategory.Control => rune.Value != '\t',
-        UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => true,
-        _ => false,
-    };
+    private static bool IsEscaped(Rune rune) => rune.Value != '\t' && !PrintableText.IsPrintable(rune);
 
     private string Colour(string colour, string text) => HasColours ? colour + text + Normal : text;
 }

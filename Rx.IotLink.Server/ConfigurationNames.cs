@@ -2,6 +2,7 @@ using System.Collections;
 using System.Net;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
+using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
@@ -47,7 +48,7 @@ internal static class ConfigurationNames
     private static string NameOf(IConfigurationSection given) => Shown(given.Path);
 
     /// <summary>What came from outside, without what would forge lines of a log.</summary>
-    private static string Shown(string text) => new([.. text.Take(80).Select(c => char.IsControl(c) ? '?' : c)]);
+    private static string Shown(string text) => Printable.Of(text, 80);
 
     private static string Nearest(string name, IEnumerable<string> known) => known.MinBy(k => Distance(name.ToUpperInvariant(), k.ToUpperInvariant()))!;
 

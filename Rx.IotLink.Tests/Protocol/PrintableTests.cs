@@ -1,4 +1,6 @@
+using System.Text;
 using NUnit.Framework;
+using Rx.IotLink.Cli;
 using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Tests.Protocol;
@@ -18,6 +20,25 @@ public sealed class PrintableTests
 
     [Test]
     public void Half_of_a_surrogate_pair_is_a_mark_of_its_own() => Assert.That(Printable.Of($"half {'\ud83d'} of a pair"), Is.EqualTo("half \ufffd of a pair"));
+
+    /// <summary>Messages, the command and the examples have forms of their own, and one rule.</summary>
+    [Test]
+    public void The_same_characters_are_shown_everywhere()
+    {
+        foreach (var rune in Enumerable.Range(0, 0x110000).Where(Rune.IsValid).Select(value => new Rune(value)))
+        {
+            var text = $"a{rune}b";
+            var isShown = PrintableText.IsPrintable(rune);
+            Assert.That(
+                (Printable.Of(text) == text, Printable.Message(text) == text, PrintableText.Escape(text) == text, Look.Escape(text) == text),
+                Is.EqualTo((isShown && rune.Value != '\\', isShown, isShown, isShown || rune.Value == '\t')),
+                $"U+{rune.Value:X4}");
+        }
+    }
+
+    [TestCase("q\t\u001b[2K\rpump-1\\", "q\\t\\u{1b}[2K\\rpump-1\\")]
+    [TestCase("\ue000\u0378", "\\u{e000}\\u{378}")]
+    public void An_application_escapes_lines_with_the_same(string line, string shown) => Assert.That(PrintableText.Escape(line), Is.EqualTo(shown));
 
     [Test]
     public void A_long_text_is_cut_and_says_so() =>

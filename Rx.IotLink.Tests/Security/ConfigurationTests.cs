@@ -116,6 +116,13 @@ internal sealed class ConfigurationTests
     }
 
     [Test]
+    public void A_name_is_told_without_what_moves_a_cursor()
+    {
+        using var host = HostWith(new() { ["Po\u001b[2J\u202ert"] = "0" });
+        Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.Contains("Po\\u{1b}[2J\\u{202e}rt").And.Message.Not.Contains("\u202e"));
+    }
+
+    [Test]
     public async Task Trusted_proxies_come_from_the_configuration()
     {
         using var host = HostWith(new() { ["Port"] = "0", ["Bind"] = "127.0.0.1", ["TrustedProxies:0"] = "10.0.0.0/8", ["TrustedProxies:1"] = "127.0.0.1" });

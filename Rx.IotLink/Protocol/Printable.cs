@@ -34,35 +34,14 @@ internal static class Printable
     }
 
     /// <summary>Whether a text is fit as it is: nothing in it is escaped but a backslash.</summary>
-    public static bool IsFit(string text) => text.All(c => c is >= ' ' and <= '~') || text.EnumerateRunes().All(IsPrinted);
+    public static bool IsFit(string text) => text.All(c => c is >= ' ' and <= '~') || text.EnumerateRunes().All(PrintableText.IsPrintable);
 
     /// <summary>
     /// A whole message on its last step to a log. What it quotes of a peer was escaped where it was made, so this finds
     /// something only in a text of somebody else (an exception of the application that quotes a line): its backslashes
     /// stay, and nothing is cut.
     /// </summary>
-    public static string Message(string text)
-    {
-        if (IsFit(text))
-            return text;
-        var shown = new StringBuilder(text.Length + 16);
-        foreach (var rune in text.EnumerateRunes())
-            _ = rune.Value == '\\' ? shown.Append('\\') : Append(shown, rune);
-        return shown.ToString();
-    }
+    public static string Message(string text) => PrintableText.Escape(text);
 
-    /// <summary>Whether a character may stand in a log and on a terminal as it is.</summary>
-    public static bool IsPrinted(Rune rune) => Rune.GetUnicodeCategory(rune) is not
-        (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
-        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
-
-    private static StringBuilder Append(StringBuilder shown, Rune rune) => rune.Value switch
-    {
-        '\n' => shown.Append("\\n"),
-        '\r' => shown.Append("\\r"),
-        '\t' => shown.Append("\\t"),
-        '\\' => shown.Append("\\\\"),
-        _ when IsPrinted(rune) => shown.Append(rune),
-        _ => shown.Append(CultureInfo.InvariantCulture, $"\\u{{{rune.Value:x}}}"),
-    };
+    private static StringBuilder Append(StringBuilder shown, Rune rune) => rune.Value == '\\' ? shown.Append("\\\\") : PrintableText.Append(shown, rune);
 }

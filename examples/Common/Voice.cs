@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Reactive.Concurrency;
+using Rx.IotLink;
 using Spectre.Console;
 
 namespace Examples.Common;
@@ -17,7 +17,8 @@ public sealed class Voice(Stage stage)
     /// <summary>Says something. May be called from any thread.</summary>
     public void Say(string who, string text, Mood mood = Mood.Calm)
     {
-        (who, text) = (Plainly(who), Plainly(text));
+        // A device may say anything: nothing of it moves the cursor.
+        (who, text) = (PrintableText.Escape(who), PrintableText.Escape(text));
         var at = $"{stage.Stopwatch.Elapsed.TotalSeconds,7:F2} s";
         lock (_gate)
         {
@@ -32,9 +33,6 @@ public sealed class Voice(Stage stage)
             Picture.Line($"[grey]{at}[/]  [{colour}]{Markup.Escape($"{who,-8}")}[/]  {Toned(Markup.Escape(text), mood)}");
         }
     }
-
-    // A device may say anything: nothing of it moves the cursor.
-    private static string Plainly(string text) => new([.. text.Select(c => char.IsControl(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format ? '·' : c)]);
 
     private static string Toned(string text, Mood mood) => mood switch
     {
