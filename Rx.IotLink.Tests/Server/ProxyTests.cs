@@ -163,6 +163,44 @@ public sealed class ProxyTests : ServerTest
         Assert.That(server.GetConnections().Single().RemoteEndPoint!.ToString(), Is.EqualTo("203.0.113.7:40001"));
     }
 
+    /// <summary>A port of IPv6 and IPv4 has IPv4 addresses written as IPv6.</summary>
+    [Test]
+    public async Task A_proxy_is_trusted_on_a_port_of_both_families_too([Values] bool tls)
+    {
+        if (!System.Net.Sockets.Socket.OSSupportsIPv6)
+            Assert.Ignore("there is no IPv6 here");
+        using var authority = new Authority();
+        var options = Options with { Bind = IPAddress.IPv6Any, TrustedProxies = [IPNetwork.Parse("127.0.0.1/32")] };
+        var server = await StartServerAsync(tls ? options with { Tls = new() { ServerCertificate = authority.IssueServer() } } : options);
+        var endPoint = new IPEndPoint(IPAddress.Loopback, server.EndPoint.Port);
+        var header = "PROXY TCP4 203.0.113.7 10.0.0.1 40001 8123\r\n"u8.ToArray();
+        if (tls)
+        {
+            using var peer = await TlsPeer.ConnectAsync(endPoint, authority, preface: header);
+            await peer.OpenAsync("pump-1");
+            Assert.That(await peer.HearAsync(), Does.StartWith("IOTLINK/2 ok "));
+        }
+        else
+        {
+            var peer = Own(await RawPeer.ConnectAsync(endPoint));
+            await peer.SayAsync((byte[])[.. header, .. "pump-1\n"u8]);
+            Assert.That(await peer.HearAsync(), Is.Empty);
+        }
+
+        Assert.That(server.GetConnections().Single().RemoteEndPoint!.ToString(), Is.EqualTo("203.0.113.7:40001"));
+    }
+
+    [TestCase("fe80::1%2", true)]
+    [TestCase("fe80::1", true)]
+    [TestCase("fec0::1", false)]
+    [TestCase("10.0.0.255", true)]
+    [TestCase("10.0.1.0", false)]
+    public void A_network_is_trusted_with_all_its_addresses(string address, bool trusted)
+    {
+        var options = Options with { TrustedProxies = [IPNetwork.Parse("fe80::/10"), IPNetwork.Parse("10.0.0.0/24")] };
+        Assert.That(options.IsTrustedProxy(new IPEndPoint(IPAddress.Parse(address), 1)), Is.EqualTo(trusted));
+    }
+
     [Test]
     public async Task Limits_of_an_address_are_those_of_the_one_that_is_named()
     {
