@@ -41,7 +41,7 @@ internal sealed partial class Fleet
         expected = new(options.Expected, StringComparer.Ordinal);
         budget = new(options.BufferedBytes, log.Slowed);
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
-        protocols = options.SessionStores is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
+        protocols = options.SessionStore is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
         links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log.ObserverFailed);
         changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, nameof(IotLinkServer.Changes), log.ObserverFailed);
@@ -255,7 +255,7 @@ internal sealed partial class Fleet
     {
         if (isNew && !ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
         {
-            Open(peer, proven, store, remote);
+            await OpenStoreAsync(peer, proven, store, remote).ConfigureAwait(false);
             return MemberOf(await store.Task.ConfigureAwait(false), proven);
         }
 
@@ -264,7 +264,7 @@ internal sealed partial class Fleet
         using var deadline = options.Scheduler.Schedule(limit, () => inVain.TrySetResult(new(null, StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s"))));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Opened>)o!).TrySetResult(new(null, new RefusedException(Refusal.Stopping, "the server is stopping"))), inVain);
         if (isNew)
-            ObserverThreads.Stores.Run((Fleet: this, peer, proven, store, remote), static s => s.Fleet.Open(s.peer, s.proven, s.store, s.remote));
+            ObserverThreads.Stores.Run((Fleet: this, peer, proven, store, remote), static s => _ = s.Fleet.OpenStoreAsync(s.peer, s.proven, s.store, s.remote));
         var first = await Task.WhenAny(store.Task, inVain.Task).ConfigureAwait(false);
         return MemberOf(await first.ConfigureAwait(false), proven);
     }
@@ -279,15 +279,15 @@ internal sealed partial class Fleet
     }
 
     /// <summary>The next connection finds what is opened here, if this one has waited in vain. Never throws.</summary>
-    private void Open(PeerOpening peer, bool proven, TaskCompletionSource<Opened> opened, EndPoint? remote)
+    private async Task OpenStoreAsync(PeerOpening peer, bool proven, TaskCompletionSource<Opened> opened, EndPoint? remote)
     {
         var isStranger = !proven && !expected.Contains(peer.Id);
         try
         {
             // Not under the lock: somebody else's code, which may wait or fail.
-            var store = options.SessionStores!(peer.Id);
-            var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Memory = store.Load(), Random = random };
-            var link = new Link(peer.Id, options, peer.Version, own.Create, store, budget);
+            var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, peer.Id, CancellationToken.None).ConfigureAwait(false);
+            var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Kept = kept, Random = random };
+            var link = new Link(peer.Id, options, peer.Version, own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
             Member member;
             lock (gate)
             {
@@ -363,6 +363,9 @@ internal sealed partial class Fleet
     {
         log.Changed(member.Subject, state);
         roster.Changed(member.Link);
+        // It is another server's now. If the device comes back to this one, it is claimed anew.
+        if (state.Outage?.Reason == OutageReason.ClaimedElsewhere)
+            Forget(member.Link);
         if (state.Status is LinkStatus.Up or LinkStatus.Down)
             Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
     }

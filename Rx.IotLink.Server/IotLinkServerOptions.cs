@@ -82,11 +82,13 @@ public sealed record IotLinkServerOptions : LinkOptions
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Keeps the session memory of each device's link (protocol 2). Called when a device connects for the first time,
-    /// and not under a lock: a call that waits, or throws, keeps out that device alone, which is
-    /// refused (<see cref="Refusal.StoreFailed"/>). Default null: in memory, as long as this server lives.
+    /// Keeps the memory of all links, so that it outlives this process: lines that were written and are not accepted, and
+    /// (protocol 2) how far the devices' lines are accepted. A device's memory is claimed when it connects for the first
+    /// time, and not under a lock: a claim that waits, or throws, keeps out that device alone, which is refused
+    /// (<see cref="Refusal.StoreFailed"/>). The store is the caller's: the server does not dispose of it. Default null: in
+    /// memory, as long as this server lives.
     /// </summary>
-    public Func<string, ISessionStore>? SessionStores { get; init; }
+    public ISessionStore? SessionStore { get; init; }
 
     /// <summary>
     /// The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them. Others are

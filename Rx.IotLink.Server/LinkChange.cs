@@ -98,7 +98,7 @@ public enum Refusal
     Tls,
 
     /// <summary>
-    /// The device's session store (<see cref="IotLinkServerOptions.SessionStores"/>) could not be opened, was not
+    /// The device's session store (<see cref="IotLinkServerOptions.SessionStore"/>) could not be opened, was not
     /// opened in time, or fails at present. The detail says why; the device is told
     /// that the server is overloaded, and asked to come again.
     /// </summary>

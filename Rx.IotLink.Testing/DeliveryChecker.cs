@@ -103,7 +103,10 @@ public sealed class DeliveryChecker(bool ordered = true)
     /// is sent again; a receiver with its memory knows it.
     /// </summary>
     /// <param name="kept">The numbers of the lines that its memory still holds.</param>
-    public void WriterCrashed(IEnumerable<long> kept)
+    /// <param name="mayRepeat">
+    /// Whether the receiver cannot know a line of the earlier process when it comes again (protocol 1). Default false.
+    /// </param>
+    public void WriterCrashed(IEnumerable<long> kept, bool mayRepeat = false)
     {
         ArgumentNullException.ThrowIfNull(kept);
         lock (gate)
@@ -119,6 +122,10 @@ public sealed class DeliveryChecker(bool ordered = true)
 
             underWay.IntersectWith(remaining);
             firstOfProcess = next;
+            if (!mayRepeat)
+                return;
+            mayComeAgain.UnionWith(remaining);
+            highest = -1;
         }
     }
 

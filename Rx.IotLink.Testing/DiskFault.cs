@@ -15,6 +15,12 @@ public enum DiskFault
     FailsLate,
 
     /// <summary>
+    /// It is slow: each write takes 200 ms longer, and what comes meanwhile is written together. What a crash finds on its
+    /// way is not kept.
+    /// </summary>
+    Slow,
+
+    /// <summary>
     /// It lies: what is written seems to be kept, and is gone if the machine loses its power meanwhile. This breaks the
     /// promise that a store makes; both ends are told of the memory that is older than it should be.
     /// </summary>

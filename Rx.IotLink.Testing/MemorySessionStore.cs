@@ -2,12 +2,19 @@ using Rx.IotLink.Testing.Simulation;
 
 namespace Rx.IotLink.Testing;
 
-/// <summary>A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies with the test.</summary>
+/// <summary>
+/// A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies with
+/// the test.
+/// </summary>
+/// <remarks>
+/// Its tasks have ended when they are returned, or end on the thread of the virtual clock (<see cref="DiskFault.Slow"/>).
+/// </remarks>
 public sealed class MemorySessionStore : ISessionStore
 {
-    private readonly Queue<string> lines = new();
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Session> sessions = new(StringComparer.Ordinal);
     private readonly SimulatedDisk? disk;
-    private SessionMemory? memory;
+    private long tokens;
 
     /// <summary>A store that works, until it is given a <see cref="Fault"/>.</summary>
     public MemorySessionStore()
@@ -16,87 +23,176 @@ public sealed class MemorySessionStore : ISessionStore
 
     internal MemorySessionStore(SimulatedDisk disk) => this.disk = disk;
 
-    /// <summary>What it holds, or null.</summary>
-    public SessionMemory? Memory => memory is null ? null : memory with { Lines = [.. lines] };
-
-    /// <summary>The unacknowledged lines it holds.</summary>
-    public IReadOnlyCollection<string> Lines => lines;
-
     /// <summary>What the next calls fail with. Default null: they work.</summary>
     public Exception? Fault { get; set; }
 
-    /// <summary>Replaces what it holds: by nothing, or by something older.</summary>
-    public void Restore(SessionMemory? to)
+    /// <summary>The ids that it has a memory of.</summary>
+    public IReadOnlyList<string> Ids
     {
-        memory = to is null ? null : to with { Lines = [] };
-        lines.Clear();
-        foreach (var line in to?.Lines ?? [])
-            lines.Enqueue(line);
-    }
-
-    /// <inheritdoc/>
-    public SessionMemory? Load() => Memory;
-
-    /// <inheritdoc/>
-    public void Begin(ulong epoch)
-    {
-        Check(grows: true);
-        lines.Clear();
-        memory = new SessionMemory(epoch, First: 1, Lines: [], PeerEpoch: null, Accepted: 0, memory?.Connections ?? 0);
-        Kept();
-    }
-
-    /// <inheritdoc/>
-    public void Connect(ulong number)
-    {
-        Check();
-        memory = Begun with { Connections = number };
-        Kept();
-    }
-
-    /// <inheritdoc/>
-    public void Add(ulong number, string line)
-    {
-        Check(grows: true);
-        // Told again: the call before failed after it had been kept.
-        if (number + 1 == Begun.First + (ulong)lines.Count && lines.Count > 0 && lines.Last() == line)
+        get
         {
-            Kept();
-            return;
+            lock (gate)
+                return [.. sessions.Keys];
         }
+    }
 
-        if (number != Begun.First + (ulong)lines.Count)
-            throw new InvalidOperationException($"Line {number} is added to a memory of {Begun.First} and {lines.Count} more.");
-        lines.Enqueue(line);
-        Kept();
+    /// <summary>What it remembers of a device, or null: nothing was begun.</summary>
+    public SessionMemory? MemoryOf(string id) => SnapshotOf(id)?.Memory;
+
+    /// <summary>The lines of a device that wait, oldest first.</summary>
+    public IReadOnlyList<string> LinesOf(string id) => [.. SnapshotOf(id)?.Lines.Select(line => line.Text) ?? []];
+
+    /// <summary>All that it holds of a device, or null: nothing was begun.</summary>
+    public SessionSnapshot? SnapshotOf(string id)
+    {
+        lock (gate)
+            return sessions.TryGetValue(id, out var session) && session.IsBegun ? session.Snapshot() : null;
+    }
+
+    /// <summary>Replaces what it holds of a device: by nothing, or by something older. Claims stay as they are.</summary>
+    public void Restore(string id, SessionSnapshot? to)
+    {
+        lock (gate)
+            Of(id).Restore(to);
     }
 
     /// <inheritdoc/>
-    public void RemoveThrough(ulong number)
+    public ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default)
     {
-        Check();
-        for (var first = Begun.First; first <= number; first++)
-            lines.Dequeue();
-        memory = Begun with { First = number + 1 };
-        Kept();
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(Claim(id));
+    }
+
+    internal ClaimedSession Claim(string id)
+    {
+        lock (gate)
+        {
+            if (Fault is not null)
+                throw Fault;
+            var session = Of(id);
+            session.Token = ++tokens;
+            return new(new(id, session.Token), session.Snapshot().Memory);
+        }
     }
 
     /// <inheritdoc/>
-    public void Accept(ulong peerEpoch, ulong number)
+    public async ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
     {
-        Check();
-        memory = Begun with { PeerEpoch = peerEpoch, Accepted = number };
-        Kept();
+        ArgumentNullException.ThrowIfNull(batch);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (disk is { IsSlow: true })
+            await disk.WaitAsync().ConfigureAwait(false);
+        return Write(batch);
     }
 
-    private SessionMemory Begun => memory ?? throw new InvalidOperationException("No memory was begun.");
+    internal IReadOnlyCollection<SessionClaim> Write(IReadOnlyList<SessionWrite> batch)
+    {
+        lock (gate)
+        {
+            // All of it or nothing: what can fail comes first.
+            Check(batch.Any(write => write.Record.Kind is SessionRecordKind.Begin or SessionRecordKind.Add));
+            var fenced = new HashSet<SessionClaim>();
+            foreach (var (claim, record) in batch)
+            {
+                if (Holder(claim) is { } session)
+                    session.Take(record);
+                else
+                    fenced.Add(claim);
+            }
 
-    private void Check(bool grows = false)
+            disk?.Written();
+            return fenced;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (gate)
+        {
+            if (Fault is not null)
+                throw Fault;
+            return new(Holder(claim) is { } session ? [.. session.LinesAfter(after).Take(count)] : []);
+        }
+    }
+
+    private Session Of(string id)
+    {
+        if (!sessions.TryGetValue(id, out var session))
+            sessions.Add(id, session = new());
+        return session;
+    }
+
+    private Session? Holder(SessionClaim claim) =>
+        sessions.TryGetValue(claim.Id, out var session) && session.Token == claim.Token ? session : null;
+
+    private void Check(bool grows)
     {
         disk?.Write(grows);
         if (Fault is not null)
             throw Fault;
     }
 
-    private void Kept() => disk?.Written();
+    private sealed class Session
+    {
+        private readonly SortedDictionary<long, StoredLine> lines = [];
+        private SessionMemory memory = SessionMemory.Empty;
+
+        public long Token { get; set; }
+
+        public bool IsBegun => lines.Count > 0 || memory != SessionMemory.Empty;
+
+        public SessionSnapshot Snapshot() => new(
+            memory with { Waiting = lines.Count, WaitingBytes = lines.Values.Sum(line => (long)System.Text.Encoding.UTF8.GetByteCount(line.Text)) },
+            [.. lines.Values]);
+
+        public void Restore(SessionSnapshot? to)
+        {
+            lines.Clear();
+            foreach (var line in to?.Lines ?? [])
+                lines.Add(line.Position, line);
+            memory = to is null ? SessionMemory.Empty : to.Memory with { Waiting = 0, WaitingBytes = 0 };
+        }
+
+        public IEnumerable<StoredLine> LinesAfter(long position) => lines.Values.Where(line => line.Position > position);
+
+        public void Take(in SessionRecord record)
+        {
+            switch (record.Kind)
+            {
+                case SessionRecordKind.Begin:
+                    memory = memory with { Epoch = record.Epoch, First = 1, PeerEpoch = null, Accepted = 0 };
+                    break;
+                case SessionRecordKind.Connect:
+                    memory = memory with { Connections = record.Number };
+                    break;
+                case SessionRecordKind.Add:
+                    lines[record.Position] = new(record.Position, record.Text!, record.Expires);
+                    memory = memory with { LastPosition = Math.Max(memory.LastPosition, record.Position) };
+                    break;
+                case SessionRecordKind.Remove:
+                    lines.Remove(record.Position);
+                    break;
+                case SessionRecordKind.RemoveThrough:
+                    while (lines.Count > 0 && lines.First().Key is var first && first <= record.Position)
+                        lines.Remove(first);
+                    memory = memory with { First = record.Number + 1 };
+                    break;
+                case SessionRecordKind.Accept:
+                    memory = memory with { PeerEpoch = record.Epoch, Accepted = record.Number };
+                    break;
+                case SessionRecordKind.Forget:
+                    Restore(to: null);
+                    break;
+                default:
+                    throw new ArgumentException($"A record of the kind {record.Kind} is not known.", nameof(record));
+            }
+        }
+    }
 }
+
+/// <summary>All that a store holds of one device.</summary>
+/// <param name="Memory">The memory.</param>
+/// <param name="Lines">The lines that wait, oldest first.</param>
+public sealed record SessionSnapshot(SessionMemory Memory, IReadOnlyList<StoredLine> Lines);

@@ -9,7 +9,7 @@ public sealed class SimulatedDevice : SimulatedMachine
     private readonly Func<IotLinkClientOptions, IotLinkClientOptions> configure;
     private readonly Action<ILink, IScheduler> app;
     private readonly MemorySessionStore flash;
-    private SessionMemory? atStart;
+    private SessionSnapshot? atStart;
     private IotLinkClient? client;
 
     internal SimulatedDevice(
@@ -45,7 +45,7 @@ public sealed class SimulatedDevice : SimulatedMachine
 
     private protected override void StartProcess(int seed)
     {
-        atStart = flash.Memory;
+        atStart = flash.SnapshotOf(Name);
         client = IotLinkClient.Start(configure(new IotLinkClientOptions { Host = "simulated", Id = Name, SessionStore = flash }) with
         {
             Id = Name,
@@ -66,6 +66,6 @@ public sealed class SimulatedDevice : SimulatedMachine
     private protected override void Remember(MemoryAfterCrash memory)
     {
         if (memory != MemoryAfterCrash.Kept)
-            flash.Restore(memory == MemoryAfterCrash.RolledBack ? atStart : null);
+            flash.Restore(Name, memory == MemoryAfterCrash.RolledBack ? atStart : null);
     }
 }

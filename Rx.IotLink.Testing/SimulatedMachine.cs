@@ -17,6 +17,7 @@ public abstract class SimulatedMachine : FaultTarget
             throw new ArgumentOutOfRangeException(nameof(driftPartsPerMillion), driftPartsPerMillion, "A clock drifts by at most 100,000 parts per million either way.");
         this.driftPartsPerMillion = driftPartsPerMillion;
         Clock = new ProcessClock(network.Clock, driftPartsPerMillion);
+        OwnDisk = new(() => Clock);
     }
 
     /// <summary>
@@ -33,7 +34,7 @@ public abstract class SimulatedMachine : FaultTarget
     /// <summary>Timers and actions that its process has scheduled and that are neither done nor given up.</summary>
     public int PendingTimers => Clock.IsStopped ? 0 : Clock.Pending;
 
-    internal SimulatedDisk OwnDisk { get; } = new();
+    internal SimulatedDisk OwnDisk { get; }
 
     internal ProcessClock Clock { get; private set; }
 

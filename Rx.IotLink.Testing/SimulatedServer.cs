@@ -11,8 +11,7 @@ public sealed class SimulatedServer : SimulatedMachine
     private readonly Action<IotLinkServer, IScheduler> app;
     private readonly List<SimulatedPath> paths = [];
     private readonly SimulatedLog log = new();
-    private readonly Dictionary<string, MemorySessionStore> disk = new(StringComparer.Ordinal);
-    private Dictionary<string, SessionMemory?> atStart = new(StringComparer.Ordinal);
+    private Dictionary<string, SessionSnapshot?> atStart = new(StringComparer.Ordinal);
     private IotLinkServer? server;
 
     internal SimulatedServer(
@@ -25,6 +24,7 @@ public sealed class SimulatedServer : SimulatedMachine
     {
         this.configure = configure ?? (static options => options);
         this.app = app ?? (static (_, _) => { });
+        Disk = OwnDisk.AddStore();
     }
 
     /// <summary>The server that runs, or ran last. A new one after each crash.</summary>
@@ -34,13 +34,8 @@ public sealed class SimulatedServer : SimulatedMachine
     /// <exception cref="InvalidOperationException">The device has not connected to the server's process yet.</exception>
     public ILink Link(string id) => Process.Find(id) ?? throw new InvalidOperationException($"The device {id} has not connected to {Name} yet.");
 
-    /// <summary>Its memory of a device's session, which can outlive a crash (<see cref="MemoryAfterCrash"/>).</summary>
-    public MemorySessionStore Disk(string id)
-    {
-        if (!disk.TryGetValue(id, out var store))
-            disk.Add(id, store = OwnDisk.AddStore());
-        return store;
-    }
+    /// <summary>Its memory of the devices' sessions, which can outlive a crash (<see cref="MemoryAfterCrash"/>).</summary>
+    public MemorySessionStore Disk { get; }
 
     /// <summary>Entries that its log threw at (<see cref="Fault.Log"/>), of all its processes.</summary>
     public int LogEntriesLost => log.Thrown;
@@ -64,8 +59,8 @@ public sealed class SimulatedServer : SimulatedMachine
 
     private protected override void StartProcess(int seed)
     {
-        atStart = disk.ToDictionary(d => d.Key, d => d.Value.Memory, StringComparer.Ordinal);
-        var options = configure(new IotLinkServerOptions { SessionStores = Disk });
+        atStart = SimulatedDisk.All(Disk);
+        var options = configure(new IotLinkServerOptions { SessionStore = Disk });
         options = options with { Listen = false, Scheduler = Clock, Seed = seed, LoggerFactory = log.Of(options.LoggerFactory) };
 #pragma warning disable VSTHRD002 // Completes at once: nothing is listened on.
         server = IotLinkServer.StartAsync(options).GetAwaiter().GetResult();
@@ -82,10 +77,9 @@ public sealed class SimulatedServer : SimulatedMachine
 
     private protected override void Remember(MemoryAfterCrash memory)
     {
-        foreach (var (id, store) in disk)
-        {
-            if (memory != MemoryAfterCrash.Kept)
-                store.Restore(memory == MemoryAfterCrash.RolledBack ? atStart.GetValueOrDefault(id) : null);
-        }
+        if (memory == MemoryAfterCrash.Kept)
+            return;
+        foreach (var id in Disk.Ids)
+            Disk.Restore(id, memory == MemoryAfterCrash.RolledBack ? atStart.GetValueOrDefault(id) : null);
     }
 }

@@ -48,8 +48,8 @@ public sealed class WriteCancelledException : OperationCanceledException
 public sealed class OutboxFullException : InvalidOperationException
 {
     /// <summary>Says which link and limit.</summary>
-    public OutboxFullException(string id, string limit, int lines)
-        : base($"The outbox of link '{id}' is full: {limit} is {lines} lines.") => Id = id;
+    public OutboxFullException(string id, string limit, long most, string unit = "lines")
+        : base($"The outbox of link '{id}' is full: {limit} is {most} {unit}.") => Id = id;
 
     /// <summary>The id of the link.</summary>
     public string Id { get; }
@@ -64,4 +64,45 @@ public sealed class InvalidLineException : InvalidOperationException
 
     /// <summary>The id of the link.</summary>
     public string Id { get; }
+}
+
+/// <summary>A session store cannot be used, or did not keep what it was to keep. The message names the store, what is wrong and what to do.</summary>
+public class SessionStoreException : IOException
+{
+    /// <summary>Says which store, what is wrong, and what to do.</summary>
+    /// <param name="store">The store: its file, or what else names it. Never with a secret.</param>
+    /// <param name="fault">What is wrong.</param>
+    /// <param name="detail">The rest of a sentence that begins with the store: what is wrong, with the limit or the rule.</param>
+    /// <param name="remedy">A sentence that says what to do.</param>
+    /// <param name="cause">What the library beneath it threw.</param>
+    public SessionStoreException(string store, SessionStoreFault fault, string detail, string remedy, Exception? cause = null)
+        : base($"The session store {store} {detail}. {remedy}", cause) => (Store, Fault) = (store, fault);
+
+    /// <summary>The store: its file, or what else names it.</summary>
+    public string Store { get; }
+
+    /// <summary>What is wrong.</summary>
+    public SessionStoreFault Fault { get; }
+}
+
+/// <summary>What is wrong with a session store.</summary>
+public enum SessionStoreFault
+{
+    /// <summary>It cannot be reached, or failed for a reason that may pass. Trying again may help.</summary>
+    Unavailable,
+
+    /// <summary>There is no room. It heals by itself when there is.</summary>
+    Full,
+
+    /// <summary>It may not be written: a read-only file, folder or file system, or missing rights.</summary>
+    ReadOnly,
+
+    /// <summary>Another process uses it.</summary>
+    InUse,
+
+    /// <summary>What it holds is damaged, or is not what a session store wrote.</summary>
+    Damaged,
+
+    /// <summary>A newer version of this library wrote it.</summary>
+    NewerVersion,
 }

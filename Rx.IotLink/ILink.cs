@@ -93,8 +93,26 @@ public interface ILink
     /// <exception cref="WriteCancelledException">It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.</exception>
     Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default);
 
+    /// <summary>Writes one line, as the options say: for instance until it is stored.</summary>
+    /// <param name="line">The text, as in the other <c>WriteAsync</c>.</param>
+    /// <param name="options">What is promised, and when the task completes.</param>
+    /// <param name="cancellationToken">
+    /// Takes the line back if it was not sent yet. With <see cref="WrittenUntil.Stored"/> it only ends the waiting.
+    /// </param>
+    /// <exception cref="ArgumentException">The text breaks one of its rules; nothing was sent.</exception>
+    /// <exception cref="InvalidOperationException">It is to be stored, and there is no session store, or it is best effort.</exception>
+    /// <exception cref="OutboxFullException">The outbox, or the store, is full.</exception>
+    /// <exception cref="LinkClosedException">The link was closed before the line was accepted, or stored.</exception>
+    Task WriteAsync(string line, WriteOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Until == WrittenUntil.Stored
+            ? throw new InvalidOperationException("This link has no session store.")
+            : WriteAsync(line, options.Delivery, options.Ordering, cancellationToken);
+    }
+
     /// <summary>
-    /// <see cref="WriteAsync"/> for a line that is UTF-8 already. With a token that cannot be cancelled it costs no allocation beyond those of warming up.
+    /// <c>WriteAsync</c> for a line that is UTF-8 already. With a token that cannot be cancelled it costs no allocation beyond those of warming up.
     /// </summary>
     /// <param name="utf8">The text: no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes. Copied before this returns.</param>
     /// <param name="delivery">The promise made for the line.</param>
@@ -120,9 +138,9 @@ public interface ILink
     }
 
     /// <summary>
-    /// The Rx form of <see cref="WriteAsync"/>: each subscription writes the line once, and completes (after one <see cref="Unit"/>) on the
+    /// The Rx form of <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>: each subscription writes the line once, and completes (after one <see cref="Unit"/>) on the
     /// scheduler that calls observers. Unsubscribing takes the line back if it was not sent yet, and has nobody to tell whether it was: who must know
-    /// cancels a <see cref="WriteAsync"/>.
+    /// cancels a <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>.
     /// </summary>
     /// <exception cref="ArgumentException">The text breaks one of its rules (thrown at the call, not at the subscription).</exception>
     IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered);

@@ -1,60 +1,143 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Keeps one end's memory of a protocol 2 session, so that it can outlive the process. What a call was told must be
-/// kept by the time it returns: only then is sent, or acknowledged, what depends
-/// on it.
+/// Keeps one end's memory of its links, so that it outlives the process: lines that were written and are not accepted by
+/// the peer, and how far the peer's lines are accepted here. One store serves all links of a process.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Calls come one at a time and in order, on threads that are there for stores alone, and under no lock: a store that
-/// takes its time, or blocks, holds up what its own link must keep, and
-/// nothing else. At most 256 stores can block at the same time before others wait. With a <see
-/// cref="LinkOptions.Scheduler"/> other than the default one, calls come on its thread.
+/// Batches come one at a time and in order, on a thread that is there for stores alone, and under no lock. A store that
+/// takes its time, or blocks, holds up what its links must keep, and nothing else. With a
+/// <see cref="LinkOptions.Scheduler"/> other than the default one, calls come on its thread.
 /// </para>
 /// <para>
-/// A call that throws is made again with the same values until it returns, with pauses from 100 ms to 10 s, and no
-/// other comes before: so a store must bear to be told the same twice. Meanwhile
-/// the link is down (<see cref="OutageReason.StoreFailed"/>). When a link is closed, what is left is tried once more.
-/// No promise is broken by any of it.
+/// A batch that fails is written again, alone or with others, with pauses from 100 ms to 10 s, until it is kept. So a
+/// record may come twice: a store must take the second as the first (each record says what holds after it, not what is to
+/// be added to what held before). Meanwhile the links whose records failed are down
+/// (<see cref="OutageReason.StoreFailed"/>). No promise is broken by any of it.
 /// </para>
-/// <para>
-/// Several calls may be told as one: accepting, removing, and the number of a connection, tell the latest number
-/// alone.
-/// </para>
-/// <para>
-/// Without a store the memory lives as long as the process: a restart begins a new epoch, and the peer is told.
-/// </para>
+/// <para>Whoever writes a store runs the contract kit of Rx.IotLink.Testing (<c>SessionStoreContract</c>) on it.</para>
 /// </remarks>
 public interface ISessionStore
 {
     /// <summary>
-    /// What is remembered, or null. Called once, before the first connection. An exception, or a wait, keeps the
-    /// device out that it is for: a client does not start, a server refuses the connection.
+    /// Claims the memory of a device for this process. From now on only this claim may write it: whoever had claimed it
+    /// before is fenced out.
     /// </summary>
-    SessionMemory? Load();
+    /// <param name="id">The device's id. An id that has no memory yet gets an empty one.</param>
+    /// <param name="cancellationToken">Nobody waits for the claim any more.</param>
+    /// <exception cref="SessionStoreException">
+    /// The store cannot be used. A client does not start; a server refuses the device, which tries again.
+    /// </exception>
+    ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default);
 
-    /// <summary>A new memory begins under this epoch; everything before is forgotten.</summary>
-    void Begin(ulong epoch);
+    /// <summary>
+    /// Keeps a batch durably: all of it, in its order, or nothing. Records of claims that are fenced out are left out of
+    /// it.
+    /// </summary>
+    /// <param name="batch">The records, those of one claim in their order. Not empty. Valid until the task has ended.</param>
+    /// <param name="cancellationToken">Nobody waits for the batch any more.</param>
+    /// <returns>The claims of the batch that are fenced out; empty if there are none.</returns>
+    /// <exception cref="SessionStoreException">Nothing of the batch is kept; it will be written again.</exception>
+    ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default);
 
-    /// <summary>A client opens its connection of this number: the next is never lower, whatever becomes of this one.</summary>
-    void Connect(ulong number);
-
-    /// <summary>A line was given its number; it is sent after this returns, and again until it is acknowledged.</summary>
-    void Add(ulong number, string line);
-
-    /// <summary>The peer accepted all lines up to this number.</summary>
-    void RemoveThrough(ulong number);
-
-    /// <summary>All lines of the peer's epoch up to this number are accepted; acknowledged after this returns.</summary>
-    void Accept(ulong peerEpoch, ulong number);
+    /// <summary>Reads lines that wait, oldest first.</summary>
+    /// <param name="claim">The claim. One that is fenced out reads nothing.</param>
+    /// <param name="after">Lines of greater positions than this one are read.</param>
+    /// <param name="count">The most lines that are wanted; at least 1.</param>
+    /// <param name="cancellationToken">Nobody waits for the lines any more.</param>
+    /// <returns>The lines. Fewer than wanted: there are no others now.</returns>
+    ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default);
 }
 
+/// <summary>The right to write the memory of a device.</summary>
+/// <param name="Id">The device's id.</param>
+/// <param name="Token">Grows with each claim of the id, so that an older one can be told from the latest.</param>
+public readonly record struct SessionClaim(string Id, long Token);
+
+/// <summary>A claim, and what is remembered under it.</summary>
+/// <param name="Claim">The claim.</param>
+/// <param name="Memory">What is remembered. Of an id that was never claimed: <see cref="SessionMemory.Empty"/>.</param>
+public sealed record ClaimedSession(SessionClaim Claim, SessionMemory Memory);
+
 /// <summary>One end's memory of a session.</summary>
-/// <param name="Epoch">64 random bits that name this memory.</param>
-/// <param name="First">Number of the oldest unacknowledged line, or of the next one if there is none.</param>
-/// <param name="Lines">The unacknowledged lines, oldest first.</param>
+/// <param name="Epoch">64 random bits that name this memory (protocol 2), or null: none has begun. Lines may wait all the same.</param>
+/// <param name="First">The number of the oldest line that waits, or of the next one if none does. At least 1.</param>
 /// <param name="PeerEpoch">The peer's memory that was met last, or null.</param>
-/// <param name="Accepted">The number of the last line accepted from it.</param>
+/// <param name="Accepted">The number of the last line that was accepted from it.</param>
 /// <param name="Connections">The number of the client's last connection.</param>
-public sealed record SessionMemory(ulong Epoch, ulong First, IReadOnlyList<string> Lines, ulong? PeerEpoch, ulong Accepted, ulong Connections = 0);
+/// <param name="LastPosition">The greatest position that a line ever had; 0: none had one.</param>
+/// <param name="Waiting">How many lines wait (<see cref="ISessionStore.ReadLinesAsync"/> gives them).</param>
+/// <param name="WaitingBytes">How many bytes of UTF-8 they have together.</param>
+public sealed record SessionMemory(
+    ulong? Epoch, ulong First, ulong? PeerEpoch, ulong Accepted, ulong Connections, long LastPosition, long Waiting, long WaitingBytes)
+{
+    /// <summary>Nothing is remembered.</summary>
+    public static SessionMemory Empty { get; } = new(
+        Epoch: null, First: 1, PeerEpoch: null, Accepted: 0, Connections: 0, LastPosition: 0, Waiting: 0, WaitingBytes: 0);
+}
+
+/// <summary>A line that waits to be accepted by the peer.</summary>
+/// <param name="Position">Its place in the order of writing, over the whole life of the memory. At least 1.</param>
+/// <param name="Text">The line.</param>
+/// <param name="Expires">When it is given up, in UTC; or null: never.</param>
+public readonly record struct StoredLine(long Position, string Text, DateTimeOffset? Expires = null);
+
+/// <summary>A record of one memory.</summary>
+/// <param name="Claim">The claim under which it is written.</param>
+/// <param name="Record">What holds from now on.</param>
+public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Record);
+
+/// <summary>
+/// One step of a memory: what holds after it. Taken a second time it changes nothing.
+/// </summary>
+/// <param name="Kind">Which step.</param>
+/// <param name="Position">
+/// <see cref="SessionRecordKind.Add"/>, <see cref="SessionRecordKind.Remove"/>,
+/// <see cref="SessionRecordKind.RemoveThrough"/>: the position of a line. Otherwise 0.
+/// </param>
+/// <param name="Number">
+/// <see cref="SessionRecordKind.Connect"/>, <see cref="SessionRecordKind.RemoveThrough"/>,
+/// <see cref="SessionRecordKind.Accept"/>: the number of a connection or a line. Otherwise 0.
+/// </param>
+/// <param name="Epoch">
+/// <see cref="SessionRecordKind.Begin"/>: the epoch that begins. <see cref="SessionRecordKind.Accept"/>: the peer's.
+/// </param>
+/// <param name="Text"><see cref="SessionRecordKind.Add"/>: the line.</param>
+/// <param name="Expires"><see cref="SessionRecordKind.Add"/>: when it is given up, in UTC; or null: never.</param>
+public readonly record struct SessionRecord(
+    SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null);
+
+/// <summary>The kinds of <see cref="SessionRecord"/>.</summary>
+public enum SessionRecordKind
+{
+    /// <summary>
+    /// A new epoch begins. Numbers begin with 1 again, and the peer is forgotten. Lines that wait stay, and so does the
+    /// number of the last connection.
+    /// </summary>
+    Begin,
+
+    /// <summary>A client opens a connection of this number: the next is never lower, whatever becomes of this one.</summary>
+    Connect,
+
+    /// <summary>A line was written. Its position is greater than all before it.</summary>
+    Add,
+
+    /// <summary>The line of this position is done with. No number changes.</summary>
+    Remove,
+
+    /// <summary>
+    /// The peer accepted all lines up to this position; the last of them had this number. The next number,
+    /// <see cref="SessionMemory.First"/>, is one greater.
+    /// </summary>
+    RemoveThrough,
+
+    /// <summary>All lines of the peer's epoch up to this number are accepted; acknowledged once this is kept.</summary>
+    Accept,
+
+    /// <summary>
+    /// All is forgotten: a later claim finds nothing. Nothing comes after it under this claim. When it comes again, the claim
+    /// is not fenced out; and tokens grow over it.
+    /// </summary>
+    Forget,
+}

@@ -34,10 +34,23 @@ public abstract record LinkOptions
     public OverflowPolicy WriterOverflow { get; init; } = OverflowPolicy.Fail;
 
     /// <summary>
-    /// Calls of <see cref="ILink.WriteAsync"/> that may wait beyond <see cref="OutboxLines"/>, before a further one fails. Default 16,384: for
+    /// Calls of <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/> that may wait beyond <see cref="OutboxLines"/>, before a further one fails. Default 16,384: for
     /// those who start writes without awaiting them. 0 to 1,000,000.
     /// </summary>
     public int MaxWaitingWrites { get; init; } = 16_384;
+
+    /// <summary>
+    /// Lines that wait in the session store, at most, where there is one: then <see cref="OutboxLines"/> of them are in
+    /// memory, and the others in the store alone. A further one is rejected (<see cref="OutboxFullException"/>), or dropped
+    /// as <see cref="WriterOverflow"/> says. Default 1,000,000: a line a second for eleven days. 1 to 1,000,000,000.
+    /// </summary>
+    public int StoredLines { get; init; } = 1_000_000;
+
+    /// <summary>
+    /// Bytes of UTF-8 of the lines that wait in the session store, at most. A further line is treated as one beyond
+    /// <see cref="StoredLines"/>. Default 268,435,456 (256 MiB); 1 to 1,099,511,627,776 (1 TiB).
+    /// </summary>
+    public long StoredBytes { get; init; } = 268_435_456;
 
     /// <summary>
     /// How long closing waits for written lines to be accepted by the peer, and then for an observer that is at a line, so that this line is accepted and is not given
@@ -78,6 +91,8 @@ public abstract record LinkOptions
         Require.InRange(InboxLines, 1, 1_000_000, nameof(InboxLines));
         Require.InRange(OutboxLines, 1, 1_000_000, nameof(OutboxLines));
         Require.InRange(MaxWaitingWrites, 0, 1_000_000, nameof(MaxWaitingWrites));
+        Require.InRange(StoredLines, 1, 1_000_000_000, nameof(StoredLines));
+        Require.InRange(StoredBytes, 1, 1_099_511_627_776, nameof(StoredBytes));
         Require.InRange(SlowObserverAfter, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(SlowObserverAfter));
         Require.InRange(DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(DrainTimeout));
         Require.Defined(WriterOverflow, nameof(WriterOverflow));

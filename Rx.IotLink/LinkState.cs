@@ -93,6 +93,12 @@ public enum OutageReason
     StoreFailed,
 
     /// <summary>
+    /// Another process, or another link, has claimed this device's memory in the session store. Final: what is written and
+    /// read goes on there.
+    /// </summary>
+    ClaimedElsewhere,
+
+    /// <summary>
     /// Server: the key that the device had proved is no longer one of its keys (<see cref="IDeviceKeys.Changed"/>).
     /// </summary>
     KeyRevoked,

@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
 
 namespace Rx.IotLink.Testing.Simulation;
@@ -5,11 +6,13 @@ namespace Rx.IotLink.Testing.Simulation;
 /// <summary>
 /// The disk of a machine, and what is wrong with it now. Several faults of it may last at the same time.
 /// </summary>
-internal sealed class SimulatedDisk
+internal sealed class SimulatedDisk(Func<IScheduler> clock)
 {
+    private static readonly TimeSpan Slowness = TimeSpan.FromMilliseconds(200);
+
     private readonly int[] faults = new int[Enum.GetValues<DiskFault>().Length];
     private readonly List<MemorySessionStore> stores = [];
-    private Dictionary<MemorySessionStore, SessionMemory?> synced = [];
+    private Dictionary<MemorySessionStore, Dictionary<string, SessionSnapshot?>> synced = [];
 
     /// <summary>A store on this disk.</summary>
     public MemorySessionStore AddStore()
@@ -23,8 +26,20 @@ internal sealed class SimulatedDisk
     public IDisposable Begin(DiskFault fault)
     {
         if (faults[(int)fault]++ == 0 && fault == DiskFault.LosesLastWrites)
-            synced = stores.ToDictionary(store => store, store => store.Memory);
+            synced = stores.ToDictionary(store => store, All);
         return Disposable.Create(() => faults[(int)fault]--);
+    }
+
+    /// <summary>Whether a write has to wait (<see cref="WaitAsync"/>).</summary>
+    public bool IsSlow => faults[(int)DiskFault.Slow] > 0;
+
+    /// <summary>Completes when a slow disk has done a write, on the thread of the clock; never if the process ends before.</summary>
+    public Task WaitAsync()
+    {
+        // Its continuation runs where it is completed.
+        var done = new TaskCompletionSource();
+        clock().Schedule(Slowness, () => SimulatedNetwork.WithoutContext(done.SetResult));
+        return done.Task;
     }
 
     /// <summary>Something is to be written.</summary>
@@ -52,6 +67,12 @@ internal sealed class SimulatedDisk
         if (faults[(int)DiskFault.LosesLastWrites] == 0)
             return;
         foreach (var store in stores)
-            store.Restore(synced.GetValueOrDefault(store));
+        {
+            foreach (var id in store.Ids)
+                store.Restore(id, synced.GetValueOrDefault(store)?.GetValueOrDefault(id));
+        }
     }
+
+    /// <summary>All that a store holds.</summary>
+    public static Dictionary<string, SessionSnapshot?> All(MemorySessionStore store) => store.Ids.ToDictionary(id => id, store.SnapshotOf, StringComparer.Ordinal);
 }

@@ -52,6 +52,10 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <summary>Another program than the command, which is treated in the same way.</summary>
     public static IotLinkProcess StartProgram(string path) => new(Host, [path]);
 
+    /// <summary>One of the programs that were built with the tests.</summary>
+    public static IotLinkProcess StartBuilt(string program, params string[] arguments) =>
+        new(Host, [Path.Combine(AppContext.BaseDirectory, program + ".dll"), .. arguments]);
+
     /// <summary>A program of another kind, which is treated in the same way.</summary>
     public static IotLinkProcess StartOther(string program, params string[] arguments) => new(program, arguments);
 

@@ -2,6 +2,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using NUnit.Framework;
 using Rx.IotLink.Server;
+using Rx.IotLink.Sqlite;
 using Rx.IotLink.Testing.Tcp;
 
 namespace Rx.IotLink.Tests.House;
@@ -24,6 +25,7 @@ public sealed class PublicApiTests
     [TestCase(typeof(ILink))]
     [TestCase(typeof(IotLinkServer))]
     [TestCase(typeof(FaultProxy))]
+    [TestCase(typeof(SqliteSessionStore))]
 #if DYNAMICDATA
     [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
 #endif

@@ -13,7 +13,7 @@ internal sealed class ScriptedLink : ILink
     /// <summary>What comes of writing a line. To begin with: accepted at once.</summary>
     public Func<string, IObservable<Unit>> OnWrite { get; set; } = static _ => System.Reactive.Linq.Observable.Return(Unit.Default);
 
-    /// <summary>The same for <see cref="WriteAsync"/>.</summary>
+    /// <summary>The same for <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>.</summary>
     public Func<string, CancellationToken, Task> OnWriteAsync { get; set; } = static (_, _) => Task.CompletedTask;
 
     public List<string> Written { get; } = [];

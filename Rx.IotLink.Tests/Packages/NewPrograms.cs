@@ -63,6 +63,7 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
 
     private static string Package(string code) =>
         code.Contains("using Rx.IotLink.Testing", StringComparison.Ordinal) ? "Rx.IotLink.Testing"
+        : code.Contains("using Rx.IotLink.Sqlite;", StringComparison.Ordinal) ? "Rx.IotLink.Sqlite"
         : code.Contains("using Rx.IotLink.Server;", StringComparison.Ordinal) ? "Rx.IotLink.Server"
         : "Rx.IotLink";
 

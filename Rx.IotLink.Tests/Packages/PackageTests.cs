@@ -11,7 +11,7 @@ namespace Rx.IotLink.Tests.Packages;
 /// <summary>What <c>dotnet pack</c> makes, and that a new user's program and shell can use it.</summary>
 public sealed class PackageTests
 {
-    private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Testing"];
+    private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.Testing"];
     private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
 
     private string root = "";
@@ -40,7 +40,7 @@ public sealed class PackageTests
     }
 
     [Test]
-    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Testing", "Rx.IotLink.Cli")] string name)
+    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.Testing", "Rx.IotLink.Cli")] string name)
     {
         using var package = Open(name, "nupkg");
         var metadata = XDocument.Load(package.GetEntry(name + ".nuspec")!.Open()).Root!.Elements().Single();
@@ -144,16 +144,24 @@ public sealed class PackageTests
         Assert.That(await fleet.ExitAsync(), Is.Zero);
     }
 
-    /// <summary>What was just made, and the one package that it depends on.</summary>
+    /// <summary>What was just made, and the packages that it depends on.</summary>
     private Task NameFeedsAsync(string folder) => File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), $"""
         <configuration>
           <packageSources>
             <clear />
             <add key="made" value="{feed}" />
             <add key="reactive" value="{Path.Combine(Environments.PackagesFolder, "system.reactive", VersionOf("System.Reactive"))}" />
+            {string.Concat(SqliteFolders().Select((path, at) => $"""<add key="sqlite{at}" value="{path}" />"""))}
           </packageSources>
         </configuration>
         """);
+
+    /// <summary>SQLite's packages for .NET, in the versions that the tests were built with.</summary>
+    private static IEnumerable<string> SqliteFolders() =>
+        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*"]
+        from package in Directory.EnumerateDirectories(Environments.PackagesFolder, pattern)
+        from version in Directory.EnumerateDirectories(package)
+        select version;
 
     /// <summary>No compiler or build server outlives the test.</summary>
     private static Dictionary<string, string> Quiet => new(Environments.Root, StringComparer.Ordinal) { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0" };

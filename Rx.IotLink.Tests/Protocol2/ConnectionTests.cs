@@ -86,7 +86,7 @@ public sealed class ConnectionTests
     [Test]
     public void A_memory_that_was_rolled_back_is_given_up_once()
     {
-        var end = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 0)) });
+        var end = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(new KeptMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 0)) });
         end.Connect();
         end.Receive("IOTLINK/2 ok epoch=1 tx=1 peer=5 rx=9 window=9 max=99 timeout=2000\n");
         end.Disconnect();

@@ -54,7 +54,7 @@ public sealed class FlowTests
         const int Lines = 10_000;
         var random = new Random(seed);
         // It begins where the low 16 bits are about to wrap.
-        var store = new MemoryStore(new SessionMemory(Epoch: 7, First: 65_000, Lines: [], PeerEpoch: null, Accepted: 0));
+        var store = new MemoryStore(new KeptMemory(Epoch: 7, First: 65_000, Lines: [], PeerEpoch: null, Accepted: 0));
         var client = new TestEnd(Side.Client, new EndOptions { AcceptsAtOnce = false, Store = store, Room = 4_000 });
         var ends = new JoinedEnds(client, new TestEnd(Side.Server, new EndOptions { AcceptsAtOnce = false, Window = 100 }));
         var (up, down) = (0, 0);

@@ -139,7 +139,7 @@ public sealed class KeepingTests
     [Test]
     public void A_new_epoch_keeps_what_was_accepted()
     {
-        var store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
+        var store = new MemoryStore(new KeptMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
         var end = new TestEnd(Side.Client, new EndOptions { Store = store });
         end.Connect();
         end.Receive("IOTLINK/2 ok epoch=1 tx=8 peer=0000000000000005 rx=9 seen=9 window=4 max=4000 timeout=2000\n");

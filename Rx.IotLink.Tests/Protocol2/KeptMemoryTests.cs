@@ -8,7 +8,7 @@ namespace Rx.IotLink.Tests.Protocol2;
 /// <summary>A client whose memory outlives it, over the simulated path.</summary>
 public sealed class KeptMemoryTests
 {
-    private static readonly SessionMemory Kept = new(Epoch: 5, First: 3, Lines: ["old 1", "old 2"], PeerEpoch: null, Accepted: 0, Connections: 41);
+    private static readonly KeptMemory Kept = new(Epoch: 5, First: 3, Lines: ["old 1", "old 2"], PeerEpoch: null, Accepted: 0, Connections: 41);
 
     [Test]
     public void Its_lines_wait_in_the_outbox_and_are_acknowledged_like_others()

@@ -45,8 +45,8 @@ public sealed class RestartTests
         foreach (var life in Lives(restarted, slow))
         {
             var old = life.Restarted;
-            // What was not given a number is in no memory: its writer was not told, and writes it again.
-            life.Restart(life.Store.Latest, old.Unsent);
+            // What was written is in the memory, sent or not.
+            life.Restart(life.Store.Latest);
             life.RunToTheEnd();
 
             Assert.Multiple(() =>
@@ -107,7 +107,7 @@ public sealed class RestartTests
     [TestCase("epoch=2 tx=10", Description = "the peer has restarted")]
     public void Where_this_end_goes_on_is_kept_at_once(string remembered)
     {
-        var store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
+        var store = new MemoryStore(new KeptMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
         var end = new TestEnd(Side.Client, new EndOptions { Store = store });
         end.Connect();
         end.Receive($"IOTLINK/2 ok {remembered} peer=5 rx=2 window=9 max=99 timeout=2000\n");
@@ -162,7 +162,7 @@ public sealed class RestartTests
         /// <summary>The same history once more.</summary>
         public Life Again() => new(side, slow, cut);
 
-        public void Restart(SessionMemory? memory, IReadOnlyList<string>? rewritten = null)
+        public void Restart(KeptMemory? memory, IReadOnlyList<string>? rewritten = null)
         {
             writtenBefore = ofRestarted.Written;
             ofRestarted = new Traffic([.. rewritten ?? [], .. AfterRestart]);
@@ -182,7 +182,7 @@ public sealed class RestartTests
 
         public override string ToString() => $"{side} restarts after {cut} bytes";
 
-        private EndOptions Options(ISessionStore store, int seed) => new() { AcceptsAtOnce = !slow, Store = store, Random = EndOptions.Seeded(seed) };
+        private EndOptions Options(MemoryStore store, int seed) => new() { AcceptsAtOnce = !slow, Store = store, Random = EndOptions.Seeded(seed) };
 
         private bool Work()
         {

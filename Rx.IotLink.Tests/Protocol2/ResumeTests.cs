@@ -15,7 +15,7 @@ public sealed class ResumeTests
     [TestCase("peer=5 rx=2 seen=5", "memory-rolled-back", Description = "nor may its number be given to another line")]
     public void An_end_with_lines_3_and_4_meets_a_peer_that_remembers(string remembered, string notice)
     {
-        var end = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: ["c", "d"], PeerEpoch: 1, Accepted: 0)) });
+        var end = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(new KeptMemory(Epoch: 5, First: 3, Lines: ["c", "d"], PeerEpoch: 1, Accepted: 0)) });
         end.Connect();
 
         end.Receive($"IOTLINK/2 ok epoch=1 tx=1 {remembered} window=9 max=99 timeout=2000\n");
@@ -28,7 +28,7 @@ public sealed class ResumeTests
     [TestCase("tx=9", "lines-lost")]
     public void An_end_that_has_accepted_7_meets_a_peer_whose_oldest_line_is(string oldest, string notice)
     {
-        var end = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(new SessionMemory(Epoch: 5, First: 1, Lines: [], PeerEpoch: 1, Accepted: 7)) });
+        var end = new TestEnd(Side.Client, new EndOptions { Store = new MemoryStore(new KeptMemory(Epoch: 5, First: 1, Lines: [], PeerEpoch: 1, Accepted: 7)) });
         end.Connect();
 
         end.Receive($"IOTLINK/2 ok epoch=1 {oldest} peer=5 rx=0 window=9 max=99 timeout=2000\n");

@@ -206,7 +206,7 @@ public sealed class SentencesTests
     [Test]
     public void A_numbered_line_that_the_peer_takes_no_longer()
     {
-        var end = Restarted(new SessionMemory(Epoch: 5, First: 1, Lines: ["abcde", "123456"], PeerEpoch: 1, Accepted: 0));
+        var end = Restarted(new KeptMemory(Epoch: 5, First: 1, Lines: ["abcde", "123456"], PeerEpoch: 1, Accepted: 0));
         end.Connect();
 
         end.Receive("IOTLINK/2 ok epoch=1 tx=1 peer=5 rx=0 window=9 max=5 timeout=2000\n");
@@ -222,7 +222,7 @@ public sealed class SentencesTests
     [TestCase("peer=6 rx=9", "the peer remembers nothing of this end's session; 2 unacknowledged lines are sent again")]
     public void What_became_of_a_session(string remembered, string told)
     {
-        var end = Restarted(new SessionMemory(Epoch: 5, First: 3, Lines: ["c", "d"], PeerEpoch: 1, Accepted: 7));
+        var end = Restarted(new KeptMemory(Epoch: 5, First: 3, Lines: ["c", "d"], PeerEpoch: 1, Accepted: 7));
         end.Connect();
 
         end.Receive($"IOTLINK/2 ok epoch=1 tx=8 {remembered} window=9 max=99 timeout=2000\n");
@@ -236,7 +236,7 @@ public sealed class SentencesTests
     [TestCase("epoch=2 tx=10", "the peer began a new memory: what it had written and was not accepted is gone")]
     public void What_became_of_the_lines_of_the_peer(string remembered, string told)
     {
-        var end = Restarted(new SessionMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
+        var end = Restarted(new KeptMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7));
         end.Connect();
 
         end.Receive($"IOTLINK/2 ok {remembered} peer=5 rx=2 window=9 max=99 timeout=2000\n");
@@ -247,7 +247,7 @@ public sealed class SentencesTests
     [Test]
     public void A_server_whose_memory_was_rolled_back_says_so_to_both_sides()
     {
-        var end = new TestEnd(Side.Server, new EndOptions { Store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7)) });
+        var end = new TestEnd(Side.Server, new EndOptions { Store = new MemoryStore(new KeptMemory(Epoch: 5, First: 3, Lines: [], PeerEpoch: 1, Accepted: 7)) });
         end.Connect();
 
         end.Receive("IOTLINK/2 id=a conn=1 epoch=1 tx=8 peer=5 rx=3 window=9 max=99\n");
@@ -264,7 +264,7 @@ public sealed class SentencesTests
         Assert.That(end.Connect, Throws.InvalidOperationException.With.Message.EqualTo("Connect cannot happen to a Client that is Open."));
     }
 
-    private static TestEnd Restarted(SessionMemory memory) => new(Side.Client, new EndOptions { Store = new MemoryStore(memory) });
+    private static TestEnd Restarted(KeptMemory memory) => new(Side.Client, new EndOptions { Store = new MemoryStore(memory) });
 
     private static TestEnd OpenClient(EndOptions? options = null)
     {

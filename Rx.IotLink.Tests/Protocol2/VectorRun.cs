@@ -16,7 +16,7 @@ internal sealed class VectorRun
     private readonly List<string> held = [];
     private EndOptions options = new();
     private Side side;
-    private SessionMemory? memory;
+    private KeptMemory? memory;
     private TestEnd? end;
     private TimeSpan lastSaid;
     private TimeSpan lastHeard;
@@ -100,7 +100,7 @@ internal sealed class VectorRun
                 break;
             case "memory":
                 var tokens = Tokens.Parse($"{Tokens.Prefix} {argument}");
-                memory = new SessionMemory(tokens.RequiredEpoch("epoch"), tokens.RequiredNumber("first", 1, ulong.MaxValue), [], tokens.Epoch("peer"), tokens.Number("accepted", 0, ulong.MaxValue) ?? 0, tokens.Number("conn", 1, ulong.MaxValue) ?? 0);
+                memory = new KeptMemory(tokens.RequiredEpoch("epoch"), tokens.RequiredNumber("first", 1, ulong.MaxValue), [], tokens.Epoch("peer"), tokens.Number("accepted", 0, ulong.MaxValue) ?? 0, tokens.Number("conn", 1, ulong.MaxValue) ?? 0);
                 break;
             case "held":
                 held.Add(Text(argument));

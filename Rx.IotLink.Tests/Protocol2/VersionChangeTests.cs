@@ -25,17 +25,17 @@ public sealed class VersionChangeTests
     [Test]
     public async Task Lines_of_a_kept_memory_outlive_a_change_of_version()
     {
-        var store = new MemoryStore(new SessionMemory(Epoch: 5, First: 3, Lines: ["old 1", "old 2"], PeerEpoch: 9, Accepted: 4));
+        var store = new MemoryStore(new KeptMemory(Epoch: 5, First: 3, Lines: ["old 1", "old 2"], PeerEpoch: 9, Accepted: 4));
 
         await Change("1,2,1", store, "old 1", "old 2");
-        Assert.That(store.Loads, Is.EqualTo(1), "once, as its contract says");
+        Assert.That(store.Claims, Is.EqualTo(1), "once, as its contract says");
     }
 
     private static async Task Change(string versions, MemoryStore? store, params string[] kept)
     {
         var scheduler = new TestScheduler();
         using var network = SimulatedNetwork.On(scheduler, seed: 2);
-        var machine = network.AddServer(configure: o => o with { SessionStores = store is null ? null : _ => store });
+        var machine = network.AddServer(configure: o => o with { SessionStore = store });
         var path = network.AddPath("pump-1", machine);
         var server = machine.Process;
         var (down, up, written) = (new List<string>(), new List<string>(), new List<string>(kept));

@@ -82,7 +82,7 @@ internal sealed class ConfigurationTests
     }
 
     [TestCase("KeyOf")]
-    [TestCase("SessionStores")]
+    [TestCase("SessionStore")]
     [TestCase("Keys")]
     [TestCase("IsCertificateOf")]
     [TestCase("LoggerFactory")]

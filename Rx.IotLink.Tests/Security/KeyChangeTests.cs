@@ -5,6 +5,7 @@ using Microsoft.Reactive.Testing;
 using NUnit.Framework;
 using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Server;
+using Rx.IotLink.Tests.Stores;
 using Rx.IotLink.Tests.Protocol2.Driving;
 using Rx.IotLink.Tests.Server.Tools;
 using Refusal = Rx.IotLink.Server.Refusal;
@@ -102,14 +103,18 @@ internal sealed class KeyChangeTests
     {
         var keys = new Keys { ["pump-1"] = [Old], ["pump-2"] = [Old] };
         using var looked = new ManualResetEventSlim();
+        var claims = 0;
         await using var server = await Ends.ServeAsync(o => o with
         {
             Keys = keys,
-            SessionStores = id =>
+            SessionStore = new BreakableStore
             {
-                if (id == "pump-1")
+                Before = call =>
                 {
-                    // Proven by now, and not served yet: when the links are looked at for revoked keys, it is not there.
+                    // The second claim is that of pump-1, which has proved itself by now, and is not served yet: when the
+                    // links are looked at for revoked keys, it is not there.
+                    if (call != BreakableStore.Claim || Interlocked.Increment(ref claims) != 2)
+                        return;
                     keys.Remove("pump-1");
                     keys.Asked = asked =>
                     {
@@ -118,9 +123,7 @@ internal sealed class KeyChangeTests
                     };
                     keys.Changes.OnNext(null);
                     Assert.That(looked.Wait(Ends.Bound), Is.True);
-                }
-
-                return new MemoryStore();
+                },
             },
         });
         await using var other = Ends.Connect(server.EndPoint.Port, o => o with { Key = Old }, "pump-2");

@@ -77,7 +77,7 @@ public sealed class ManyNewcomersTests : ServerTest
         var server = await StartServerAsync(ServerOptions with
         {
             KeyOf = _ => Key,
-            SessionStores = _ => new BreakableStore
+            SessionStore = new BreakableStore
             {
                 Before = _ =>
                 {

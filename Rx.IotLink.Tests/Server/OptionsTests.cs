@@ -12,7 +12,7 @@ public sealed class OptionsTests : ServerTest
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
     /// <summary>Options that take any value.</summary>
-    private static readonly string[] Free = ["ObserverScheduler", "PinAddresses", "Listen", "Transport", "Seed", "Protocol1", "SessionStore", "SessionStores", "Tls", "IsCertificateOf"];
+    private static readonly string[] Free = ["ObserverScheduler", "PinAddresses", "Listen", "Transport", "Seed", "Protocol1", "SessionStore", "Tls", "IsCertificateOf"];
 
     private static readonly (string Option, IotLinkServerOptions Bad)[] BadForServer =
     [

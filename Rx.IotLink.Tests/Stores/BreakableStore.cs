@@ -5,14 +5,23 @@ namespace Rx.IotLink.Tests.Stores;
 /// <summary>A store in memory whose calls a test counts, breaks or holds up.</summary>
 internal sealed class BreakableStore : ISessionStore
 {
+    /// <summary>The name of a claim, beside those of the records.</summary>
+    public const string Claim = "Claim";
+
     private readonly Lock gate = new();
     private readonly List<string> calls = [];
     private readonly MemorySessionStore kept = new();
 
-    /// <summary>Called with the name of each call before it is kept: it may throw, or wait.</summary>
+    /// <summary>Called with <see cref="Claim"/>, or the kind of each record, before it is kept: it may throw, or wait.</summary>
     public Action<string> Before { get; set; } = _ => { };
 
-    /// <summary>The names of the calls that were made, failed ones included.</summary>
+    /// <summary>Called with the id of each claim: it may throw, or wait.</summary>
+    public Action<string> BeforeClaim { get; set; } = _ => { };
+
+    /// <summary>Whether what is thrown comes by the task, and not at once.</summary>
+    public bool ThrowsLate { get; init; }
+
+    /// <summary>The names of the claims and records that came, failed ones included.</summary>
     public IReadOnlyList<string> Calls
     {
         get
@@ -22,9 +31,13 @@ internal sealed class BreakableStore : ISessionStore
         }
     }
 
-    public SessionMemory? Memory => kept.Memory;
+    /// <summary>What it remembers of the only device.</summary>
+    public SessionMemory? Memory => kept.Ids.Select(kept.MemoryOf).SingleOrDefault();
 
-    /// <summary>The next so many calls of this name fail.</summary>
+    /// <summary>The lines of the only device that wait.</summary>
+    public IReadOnlyList<string> Lines => kept.LinesOf(kept.Ids.Single());
+
+    /// <summary>The next so many records of this kind (or claims) fail.</summary>
     public void Fails(string call, int times = 1)
     {
         var left = times;
@@ -35,41 +48,30 @@ internal sealed class BreakableStore : ISessionStore
         };
     }
 
-    public SessionMemory? Load()
+    public ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default)
     {
-        Call(nameof(Load));
-        return kept.Load();
+        try
+        {
+            Call(Claim);
+            BeforeClaim(id);
+        }
+        catch (Exception exception) when (ThrowsLate)
+        {
+            return ValueTask.FromException<ClaimedSession>(exception);
+        }
+
+        return kept.ClaimAsync(id, cancellationToken);
     }
 
-    public void Begin(ulong epoch)
+    public ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
     {
-        Call(nameof(Begin));
-        kept.Begin(epoch);
+        foreach (var (_, record) in batch)
+            Call(record.Kind.ToString());
+        return kept.WriteAsync(batch, cancellationToken);
     }
 
-    public void Connect(ulong number)
-    {
-        Call(nameof(Connect));
-        kept.Connect(number);
-    }
-
-    public void Add(ulong number, string line)
-    {
-        Call(nameof(Add));
-        kept.Add(number, line);
-    }
-
-    public void RemoveThrough(ulong number)
-    {
-        Call(nameof(RemoveThrough));
-        kept.RemoveThrough(number);
-    }
-
-    public void Accept(ulong peerEpoch, ulong number)
-    {
-        Call(nameof(Accept));
-        kept.Accept(peerEpoch, number);
-    }
+    public ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default) =>
+        kept.ReadLinesAsync(claim, after, count, cancellationToken);
 
     private void Call(string name)
     {

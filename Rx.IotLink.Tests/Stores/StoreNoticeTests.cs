@@ -51,7 +51,7 @@ public sealed class StoreNoticeTests : ServerTest
     [Test]
     public void A_client_that_was_never_up_says_why()
     {
-        var store = new BreakableStore { Before = name => _ = name == nameof(ISessionStore.Load) ? "" : throw new IOException("read only") };
+        var store = new BreakableStore { Before = name => _ = name == BreakableStore.Claim ? "" : throw new IOException("read only") };
         using var link = SimulatedLink.Start(client: o => o with { SessionStore = store });
         LinkState? state = null;
         link.Client.State.Subscribe(s => state = s);
@@ -68,12 +68,12 @@ public sealed class StoreNoticeTests : ServerTest
     public void A_device_whose_store_fails_at_the_server_is_asked_to_come_again()
     {
         var store = new BreakableStore();
-        using var bench = new ServerBench(o => o with { SessionStores = _ => store });
+        using var bench = new ServerBench(o => o with { SessionStore = store });
         bench.Server.Links.Subscribe(link => link.Lines.Subscribe(_ => { }));
         var peer = bench.Connect(ServerBench.Opening("00000000000000aa"));
         peer.Take();
 
-        store.Fails(nameof(ISessionStore.Accept), times: 4);
+        store.Fails(nameof(SessionRecordKind.Accept), times: 4);
         peer.Say("+0001a\n");
         bench.Run(TimeSpan.FromMilliseconds(1));
         Assert.That((peer.Take(), peer.IsEnded), Is.EqualTo((Array.Empty<string>(), true)), "nothing is acknowledged that is not kept");
@@ -95,7 +95,7 @@ public sealed class StoreNoticeTests : ServerTest
         var client = StartClient(ClientOptions(server.EndPoint) with { Timeout = Short, SessionStore = store });
         var notices = client.Notices.Record();
         await client.WaitUntilUpAsync().Within();
-        store.Before = name => _ = name == nameof(ISessionStore.Add) && released.Wait(Bound.Limit);
+        store.Before = name => _ = name == nameof(SessionRecordKind.Add) && released.Wait(Bound.Limit);
 
         var write = client.WriteAsync("kept in the end");
         var told = await notices.FirstAsync(n => n.Kind == LinkNoticeKind.StoreFailed);
@@ -111,9 +111,9 @@ public sealed class StoreNoticeTests : ServerTest
     [Test]
     public async Task The_health_of_a_server_names_the_devices_whose_stores_do_not_work()
     {
-        var store = new BreakableStore();
+        var store = new BreakableStore { BeforeClaim = id => _ = id == "bad" ? throw new IOException("no disk") : id };
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.AddIotLinkServer(configure: _ => ServerOptions with { Expected = ["bad"], SessionStores = id => id == "bad" ? throw new IOException("no disk") : store });
+        builder.Services.AddIotLinkServer(configure: _ => ServerOptions with { Expected = ["bad"], SessionStore = store });
         builder.Services.AddHealthChecks().AddIotLink();
         using var host = builder.Build();
         await host.StartAsync().Within();

@@ -22,7 +22,7 @@ public sealed class StoreOpeningTests : ServerTest
     [Test]
     public void One_that_cannot_be_opened_is_refused_and_takes_no_place([Values] bool atOnce)
     {
-        using var bench = new ServerBench(o => o with { MaxUnknownIds = 3, SessionStores = id => id == "bad" ? Bad(atOnce) : new BreakableStore() });
+        using var bench = new ServerBench(o => o with { MaxUnknownIds = 3, SessionStore = Bad(atOnce) });
         for (var n = 0; n < 10; n++)
         {
             var peer = bench.Connect(ServerBench.Opening(Epoch, connection: n + 1, id: "bad"));
@@ -37,7 +37,7 @@ public sealed class StoreOpeningTests : ServerTest
     [Test]
     public async Task The_application_is_told_why_it_cannot_be_opened()
     {
-        var server = await StartServerAsync(ServerOptions with { SessionStores = _ => Bad(atOnce: false) });
+        var server = await StartServerAsync(ServerOptions with { SessionStore = Bad(atOnce: false) });
         var changes = server.Changes.Record();
 
         var peer = await ConnectAsync(server, "bad");
@@ -57,11 +57,11 @@ public sealed class StoreOpeningTests : ServerTest
     [Test]
     public async Task Serving_never_fails_whatever_the_store_does()
     {
-        using var bench = new ServerBench(o => o with { SessionStores = _ => Bad(atOnce: true) });
+        using var bench = new ServerBench(o => o with { SessionStore = Bad(atOnce: true) });
         var peer = new ScriptedPeer(() => bench.Scheduler.Clock);
         var serving = bench.Server.ServeAsync(peer);
 
-        peer.Say(ServerBench.Opening(Epoch) + "\n");
+        peer.Say(ServerBench.Opening(Epoch, id: "bad") + "\n");
 
         await serving.Within();
         Assert.That(peer.IsDisposed);
@@ -74,7 +74,7 @@ public sealed class StoreOpeningTests : ServerTest
     public async Task One_that_waits_stops_its_own_device_alone()
     {
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var server = await StartServerAsync(ServerOptions with { SessionStores = id => id == "slow" ? Slow(entered) : new BreakableStore() });
+        var server = await StartServerAsync(ServerOptions with { SessionStore = Slow(entered) });
         using var slow = await ConnectAsync(server, "slow");
         await entered.Task.Within("the store is being opened");
 
@@ -93,16 +93,9 @@ public sealed class StoreOpeningTests : ServerTest
     [Test]
     public async Task While_one_is_opened_it_is_not_opened_again()
     {
-        var opened = 0;
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var server = await StartServerAsync(ServerOptions with
-        {
-            SessionStores = _ =>
-            {
-                Interlocked.Increment(ref opened);
-                return Slow(entered);
-            },
-        });
+        var store = Slow(entered);
+        var server = await StartServerAsync(ServerOptions with { SessionStore = store });
         using var first = await ConnectAsync(server, "slow");
         await entered.Task.Within("the store is being opened");
 
@@ -112,7 +105,7 @@ public sealed class StoreOpeningTests : ServerTest
         Assert.That(server.Counters.Refused[Refusal.IdLive], Is.EqualTo(1));
         released.Set();
         Assert.That(await first.HearAsync(), Is.Empty, "it is let in");
-        Assert.That(opened, Is.EqualTo(1));
+        Assert.That(store.Calls.Count(call => call == BreakableStore.Claim), Is.EqualTo(1));
     }
 
     /// <summary>The connection is not held for ever, and what was opened meanwhile is there for the next.</summary>
@@ -120,7 +113,7 @@ public sealed class StoreOpeningTests : ServerTest
     public async Task A_connection_waits_no_longer_than_an_opening_may_take()
     {
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var server = await StartServerAsync(ServerOptions with { OpeningTimeout = TimeSpan.FromMilliseconds(100), SessionStores = _ => Slow(entered) });
+        var server = await StartServerAsync(ServerOptions with { OpeningTimeout = TimeSpan.FromMilliseconds(100), SessionStore = Slow(entered) });
         using var first = await ConnectAsync(server, "slow");
 
         Assert.That(await first.HearToEndAsync(), Is.Empty, "refused");
@@ -135,7 +128,7 @@ public sealed class StoreOpeningTests : ServerTest
     public async Task A_server_is_stopped_although_a_store_is_being_opened()
     {
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var server = await StartServerAsync(ServerOptions with { SessionStores = _ => Slow(entered) });
+        var server = await StartServerAsync(ServerOptions with { SessionStore = Slow(entered) });
         using var peer = await ConnectAsync(server, "slow");
         await entered.Task.Within("the store is being opened");
 
@@ -144,13 +137,17 @@ public sealed class StoreOpeningTests : ServerTest
         Assert.That(server.Counters.Links, Is.Zero);
     }
 
-    private static BreakableStore Bad(bool atOnce) => atOnce ? throw new IOException("disk of bad") : new BreakableStore { Before = _ => throw new IOException("disk of bad") };
+    private static BreakableStore Bad(bool atOnce) => new()
+    {
+        ThrowsLate = !atOnce,
+        BeforeClaim = id => _ = id == "bad" ? throw new IOException("disk of bad") : id,
+    };
 
     private BreakableStore Slow(TaskCompletionSource entered) => new()
     {
-        Before = name =>
+        BeforeClaim = id =>
         {
-            if (name != nameof(ISessionStore.Load))
+            if (id != "slow")
                 return;
             entered.TrySetResult();
             released.Wait();

@@ -42,7 +42,7 @@ public sealed class DiskTests
         network.RunTo(3.s());
         pump.Link.Write("kept in the end").Subscribe();
         network.RunTo(11.s());
-        Assert.That((received, pump.Flash.Lines), Is.EqualTo((Array.Empty<string>(), Array.Empty<string>())));
+        Assert.That((received, pump.Flash.LinesOf("pump-1")), Is.EqualTo((Array.Empty<string>(), Array.Empty<string>())));
         Assert.That(states[^1].Outage!.Reason, Is.EqualTo(OutageReason.StoreFailed));
 
         network.RunTo(30.s());
@@ -59,11 +59,11 @@ public sealed class DiskTests
         network.RunTo(3.s());
         pump.Link.Write("kept at once").Subscribe();
         network.RunTo(11.s());
-        Assert.That((received, pump.Flash.Lines), Is.EqualTo((Array.Empty<string>(), new[] { "kept at once" })));
+        Assert.That((received, pump.Flash.LinesOf("pump-1")), Is.EqualTo((Array.Empty<string>(), new[] { "kept at once" })));
 
         network.RunTo(30.s());
 
-        Assert.That((received, pump.Flash.Lines), Is.EqualTo((new[] { "kept at once" }, Array.Empty<string>())));
+        Assert.That((received, pump.Flash.LinesOf("pump-1")), Is.EqualTo((new[] { "kept at once" }, Array.Empty<string>())));
         Assert.That(notices, Is.EqualTo([LinkNoticeKind.StoreFailed, LinkNoticeKind.StoreWorks]));
     }
 
@@ -106,7 +106,7 @@ public sealed class DiskTests
         network.RunTo(4.s());
         Write("during");
         network.RunTo(5.s());
-        Assert.That((received, pump.Flash.Memory!.First), Is.EqualTo((new[] { "before", "during" }, 3UL)));
+        Assert.That((received, pump.Flash.MemoryOf("pump-1")!.First), Is.EqualTo((new[] { "before", "during" }, 3UL)));
         pump.Crashes(at: 6.s(), lasting: 1.s(), MemoryAfterCrash.Kept, how);
 
         network.RunTo(20.s());

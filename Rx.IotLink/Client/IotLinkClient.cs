@@ -20,7 +20,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     private bool reachedServer;
     private int failures;
 
-    private IotLinkClient(IotLinkClientOptions options)
+    private IotLinkClient(IotLinkClientOptions options, (SessionClaim Claim, KeptSession Kept)? memory)
     {
         this.options = options;
         transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls, options.Scheduler, options.Timeout, ConnectTimeout);
@@ -30,19 +30,43 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
             Key = options.Key,
             MayFallBack = options is { Protocol: null, Key: null },
             IsKept = options.SessionStore is not null,
-            Memory = options.SessionStore?.Load(),
+            Kept = memory?.Kept,
             Random = Chance.From(options.Seed),
         };
-        link = new Link(options.Id, options, options.Protocol ?? 2, protocols.Create, options.SessionStore);
+        link = new Link(options.Id, options, options.Protocol ?? 2, protocols.Create, memory is { } kept ? (options.SessionStore!, kept.Claim) : null, memory?.Kept.Waiting ?? default);
     }
 
-    /// <summary>Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.</summary>
+    /// <summary>
+    /// Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>. With
+    /// a <see cref="IotLinkClientOptions.SessionStore"/> that is slow to open, <see cref="OpenAsync"/> does not hold up
+    /// the thread.
+    /// </summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="SessionStoreException">The session store cannot be used.</exception>
     public static IotLinkClient Start(IotLinkClientOptions options)
+    {
+        var starting = OpenAsync(options);
+#pragma warning disable VSTHRD002 // It waits for the store alone, whose calls come without a context.
+        return starting.IsCompleted ? starting.GetAwaiter().GetResult() : Task.Run(() => starting).GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
+    }
+
+    /// <summary>
+    /// Claims the memory in the <see cref="IotLinkClientOptions.SessionStore"/>, if there is one; then starts to connect,
+    /// and does not wait for that: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.
+    /// </summary>
+    /// <param name="options">The options.</param>
+    /// <param name="cancellationToken">Gives the claim up.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="SessionStoreException">The session store cannot be used.</exception>
+    public static async Task<IotLinkClient> OpenAsync(IotLinkClientOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        var client = new IotLinkClient(options);
+        (SessionClaim, KeptSession)? memory = options.SessionStore is { } store
+            ? await ClaimedStore.OpenAsync(store, options.Id, cancellationToken).ConfigureAwait(false)
+            : null;
+        var client = new IotLinkClient(options, memory);
         client.connecting.Disposable = client.ConnectForEver().Subscribe();
         return client;
     }
@@ -77,6 +101,10 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     /// <inheritdoc/>
     public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) =>
         link.WriteAsync(line, delivery, ordering, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task WriteAsync(string line, WriteOptions options, CancellationToken cancellationToken = default) =>
+        link.WriteAsync(line, options, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) =>

@@ -48,7 +48,12 @@ public sealed record IotLinkClientOptions : LinkOptions
     /// </summary>
     public SslClientAuthenticationOptions? Tls { get; init; }
 
-    /// <summary>Keeps this end's memory of the session (protocol 2). Default null: in memory, as long as this client lives.</summary>
+    /// <summary>
+    /// Keeps this end's memory, so that it outlives this process: lines that were written and are not accepted, and
+    /// (protocol 2) how far the server's lines are accepted. One store may serve many clients of a process, of different
+    /// ids. The store is the caller's: the client does not dispose of it. Default null: in memory, as long as this client
+    /// lives.
+    /// </summary>
     public ISessionStore? SessionStore { get; init; }
 
     internal override void Validate()

@@ -42,6 +42,12 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>What is to be kept, in this order. Null: nothing.</summary>
     public List<SessionRecord>? Records;
 
+    /// <summary>Lines that are kept now, whose writers wanted no more than that. Null: none.</summary>
+    public List<OutLine>? Stored;
+
+    /// <summary>What is to be read from the store.</summary>
+    public Load? Load;
+
     /// <summary>How the state changed, in this order. Null: it did not.</summary>
     public List<StateChange>? States;
 
@@ -83,12 +89,29 @@ internal enum Rejection
     /// <summary>The link has ended for good.</summary>
     LinkEnded,
 
-    /// <summary>A line found no room.</summary>
+    /// <summary>A line found no room: <see cref="LinkOptions.OutboxLines"/>.</summary>
+    OutboxLines,
+
+    /// <summary>Too many writes wait: <see cref="LinkOptions.MaxWaitingWrites"/> beyond the outbox.</summary>
     OutboxFull,
+
+    /// <summary>The store holds <see cref="LinkOptions.StoredLines"/>.</summary>
+    StoredLines,
+
+    /// <summary>The store holds <see cref="LinkOptions.StoredBytes"/>.</summary>
+    StoredBytes,
+
+    /// <summary>A line is to be kept, and there is no store, or it is best effort.</summary>
+    NoStore,
 
     /// <summary>There is a connection already.</summary>
     Busy,
 }
+
+/// <summary>Lines that are to be read from the store.</summary>
+/// <param name="After">Those of greater positions than this one.</param>
+/// <param name="Count">The most of them.</param>
+internal readonly record struct Load(long After, int Count);
 
 /// <summary>The end of a connection.</summary>
 /// <param name="Outage">Why it ends.</param>

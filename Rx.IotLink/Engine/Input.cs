@@ -42,6 +42,12 @@ internal enum InputKind
     /// <summary>The store has not answered for long.</summary>
     SaveWaits,
 
+    /// <summary>Lines were read from the store.</summary>
+    Loaded,
+
+    /// <summary>Lines could not be read from the store.</summary>
+    LoadFailed,
+
     /// <summary>A time that was asked for has come.</summary>
     Time,
 
@@ -97,8 +103,15 @@ internal readonly struct Input
     /// <summary>SaveFailed: what the store threw.</summary>
     public Exception? Error { get; private init; }
 
-    /// <summary>Saved, SaveFailed: the place of the last record that is kept; null: none of the last ones.</summary>
-    public long? UpTo { get; private init; }
+    /// <summary>Saved: the place of the last record that is kept.</summary>
+    public long UpTo { get; private init; }
+
+    /// <summary>Loaded: the lines, in the order of their positions.</summary>
+    public IReadOnlyList<StoredLine>? Lines { get; private init; }
+
+    public static Input Loaded(in Moment at, IReadOnlyList<StoredLine> lines) => new(InputKind.Loaded, at) { Lines = lines };
+
+    public static Input LoadFailed(in Moment at) => new(InputKind.LoadFailed, at);
 
     public static Input Handled(in Moment at) => new(InputKind.Handled, at);
 
@@ -122,8 +135,8 @@ internal readonly struct Input
 
     public static Input Saved(in Moment at, long upTo) => new(InputKind.Saved, at) { UpTo = upTo };
 
-    public static Input SaveFailed(in Moment at, Outage outage, Exception error, long? upTo) =>
-        new(InputKind.SaveFailed, at) { Outage = outage, Error = error, UpTo = upTo };
+    public static Input SaveFailed(in Moment at, Outage outage, Exception error) =>
+        new(InputKind.SaveFailed, at) { Outage = outage, Error = error };
 
     public static Input SaveWaits(in Moment at, Outage outage) => new(InputKind.SaveWaits, at) { Outage = outage };
 

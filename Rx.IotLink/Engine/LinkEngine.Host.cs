@@ -47,15 +47,17 @@ internal sealed partial class LinkEngine : IProtocolHost
 
     void IProtocolHost.Withheld() => counts.LinesWithheld++;
 
-    long IProtocolHost.Save(in SessionRecord record)
-    {
-        (collected.Records ??= []).Add(record);
-        return ++records;
-    }
+    long IProtocolHost.Save(in SessionRecord record) => Save(record);
 
     void IProtocolHost.DuplicateReceived() => counts.DuplicatesReceived++;
 
-    void IProtocolHost.Finished(OutLine line) => Done(line, line.Delivery == Delivery.ExactlyOnce ? Outcome.Accepted : Outcome.Sent);
+    void IProtocolHost.Finished(OutLine line)
+    {
+        // Protocol 2 accepts lines in their order, and says so itself, with their numbers.
+        if (Version == 1 && line.Outcome is null)
+            Forget(line);
+        Done(line, line.Delivery == Delivery.ExactlyOnce ? Outcome.Accepted : Outcome.Sent);
+    }
 
     void IProtocolHost.Impossible(OutLine line, string fault) => Impossible(line, fault);
 

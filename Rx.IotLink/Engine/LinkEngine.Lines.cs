@@ -9,27 +9,26 @@ internal sealed partial class LinkEngine
     {
         if (IsFinal)
             collected.Rejection = Rejection.LinkEnded;
-        else if (line.MayBeDropped)
-            WriteOrDrop(line);
-        else if (Unfinished >= limits.OutboxLines + limits.MaxWaitingWrites)
-            collected.Rejection = Rejection.OutboxFull;
-        else
+        else if (line is { IsDoneWhenStored: true } && !IsKept(line))
+            collected.Rejection = Rejection.NoStore;
+        else if (FullFor(line) is not { } limit)
             Enqueue(line);
-    }
-
-    /// <summary>Takes a line that nobody waits for, or does with it what the options say for a full outbox.</summary>
-    private void WriteOrDrop(OutLine line)
-    {
-        if (Unfinished < limits.OutboxLines || MakeRoom())
-        {
+        else if (!line.MayBeDropped || limits.WriterOverflow == OverflowPolicy.Fail)
+            collected.Rejection = limit;
+        else if (MakeRoom())
             Enqueue(line);
-            return;
-        }
-
-        if (limits.WriterOverflow == OverflowPolicy.Fail)
-            collected.Rejection = Rejection.OutboxFull;
         else
             Drop(line);
+    }
+
+    /// <summary>Which limit a further line would break. Null: none.</summary>
+    private Rejection? FullFor(OutLine line)
+    {
+        if (IsKept(line))
+            return StoreLimit(line);
+        if (line.MayBeDropped)
+            return Unfinished < limits.OutboxLines ? null : Rejection.OutboxLines;
+        return Unfinished < limits.OutboxLines + limits.MaxWaitingWrites ? null : Rejection.OutboxFull;
     }
 
     private bool MakeRoom()
@@ -37,8 +36,9 @@ internal sealed partial class LinkEngine
         if (limits.WriterOverflow != OverflowPolicy.DropOldest || outbox.OldestOrdered(static line => line.MayBeDropped) is not { } oldest)
             return false;
         outbox.Remove(oldest);
-        Unfinished--;
+        LeftOver(oldest);
         Drop(oldest);
+        Forget(oldest);
         return true;
     }
 
@@ -54,7 +54,10 @@ internal sealed partial class LinkEngine
         Unfinished++;
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;
-        outbox.Add(line);
+        if (IsKept(line))
+            Keep(line);
+        else
+            outbox.Add(line);
         protocol.Send(now);
     }
 
@@ -69,17 +72,20 @@ internal sealed partial class LinkEngine
     {
         if (line.Outcome is not null)
             return;
-        var isHere = outbox.Remove(line);
+        var isHere = outbox.Remove(line) || TakeBackStored(line);
         collected.WasSent = !isHere || line.WasPutBack;
         if (!isHere)
             return;
         line.Outcome = Outcome.TakenBack;
-        Unfinished--;
+        LeftOver(line);
+        Forget(line);
     }
 
     private void Impossible(OutLine line, string fault)
     {
         Notify(LinkNoticeKind.LineImpossible, $"a line {fault}");
+        if (line.Outcome is null)
+            Forget(line);
         Done(line, Outcome.Impossible(fault));
     }
 
@@ -100,7 +106,15 @@ internal sealed partial class LinkEngine
         else
             collected.FirstDone = line;
         collected.LastDone = line;
+        LeftOver(line);
+    }
+
+    /// <summary>One line less is to be done.</summary>
+    private void LeftOver(OutLine line)
+    {
         Unfinished--;
+        if (IsKept(line))
+            keptBytes -= line.Bytes;
     }
 
     private void Saved(long upTo)
@@ -108,6 +122,7 @@ internal sealed partial class LinkEngine
         if (StoreFault is not null && !IsFinal)
             Notify(LinkNoticeKind.StoreWorks, "the session store works again");
         (StoreFault, StoreFails) = (null, false);
+        TellStored(upTo);
         protocol.Saved(upTo, now);
     }
 
@@ -117,8 +132,6 @@ internal sealed partial class LinkEngine
     /// </summary>
     private void SaveFailed(in Input failure)
     {
-        if (failure.UpTo is { } upTo)
-            protocol.Saved(upTo, now);
         StoreFault = failure.Outage!;
         if (!StoreFails && !IsFinal)
         {

@@ -26,6 +26,9 @@ internal sealed partial class LinkEngine
     /// <summary>Bytes that may always be sent at a time, whatever is held: the link must go on.</summary>
     private const int LeastOutput = 1_024;
 
+    /// <summary>How long a store is left alone that could not be read.</summary>
+    private static readonly TimeSpan BetweenLoads = TimeSpan.FromSeconds(1);
+
     private readonly LinkOptions limits;
     private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
@@ -66,13 +69,19 @@ internal sealed partial class LinkEngine
     /// <param name="limits">The options of this end, of which only the limits matter here.</param>
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
+    /// <param name="isKept">Whether what is written is kept outside the process.</param>
+    /// <param name="waiting">Lines that are kept there; those of them that the outbox does not get are read later.</param>
     /// <param name="effects">What is to be kept from the beginning.</param>
-    public LinkEngine(LinkOptions limits, int version, CreateProtocol create, ref Effects effects)
+    public LinkEngine(LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes) waiting, ref Effects effects)
     {
-        (this.limits, this.create, Version, wanted) = (limits, create, version, version);
+        (this.limits, this.create, Version, wanted, this.isKept) = (limits, create, version, version, isKept);
         collected = effects;
         protocol = create(version, outbox, this);
-        Unfinished = protocol.Unfinished.Count() + outbox.All.Count();
+        var (held, last) = (0, 0UL);
+        foreach (var line in protocol.Unfinished.Concat(outbox.All))
+            (held, last) = (held + 1, Math.Max(last, line.Ticket));
+        Unfinished = (int)waiting.Lines;
+        (stored, loadedThrough, keptBytes) = (Unfinished - held, (long)last, waiting.Bytes);
         effects = collected;
         collected = default;
     }
@@ -165,7 +174,8 @@ internal sealed partial class LinkEngine
             CollectOutput(input.Kind == InputKind.OutputTaken, input.MaySendLater && SeveralMayFollow(input.Line!));
         if (leaving is not null)
             EndAsWanted();
-        collected.WakeAt = IsFinal ? null : Earlier(protocol.Deadline, HeldTooLongAt(input.At));
+        LoadIfRoom();
+        collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), loadAt == TimeSpan.MaxValue ? null : loadAt);
         effects = collected;
         collected = default;
     }
@@ -200,10 +210,16 @@ internal sealed partial class LinkEngine
                 TakeBack(input.Line!);
                 break;
             case InputKind.Saved:
-                Saved(input.UpTo!.Value);
+                Saved(input.UpTo);
                 break;
             case InputKind.SaveFailed:
                 SaveFailed(input);
+                break;
+            case InputKind.Loaded when !IsFinal:
+                Loaded(input.Lines!);
+                break;
+            case InputKind.LoadFailed:
+                LoadFailed();
                 break;
             case InputKind.SaveWaits:
                 SaveWaits(input.Outage!);
@@ -372,8 +388,11 @@ internal sealed partial class LinkEngine
             counts.Outages++;
         Become(status, outage);
         (exactlyOnceWaiting, bestEffortWaiting, collected.IsLast) = (0, 0, true);
-        foreach (var line in protocol.Unfinished.Concat(outbox.All).ToList())
+        foreach (var line in protocol.Unfinished.Concat(outbox.All).Concat(awaited.Values).ToList())
             Done(line, Outcome.GivenUp);
+        // What is in the store alone stays there.
+        (Unfinished, stored) = (0, 0);
+        awaited.Clear();
     }
 
     private void Become(LinkStatus status, Outage? outage)
@@ -384,6 +403,12 @@ internal sealed partial class LinkEngine
             (LastUp, upBefore, upUntil) = (now - upAt, upBefore + (now - upAt), now);
         Status = status;
         (collected.States ??= []).Add(new(status, outage, Connections));
+    }
+
+    private long Save(in SessionRecord record)
+    {
+        (collected.Records ??= []).Add(record);
+        return ++records;
     }
 
     private void Notify(LinkNoticeKind kind, string detail, Exception? error = null) => (collected.Notices ??= []).Add(new(kind, detail, error));

@@ -1,80 +1,157 @@
 using System.Reactive.Concurrency;
-using Rx.IotLink.Protocol;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
 /// <summary>
-/// Keeps the records of one link in its store, in their order: <see cref="Append"/> only takes note; what has gathered
-/// is written outside the lock, on a thread of the stores, and the link
-/// is told how far it is. A store that waits holds up what waits for it, and nothing else; one that fails is tried
-/// again, with longer pauses each time.
+/// What one link has to keep, in its order: <see cref="Append"/> only takes note; the journal of the store
+/// (<see cref="StoreJournal"/>) writes it outside the lock, together with what other links have, and the link is told how
+/// far it is. What could not be kept is tried again, with longer pauses each time.
 /// </summary>
-/// <remarks>
-/// The lock is the link's: whoever has something to keep holds it already. On a clock other than the default one the
-/// store is called on the clock's thread, as soon as the lock is left, so that
-/// the same seed is the same history.
-/// </remarks>
-internal sealed class Journal : IWork
+/// <remarks>The lock is the link's: whoever has something to keep holds it already.</remarks>
+internal sealed class Journal
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
-    private readonly ISessionStore store;
     private readonly Lock gate;
     private readonly IJournalOwner owner;
     private readonly Deadlines deadlines;
-    private readonly TimeSpan patience;
+    private readonly StoreJournal writer;
     private readonly bool hasThreads;
 
-    // Guarded by the lock. What is being written is whose turn it is to write, until it has none of it left.
-    private List<Entry> gathered = [];
-    private List<Entry> writing = [];
-    private int written;
+    // Guarded by the lock. The first of them, so many, are in the batch that is being written.
+    private readonly List<(SessionRecord Record, long Place)> entries = [];
+    private int inBatch;
     private long appended;
     private bool atWork;
     private bool closed;
     private bool over;
     private TimeSpan? retryAt;
-    private TimeSpan? busySince;
     private TimeSpan pause;
     private Alarm? alarm;
     private TaskCompletionSource? idle;
 
     /// <summary>The journal of a link that keeps its memory.</summary>
-    public Journal(ISessionStore store, Lock gate, LinkOptions options, Deadlines deadlines, IJournalOwner owner)
+    /// <param name="claim">Under which it writes.</param>
+    /// <param name="writer">The journal of the store.</param>
+    /// <param name="gate">The link's lock.</param>
+    /// <param name="options">The link's options.</param>
+    /// <param name="deadlines">The link's clock.</param>
+    /// <param name="owner">The link.</param>
+    public Journal(SessionClaim claim, StoreJournal writer, Lock gate, LinkOptions options, Deadlines deadlines, IJournalOwner owner)
     {
-        (this.store, this.gate, this.deadlines, this.owner, patience) = (store, gate, deadlines, owner, options.Timeout);
+        (Claim, this.writer, this.gate, this.deadlines, this.owner) = (claim, writer, gate, deadlines, owner);
+        Patience = options.Timeout;
         hasThreads = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
     }
+
+    public SessionClaim Claim { get; }
+
+    /// <summary>How long the store may take before the application is told.</summary>
+    public TimeSpan Patience { get; }
+
+    /// <summary>Whether what it has failed the last time, and is better not put together with what others have.</summary>
+    public bool HasFailed { get; private set; }
 
     /// <summary>Takes note of a record, and gives its place. Under the lock.</summary>
     public long Append(in SessionRecord record)
     {
         appended++;
         // So it stays as short as what the session remembers, however long the store fails.
-        if (record.Kind == RecordKind.Begin)
-            gathered.RemoveAll(before => before.Record.Kind != RecordKind.Connect);
-        else if (gathered is [.., var last] && record.Covers(last.Record))
-            gathered.RemoveAt(gathered.Count - 1);
-        gathered.Add(new(record, appended));
+        if (record.Kind == SessionRecordKind.Begin)
+            RemoveWaiting(static kind => kind is SessionRecordKind.Begin or SessionRecordKind.Accept);
+        else if (entries.Count > inBatch && Covers(record, entries[^1].Record))
+            entries.RemoveAt(entries.Count - 1);
+        entries.Add((record, appended));
         return appended;
     }
 
     /// <summary>Whether <see cref="Start"/> must be called now, once the lock is left. Under the lock.</summary>
-    public bool TryBegin() => !atWork && !over && retryAt is null && gathered.Count + writing.Count > 0 && (atWork = true);
+    public bool TryBegin() => !atWork && !over && retryAt is null && entries.Count > 0 && (atWork = true);
 
     /// <summary>Has what gathered written, where <see cref="TryBegin"/> said yes.</summary>
-    public void Start()
+    public void Start() => writer.Write(this);
+
+    /// <summary>Puts what is to be written now into a batch, as far as it has room. False: there is nothing (any more).</summary>
+    public bool TryTake(Batch batch)
     {
-        if (hasThreads)
-            ObserverThreads.Stores.Enqueue(this);
-        else
-            Write();
+        lock (gate)
+        {
+            atWork = entries.Count > 0 && !over;
+            for (inBatch = 0; atWork && inBatch < entries.Count && (inBatch == 0 || batch.HasRoom); inBatch++)
+                batch.Add(new(Claim, entries[inBatch].Record));
+            return atWork;
+        }
     }
 
+    /// <summary>What was taken is kept. Gives whether there is more.</summary>
+    public bool Written()
+    {
+        long place;
+        lock (gate)
+        {
+            place = entries[inBatch - 1].Place;
+            entries.RemoveRange(0, inBatch);
+            (inBatch, pause, HasFailed) = (0, TimeSpan.Zero, false);
+        }
+
+        owner.Saved(place);
+        bool again;
+        lock (gate)
+            again = atWork = entries.Count > 0 && !over;
+        if (!again)
+            EndIfDone();
+        return again;
+    }
+
+    /// <summary>What was taken could not be kept: the store is left alone for a while, which is longer each time.</summary>
+    public void Failed(Exception exception)
+    {
+        lock (gate)
+        {
+            pause = pause == TimeSpan.Zero ? FirstPause : pause + pause < LongestPause ? pause + pause : LongestPause;
+            (inBatch, HasFailed) = (0, true);
+        }
+
+        // Told before anybody can try again: of a failure and what healed it, the failure comes first.
+        owner.SaveFailed(exception);
+        TimeSpan? due = null;
+        lock (gate)
+        {
+            atWork = false;
+            over |= closed;
+            if (!over)
+                due = retryAt = deadlines.Now + pause;
+        }
+
+        Remind(due);
+        EndIfDone();
+    }
+
+    /// <summary>Somebody else has claimed the memory: nothing of this link is kept any more.</summary>
+    public void Fenced()
+    {
+        lock (gate)
+            (over, atWork) = (true, false);
+        owner.Fenced();
+        EndIfDone();
+    }
+
+    /// <summary>Reads lines that wait, and gives them to the link.</summary>
+    public void Read(long after, int count) => writer.Read(this, after, count);
+
+    /// <summary>Lines were read.</summary>
+    public void Loaded(IReadOnlyList<StoredLine> lines) => owner.Loaded(lines);
+
+    /// <summary>Lines could not be read.</summary>
+    public void LoadFailed(Exception exception) => owner.LoadFailed(exception);
+
+    /// <summary>The store has not answered for so long.</summary>
+    public void Waits(TimeSpan time) => owner.SaveWaits(time);
+
     /// <summary>Completes when all that was appended by now is kept, or is given up. Under the lock.</summary>
-    public Task WhenIdle() => over || (!atWork && gathered.Count + writing.Count == 0)
+    public Task WhenIdle() => over || (!atWork && entries.Count == 0)
         ? Task.CompletedTask
         : (idle ??= new(hasThreads ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None)).Task;
 
@@ -98,7 +175,7 @@ internal sealed class Journal : IWork
         TaskCompletionSource? told;
         lock (gate)
         {
-            var done = !atWork && gathered.Count + writing.Count == 0;
+            var done = !atWork && entries.Count == 0;
             over |= closed && done;
             if (!over && !done)
                 return;
@@ -111,106 +188,18 @@ internal sealed class Journal : IWork
         ended?.Dispose();
     }
 
-    void IWork.Run() => Write();
+    /// <summary>Whether a record says all that the one right before it does.</summary>
+    private static bool Covers(in SessionRecord record, in SessionRecord before) => record.Kind == before.Kind
+        && record.Kind is SessionRecordKind.Connect or SessionRecordKind.RemoveThrough or SessionRecordKind.Accept;
 
-    private void Write()
+    /// <summary>Takes out records of these kinds, unless they are being written.</summary>
+    private void RemoveWaiting(Func<SessionRecordKind, bool> which)
     {
-        while (TryTake())
+        for (var at = entries.Count - 1; at >= inBatch; at--)
         {
-            try
-            {
-                // Only who is at work touches what is being written.
-                for (; written < writing.Count; written++)
-                    Write(writing[written].Record);
-            }
-            catch (Exception exception)
-            {
-                Failed(exception);
-                return;
-            }
-
-            owner.Saved(writing[^1].Place);
+            if (which(entries[at].Record.Kind))
+                entries.RemoveAt(at);
         }
-
-        EndIfDone();
-    }
-
-    private void Write(in SessionRecord record)
-    {
-        switch (record.Kind)
-        {
-            case RecordKind.Begin:
-                store.Begin(record.Epoch);
-                break;
-            case RecordKind.Connect:
-                store.Connect(record.Number);
-                break;
-            case RecordKind.Add:
-                store.Add(record.Number, record.Line!);
-                break;
-            case RecordKind.RemoveThrough:
-                store.RemoveThrough(record.Number);
-                break;
-            default:
-                store.Accept(record.Epoch, record.Number);
-                break;
-        }
-    }
-
-    /// <summary>
-    /// Takes what has gathered, once all that was taken before is written. False: there is nothing, and the work is
-    /// over.
-    /// </summary>
-    private bool TryTake()
-    {
-        bool takes;
-        TimeSpan? due = null;
-        lock (gate)
-        {
-            if (written == writing.Count)
-            {
-                writing.Clear();
-                (writing, gathered, written, pause) = (gathered, writing, 0, TimeSpan.Zero);
-            }
-
-            takes = atWork = writing.Count > 0 && !over;
-            busySince = takes ? deadlines.Now : null;
-            // Only on the real clock does time pass while the store is called.
-            if (takes && hasThreads)
-                due = busySince + patience;
-        }
-
-        Remind(due);
-        return takes;
-    }
-
-    /// <summary>
-    /// The record whose turn it is could not be kept: the store is left alone for a while, which is longer each time.
-    /// </summary>
-    private void Failed(Exception exception)
-    {
-        TimeSpan? due = null;
-        long? saved;
-        lock (gate)
-        {
-            saved = written > 0 ? writing[written - 1].Place : null;
-            pause = pause == TimeSpan.Zero || written > 0 ? FirstPause : pause + pause < LongestPause ? pause + pause : LongestPause;
-            writing.RemoveRange(0, written);
-            (written, busySince) = (0, null);
-        }
-
-        // Told before anybody can try again: of a failure and what healed it, the failure comes first.
-        owner.SaveFailed(exception, saved);
-        lock (gate)
-        {
-            atWork = false;
-            over |= closed;
-            if (!over)
-                due = retryAt = deadlines.Now + pause;
-        }
-
-        Remind(due);
-        EndIfDone();
     }
 
     private void Remind(TimeSpan? due)
@@ -224,31 +213,23 @@ internal sealed class Journal : IWork
         reminder.Set(due);
     }
 
-    /// <summary>It is time to try again, or the store has not answered for too long.</summary>
+    /// <summary>It is time to try again.</summary>
     private void Rang()
     {
         bool starts;
-        TimeSpan? waits = null;
         TimeSpan? due;
         lock (gate)
         {
-            var now = deadlines.Now;
-            if (retryAt <= now)
+            if (retryAt <= deadlines.Now)
                 retryAt = null;
+            due = retryAt;
             starts = TryBegin();
-            due = retryAt ?? busySince + patience;
-            if (busySince is { } since && now - since >= patience)
-                (waits, due) = (now - since, null);
         }
 
         Remind(due);
-        if (waits is { } time)
-            owner.SaveWaits(time);
         if (starts)
             Start();
     }
-
-    private readonly record struct Entry(SessionRecord Record, long Place);
 }
 
 /// <summary>Whom a journal tells how far it is. Called outside the lock.</summary>
@@ -257,9 +238,18 @@ internal interface IJournalOwner
     /// <summary>All records up to this place are kept, and the store works.</summary>
     void Saved(long upTo);
 
-    /// <summary>The store failed: what is up to this place is kept; what follows is tried again.</summary>
-    void SaveFailed(Exception exception, long? upTo);
+    /// <summary>The store failed: what is not kept yet is tried again.</summary>
+    void SaveFailed(Exception exception);
 
     /// <summary>The store has not answered for so long.</summary>
     void SaveWaits(TimeSpan time);
+
+    /// <summary>Lines were read that were asked for.</summary>
+    void Loaded(IReadOnlyList<StoredLine> lines);
+
+    /// <summary>Lines that were asked for could not be read.</summary>
+    void LoadFailed(Exception exception);
+
+    /// <summary>Somebody else has claimed the memory.</summary>
+    void Fenced();
 }

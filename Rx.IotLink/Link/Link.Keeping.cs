@@ -60,13 +60,31 @@ internal sealed partial class Link
         healed?.OnCompleted();
     }
 
-    void IJournalOwner.SaveFailed(Exception exception, long? upTo)
+    void IJournalOwner.Loaded(IReadOnlyList<StoredLine> lines)
+    {
+        Work work;
+        lock (gate)
+            Step(Input.Loaded(Moment(), lines), out work);
+        Perform(ref work);
+    }
+
+    void IJournalOwner.LoadFailed(Exception exception)
+    {
+        var fault = $"the session store could not be read: {exception.GetType().Name}: {exception.Message}";
+        Work work;
+        lock (gate)
+            Step(Input.LoadFailed(Moment()), out work);
+        Perform(ref work);
+        Notify(new LinkNotice(LinkNoticeKind.StoreFailed, fault, exception));
+    }
+
+    void IJournalOwner.SaveFailed(Exception exception)
     {
         // Made before the lock: the message is somebody else's code.
         var fault = new Outage(OutageReason.StoreFailed, $"the session store failed with {exception.GetType().Name}: {exception.Message}");
         Work work;
         lock (gate)
-            Step(Input.SaveFailed(Moment(), fault, exception, upTo), out work);
+            Step(Input.SaveFailed(Moment(), fault, exception), out work);
         Perform(ref work);
     }
 
@@ -78,6 +96,10 @@ internal sealed partial class Link
             Step(Input.SaveWaits(Moment(), fault), out work);
         Perform(ref work);
     }
+
+    /// <summary>Lines are sent and accepted by somebody else now: this end would do both a second time.</summary>
+    void IJournalOwner.Fenced() =>
+        Finish(LinkStatus.Closed, new Outage(OutageReason.ClaimedElsewhere, "another process, or another link, has claimed this device's memory in the session store"));
 
     /// <summary>
     /// What is left in the journal is written; but a store that blocks does not hold up the end for longer than a peer

@@ -126,8 +126,12 @@ internal sealed partial class Link
             line = next;
         }
 
+        foreach (var line in effects.Stored ?? [])
+            ((PendingWrite)line).Finish(error: null);
         if (work.Saves)
             journal!.Start();
+        if (effects.Load is { } load)
+            journal!.Read(load.After, load.Count);
         if (work.Drains)
             inbox.StartDrain();
         work.Resumed?.Resume();

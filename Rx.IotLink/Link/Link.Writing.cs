@@ -32,6 +32,20 @@ internal sealed partial class Link
         }
     }
 
+    public async Task WriteAsync(string line, WriteOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Until == WrittenUntil.Accepted)
+        {
+            await WriteAsync(line, options.Delivery, options.Ordering, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var write = new TaskWrite(line, Check(line), options.Delivery, options.Ordering, this.options.Continuations, untilStored: true);
+        Take(write);
+        await write.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
         try
@@ -173,15 +187,20 @@ internal sealed partial class Link
         lock (gate)
             Step(Input.Wrote(Moment(), line, mayLeaveSends), out work);
         Perform(ref work);
-        if (work.Effects.Rejection == Rejection.LinkEnded)
-            throw WhyEnded(state);
-        if (work.Effects.Rejection == Rejection.OutboxFull)
-        {
-            throw line.MayBeDropped
-                ? new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines)
-                : new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites);
-        }
+        if (work.Effects.Rejection != Rejection.None)
+            throw WhyNot(work.Effects.Rejection);
     }
+
+    private Exception WhyNot(Rejection rejection) => rejection switch
+    {
+        Rejection.LinkEnded => WhyEnded(state),
+        Rejection.OutboxLines => new OutboxFullException(Id, nameof(LinkOptions.OutboxLines), options.OutboxLines),
+        Rejection.StoredLines => new OutboxFullException(Id, nameof(LinkOptions.StoredLines), options.StoredLines),
+        Rejection.StoredBytes => new OutboxFullException(Id, nameof(LinkOptions.StoredBytes), options.StoredBytes, "bytes"),
+        Rejection.NoStore => new InvalidOperationException(
+            $"A line of link '{Id}' cannot be stored: the link has no {nameof(IotLinkClientOptions.SessionStore)}, or the line is best effort, which is not kept."),
+        _ => new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites),
+    };
 
     /// <summary>Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is done with already.</summary>
     private bool? TakeBack(PendingWrite line)

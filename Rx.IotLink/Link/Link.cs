@@ -47,9 +47,17 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <param name="options">The options of this end.</param>
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    /// <param name="store">Where its memory is kept, or null.</param>
+    /// <param name="store">Where its memory is kept, and the claim to it; or null.</param>
+    /// <param name="waiting">Lines that are kept there, and their bytes.</param>
     /// <param name="budget">Bytes that it shares with other links, or null.</param>
-    public Link(string id, LinkOptions options, int version, CreateProtocol create, ISessionStore? store = null, ByteBudget? budget = null)
+    public Link(
+        string id,
+        LinkOptions options,
+        int version,
+        CreateProtocol create,
+        (ISessionStore Store, SessionClaim Claim)? store = null,
+        (long Lines, long Bytes) waiting = default,
+        ByteBudget? budget = null)
     {
         (Id, this.options, this.budget) = (id, options, budget);
         deadlines = Deadlines.On(options.Scheduler);
@@ -62,9 +70,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
-        journal = store is null ? null : new Journal(store, gate, options, deadlines, this);
+        if (store is var (keeps, claim))
+            journal = new Journal(claim, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
         Effects effects = new(inbox.Arrived);
-        engine = new(options, version, create, ref effects);
+        engine = new(options, version, create, isKept: journal is not null, waiting, ref effects);
         effects.Records?.ForEach(record => journal!.Append(record));
         budget?.Join();
     }

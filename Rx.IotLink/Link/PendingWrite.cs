@@ -22,13 +22,19 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
 /// <param name="ordering">Whether it keeps its place.</param>
 /// <param name="continuations">Where whoever waits for it goes on (<see cref="Continuations"/>).</param>
 /// <param name="isAlone">Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that tells, as the last thing there.</param>
-internal sealed class TaskWrite(string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false)
+/// <param name="untilStored">Whether it is done as soon as it is kept.</param>
+internal sealed class TaskWrite(
+    string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false, bool untilStored = false)
     : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem, IWork
 {
     // User code continues elsewhere than in the loop that serves the connection.
     private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : Continuations.Options(continuations));
 
     public bool IsAlone => isAlone;
+
+    public override bool IsAwaited => !untilStored;
+
+    public override bool IsDoneWhenStored => untilStored;
 
     public Task Task => completion.Task;
 
@@ -62,6 +68,8 @@ internal sealed class ObservedWrite(
     string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<string, Exception> observerFailed)
     : PendingWrite(text, bytes, delivery, ordering)
 {
+    public override bool IsAwaited => true;
+
     public override void Finish(Exception? error) => scheduler.Run((Write: this, error), static s => s.Write.Tell(s.error));
 
     // An observer without OnError throws at a failure: on a thread of observers that would end the process.

@@ -20,7 +20,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
     public bool IsKept { get; init; }
 
     /// <summary>What was kept of it, or null.</summary>
-    public SessionMemory? Memory { get; init; }
+    public KeptSession? Kept { get; init; }
 
     /// <summary>Where epochs and nonces come from.</summary>
     public required FillRandom Random { get; init; }
@@ -29,12 +29,11 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
     {
         // A protocol that comes later, since the device has changed its version, takes over what is unfinished, and
         // begins a memory of its own.
-        var memory = begun ? null : Memory;
+        var kept = begun ? null : Kept;
         begun = true;
+        kept?.PutInto(outbox);
         if (version == 2)
-            return Version2(memory, outbox, host);
-        foreach (var line in memory?.Lines ?? [])
-            outbox.Add(new OutLine(line, Utf8.ByteCount(line) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered));
+            return Version2(kept?.Memory, outbox, host);
         return new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
     }
 

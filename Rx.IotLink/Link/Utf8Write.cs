@@ -25,6 +25,8 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
     {
     }
 
+    public override bool IsAwaited => true;
+
     public ValueTask Task => new(this, completion.Version);
 
     public static Utf8Write Rent(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering, IScheduler? continuations)
@@ -69,7 +71,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
         if (utf8.Length < line.Length)
             utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
         line.CopyTo(utf8);
-        (Bytes, Delivery, Ordering) = (line.Length, delivery, ordering);
+        (Bytes, Delivery, Ordering, Record) = (line.Length, delivery, ordering, 0);
         (Outcome, Error, MayBeUsedAgain, WasPutBack) = (null, null, false, false);
     }
 

@@ -11,7 +11,7 @@ public static partial class RequestOperators
     /// <param name="body">What is asked, sent as a JSON string.</param>
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <param name="cancellationToken">Ends the waiting; the request is taken back if it was not sent yet.</param>
-    /// <returns>The answer's text. Whoever awaits it goes on as after <see cref="ILink.WriteAsync"/>, and so delays no line.</returns>
+    /// <returns>The answer's text. Whoever awaits it goes on as after <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.</returns>
     /// <exception cref="RemoteErrorException">The peer answered with an error.</exception>
     /// <exception cref="TimeoutException">No answer came in time.</exception>
     /// <exception cref="TooManyRequestsException">Too many requests are waiting.</exception>
@@ -30,7 +30,7 @@ public static partial class RequestOperators
     /// <param name="answerType">How an answer is read, from a source-generated context.</param>
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <param name="cancellationToken">Ends the waiting; the request is taken back if it was not sent yet.</param>
-    /// <returns>The answer. Whoever awaits it goes on as after <see cref="ILink.WriteAsync"/>, and so delays no line.</returns>
+    /// <returns>The answer. Whoever awaits it goes on as after <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.</returns>
     /// <exception cref="System.Text.Json.JsonException">The answer is no <typeparamref name="TAnswer"/>.</exception>
     /// <remarks>Throws as <see cref="RequestAsync(ILink, string, RequestOptions?, CancellationToken)"/> besides.</remarks>
     public static Task<TAnswer> RequestAsync<TRequest, TAnswer>(

@@ -8,7 +8,7 @@ public static partial class WriteOperators
     /// <param name="cancellationToken">Ends the writing, and is given to the enumeration as well. The line that is being written is taken back if it was not sent yet; lines accepted before stay so.</param>
     /// <returns>A task that completes when the last line was accepted.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">A line breaks a rule of <see cref="ILink.WriteAsync"/>; those before it were accepted, none after it is read.</exception>
+    /// <exception cref="ArgumentException">A line breaks a rule of <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>; those before it were accepted, none after it is read.</exception>
     /// <exception cref="LinkClosedException">The link was closed before all lines were accepted.</exception>
     /// <exception cref="OutboxFullException">Others keep the link's outbox and its waiting list full.</exception>
     /// <exception cref="WriteCancelledException">It was cancelled while a line was being written; the exception says whether that line had been sent.</exception>

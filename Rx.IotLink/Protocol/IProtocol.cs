@@ -54,6 +54,9 @@ internal interface IProtocol
     /// </summary>
     void Saved(long upTo, TimeSpan now);
 
+    /// <summary>No line is sent under a new number before this record is kept: it decides about the numbers.</summary>
+    void SendAfter(long record);
+
     /// <summary>Says that this end lives.</summary>
     void Keepalive();
 

@@ -13,8 +13,13 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
 
     public Ordering Ordering { get; protected set; } = ordering;
 
-    /// <summary>Its place in the order of writing, across the lanes of the outbox.</summary>
+    /// <summary>
+    /// Its place in the order of writing, across the lanes of the outbox. Where lines are kept, it is their position.
+    /// </summary>
     internal ulong Ticket { get; set; }
+
+    /// <summary>The record with which it is kept; 0: it was kept by an earlier process, or is not.</summary>
+    internal long Record { get; set; }
 
     /// <summary>Whether it is in the outbox.</summary>
     internal bool Waits { get; set; }
@@ -33,6 +38,12 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
 
     /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
     public virtual bool MayBeDropped => false;
+
+    /// <summary>Whether somebody waits until it is accepted.</summary>
+    public virtual bool IsAwaited => false;
+
+    /// <summary>Whether its writer is to be told as soon as it is kept.</summary>
+    public virtual bool IsDoneWhenStored => false;
 
     /// <summary>Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.</summary>
     internal OutLine? Before { get; set; }

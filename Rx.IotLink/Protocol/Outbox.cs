@@ -26,6 +26,26 @@ internal sealed class Outbox
         var (a, b) => a ?? b,
     };
 
+    /// <summary>Goes on counting where an earlier process has ended.</summary>
+    public void Restore(long lastPosition) => tickets = (ulong)lastPosition;
+
+    /// <summary>Puts a line of an earlier process to the end. It may have been sent.</summary>
+    public void Restore(OutLine line, long position)
+    {
+        (line.Ticket, line.WasPutBack) = ((ulong)position, true);
+        LaneOf(line).Insert(line, before: null);
+    }
+
+    /// <summary>Gives a line its place in the order of writing, though it is not held here.</summary>
+    public void Skip(OutLine line) => line.Ticket = ++tickets;
+
+    /// <summary>Puts a line to the end that has had its place before, and was not sent.</summary>
+    public void Load(OutLine line, long position)
+    {
+        line.Ticket = (ulong)position;
+        LaneOf(line).Insert(line, before: null);
+    }
+
     public void Add(OutLine line)
     {
         line.Ticket = ++tickets;

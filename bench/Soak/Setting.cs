@@ -119,7 +119,7 @@ public sealed record Setting
     {
         Targets = AccessPoint is null ? [.. Devices, Server] : [.. Devices, Server, AccessPoint],
         Machines = [.. Devices, Server],
-        Disks = [DiskFault.Fails, DiskFault.Full, DiskFault.FailsLate],
+        Disks = [DiskFault.Fails, DiskFault.Full, DiskFault.FailsLate, DiskFault.Slow],
         // In the other lives a path that coalesces is one that always did.
         Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently).Where(kind => kind != FaultKind.Disk || BreaksDisks)],
         From = TimeSpan.FromSeconds(1),

@@ -36,8 +36,9 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     public void WriterCrashed(IEnumerable<string> kept)
     {
         var lines = kept.ToLookup(IsConcurrent, NumberOf);
-        ordered.WriterCrashed(lines[false]);
-        concurrent.WriterCrashed(lines[true]);
+        // With protocol 1 the peer does not know a line of an earlier process again.
+        ordered.WriterCrashed(lines[false], mayRepeat: setting.Protocol == 1);
+        concurrent.WriterCrashed(lines[true], mayRepeat: setting.Protocol == 1);
     }
 
     /// <summary>The reader's end has lost its memory.</summary>

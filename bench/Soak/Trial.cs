@@ -151,7 +151,7 @@ public sealed class Trial
         Protocol = setting.Protocol,
         Timeout = setting.Timeout,
         InboxLines = setting.InboxLines,
-        SessionStore = Aged(options.SessionStore!),
+        SessionStore = options.SessionStore is MemorySessionStore flash ? Aged(flash, options.Id) : null,
         BackOff = options.BackOff with { Cap = setting.BackOffCap },
         Key = setting.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
     };
@@ -161,14 +161,14 @@ public sealed class Trial
         Timeout = setting.Timeout,
         InboxLines = setting.InboxLines,
         KeyOf = setting.Key is { } key ? _ => key : null,
-        SessionStores = id => Aged(options.SessionStores!(id)),
+        SessionStore = setting.Devices.Aggregate((MemorySessionStore)options.SessionStore!, Aged),
     };
 
     /// <summary>A memory that begins does so where the setting says, as if the lines before had long been accepted.</summary>
-    private ISessionStore Aged(ISessionStore store)
+    private MemorySessionStore Aged(MemorySessionStore store, string id)
     {
-        if (setting.FirstNumber > 1 && store is MemorySessionStore { Memory: null } empty)
-            empty.Restore(new SessionMemory((ulong)epochs.NextInt64(), setting.FirstNumber, Lines: [], PeerEpoch: null, Accepted: 0));
+        if (setting.FirstNumber > 1 && store.MemoryOf(id) is null)
+            store.Restore(id, new(SessionMemory.Empty with { Epoch = (ulong)epochs.NextInt64(), First = setting.FirstNumber }, Lines: []));
         return store;
     }
 
@@ -221,9 +221,9 @@ public sealed class Trial
         foreach (var id in setting.Devices.Where(id => machine.Name == Setting.Server || machine.Name == id))
         {
             var (store, written, received) = machine is SimulatedServer server
-                ? (server.Disk(id), down[id], up[id])
+                ? (server.Disk, down[id], up[id])
                 : (((SimulatedDevice)machine).Flash, up[id], down[id]);
-            written.WriterCrashed(kept ? store.Lines : []);
+            written.WriterCrashed(kept ? store.LinesOf(id) : []);
             // Protocol 1 keeps no memory outside the process; and what could not be kept is not.
             if (!kept || setting.Protocol == 1 || DiskIsBroken(machine.Name))
                 received.ReceiverLostMemory();

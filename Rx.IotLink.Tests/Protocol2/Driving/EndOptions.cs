@@ -24,7 +24,7 @@ internal sealed record EndOptions
     /// <summary>How many lines may wait for the application.</summary>
     public int Inbox { get; init; } = int.MaxValue;
 
-    public ISessionStore Store { get; init; } = new MemoryStore();
+    public MemoryStore Store { get; init; } = new MemoryStore();
 
     /// <summary>Whether the memory is kept in the store; if not, nothing waits for it.</summary>
     public bool IsKept { get; init; } = true;

@@ -31,6 +31,8 @@ internal sealed class TestEnd : IProtocolHost
     {
         (this.side, options) = (side, given ?? new EndOptions());
         (AcceptsAtOnce, Room) = (options.AcceptsAtOnce, options.Room);
+        var memory = options.IsKept ? options.Store.Load() : null;
+        memory?.PutInto(outbox);
         Protocol = new Version2Protocol(
             new Version2Settings
             {
@@ -43,7 +45,7 @@ internal sealed class TestEnd : IProtocolHost
                 MayFallBack = options.MayFallBack,
                 Random = options.Random,
                 IsKept = options.IsKept,
-                Memory = options.IsKept ? options.Store.Load() : null,
+                Memory = memory?.Memory,
             },
             outbox,
             this);
@@ -52,7 +54,7 @@ internal sealed class TestEnd : IProtocolHost
 
     public Version2Protocol Protocol { get; }
 
-    public ISessionStore Store => options.Store;
+    public MemoryStore Store => options.Store;
 
     public TimeSpan Now { get; set; }
 
@@ -146,7 +148,10 @@ internal sealed class TestEnd : IProtocolHost
 
     public void Write(string text, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered)
     {
-        outbox.Add(new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering));
+        var line = new OutLine(text, Encoding.UTF8.GetByteCount(text), delivery, ordering);
+        outbox.Add(line);
+        if (options.IsKept && delivery == Delivery.ExactlyOnce)
+            line.Record = Save(new(SessionRecordKind.Add, Position: (long)line.Ticket, Text: text));
         Protocol.Send(Now);
         Keep();
         Carry();
@@ -213,32 +218,15 @@ internal sealed class TestEnd : IProtocolHost
         if (records.Count == 0 || !Keeps)
             return;
         for (; records.TryDequeue(out var record); kept++)
-        {
-            switch (record.Kind)
-            {
-                case RecordKind.Begin:
-                    options.Store.Begin(record.Epoch);
-                    break;
-                case RecordKind.Connect:
-                    options.Store.Connect(record.Number);
-                    break;
-                case RecordKind.Add:
-                    options.Store.Add(record.Number, record.Line!);
-                    break;
-                case RecordKind.RemoveThrough:
-                    options.Store.RemoveThrough(record.Number);
-                    break;
-                default:
-                    options.Store.Accept(record.Epoch, record.Number);
-                    break;
-            }
-        }
+            options.Store.Take(record);
 
         Protocol.Saved(kept, Now);
         Keep();
     }
 
-    long IProtocolHost.Save(in SessionRecord record)
+    long IProtocolHost.Save(in SessionRecord record) => Save(record);
+
+    private long Save(in SessionRecord record)
     {
         records.Enqueue(record);
         return kept + records.Count;
@@ -311,6 +299,8 @@ internal sealed class TestEnd : IProtocolHost
     {
         Told.Add(fault);
         events.Add("impossible " + line.Text);
+        if (options.IsKept && line.Delivery == Delivery.ExactlyOnce)
+            Protocol.SendAfter(Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket)));
     }
 
     bool IProtocolHost.HasRoomToSend => output.WrittenCount < Room;

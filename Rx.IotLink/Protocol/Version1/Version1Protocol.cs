@@ -137,7 +137,12 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Taken(TimeSpan now) => sent.Taken(now);
 
-    /// <summary>Protocol 1 keeps no memory outside the process.</summary>
+    /// <summary>Its lines have no numbers that a memory could tell.</summary>
+    public void SendAfter(long record)
+    {
+    }
+
+    /// <summary>Nothing waits for what is kept: only written lines are, which are written again after a restart.</summary>
     public void Saved(long upTo, TimeSpan now)
     {
     }

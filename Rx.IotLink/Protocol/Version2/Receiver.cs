@@ -71,7 +71,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     public void KeepAgain()
     {
         if (isKept && PeerEpoch is { } epoch)
-            host.Save(SessionRecord.Accept(epoch, saving!.Last ?? Accepted));
+            host.Save(new(SessionRecordKind.Accept, Number: saving!.Last ?? Accepted, Epoch: epoch));
     }
 
     public void Take(ushort low, ReadOnlySpan<byte> line)
@@ -109,7 +109,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         if (saving is null)
             Count(number);
         else
-            saving.Add(host.Save(SessionRecord.Accept(PeerEpoch!.Value, number)), number);
+            saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: PeerEpoch!.Value)), number);
     }
 
     /// <summary>One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that it has arrived.</summary>

@@ -20,6 +20,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     private readonly SavingNumbers? saving = isKept ? new() : null;
     private ulong kept = isKept ? 0 : ulong.MaxValue;
 
+    // All records up to this one are kept; and the one that must be kept before any further line is sent: with the
+    // numbers of lines it is so that they are what an earlier process would have given them.
+    private long saved;
+    private long barrier;
+
     public SentRing Ring => ring;
 
     public RepetitionClock Clock { get; } = new();
@@ -33,14 +38,24 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// <summary>Number of the oldest line that the peer has not said to have.</summary>
     private ulong Oldest => Math.Max(ring.First, arrived + 1);
 
+    /// <summary>Takes the lines of a kept memory that an earlier process may have sent, all of which wait.</summary>
     public void Restore(SessionMemory memory)
     {
         ring.BeginWith(memory.First);
-        foreach (var line in memory.Lines)
-            ring.Add(new OutLine(line, Utf8.ByteCount(line) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered));
+        while (ring.Count < SessionOffer.MaxWindow && outbox.FirstExactlyOnce is { } line)
+        {
+            outbox.Remove(line);
+            ring.Add(line);
+        }
+
         next = again = ring.First;
         kept = ring.Next - 1;
     }
+
+    /// <summary>
+    /// What is kept up to this record decides about the numbers of lines: none is sent under a new one before it is kept.
+    /// </summary>
+    public void SendAfter(long record) => barrier = Math.Max(barrier, record);
 
     /// <summary>Begins anew, with nothing sent: a new epoch.</summary>
     public void Forget()
@@ -55,7 +70,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     }
 
     /// <summary>All records up to this one are kept, and their lines may be sent.</summary>
-    public void Saved(long record) => kept = saving?.TakeThrough(record) ?? kept;
+    public void Saved(long record)
+    {
+        saved = record;
+        kept = saving?.TakeThrough(record) ?? kept;
+    }
 
     /// <summary>Whether a line of this number was ever sent, as far as this end can know.</summary>
     public bool MayHaveSent(ulong number) => number < ring.Next && number <= kept;
@@ -88,12 +107,18 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         if (number < ring.First)
             return true;
         Progress(now);
+        ulong position = 0;
         while (ring.First <= number)
-            host.Finished(ring.RemoveFirst());
+        {
+            var accepted = ring.RemoveFirst();
+            position = accepted.Ticket;
+            host.Finished(accepted);
+        }
+
         next = Math.Max(next, ring.First);
         arrived = Math.Max(arrived, number);
         if (isKept)
-            host.Save(SessionRecord.RemoveThrough(number));
+            host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number));
         return true;
     }
 
@@ -125,11 +150,6 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// <summary>Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.</summary>
     public void Send(IBufferWriter<byte> output)
     {
-        // All that the window takes is kept together: one at a time would wait for the store one at a time.
-        while (isKept && TryTake())
-        {
-        }
-
         while (host.HasRoomToSend && HasNext())
         {
             var line = ring[next];
@@ -179,10 +199,22 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     {
         if (ring.Count >= window || outbox.FirstExactlyOnce is not { } line)
             return false;
-        saving?.Add(host.Save(SessionRecord.Add(ring.Next, line.Text)), ring.Next);
+        if (saving is not null)
+            Number(line);
         outbox.Remove(line);
         ring.Add(line);
         return true;
+    }
+
+    /// <summary>Takes note of what must be kept before a line is sent under the next number.</summary>
+    private void Number(OutLine line)
+    {
+        // So the records of the numbers grow with them: a line that was put back is older than the epoch that numbers it anew.
+        barrier = Math.Max(barrier, line.Record);
+        if (saving!.Last is null && barrier <= saved)
+            kept = ring.Next;
+        else
+            saving.Add(barrier, ring.Next);
     }
 
     private void SendAgainFrom(ulong number)

@@ -33,11 +33,12 @@ internal sealed class Version2Protocol : IProtocol
         greeting = settings.Role == Role.Client ? new(settings) : null;
         Timeout = settings.Timeout;
         if (settings.Memory is { } memory)
-        {
-            epoch = memory.Epoch;
-            sender.Restore(memory);
-            receiver.Restore(memory);
             greeting?.Restore(memory);
+        if (settings.Memory is { Epoch: { } kept })
+        {
+            epoch = kept;
+            sender.Restore(settings.Memory);
+            receiver.Restore(settings.Memory);
         }
         else
         {
@@ -75,7 +76,7 @@ internal sealed class Version2Protocol : IProtocol
         if (greeting is not null)
         {
             Move(Step.Connect);
-            openingAfter = Save(SessionRecord.Connect(greeting.Connect()));
+            openingAfter = Save(new(SessionRecordKind.Connect, Number: greeting.Connect()));
             SayOpening();
             return;
         }
@@ -149,6 +150,8 @@ internal sealed class Version2Protocol : IProtocol
     public void Handed() => sender.Handed();
 
     public void Taken(TimeSpan now) => sender.Taken(now);
+
+    public void SendAfter(long record) => sender.SendAfter(record);
 
     public void Accept(TimeSpan now) => receiver.Accept();
 
@@ -372,7 +375,7 @@ internal sealed class Version2Protocol : IProtocol
         Span<byte> bytes = stackalloc byte[8];
         settings.Random(bytes);
         epoch = BitConverter.ToUInt64(bytes);
-        Save(SessionRecord.Begin(epoch));
+        sender.SendAfter(Save(new(SessionRecordKind.Begin, Epoch: epoch)));
     }
 
     /// <summary>

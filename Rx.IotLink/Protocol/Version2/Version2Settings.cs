@@ -28,7 +28,7 @@ internal sealed record Version2Settings
     /// <summary>Whether the memory is kept outside the process (<see cref="IProtocolHost.Save"/>).</summary>
     public bool IsKept { get; init; }
 
-    /// <summary>What was kept of the session before, or null.</summary>
+    /// <summary>What was kept of the session before, or null. Its lines are in the outbox.</summary>
     public SessionMemory? Memory { get; init; }
 }
 

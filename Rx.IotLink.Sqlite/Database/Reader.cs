@@ -1,0 +1,80 @@
+using System.Text;
+
+namespace Rx.IotLink.Sqlite.Database;
+
+/// <summary>The connection that reads: it waits for no commit, and no commit for it.</summary>
+internal sealed class Reader : IDisposable
+{
+    private readonly Connection connection;
+    private readonly StoreFaults faults;
+    private readonly Statement lines;
+    private readonly Statement count;
+
+    /// <summary>Prepares to read.</summary>
+    /// <param name="connection">Becomes the reader's, also when this throws.</param>
+    /// <param name="faults">What it throws.</param>
+    public Reader(Connection connection, StoreFaults faults)
+    {
+        (this.connection, this.faults) = (connection, faults);
+        try
+        {
+            connection.Execute("PRAGMA query_only = ON");
+            // One statement, so that the claim and the lines are of the same moment.
+            lines = connection.Prepare("""
+                SELECT l.session, l.position, l.text, l.expires, l.checksum FROM sessions s JOIN lines l ON l.session = s.session
+                WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 ORDER BY l.position LIMIT ?4
+                """);
+            count = connection.Prepare("SELECT count(*), coalesce(sum(octet_length(text)), 0) FROM lines WHERE session = ?1");
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>How many lines of a session wait, and how many bytes they have.</summary>
+    public (long Lines, long Bytes) Count(long session)
+    {
+        _ = count.Bind(1, session).Step();
+        var counted = (count.Long(0), count.Long(1));
+        count.Reset();
+        return counted;
+    }
+
+    /// <summary>Reads lines, oldest first.</summary>
+    public IReadOnlyList<StoredLine> Read(SessionClaim claim, long after, int most, CancellationToken cancellationToken)
+    {
+        var read = new List<StoredLine>();
+        lines.Bind(1, Encoding.UTF8.GetBytes(claim.Id)).Bind(2, claim.Token).Bind(3, after).Bind(4, most);
+        try
+        {
+            while (lines.Step())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var line = Line();
+                // A page that is found twice has whole lines.
+                if (read.Count > 0 && line.Position <= read[^1].Position)
+                    throw faults.Damaged($"is damaged: position {line.Position} of id '{Protocol.Printable.Of(claim.Id)}' comes after position {read[^1].Position}");
+                read.Add(line);
+            }
+        }
+        finally
+        {
+            lines.Reset();
+        }
+
+        return read;
+    }
+
+    public void Dispose() => connection.Dispose();
+
+    private StoredLine Line()
+    {
+        var (session, position, expires) = (lines.Long(0), lines.Long(1), lines.LongOrNull(3));
+        var text = lines.Utf8(2);
+        if (lines.Long(4) != Checksum.OfLine(session, position, text, expires))
+            throw faults.Damaged($"is damaged: the line of session {session} at position {position} is not as it was written");
+        return new(position, Encoding.UTF8.GetString(text), expires is { } ticks ? DateTimeOffset.UnixEpoch.AddTicks(ticks) : null);
+    }
+}

@@ -1,0 +1,70 @@
+using SQLitePCL;
+
+namespace Rx.IotLink.Sqlite.Database;
+
+/// <summary>The tables, and how a file of any older version comes to them.</summary>
+internal static class Schema
+{
+    /// <summary>"IoLk": says in the file's header whose it is.</summary>
+    public const int ApplicationId = 0x496F4C6B;
+
+    /// <summary>Each step takes a file from the version that is its place in the list to the next. They are never changed.</summary>
+    private static readonly string[] Steps =
+    [
+        // A number of 64 bits without sign is kept as the signed one of the same bits.
+        // store.openings counts how often the file was opened: claims of an earlier process are lower than all later ones.
+        // lines.expires counts 100 ns since 1970.
+        """
+        CREATE TABLE store (only INTEGER PRIMARY KEY CHECK (only = 1), openings INTEGER NOT NULL) STRICT;
+        INSERT INTO store VALUES (1, 0);
+        CREATE TABLE sessions (
+            session INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            token INTEGER NOT NULL,
+            epoch INTEGER,
+            first INTEGER NOT NULL,
+            peer_epoch INTEGER,
+            accepted INTEGER NOT NULL,
+            connections INTEGER NOT NULL,
+            last_position INTEGER NOT NULL,
+            checksum INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE lines (
+            session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            expires INTEGER,
+            checksum INTEGER NOT NULL,
+            PRIMARY KEY (session, position)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ];
+
+    /// <summary>The version that this library writes.</summary>
+    public static int Version => Steps.Length;
+
+    /// <summary>Makes the tables, or brings them up to date. Changes nothing in a file that is not a session store's.</summary>
+    /// <exception cref="SessionStoreException">It is somebody else's, or a newer library's.</exception>
+    public static void Migrate(Connection connection, StoreFaults faults)
+    {
+        var owner = connection.Number("PRAGMA application_id");
+        var version = connection.Number("PRAGMA user_version");
+        var isNew = owner == 0 && version == 0 && connection.Number("SELECT count(*) FROM sqlite_schema") == 0;
+        if (owner != ApplicationId && !isNew)
+            throw faults.Damaged($"is the database of another program (application id {owner})");
+        if (version > Version)
+            throw faults.Newer(version, Version);
+        if (version < 0 || (version == 0 && !isNew))
+            throw faults.Damaged($"has version {version} of the tables, which never was");
+        if (version == Version)
+            return;
+
+        connection.InTransaction(() =>
+        {
+            connection.Execute($"PRAGMA application_id = {ApplicationId}");
+            for (; version < Version; version++)
+                connection.Execute(Steps[version]);
+            connection.Execute($"PRAGMA user_version = {Version}");
+        });
+    }
+}

@@ -1,0 +1,88 @@
+using SQLitePCL;
+
+namespace Rx.IotLink.Sqlite.Database;
+
+/// <summary>
+/// A prepared statement that is run many times. It speaks to SQLite directly: a command of ADO.NET boxes each value, and
+/// ends a text at its first NUL.
+/// </summary>
+internal sealed class Statement : IDisposable
+{
+    private readonly sqlite3 db;
+    private readonly sqlite3_stmt prepared;
+
+    public Statement(sqlite3 db, string sql)
+    {
+        this.db = db;
+        Check(raw.sqlite3_prepare_v3(db, sql, raw.SQLITE_PREPARE_PERSISTENT, out prepared));
+    }
+
+    public Statement Bind(int at, long value)
+    {
+        Check(raw.sqlite3_bind_int64(prepared, at, value));
+        return this;
+    }
+
+    public Statement Bind(int at, long? value)
+    {
+        Check(value is { } some ? raw.sqlite3_bind_int64(prepared, at, some) : raw.sqlite3_bind_null(prepared, at));
+        return this;
+    }
+
+    /// <summary>Binds an unsigned number as the signed one of the same bits, which SQLite has.</summary>
+    public Statement Bind(int at, ulong value) => Bind(at, unchecked((long)value));
+
+    /// <summary>The same for one that may be missing.</summary>
+    public Statement Bind(int at, ulong? value) => Bind(at, value is { } some ? unchecked((long)some) : null);
+
+    /// <summary>Binds a text, which is copied.</summary>
+    public Statement Bind(int at, ReadOnlySpan<byte> utf8)
+    {
+        // An empty span has no address, which SQLite takes for NULL.
+        Check(utf8.IsEmpty ? raw.sqlite3_bind_text(prepared, at, "") : raw.sqlite3_bind_text(prepared, at, utf8));
+        return this;
+    }
+
+    /// <summary>Goes on to the next row; false: there is none, and the statement is ready for the next time.</summary>
+    public bool Step()
+    {
+        var code = raw.sqlite3_step(prepared);
+        if (code == raw.SQLITE_ROW)
+            return true;
+        var fault = code == raw.SQLITE_DONE ? null : SqliteFault.Of(db, code);
+        Reset();
+        return fault is null ? false : throw fault;
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    public void Run()
+    {
+        while (Step())
+        {
+        }
+    }
+
+    /// <summary>Leaves rows that nobody wants; whoever read to the last row need not.</summary>
+    public void Reset() => _ = raw.sqlite3_reset(prepared);
+
+    public bool IsNull(int column) => raw.sqlite3_column_type(prepared, column) == raw.SQLITE_NULL;
+
+    public long Long(int column) => raw.sqlite3_column_int64(prepared, column);
+
+    public long? LongOrNull(int column) => IsNull(column) ? null : Long(column);
+
+    public ulong Unsigned(int column) => unchecked((ulong)Long(column));
+
+    public ulong? UnsignedOrNull(int column) => IsNull(column) ? null : Unsigned(column);
+
+    /// <summary>A text, NULs and all; valid until the next step.</summary>
+    public ReadOnlySpan<byte> Utf8(int column) => raw.sqlite3_column_blob(prepared, column);
+
+    public void Dispose() => prepared.Dispose();
+
+    private void Check(int code)
+    {
+        if (code != raw.SQLITE_OK)
+            throw SqliteFault.Of(db, code);
+    }
+}

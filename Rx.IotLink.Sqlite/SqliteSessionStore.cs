@@ -1,0 +1,289 @@
+using Microsoft.Data.Sqlite;
+using Rx.IotLink.Sqlite.Database;
+
+namespace Rx.IotLink.Sqlite;
+
+/// <summary>
+/// Keeps the memories of a process in one SQLite file, of a server or of a client. A line that it keeps outlives the
+/// process, and with <see cref="SqliteDurability.Full"/> the machine's power too.
+/// </summary>
+/// <remarks>
+/// <para>
+/// One process uses a file at a time; another gets <see cref="SessionStoreFault.InUse"/> at once, and the file is free as
+/// soon as its process has ended, however that was. Programs that only read it, such as
+/// <c>sqlite3 -readonly</c>, may do so at any time.
+/// </para>
+/// <para>
+/// A file that is damaged, of a newer version or of another program is refused and left as it is: nothing is begun anew
+/// in silence. After a call that failed nothing of it is kept, and the store works again as soon as the disk does.
+/// </para>
+/// <para>Safe for any number of threads. Calls block until they are done: their tasks have ended when they return.</para>
+/// </remarks>
+public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDisposable
+{
+    /// <summary>So many claims are told apart within one opening of the file.</summary>
+    private const int ClaimBits = 40;
+
+    // Taken in this order where both are.
+    private readonly Lock writing = new();
+    private readonly Lock reading = new();
+    private readonly SqliteSessionStoreOptions options;
+    private readonly StoreFaults faults;
+    private readonly StoreFile file;
+    private Writer? writer;
+    private Reader? reader;
+    private long token;
+    private bool isDisposed;
+
+    private SqliteSessionStore(SqliteSessionStoreOptions options)
+    {
+        (this.options, faults) = (options, new(options.Path));
+        file = StoreFile.Take(options.Path, faults);
+        try
+        {
+            var isNew = file.IsNew(faults);
+            writer = OpenWriter(isNew);
+            if (options.CheckAtOpen && !isNew)
+                CheckAll();
+            token = writer.CountOpening() << ClaimBits;
+            reader = OpenReader();
+        }
+        catch
+        {
+            Close();
+            throw;
+        }
+    }
+
+    /// <summary>The database file.</summary>
+    public string Path => options.Path;
+
+    /// <summary>SQLite's number for what a batch waits for: 1 is NORMAL, 2 is FULL.</summary>
+    internal long Synchronous => Write(to => to.Synchronous);
+
+    /// <summary>Opens a file with the options' defaults, or makes it.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <exception cref="ArgumentException">The path names nothing.</exception>
+    /// <exception cref="SessionStoreException">
+    /// The file cannot be used; <see cref="SessionStoreException.Fault"/> says why, and the message what to do.
+    /// </exception>
+    public static SqliteSessionStore Open(string path) => Open(new SqliteSessionStoreOptions { Path = path });
+
+    /// <summary>Opens a file, or makes it.</summary>
+    /// <param name="options">Which, and how.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or missing.</exception>
+    /// <exception cref="SessionStoreException">
+    /// The file cannot be used; <see cref="SessionStoreException.Fault"/> says why, and the message what to do.
+    /// </exception>
+    public static SqliteSessionStore Open(SqliteSessionStoreOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        return Guard(new(options.Path), () => new SqliteSessionStore(options));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        return Do(Claim, cancellationToken);
+
+        ClaimedSession Claim()
+        {
+            var (claim, row) = Write(to =>
+            {
+                var claim = new SessionClaim(id, ++token);
+                return (claim, to.Claim(id, claim.Token));
+            });
+            // Only the claim that is made here could add lines now.
+            var (lines, bytes) = Read(from => from.Count(row.Session));
+            return new ClaimedSession(claim, row.ToMemory(lines, bytes));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return Do(() => Write(to => to.Write(batch, cancellationToken)), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(claim.Id, nameof(claim));
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        return Do(() => Read(from => from.Read(claim, after, count, cancellationToken)), cancellationToken);
+    }
+
+    /// <summary>
+    /// Copies all that is kept now into a new file, while the store is used. The copy is complete when it appears under
+    /// its name.
+    /// </summary>
+    /// <param name="path">The new file. To use it, copy it to where the store is looked for, with no process running.</param>
+    /// <exception cref="SessionStoreException">The file is there already, or cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
+    public void Backup(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        var backup = new StoreFaults(path);
+        Guard(backup, () =>
+        {
+            BackupFile.Write(file.Path, path, options.BusyTimeout, faults, backup);
+            return true;
+        });
+    }
+
+    /// <summary>Closes the file. Whatever was kept is in it; a call that runs is waited for.</summary>
+    public void Dispose()
+    {
+        lock (writing)
+        {
+            lock (reading)
+            {
+                if (isDisposed)
+                    return;
+                isDisposed = true;
+                Close();
+            }
+        }
+    }
+
+    /// <inheritdoc cref="Dispose"/>
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static T Guard<T>(StoreFaults faults, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (SqliteException e)
+        {
+            throw faults.Of(e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw faults.ReadOnly(e);
+        }
+        catch (IOException e) when (e is not SessionStoreException)
+        {
+            throw faults.Of(e);
+        }
+    }
+
+    private ValueTask<T> Do<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<T>(cancellationToken);
+        try
+        {
+            return new(Guard(faults, work));
+        }
+        catch (OperationCanceledException e)
+        {
+            return ValueTask.FromCanceled<T>(e.CancellationToken);
+        }
+        catch (Exception e)
+        {
+            return ValueTask.FromException<T>(e);
+        }
+    }
+
+    private T Write<T>(Func<Writer, T> work)
+    {
+        lock (writing)
+        {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            writer ??= OpenWriter(create: false);
+            CheckPlace(writer);
+            try
+            {
+                return work(writer);
+            }
+            catch (SqliteException e) when (!Heals(e))
+            {
+                Reopen();
+                throw;
+            }
+        }
+    }
+
+    private T Read<T>(Func<Reader, T> work)
+    {
+        lock (reading)
+        {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            reader ??= OpenReader();
+            try
+            {
+                return work(reader);
+            }
+            catch (SqliteException e) when (!Heals(e))
+            {
+                reader.Dispose();
+                reader = null;
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// What is written to a file without a name is lost with the process, so it does not count as kept. A lost
+    /// <c>-wal</c> file is still whole in our hands: closing writes it back, and opening makes a new one.
+    /// </summary>
+    private void CheckPlace(Writer current)
+    {
+        if (current.HasMoved)
+            throw faults.Moved();
+        if (File.Exists(file.Path + "-wal"))
+            return;
+        Reopen();
+        writer = OpenWriter(create: false);
+    }
+
+    private Writer OpenWriter(bool create)
+    {
+        if (!create && !File.Exists(file.Path))
+            throw faults.Moved();
+        return new(new(file.Path, create, options.BusyTimeout), options, faults);
+    }
+
+    private Reader OpenReader() => new(new(file.Path, create: false, options.BusyTimeout), faults);
+
+    private void CheckAll()
+    {
+        using var connection = new Connection(file.Path, create: false, options.BusyTimeout);
+        FullCheck.Run(connection, faults);
+    }
+
+    /// <summary>A connection can go on after these; after others it is opened anew, which looks at the file again.</summary>
+    private static bool Heals(SqliteException e) => e.SqliteErrorCode is SQLitePCL.raw.SQLITE_FULL or SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED;
+
+    private void Reopen()
+    {
+        lock (reading)
+        {
+            CloseConnections();
+        }
+    }
+
+    private void CloseConnections()
+    {
+        reader?.Dispose();
+        reader = null;
+        writer?.Dispose();
+        writer = null;
+    }
+
+    private void Close()
+    {
+        CloseConnections();
+        file.Dispose();
+    }
+}

@@ -1,0 +1,63 @@
+namespace Rx.IotLink.Sqlite;
+
+/// <summary>How a <see cref="SqliteSessionStore"/> is opened.</summary>
+public sealed class SqliteSessionStoreOptions
+{
+    /// <summary>
+    /// The database file. It is made if it is not there; its folder must be. Beside it are <c>-wal</c>, <c>-shm</c> and
+    /// <c>.lock</c>. It must be on a disk of this machine: SQLite's locks do not work on network drives.
+    /// </summary>
+    public required string Path { get; init; }
+
+    /// <summary>When a batch counts as kept. Default <see cref="SqliteDurability.Full"/>: nothing is ever lost.</summary>
+    public SqliteDurability Durability { get; init; } = SqliteDurability.Full;
+
+    /// <summary>
+    /// The most bytes that the database file may have; null: as many as the disk has. At least 1 MiB. A batch that does
+    /// not fit fails with <see cref="SessionStoreFault.Full"/>. The <c>-wal</c> file comes on top. Default null.
+    /// </summary>
+    public long? MaxBytes { get; init; }
+
+    /// <summary>
+    /// How long a call waits for another program that has the database locked (the <c>sqlite3</c> shell, for example)
+    /// before it fails with <see cref="SessionStoreFault.InUse"/>. 0 to 60 seconds, default 5 seconds.
+    /// </summary>
+    public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Whether the whole file is read and checked when it is opened: its structure, and the checksum of each row.
+    /// Takes a few seconds a gigabyte. False: only the header and the tables are checked, and each row when it is read.
+    /// Default true.
+    /// </summary>
+    public bool CheckAtOpen { get; init; } = true;
+
+    /// <summary>Checks each option.</summary>
+    /// <exception cref="ArgumentException">An option is out of range, or missing.</exception>
+    internal void Validate()
+    {
+        Require.NotNull(Path, nameof(Path));
+        if (Path.Length == 0 || Path.Contains('\0', StringComparison.Ordinal))
+            Require.NotFaulty("does not name a file", Protocol.Printable.Of(Path), nameof(Path));
+        Require.Defined(Durability, nameof(Durability));
+        Require.InRange(BusyTimeout, TimeSpan.Zero, TimeSpan.FromSeconds(60), nameof(BusyTimeout));
+        if (MaxBytes is { } bytes)
+            Require.InRange(bytes, 1L << 20, long.MaxValue, nameof(MaxBytes));
+    }
+}
+
+/// <summary>When a batch counts as kept.</summary>
+public enum SqliteDurability
+{
+    /// <summary>
+    /// When the disk says that it has it (<c>synchronous=FULL</c>). Outlives the death of the process, of the system
+    /// and of the power, as far as the disk is honest.
+    /// </summary>
+    Full,
+
+    /// <summary>
+    /// When the operating system has it (<c>synchronous=NORMAL</c>). Outlives the death of the process. When the system
+    /// or the power fails, the last batches may be lost, though they were reported as kept: lines may then be lost or
+    /// come twice. The file stays whole. Many times faster on slow disks.
+    /// </summary>
+    Normal,
+}

@@ -1,0 +1,36 @@
+namespace Rx.IotLink.Tests.Stores.Contract;
+
+/// <summary>Mistakes that a store's author could make.</summary>
+internal enum PlantedFault
+{
+    None,
+    LosesAllWhenClosed,
+    FencesNobodyOut,
+    FencedClaimsRead,
+    FencedClaimsAreNotReturned,
+    OneFencedClaimStopsTheBatch,
+    TokensBeginAnewWhenOpened,
+    TokensBeginAnewWhenForgotten,
+    TokensOfAnyIdWrite,
+    BeginForgetsLines,
+    BeginForgetsConnections,
+    BeginKeepsThePeer,
+    ForgetKeepsLines,
+    ForgottenTwiceIsFencedOut,
+    NumbersHave63Bits,
+    FirstStays,
+    RemovesOneTooFew,
+    RemoveRemovesAllBefore,
+    LastPositionIsOfALineThatWaits,
+    PositionsAreOrderedAsText,
+    ReadsOneTooMany,
+    ReadsFromThePositionOn,
+    TextEndsAtNul,
+    TextIsTrimmed,
+    IdsIgnoreCase,
+    EndsHaveMilliseconds,
+    WaitingCountsCharacters,
+    AcceptKeepsTheGreatest,
+    HalfABatchIsKept,
+    CancelledBatchesAreKeptInPart,
+}

@@ -1,0 +1,281 @@
+using System.Reactive.Concurrency;
+using System.Runtime.CompilerServices;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink;
+
+/// <summary>
+/// Writes what the links of a process have to keep into their store, together: while one batch is written, the next one
+/// gathers. A store that waits holds up what waits for it, and nothing else.
+/// </summary>
+/// <remarks>
+/// The store is called on a thread of the stores, and never under a lock. On a clock other than the default one it is
+/// called on the clock's thread, so that the same seed is the same history.
+/// </remarks>
+internal sealed class StoreJournal : IWork
+{
+    /// <summary>After so many links in a row that failed alone, the store is taken to fail, not they.</summary>
+    private const int FailuresInARow = 2;
+
+    // One for each store and clock: with the store they go.
+    private static readonly ConditionalWeakTable<ISessionStore, ConditionalWeakTable<IScheduler, StoreJournal>> All = new();
+
+    private readonly ISessionStore store;
+    private readonly Deadlines deadlines;
+    private readonly bool hasThreads;
+    private readonly Lock gate = new();
+
+    // Guarded by the lock: links that have something, in the order in which they said so, and those whose turn it is.
+    private readonly Queue<Journal> waiting = new();
+    private readonly List<Journal> taken = [];
+    private bool atWork;
+    private TimeSpan? busySince;
+    private Alarm? alarm;
+
+    // Of whoever is at work alone.
+    private readonly Batch batch = new();
+
+    private StoreJournal(ISessionStore store, Deadlines deadlines, bool hasThreads) =>
+        (this.store, this.deadlines, this.hasThreads) = (store, deadlines, hasThreads);
+
+    /// <summary>The journal of a store on the clock of these options.</summary>
+    public static StoreJournal Of(ISessionStore store, LinkOptions options)
+    {
+        return All.GetOrCreateValue(store).GetValue(
+            options.Scheduler, clock => new(store, Deadlines.On(clock), ReferenceEquals(clock, DefaultScheduler.Instance)));
+    }
+
+    /// <summary>Has written what a link has to keep. It may be called again when that is done with.</summary>
+    public void Write(Journal link)
+    {
+        lock (gate)
+        {
+            waiting.Enqueue(link);
+            if (atWork)
+                return;
+            atWork = true;
+        }
+
+        if (hasThreads)
+            ObserverThreads.Stores.Enqueue(this);
+        else
+            _ = WriteAllAsync();
+    }
+
+    /// <summary>Reads lines of a link that wait.</summary>
+    public void Read(Journal link, long after, int count)
+    {
+        if (hasThreads)
+            ObserverThreads.Stores.Run((Journal: this, link, after, count), static s => _ = s.Journal.ReadAsync(s.link, s.after, s.count));
+        else
+            _ = ReadAsync(link, after, count);
+    }
+
+    void IWork.Run() => _ = WriteAllAsync();
+
+    private async Task ReadAsync(Journal link, long after, int count)
+    {
+        IReadOnlyList<StoredLine> lines;
+        try
+        {
+            lines = await store.ReadLinesAsync(link.Claim, after, count).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            link.LoadFailed(exception);
+            return;
+        }
+
+        link.Loaded(lines);
+    }
+
+    /// <summary>Writes batch after batch, until nothing is left. Never throws.</summary>
+    private async Task WriteAllAsync()
+    {
+        while (TryGather())
+        {
+            var failure = await TryWriteAsync().ConfigureAwait(false);
+            if (failure is null || taken.Count == 1)
+                Tell(failure);
+            else
+                await WriteEachAsync(failure).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A batch of several links failed: perhaps for what one of them has. None is to suffer from another.</summary>
+    private async Task WriteEachAsync(Exception failure)
+    {
+        Journal[] links;
+        lock (gate)
+            links = [.. taken];
+        var failures = 0;
+        foreach (var link in links)
+        {
+            lock (gate)
+            {
+                taken.Clear();
+                taken.Add(link);
+            }
+
+            if (failures == FailuresInARow)
+            {
+                Tell(failure);
+                continue;
+            }
+
+            batch.Clear();
+            if (!link.TryTake(batch))
+            {
+                link.EndIfDone();
+                continue;
+            }
+
+            var alone = await TryWriteAsync().ConfigureAwait(false);
+            (failure, failures) = alone is null ? (failure, 0) : (alone, failures + 1);
+            Tell(alone);
+        }
+    }
+
+    /// <summary>Takes a batch. False: there is nothing, and the work is over.</summary>
+    private bool TryGather()
+    {
+        batch.Clear();
+        lock (gate)
+            taken.Clear();
+        while (batch.HasRoom)
+        {
+            Journal? link;
+            lock (gate)
+            {
+                // One that has failed is written alone.
+                if (!waiting.TryPeek(out link) || (taken.Count > 0 && link.HasFailed))
+                    break;
+                waiting.Dequeue();
+            }
+
+            if (!link.TryTake(batch))
+            {
+                link.EndIfDone();
+                continue;
+            }
+
+            lock (gate)
+                taken.Add(link);
+            if (link.HasFailed)
+                break;
+        }
+
+        lock (gate)
+            return atWork = taken.Count > 0 || waiting.Count > 0;
+    }
+
+    /// <summary>Writes the batch. Null: it is kept.</summary>
+    private async ValueTask<Exception?> TryWriteAsync()
+    {
+        Begin();
+        try
+        {
+            var writing = store.WriteAsync(batch.Records).AsTask();
+            if (!writing.IsCompleted)
+            {
+                await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // What continues here calls the store again, which may block: not on a thread that others need.
+                if (hasThreads)
+                    await SwitchToStores().ConfigureAwait(false);
+            }
+
+            foreach (var claim in await writing.ConfigureAwait(false))
+                Fence(claim);
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception;
+        }
+        finally
+        {
+            lock (gate)
+                busySince = null;
+        }
+    }
+
+    /// <summary>Tells the links of the batch what became of it.</summary>
+    private void Tell(Exception? failure)
+    {
+        Journal[] links;
+        lock (gate)
+            links = [.. taken];
+        foreach (var link in links)
+        {
+            if (failure is not null)
+                link.Failed(failure);
+            else if (link.Written())
+                Again(link);
+        }
+    }
+
+    private void Again(Journal link)
+    {
+        lock (gate)
+            waiting.Enqueue(link);
+    }
+
+    private void Fence(in SessionClaim claim)
+    {
+        Journal? fenced;
+        var id = claim;
+        lock (gate)
+        {
+            fenced = taken.Find(link => link.Claim == id);
+            if (fenced is not null)
+                taken.Remove(fenced);
+        }
+
+        fenced?.Fenced();
+    }
+
+    /// <summary>From now on the store is waited for. Only on the real clock does time pass meanwhile.</summary>
+    private void Begin()
+    {
+        if (!hasThreads)
+            return;
+        TimeSpan due;
+        lock (gate)
+        {
+            busySince = deadlines.Now;
+            due = busySince.Value + taken.Min(link => link.Patience);
+            alarm ??= new Alarm(deadlines, Rang);
+        }
+
+        alarm.Set(due);
+    }
+
+    /// <summary>Tells those who have waited for the store for too long.</summary>
+    private void Rang()
+    {
+        Journal[] links;
+        TimeSpan waited;
+        TimeSpan? due;
+        lock (gate)
+        {
+            if (busySince is not { } since)
+                return;
+            waited = deadlines.Now - since;
+            links = [.. taken.Concat(waiting)];
+            // It may have rung for an earlier batch; and each link has a patience of its own.
+            due = links.Where(link => link.Patience > waited).Min(link => since + (TimeSpan?)link.Patience);
+        }
+
+        alarm!.Set(due);
+        foreach (var link in links.Where(link => link.Patience <= waited))
+            link.Waits(waited);
+    }
+
+    private static Task SwitchToStores()
+    {
+        // Its continuation runs where it is completed.
+        var switched = new TaskCompletionSource();
+        ObserverThreads.Stores.Run(switched, static s => s.SetResult());
+        return switched.Task;
+    }
+}
