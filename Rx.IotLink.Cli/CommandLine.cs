@@ -63,8 +63,8 @@ internal static class CommandLine
         var (port, bind, proxies, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.ProxyFrom(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
-        var limits = new LimitOptions();
-        var command = new Command("serve", HelpTexts.Serve) { port, bind, proxies, expected, timeout, protocols, keyFile, insecure };
+        var (limits, store) = (new LimitOptions(), Options.ServerStore());
+        var command = new Command("serve", HelpTexts.Serve) { port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store };
         tls.AddTo(command);
         limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
@@ -84,6 +84,7 @@ internal static class CommandLine
             AnyId = parsed.GetValue(anyId),
             Limits = limits.Of(parsed),
             Proxies = parsed.GetValue(proxies)!,
+            Store = parsed.GetValue(store),
         }));
         return command;
     }
@@ -93,8 +94,9 @@ internal static class CommandLine
         var (server, id, protocol) = (Options.Server(), Options.Id(), Options.Protocol());
         var (timeout, echo, drain) = (Options.ClientTimeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
         var (bestEffort, stay) = (Options.BestEffort(), Options.Stay());
+        var (store, until) = (Options.ClientStore(), Options.Until());
         var (keyFile, insecure, tls) = (Options.ClientKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfClient());
-        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile, insecure };
+        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile, insecure, store, until };
         tls.AddTo(command);
         foreach (var option in new Option[] { echo, bestEffort, stay, drain, Options.Json })
             command.Add(option);
@@ -111,6 +113,8 @@ internal static class CommandLine
             KeyFile = parsed.GetValue(keyFile),
             InsecureKeyFile = parsed.GetValue(insecure),
             Tls = tls.Of(parsed),
+            Store = parsed.GetValue(store),
+            UntilStored = parsed.GetValue(until) == "stored",
         }));
         return command;
     }

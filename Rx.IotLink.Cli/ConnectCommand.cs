@@ -14,6 +14,12 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
     public required bool InsecureKeyFile { get; init; }
 
     public required TlsFiles Tls { get; init; }
+
+    /// <summary>The file of the session store, or null.</summary>
+    public required string? Store { get; init; }
+
+    /// <summary>Whether to leave as soon as all lines are stored.</summary>
+    public required bool UntilStored { get; init; }
 }
 
 /// <summary><c>iotlink connect</c>: a device's end of a link, between standard input and standard output.</summary>
@@ -28,10 +34,18 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     // How the link tells that a server has keys.
     private const string WantsProof = "the server says 'auth'";
 
+    private static readonly WriteOptions Stored = new() { Until = WrittenUntil.Stored };
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+
     private readonly Ledger ledger = new();
 
     public async Task<int> RunAsync()
     {
+        if (settings is { UntilStored: true, Store: null })
+            throw new UsageException("--until stored needs --store.");
+        if (settings is { Store: not null, Delivery: Delivery.BestEffort })
+            throw new UsageException("--store is of no use with --best-effort, which keeps nothing.");
+        using var store = StoreFile.Open(settings.Store);
         var options = new IotLinkClientOptions
         {
             Host = settings.Server.Host,
@@ -44,9 +58,21 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             Scheduler = session.Scheduler,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,
+            SessionStore = store,
+            StoredLines = StoreFile.MaxLines,
+            StoredBytes = StoreFile.MaxBytes,
         };
 
-        var link = IotLinkClient.Start(options);
+        IotLinkClient link;
+        try
+        {
+            link = await IotLinkClient.OpenAsync(options).ConfigureAwait(false);
+        }
+        catch (SessionStoreException e)
+        {
+            throw new UsageException($"--store: {e.Message}");
+        }
+
         using var over = new CancellationTokenSource();
         var code = await RunAsync(link, options.MaxLineBytes, over.Token).ConfigureAwait(false);
         await link.DisposeAsync().ConfigureAwait(false);
@@ -102,6 +128,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             ? new InputPump(session.Input, JsonInput.MaxBytes(maxLineBytes), input, session.Output)
             : new InputPump(session.Input, maxLineBytes, input, session.Output, emptyIsLine: settings.Protocol != 1);
         await pump.RunAsync(text => Send(link, input, text, maxLineBytes), stop.Token).ConfigureAwait(false);
+        if (settings.UntilStored && !settings.Stay)
+            return await EndStoredAsync(pump, broken.Token).ConfigureAwait(false);
         if (settings.Stay)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
         else
@@ -109,11 +137,44 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
 
         var since = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
         var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, since, broken.Token).ConfigureAwait(false);
+        if (settings.Store is not null)
+            left += await DrainStoreAsync(link, broken.Token).ConfigureAwait(false);
         // A write that the refusal ended is known before the refusal is: that is said first.
         if (left > 0 && await IsFinalAsync(link).ConfigureAwait(false))
             await refused.Token.WhenCancelledAsync().ConfigureAwait(false);
         var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
+        if (settings.Store is not null)
+            done += $" yet: what is stored is kept in the file of --store, and delivered by the next command with it";
         return Ending.Tell(session.Output, left + pump.Unsent, done + inVain, pump.Failed || refused.IsCancellationRequested);
+    }
+
+    /// <summary>Leaves when all is stored.</summary>
+    private async Task<int> EndStoredAsync(InputPump pump, CancellationToken broken)
+    {
+        var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, "the end of the input", broken).ConfigureAwait(false);
+        return Ending.Tell(session.Output, left + pump.Unsent, "stored" + inVain, pump.Failed);
+    }
+
+    /// <summary>
+    /// Waits until the server has accepted all that is stored, or no line was accepted for as long as --drain says. Gives how
+    /// many lines are left.
+    /// </summary>
+    private async Task<int> DrainStoreAsync(IotLinkClient link, CancellationToken broken)
+    {
+        var stuck = Observable.Interval(BetweenLooks, session.Scheduler)
+            .Select(_ => link.Counters.Outbox)
+            .DistinctUntilChanged()
+            .Throttle(settings.Drain, session.Scheduler);
+        try
+        {
+            await link.DrainAsync(broken).ToObservable().TakeUntil(stuck).DefaultIfEmpty().ToTask(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // How many are left is what matters.
+        }
+
+        return link.Counters.Outbox;
     }
 
     private static async Task<bool> IsFinalAsync(IotLinkClient link) => await link.State.Select(state => state.IsFinal).Catch(Observable.Return(true)).FirstOrDefaultAsync();
@@ -139,7 +200,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: settings.Protocol != 1, settings.Id)
             : (new AddressedLine(settings.Id, text), null);
         if (line is not null)
-            _ = input.FollowAsync(link.WriteAsync(line.Text, settings.Delivery, cancellationToken: CancellationToken.None));
+            _ = input.FollowAsync(settings.Store is null ? link.WriteAsync(line.Text, settings.Delivery, cancellationToken: CancellationToken.None) : link.WriteAsync(line.Text, Stored));
         return fault;
     }
 }

@@ -60,6 +60,26 @@ internal static class Options
 
     public static Option<bool> Stay() => new("--stay") { Description = "Keep running after the end of the input, until Ctrl-C." };
 
+    public static Option<string?> ServerStore() => new("--store")
+    {
+        HelpName = "FILE",
+        Description = "Keep what is written and accepted in this SQLite file, so that it outlives this process. One process uses a file at a time. Default: in memory alone.",
+    };
+
+    public static Option<string?> ClientStore() => new("--store")
+    {
+        HelpName = "FILE",
+        Description = "Take standard input into this SQLite file and deliver it from there: what is left when the command ends, however that is, is delivered by the next one with this file. One process uses a file at a time. Default: in memory alone.",
+    };
+
+    public static Option<string> Until() => new("--until")
+    {
+        HelpName = "STEP",
+        Description = "With --store: leave when all lines are 'accepted' by the server's application, or as soon as they are 'stored', server or not. Default: accepted.",
+        DefaultValueFactory = _ => "accepted",
+        CustomParser = result => Token(result) is "accepted" or "stored" ? Token(result) : Fail<string>(result, $"--until must be accepted or stored, not '{Token(result)}'."),
+    };
+
     public static Option<bool> BestEffort() => new("--best-effort")
     {
         Description = "Send each line once and forget it: at most once, lost if an outage is on its way. Default: exactly once and in order.",

@@ -23,6 +23,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>Whether a client's certificate may speak for any id.</summary>
     public required bool AnyId { get; init; }
 
+    /// <summary>The file of the session store, or null.</summary>
+    public required string? Store { get; init; }
+
     /// <summary>Puts the limits that were given into the server's options.</summary>
     public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
 
@@ -47,6 +50,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         var files = new ServerFiles(settings, session);
         using var reading = session.Hangups.ObserveOn(session.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
+        using var store = StoreFile.Open(settings.Store);
         var options = settings.Limits(new IotLinkServerOptions
         {
             Port = settings.Port,
@@ -60,6 +64,9 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Tls = files.Tls,
             IsCertificateOf = settings.AnyId ? (_, _) => true : null,
             Scheduler = session.Scheduler,
+            SessionStore = store,
+            StoredLines = StoreFile.MaxLines,
+            StoredBytes = StoreFile.MaxBytes,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,
         });
@@ -103,7 +110,8 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
         var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, "Ctrl-C", session.Output.Closed).ConfigureAwait(false);
-        return Ending.Tell(session.Output, left + pump.Unsent, "acknowledged" + inVain, pump.Failed);
+        var kept = settings.Store is null ? "" : "; of those for devices that have connected, nothing is lost: they are in the file of --store";
+        return Ending.Tell(session.Output, left + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
     }
 
     private string? Send(Mailboxes mailboxes, string text, int maxLineBytes)

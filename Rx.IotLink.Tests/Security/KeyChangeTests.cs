@@ -159,11 +159,13 @@ internal sealed class KeyChangeTests
         {
             Keys = keys,
             Protocol1 = true,
-            SessionStores = id =>
+            SessionStore = new BreakableStore
             {
-                keys[id] = [Old];
-                keys.Changes.OnNext(id);
-                return new MemoryStore();
+                BeforeClaim = id =>
+                {
+                    keys[id] = [Old];
+                    keys.Changes.OnNext(id);
+                },
             },
         });
         bench.Connect("pump-1");
