@@ -8,25 +8,28 @@ namespace Rx.IotLink.Cli;
 /// <summary>All lines on their way: those of the input, and each link's echoes, which have places of their own so that one link cannot take another's.</summary>
 internal sealed class Ledger
 {
-    private readonly ConcurrentBag<Outgoing> all = [];
+    private readonly ConcurrentDictionary<Outgoing, bool> all = new();
 
     /// <summary>Lines that were handed over and not acknowledged.</summary>
-    public int Undelivered => all.Sum(x => x.Undelivered);
+    public int Undelivered => all.Keys.Sum(x => x.Undelivered);
 
     /// <summary>Opens places for one source of lines.</summary>
     public Outgoing Open(int places)
     {
         var outgoing = new Outgoing(places);
-        all.Add(outgoing);
+        all.TryAdd(outgoing, true);
         return outgoing;
     }
+
+    /// <summary>A source of lines is no more, and its lines are in vain.</summary>
+    public void Close(Outgoing outgoing) => all.TryRemove(outgoing, out _);
 
     /// <summary>Waits until no line is on its way, not longer than the bound, and returns whether it came to that. Nothing can be sent afterwards.</summary>
     public async Task<bool> DrainAsync(TimeSpan bound, IScheduler scheduler, CancellationToken giveUp)
     {
         try
         {
-            return await Task.WhenAll(all.Select(x => x.DrainAsync(giveUp)))
+            return await Task.WhenAll(all.Keys.Select(x => x.DrainAsync(giveUp)))
                 .ToObservable()
                 .Select(_ => true)
                 .TakeUntil(Observable.Timer(bound, scheduler))

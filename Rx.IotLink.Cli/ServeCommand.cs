@@ -100,7 +100,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         using var reports = new CompositeDisposable();
         reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
             .Subscribe(events.Refused));
-        reports.Add(server.Links.Subscribe(link => reports.Add(Report(link, over))));
+        reports.Add(server.Links.Subscribe(link => Report(link, server, reports, over)));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
         var mailboxes = new Mailboxes(server.WaitForAsync, input, id => TellIfUnknown(id, server, files), over);
@@ -133,11 +133,23 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         session.Output.Waiting(id, $"{hope}; lines for it wait");
     }
 
-    private IDisposable Report(ILink link, CancellationToken over)
+    /// <summary>Reports of a link until it ends: of one that is forgotten nothing is kept here either.</summary>
+    private void Report(ILink link, IotLinkServer server, CompositeDisposable reports, CancellationToken over)
     {
         var unexpected = settings.Expected.Count > 0 && !settings.Expected.Contains(link.Id, StringComparer.Ordinal);
-        events.Joined(link.Id, unexpected ? "it is not among the expected devices" : "");
-        var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), Delivery.ExactlyOnce, over) : null;
-        return LinkReport.Start(link, session.Output, echo, notice => events.Hushes(link.Id, notice), state => events.State(link.Id, state));
+        events.Joined(server.SubjectOf(link), unexpected ? "it is not among the expected devices" : "");
+        var echoes = settings.Echo ? ledger.Open(LinkReport.MaxEchoes) : null;
+        var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
+        var report = LinkReport.Start(
+            link, session.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), state => events.State(server.SubjectOf(link), state));
+        reports.Add(report);
+        link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
+
+        void End()
+        {
+            reports.Remove(report);
+            if (echoes is not null)
+                ledger.Close(echoes);
+        }
     }
 }

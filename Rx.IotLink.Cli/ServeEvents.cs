@@ -13,14 +13,18 @@ internal sealed class ServeEvents(Output output, IScheduler scheduler)
 {
     private const int MaxTopics = 10_000;
 
-    /// <summary>Events of a kind that one device may have within that time.</summary>
+    /// <summary>Events of a kind that one device, or one origin of strangers, may have within that time.</summary>
     private const int AtOnce = 20;
 
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
 
     private readonly Digest<Topic> digest = new(scheduler, Every, MaxTopics, topic => topic with { Id = null, From = "several" }, (topic, count) => More(output, topic, count));
 
-    public void Joined(string id, string detail) => output.Joined(id, detail);
+    public void Joined(Subject who, string detail)
+    {
+        if (MaySay("joined", who))
+            output.Joined(who.Id, detail);
+    }
 
     public void Refused(LinkChange change)
     {
@@ -28,17 +32,21 @@ internal sealed class ServeEvents(Output output, IScheduler scheduler)
             output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})");
     }
 
-    public void State(string id, LinkState state)
+    public void State(Subject who, LinkState state)
     {
-        if (state.Status is not (LinkStatus.Up or LinkStatus.Down) || digest.MaySay(new(state.IsUp ? "up" : "down", id, null), AtOnce))
-            output.State(id, state);
+        if (state.Status is not (LinkStatus.Up or LinkStatus.Down) || MaySay(state.IsUp ? "up" : "down", who))
+            output.State(who.Id, state);
     }
 
     /// <summary>Whether a notice is one of too many.</summary>
-    public bool Hushes(string id, LinkNotice notice) => !digest.MaySay(new("notice", id, null, notice.Kind), AtOnce);
+    public bool Hushes(Subject who, LinkNotice notice) => !MaySay("notice", who, notice.Kind);
 
     /// <summary>Says what is still to be said.</summary>
     public void Close() => digest.Close();
+
+    /// <summary>A device has its own topics. Those of strangers are by their origin: they may have as many ids as they like.</summary>
+    private bool MaySay(string name, Subject who, Enum? kind = null) =>
+        digest.MaySay(new(name, who.Stranger is null ? who.Id : null, who.Stranger?.ToString(), kind), AtOnce);
 
     private static void More(Output output, Topic topic, int count) => output.More(
         topic.Event,

@@ -96,6 +96,18 @@ internal sealed partial class Fleet
             return members.TryGetValue(id, out var member) ? member.Link : null;
     }
 
+    /// <summary>Whom an entry about a link is about. One that was forgotten was a stranger.</summary>
+    public Subject SubjectOf(ILink link)
+    {
+        lock (gate)
+        {
+            if (members.TryGetValue(link.Id, out var member) && ReferenceEquals(member.Link, link))
+                return member.Subject;
+        }
+
+        return new(link.Id, Origin.Of((link as Link)?.RemoteEndPoint));
+    }
+
     public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken)
     {
         lock (gate)

@@ -91,6 +91,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>The link of a device that has connected at least once, or null.</summary>
     public ILink? Find(string id) => fleet.Find(id);
 
+    /// <summary>Whom an entry about a link is about: a device, or strangers of one origin.</summary>
+    internal Subject SubjectOf(ILink link) => fleet.SubjectOf(link);
+
     /// <summary>The link of a device, once it has connected for the first time.</summary>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => fleet.WaitForAsync(id, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.Cli;
@@ -100,6 +101,29 @@ internal sealed class TerminalTests
         Assert.That(screen, Does.Contain("299 more within 5 s (BadId), from 127.0.0.1"));
         Assert.That(screen.Split('\n'), Has.Length.LessThan(10));
         Assert.That(screen, Does.Not.Contain('\u001b').And.Not.Contain('\u202e'));
+    }
+
+    /// <summary>They are served: an open server lets in who comes.</summary>
+    [Test]
+    public async Task Nor_does_a_flood_of_ids_that_are_let_in()
+    {
+        var port = FreePort.Get();
+        await using var server = IotLinkProcess.Start("serve", "--port", port.Text(), "--bind", "127.0.0.1", "--max-unknown", "50");
+        await server.EventAsync("listening on");
+        for (var knock = 0; knock < 300; knock++)
+        {
+            using var stranger = new TcpClient();
+            await stranger.ConnectAsync(IPAddress.Loopback, port);
+            await stranger.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"made-up-{knock}\n"));
+            await stranger.GetStream().ReadExactlyAsync(new byte[1]);
+        }
+
+        await server.EventAsync("more within");
+        server.Signal();
+        await server.ExitAsync();
+        var said = await IotLinkProcess.AllAsync(server.Events);
+        Assert.That(said, Has.Count.LessThan(100));
+        Assert.That(said, Has.Some.Matches("more within 5 s, from 127.0.0.1"));
     }
 
     [Test]
