@@ -92,36 +92,32 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
 
     private async Task<int> RunAsync(IotLinkClient link, int maxLineBytes, CancellationToken over)
     {
-        using var refused = new CancellationTokenSource();
+        using var standing = new Standing();
         var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var broken = CancellationTokenSource.CreateLinkedTokenSource(refused.Token, session.Output.Closed);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, broken.Token);
-        var wasUp = false;
+        using var broken = CancellationTokenSource.CreateLinkedTokenSource(standing.InVain, session.Output.Closed);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
         var unproven = 0;
 
         var input = ledger.Open(MaxOnTheirWay);
         var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
         using var report = LinkReport.Start(link, session.Output, echo, notice =>
         {
-            if (notice.Kind == LinkNoticeKind.PeerNotProven && ++unproven < UnprovenAttempts && !wasUp)
+            if (notice.Kind == LinkNoticeKind.PeerNotProven && ++unproven < UnprovenAttempts && !standing.WasUp)
                 return true;
-            if (notice.Kind is LinkNoticeKind.ConnectFailed or LinkNoticeKind.PeerNotProven)
+            // Whoever typed a wrong key wants to know soon. But it is somebody's word, so the link tries on.
+            var refusal = standing.WasUp && notice.Kind == LinkNoticeKind.PeerNotProven ? null : RefusalOf(notice);
+            if (refusal is not null && standing.Refuse())
+                session.Output.Refused(link.Id, refusal);
+            if (notice.Kind is LinkNoticeKind.ConnectFailed or LinkNoticeKind.PeerNotProven or LinkNoticeKind.Refused)
                 answered.TrySetResult();
-            // A device tries on, since its server may be mended; whoever typed a wrong key wants to know soon. Once it was up, the key is right.
-            if (notice.Kind != LinkNoticeKind.PeerNotProven || wasUp)
-                return false;
-            if (!refused.IsCancellationRequested)
-                session.Output.Refused(link.Id, "the server did not prove that it has this device's key: it has another one, or none, or is an impostor");
-            refused.Cancel();
-            return true;
+            return refusal is not null;
         }, state =>
         {
-            Tell(link.Id, state);
-            wasUp |= state.IsUp;
-            if (state.IsUp || state.IsFinal)
-                answered.TrySetResult();
-            if (state.IsFinal)
-                refused.Cancel();
+            session.Output.State(link.Id, state);
+            if (!state.IsUp)
+                return;
+            standing.Up();
+            answered.TrySetResult();
         });
 
         var pump = session.ReadsJson
@@ -134,18 +130,16 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
         else
             await WaitForAnswerAsync(answered.Task, stop.Token).ConfigureAwait(false);
+        standing.Leave();
 
         var since = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
         var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, since, broken.Token).ConfigureAwait(false);
         if (settings.Store is not null)
-            left += await DrainStoreAsync(link, broken.Token).ConfigureAwait(false);
-        // A write that the refusal ended is known before the refusal is: that is said first.
-        if (left > 0 && await IsFinalAsync(link).ConfigureAwait(false))
-            await refused.Token.WhenCancelledAsync().ConfigureAwait(false);
+            left = await DrainStoreAsync(link, broken.Token).ConfigureAwait(false);
         var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
         if (settings.Store is not null)
-            done += $" yet: what is stored is kept in the file of --store, and delivered by the next command with it";
-        return Ending.Tell(session.Output, left + pump.Unsent, done + inVain, pump.Failed || refused.IsCancellationRequested);
+            done += " yet: what is stored is kept in the file of --store, and delivered by the next command with it";
+        return Ending.Tell(session.Output, left + pump.Unsent, done + inVain, pump.Failed || standing.IsRefused);
     }
 
     /// <summary>Leaves when all is stored.</summary>
@@ -177,14 +171,15 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         return link.Counters.Outbox;
     }
 
-    private static async Task<bool> IsFinalAsync(IotLinkClient link) => await link.State.Select(state => state.IsFinal).Catch(Observable.Return(true)).FirstOrDefaultAsync();
-
-    /// <summary>Says a state. Whoever gave no key is told how to give one.</summary>
-    private void Tell(string id, LinkState state)
+    /// <summary>What is to be said of a refusal, or null: it is none. Whoever gave no key is told how to give one.</summary>
+    private string? RefusalOf(LinkNotice notice) => notice.Kind switch
     {
-        var wantsKey = settings.KeyFile is null && state.Outage?.Detail.StartsWith(WantsProof, StringComparison.Ordinal) == true;
-        session.Output.State(id, state, wantsKey ? $"the server wants a key, and this device gave none: give it with --key-file ({state.Outage?.Detail})" : null);
-    }
+        LinkNoticeKind.PeerNotProven => "the server did not prove that it has this device's key: it has another one, or none, or is an impostor; it is tried again",
+        LinkNoticeKind.Refused when settings.KeyFile is null && notice.Detail.StartsWith(WantsProof, StringComparison.Ordinal) =>
+            $"the server wants a key, and this device gave none: give it with --key-file ({notice.Detail})",
+        LinkNoticeKind.Refused => notice.Detail,
+        _ => null,
+    };
 
     /// <summary>Without a line to deliver it would leave before it has heard of the server at all: whether it is let in is asked for, too.</summary>
     private async Task WaitForAnswerAsync(Task answer, CancellationToken stop) => await Task.WhenAny(answer, stop.WhenCancelledAsync())
@@ -202,5 +197,63 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         if (line is not null)
             _ = input.FollowAsync(settings.Store is null ? link.WriteAsync(line.Text, settings.Delivery, cancellationToken: CancellationToken.None) : link.WriteAsync(line.Text, Stored));
         return fault;
+    }
+
+    /// <summary>
+    /// Whether the server wants this device, as far as it says; and whether there is sense in waiting for it, once this end
+    /// has nothing more to do than that.
+    /// </summary>
+    private sealed class Standing : IDisposable
+    {
+        private readonly Lock gate = new();
+        private readonly CancellationTokenSource inVain = new();
+        private bool leaves;
+
+        public bool WasUp { get; private set; }
+
+        public bool IsRefused { get; private set; }
+
+        public CancellationToken InVain => inVain.Token;
+
+        /// <summary>Takes note of a refusal. Whether it is the first since the link was up.</summary>
+        public bool Refuse()
+        {
+            lock (gate)
+            {
+                if (IsRefused)
+                    return false;
+                IsRefused = true;
+            }
+
+            EndIfInVain();
+            return true;
+        }
+
+        public void Up()
+        {
+            lock (gate)
+                (WasUp, IsRefused) = (true, false);
+        }
+
+        /// <summary>Only lines that are on their way are waited for from here on.</summary>
+        public void Leave()
+        {
+            lock (gate)
+                leaves = true;
+            EndIfInVain();
+        }
+
+        public void Dispose() => inVain.Dispose();
+
+        private void EndIfInVain()
+        {
+            lock (gate)
+            {
+                if (!leaves || !IsRefused)
+                    return;
+            }
+
+            inVain.Cancel();
+        }
     }
 }

@@ -24,7 +24,8 @@ internal static class HelpTexts
         Exit codes:
           0    everything was delivered
           1    a line was skipped or not delivered, a stream failed, or the server
-               refused this device for good: standard error says which and why
+               refused this device, or did not prove itself, until the end (it is tried
+               again as long as there is input): standard error says which and why
           2    nothing was started: an option or a file is wrong, the port cannot be
                had, or there is no standard output
           130  left at once, on the second Ctrl-C

@@ -28,15 +28,18 @@ internal sealed class LimitOptions
 
     private readonly Option<bool> refuse = new("--refuse-unknown") { Description = "Refuse devices that are neither expected nor have a key." };
 
+    private readonly Option<string?> pattern = new("--id-pattern") { HelpName = "REGEX", Description = "The form of ids, a regular expression for all of an id. Default: ASCII letters, digits, blanks and ._:@+#-, the first a letter or digit, the last no blank or dot. Expected ids and those of the key file have any form." };
+
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { refuse, connections, openings, unknown, buffered, rate, openingsOfOne, connectionsOfOne, unknownOfOne })
+        foreach (var option in new Option[] { pattern, refuse, connections, openings, unknown, buffered, rate, openingsOfOne, connectionsOfOne, unknownOfOne })
             command.Add(option);
     }
 
     /// <summary>The server's options with what was given.</summary>
     public Func<IotLinkServerOptions, IotLinkServerOptions> Of(ParseResult parsed) => options => options with
     {
+        IdPattern = parsed.GetValue(pattern),
         UnknownIds = parsed.GetValue(refuse) ? UnknownIdPolicy.Refuse : UnknownIdPolicy.Accept,
         MaxConnections = parsed.GetValue(connections),
         MaxOpenings = parsed.GetValue(openings),

@@ -65,8 +65,8 @@ internal abstract class Output(TextWriter lines, EventQueue events)
     /// <summary>What is said where events are missing.</summary>
     public string Missing(long count) => EventText("warning", null, $"{count} events are missing here: standard error was not read fast enough");
 
-    /// <summary>A change of a link's state. To begin and to end is not one. A refusal may have a better sentence than its own.</summary>
-    public void State(string id, LinkState state, string? refusal = null)
+    /// <summary>A change of a link's state. To begin and to end is not one.</summary>
+    public void State(string id, LinkState state)
     {
         switch (state.Status)
         {
@@ -75,9 +75,6 @@ internal abstract class Output(TextWriter lines, EventQueue events)
                 break;
             case LinkStatus.Down:
                 Event("down", id, state.Outage?.ToString() ?? "");
-                break;
-            case LinkStatus.Refused:
-                Event("refused", id, refusal ?? state.Outage?.Detail ?? "");
                 break;
         }
     }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Reactive.Linq;
 using System.Reactive.Subjects;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
 
@@ -10,7 +11,7 @@ namespace Rx.IotLink.Cli;
 /// for connections from then on, and a link whose key is gone ends.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; a subject without observers holds nothing.")]
-internal sealed class ServerFiles(ServeSettings settings, Session session) : IDeviceKeys
+internal sealed class ServerFiles(ServeSettings settings, Session session) : IOwnKeys
 {
     private readonly Subject<string?> changed = new();
     private volatile Content content = new(null, null);

@@ -48,6 +48,7 @@ namespace Rx.IotLink.Nano
         private string endReason;
         private int retryMs;
         private bool peerLeft;
+        private bool unwanted;
         private bool isFinal;
         private bool closing;
         private long closingSince;
@@ -109,6 +110,15 @@ namespace Rx.IotLink.Nano
             get { return retryMs; }
         }
 
+        /// <summary>
+        /// Whether the server has refused this device without saying when to come again, or said that another has its place:
+        /// nobody has to believe that, but whoever is not wanted comes back seldom.
+        /// </summary>
+        public bool IsUnwanted
+        {
+            get { return unwanted; }
+        }
+
         /// <summary>An attempt begins; how the last one ended is forgotten.</summary>
         public void Begin()
         {
@@ -116,7 +126,7 @@ namespace Rx.IotLink.Nano
             {
                 endReason = null;
                 retryMs = -1;
-                peerLeft = false;
+                peerLeft = unwanted = false;
                 Counters.Attempts++;
             }
         }
@@ -439,11 +449,13 @@ namespace Rx.IotLink.Nano
         }
 
         /// <inheritdoc/>
-        public void Leave(LeaveReason reason, int retryAfterMs, string text, bool final)
+        public void Leave(LeaveReason reason, int retryAfterMs, string text)
         {
             retryMs = retryAfterMs;
             peerLeft = reason == LeaveReason.PeerLeft;
-            isFinal |= final;
+            unwanted = reason == LeaveReason.Displaced || (reason == LeaveReason.Refused && retryAfterMs < 0);
+            if (unwanted)
+                Note(text + "; it is tried again after the longest pause");
             if (endReason == null)
                 endReason = text;
         }

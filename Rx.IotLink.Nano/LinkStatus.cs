@@ -12,7 +12,7 @@ namespace Rx.IotLink.Nano
         /// <summary>An outage. It heals by itself.</summary>
         Down = 2,
 
-        /// <summary>Final: the server will not have this device, or the first connection failed and was not to be tried again.</summary>
+        /// <summary>Final: the first connection failed and was not to be tried again. Nothing that a server says leads to this.</summary>
         Refused = 3,
 
         /// <summary>Final: this end was closed.</summary>
@@ -34,7 +34,7 @@ namespace Rx.IotLink.Nano
         /// <summary>It is null, holds a line feed or a NUL, or is no valid text.</summary>
         NotALine = 3,
 
-        /// <summary>The link is closed, or refused for good.</summary>
+        /// <summary>The link is closed, or its first connection failed and was not to be tried again.</summary>
         Closed = 4,
     }
 

@@ -131,12 +131,17 @@ namespace Rx.IotLink.Nano
             }
         }
 
-        /// <summary>Waits before the next attempt: longer each time, by chance shorter, and never less than the server asks for.</summary>
+        /// <summary>
+        /// Waits before the next attempt: longer each time, by chance shorter, and not less than the server asks for, within
+        /// what is borne.
+        /// </summary>
         private void Rest()
         {
             int rest = core.Options.BackOffMs;
             if (failures > 0 && rest == 0 && core.Options.BackOffCapMs > 0)
                 rest = 1;
+            if (core.IsUnwanted)
+                rest = core.Options.BackOffCapMs;
             for (int times = failures; times > 0 && rest < core.Options.BackOffCapMs; times--)
                 rest = rest > core.Options.BackOffCapMs / 2 ? core.Options.BackOffCapMs : rest * 2;
             failures++;
@@ -145,8 +150,9 @@ namespace Rx.IotLink.Nano
             int half = rest / 2;
             int part = (int)((long)half * ((chance[0] << 8) | chance[1]) >> 16);
             int wait = rest - part;
-            if (core.RetryMs >= 0 && wait < core.RetryMs + part)
-                wait = core.RetryMs + part;
+            int asked = core.RetryMs < core.Options.MaxRetryMs ? core.RetryMs : core.Options.MaxRetryMs;
+            if (asked >= 0 && wait < asked + part)
+                wait = asked + part;
             core.LinkWake.WaitOne(wait, false);
         }
     }

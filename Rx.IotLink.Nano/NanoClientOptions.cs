@@ -70,6 +70,18 @@ namespace Rx.IotLink.Nano
         /// <summary>The longest delay. Default 30,000; <see cref="BackOffMs"/> to 86,400,000.</summary>
         public int BackOffCapMs = 30000;
 
+        /// <summary>
+        /// The longest that a server's word to come later is heeded, which whoever answers first may say; up to half of a
+        /// pause comes on top. Default 300,000 (5 min); 0 to 86,400,000.
+        /// </summary>
+        public int MaxRetryMs = 300000;
+
+        /// <summary>
+        /// The longest timeout of a server that is borne, since for so long it is not noticed that the server has gone; never
+        /// less than <see cref="TimeoutMs"/>. Default 300,000 (5 min); 1 to 86,400,000.
+        /// </summary>
+        public int MaxTimeoutMs = 300000;
+
         /// <summary>First step when the link stays down: an attempt to connect is given up after this, and made again with a new socket. Default 5000; 0 waits as long as the system does.</summary>
         public int ConnectTimeoutMs = 5000;
 

@@ -27,6 +27,8 @@ namespace Rx.IotLink.Nano
             InRange(options.BestEffortBytes, 1, 65536, "BestEffortBytes");
             InRange(options.BackOffMs, 0, 3600000, "BackOffMs");
             InRange(options.BackOffCapMs, options.BackOffMs, 86400000, "BackOffCapMs");
+            InRange(options.MaxRetryMs, 0, 86400000, "MaxRetryMs");
+            InRange(options.MaxTimeoutMs, 1, 86400000, "MaxTimeoutMs");
             InRange(options.ConnectTimeoutMs, 0, 3600000, "ConnectTimeoutMs");
             InRange(options.WifiPatienceMs, 0, 86400000, "WifiPatienceMs");
             InRange(options.WifiConnectMs, 1, 3600000, "WifiConnectMs");
@@ -38,6 +40,7 @@ namespace Rx.IotLink.Nano
                 Id = Id(options.Id),
                 Key = options.Key,
                 TimeoutMs = options.TimeoutMs,
+                MaxTimeoutMs = options.MaxTimeoutMs > options.TimeoutMs ? options.MaxTimeoutMs : options.TimeoutMs,
                 MaxLineBytes = options.MaxLineBytes,
                 Window = options.InboxLines,
                 InboxLines = options.InboxLines,

@@ -18,6 +18,7 @@ internal sealed class ConnectionOpening : IDisposable
 {
     private readonly IConnection connection;
     private readonly IotLinkServerOptions options;
+    private readonly IdForm form;
     private readonly FillRandom random;
     private readonly TimeSpan limit;
     private readonly IDisposable deadline;
@@ -30,12 +31,13 @@ internal sealed class ConnectionOpening : IDisposable
     /// <summary>Begins to wait for an opening.</summary>
     /// <param name="connection">Where it comes.</param>
     /// <param name="options">The limits.</param>
+    /// <param name="form">The form of ids.</param>
     /// <param name="random">For a challenge.</param>
     /// <param name="most">How long it may take at most, if that is less than the options say; or null.</param>
     /// <param name="stopped">When it is not waited for any more.</param>
-    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, FillRandom random, TimeSpan? most, CancellationToken stopped)
+    public ConnectionOpening(IConnection connection, IotLinkServerOptions options, IdForm form, FillRandom random, TimeSpan? most, CancellationToken stopped)
     {
-        (this.connection, this.options, this.random, this.stopped) = (connection, options, random, stopped);
+        (this.connection, this.options, this.form, this.random, this.stopped) = (connection, options, form, random, stopped);
         end = stopped.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Input);
         limit = options.OpeningTimeout ?? options.Timeout;
         if (most < limit)
@@ -91,7 +93,7 @@ internal sealed class ConnectionOpening : IDisposable
         {
             if (speaksVersion2)
             {
-                var (code, passing) = CodeOf(refusal);
+                var (code, passing) = CodeOf(refusal, asksForKeys: options.Keys is not null);
                 await SayAsync(Protocol.Version2.Refusal.Line(code, passing ? options.RetryAfter : null, code == RefusalCode.Auth || text.Length == 0 ? null : text)).ConfigureAwait(false);
             }
 
@@ -115,14 +117,24 @@ internal sealed class ConnectionOpening : IDisposable
         Id = opening.Id;
         if (!options.SpeaksProtocol1)
             throw new RefusedException(Refusal.Version, "protocol 1 is switched off");
+        ThrowIfFaulty(proven: false);
         if (options.Keys is not null && Proof.Usable(KeysOf(Id)).Length > 0)
             throw new RefusedException(Refusal.Version, "the id has a key, which protocol 1 cannot use");
         return opening;
     }
 
+    private void ThrowIfFaulty(bool proven)
+    {
+        if (form.Fault(Id, proven) is { } fault)
+            throw new RefusedException(Refusal.IdForm, $"the id {fault}");
+    }
+
     /// <summary>The application's code, which may fail: that is not the peer's fault.</summary>
     private IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id)
     {
+        // It has none then, and is answered as any other that has none.
+        if (!form.MayAskForKeys(id))
+            return [];
         try
         {
             return options.Keys!.KeysOf(id);
@@ -153,11 +165,28 @@ internal sealed class ConnectionOpening : IDisposable
         {
             await SayAsync(challenge).ConfigureAwait(false);
             IsChallenged = true;
+            await HearProofAsync(greeting).ConfigureAwait(false);
+        }
+
+        ThrowIfFaulty(Proven);
+
+        return greeting.Opening! with { KeyMark = greeting.KeyMark };
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask HearProofAsync(ServerGreeting greeting)
+    {
+        try
+        {
             greeting.Second(await ReadLineAsync(Tokens.MaxBytes).ConfigureAwait(false));
             Proven = true;
         }
-
-        return greeting.Opening! with { KeyMark = greeting.KeyMark };
+        catch (NotProvenException)
+        {
+            // Nobody could have: the owner is to learn why.
+            ThrowIfFaulty(proven: false);
+            throw;
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -205,13 +234,14 @@ internal sealed class ConnectionOpening : IDisposable
         await connection.Output.FlushAsync().ConfigureAwait(false);
     }
 
-    private static (RefusalCode Code, bool Passing) CodeOf(Refusal refusal) => refusal switch
+    private static (RefusalCode Code, bool Passing) CodeOf(Refusal refusal, bool asksForKeys) => refusal switch
     {
         Refusal.Version => (RefusalCode.Version, false),
         Refusal.BadId => (RefusalCode.Malformed, false),
         Refusal.TooLong => (RefusalCode.TooLong, false),
         Refusal.NotProven or Refusal.Certificate => (RefusalCode.Auth, false),
-        Refusal.UnknownId => (RefusalCode.UnknownId, false),
+        Refusal.IdForm when asksForKeys => (RefusalCode.Auth, false),
+        Refusal.UnknownId or Refusal.IdForm => (RefusalCode.UnknownId, false),
         Refusal.IdLive or Refusal.OtherAddress => (RefusalCode.Busy, true),
         _ => (RefusalCode.Overloaded, true),
     };

@@ -299,7 +299,7 @@ internal sealed partial class Fleet
             // Not under the lock: somebody else's code, which may wait or fail.
             var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, peer.Id, CancellationToken.None).ConfigureAwait(false);
             var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Kept = kept, Random = random };
-            var link = new Link(peer.Id, options, peer.Version, own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
+            var link = new Link(peer.Id, options, own.FirstFor(peer.Version), own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
             Member member;
             lock (gate)
             {

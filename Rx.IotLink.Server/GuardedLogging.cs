@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Rx.IotLink.Server;
 
@@ -11,10 +12,21 @@ internal sealed class GuardedLogging(ILoggerFactory inner) : ILoggerFactory
 {
     private long failures;
 
-    /// <summary>Entries that a provider threw at.</summary>
+    /// <summary>Calls that a provider threw at.</summary>
     public long Failures => Interlocked.Read(ref failures);
 
-    public ILogger CreateLogger(string categoryName) => new Guarded(inner.CreateLogger(categoryName), this);
+    public ILogger CreateLogger(string categoryName)
+    {
+        try
+        {
+            return new Guarded(inner.CreateLogger(categoryName), this);
+        }
+        catch (Exception)
+        {
+            Interlocked.Increment(ref failures);
+            return NullLogger.Instance;
+        }
+    }
 
     public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
@@ -34,6 +46,7 @@ internal sealed class GuardedLogging(ILoggerFactory inner) : ILoggerFactory
             }
             catch (Exception)
             {
+                Interlocked.Increment(ref owner.failures);
                 return null;
             }
         }

@@ -132,6 +132,16 @@ public sealed record IotLinkServerOptions : LinkOptions
     public int MaxIdBytes { get; init; } = 128;
 
     /// <summary>
+    /// The form of ids: a regular expression (without look-around and back-references) that is to match all of an id. One
+    /// of another form is refused (<see cref="Refusal.IdForm"/>) before anything of the application sees it. Those of
+    /// <see cref="Expected"/> and of a key file or <see cref="DeviceKeys"/> have any form, since the owner named them.
+    /// Default null: ASCII letters, digits, blanks and <c>._:@+#-</c>, the first a letter or digit, the last no blank or
+    /// dot. Whatever the form: no control, invisible or direction-changing characters; with
+    /// <see cref="SessionStore"/> no part of dots alone between <c>/</c> and <c>\</c>.
+    /// </summary>
+    public string? IdPattern { get; init; }
+
+    /// <summary>
     /// Connections at a time, at most. For a further one of a device that is expected or has proved itself one of an
     /// unknown device is ended; for one of an unknown device only if another address has more of them. Else it is
     /// refused (<c>overloaded</c>). Default 100,000; 1 to 10,000,000. Where the process
@@ -230,7 +240,8 @@ public sealed record IotLinkServerOptions : LinkOptions
             Require.NotFaulty(TlsFault(Tls), "given", nameof(Tls));
         Require.InRange(MaxIdBytes, 1, 4_096, nameof(MaxIdBytes));
         foreach (var id in Expected)
-            Require.NotFaulty(id is null ? "is null" : LinkId.Fault(id, MaxIdBytes), id ?? "", nameof(Expected));
+            Require.NotFaulty(id is null ? "is null" : LinkId.Fault(id, MaxIdBytes) ?? (SessionStore is null ? null : IdForm.StoreFault(id)), Printable.Of(id ?? ""), nameof(Expected));
+        Require.NotFaulty(IdPattern is null ? null : IdForm.PatternFault(IdPattern), IdPattern ?? "", nameof(IdPattern));
         Require.Defined(UnknownIds, nameof(UnknownIds));
         Require.InRange(MaxUnknownIds, 0, 10_000_000, nameof(MaxUnknownIds));
         Require.InRange(MaxConnections, 1, 10_000_000, nameof(MaxConnections));

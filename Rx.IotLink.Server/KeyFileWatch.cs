@@ -12,7 +12,7 @@ namespace Rx.IotLink.Server;
 /// none of the few watches that the system has for a user. A change is taken when it is found twice: a file that is being written
 /// must not revoke the keys that are not in it yet.
 /// </summary>
-internal sealed class KeyFileWatch : IDeviceKeys, IDisposable
+internal sealed class KeyFileWatch : IOwnKeys, IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 

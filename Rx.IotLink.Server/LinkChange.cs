@@ -128,4 +128,10 @@ public enum Refusal
     /// one; or it came with one from elsewhere, where nobody may say whose connection it is.
     /// </summary>
     ProxyHeader,
+
+    /// <summary>
+    /// Its id has not the form that ids must have (<see cref="IotLinkServerOptions.IdPattern"/>). It is told so
+    /// (<c>unknown-id</c>), or where keys are asked for the same as one that has not proved itself.
+    /// </summary>
+    IdForm,
 }

@@ -27,6 +27,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
     private const int BurstSeconds = 2;
 
     private readonly int most = Math.Min(options.MaxConnections, room);
+    private readonly IdForm form = new(options);
     private readonly CertificateCheck certificates = new(options, stopped);
     private readonly OpeningPlaces openings = PlacesOf(options, Math.Min(options.MaxConnections, room));
     private readonly OpeningRates? rates = options.MaxOpeningRatePerAddress is { } rate ? new(rate, BurstSeconds * rate) : null;
@@ -129,7 +130,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
     {
         Interlocked.Increment(ref accepted);
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
-        using var opening = new ConnectionOpening(connection, options, random, isOneTooMany ? Briefly : null, stopped);
+        using var opening = new ConnectionOpening(connection, options, form, random, isOneTooMany ? Briefly : null, stopped);
         var changesBefore = revocation.Changes;
         Session? session = null;
         Fleet.Member? member = null;

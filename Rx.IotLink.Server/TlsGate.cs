@@ -19,7 +19,7 @@ internal sealed class TlsGate(Reception reception, IotLinkServerOptions options,
 {
     private readonly TimeSpan limit = options.OpeningTimeout ?? options.Timeout;
 
-    // Kestrel tells the check of a client's certificate nothing of the connection.
+    // Kestrel tells the application's callbacks nothing of the passage.
     private static readonly AsyncLocal<Passage?> Current = new();
 
     /// <summary>Puts the gate and Kestrel's handshake in front of an endpoint.</summary>
@@ -67,7 +67,7 @@ internal sealed class TlsGate(Reception reception, IotLinkServerOptions options,
         finally
         {
             if (passage.End())
-                reception.Note(remote, "", Volatile.Read(ref turnedAway) ?? failed ?? new RefusedException(Refusal.Tls, passage.Fault), preface.IsSilent);
+                reception.Note(remote, "", Volatile.Read(ref turnedAway) ?? failed ?? passage.WhyRefused, preface.IsSilent);
         }
     }
 
@@ -75,29 +75,60 @@ internal sealed class TlsGate(Reception reception, IotLinkServerOptions options,
     private static string? Begin(ref ReadOnlySequence<byte> bytes) =>
         bytes.IsEmpty ? null : ProxyHeader.Begins(bytes) ? ProxyHeader.Untrusted : "";
 
-    /// <summary>A copy that takes note of what is wrong with a client's certificate: what the application gave is not touched.</summary>
+    /// <summary>
+    /// A copy that takes note of what is wrong with a client's certificate, and of what the application's callbacks throw:
+    /// that is not the client's fault. What the application gave is not touched.
+    /// </summary>
     internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options, TimeSpan limit) => new()
     {
         ServerCertificate = options.ServerCertificate,
         ServerCertificateChain = options.ServerCertificateChain,
-        ServerCertificateSelector = options.ServerCertificateSelector,
+        ServerCertificateSelector = options.ServerCertificateSelector is { } select
+            ? (connection, host) => Watch(nameof(options.ServerCertificateSelector), () => select(connection, host))
+            : null,
         ClientCertificateMode = options.ClientCertificateMode,
         ClientCertificateValidation = (certificate, chain, errors) =>
         {
-            var good = options.ClientCertificateValidation?.Invoke(certificate, chain, errors) ?? errors == SslPolicyErrors.None;
+            var good = options.ClientCertificateValidation is { } validate
+                ? Watch(nameof(options.ClientCertificateValidation), () => validate(certificate, chain, errors))
+                : errors == SslPolicyErrors.None;
             if (!good && Current.Value is { } passage)
                 passage.Fault = $"its {CertificateFaults.Explain(certificate, chain, errors, host: null)}";
             return good;
         },
         SslProtocols = options.SslProtocols,
         CheckCertificateRevocation = options.CheckCertificateRevocation,
-        TlsClientHelloBytesCallback = options.TlsClientHelloBytesCallback,
+        TlsClientHelloBytesCallback = options.TlsClientHelloBytesCallback is { } hear
+            ? (connection, hello) => Watch(nameof(options.TlsClientHelloBytesCallback), () => Done(() => hear(connection, hello)))
+            : null,
         // As long as an opening may take, unless the application wants less.
         HandshakeTimeout = Shorter(options.HandshakeTimeout, limit),
-        OnAuthenticate = options.OnAuthenticate,
+        OnAuthenticate = options.OnAuthenticate is { } authenticate
+            ? (connection, ssl) => Watch(nameof(options.OnAuthenticate), () => Done(() => authenticate(connection, ssl)))
+            : null,
     };
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static T Watch<T>(string name, Func<T> callback)
+    {
+        try
+        {
+            return callback();
+        }
+        catch (Exception exception)
+        {
+            if (Current.Value is { } passage)
+                passage.Failed = new(Refusal.ServerFailed, $"{name} threw {exception.GetType().Name}: {exception.Message}", told: "", exception);
+            throw;
+        }
+    }
+
+    private static bool Done(Action callback)
+    {
+        callback();
+        return true;
+    }
 
     /// <summary>One connection on its way through the gate.</summary>
     private sealed class Passage(IDisposable place, bool asksForCertificate)
@@ -105,6 +136,11 @@ internal sealed class TlsGate(Reception reception, IotLinkServerOptions options,
         private int ended;
 
         public string Fault { get; set; } = $"the TLS handshake failed: it speaks no TLS, {(asksForCertificate ? "presented no client certificate, " : "")}or gave up";
+
+        /// <summary>What a callback of the application threw.</summary>
+        public RefusedException? Failed { get; set; }
+
+        public RefusedException WhyRefused => Failed ?? new RefusedException(Refusal.Tls, Fault);
 
         /// <summary>Whether it was still on its way.</summary>
         public bool End()

@@ -11,7 +11,7 @@ public sealed class LinkClosedException : IOException
     public string Id { get; }
 }
 
-/// <summary>The link will never be up: the peer refused it for good, or its first connection failed and was not to be tried again.</summary>
+/// <summary>The link will never be up: its first connection failed and was not to be tried again (<see cref="FirstConnection.Fail"/>).</summary>
 public sealed class LinkRefusedException : IOException
 {
     /// <summary>Says which link and why.</summary>

@@ -27,7 +27,7 @@ public interface ILink
     /// all who observe at that moment, and only then acknowledged to the peer; with no observer (and no reader, see
     /// <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, nothing else. One that is at a line for longer than
     /// <see cref="LinkOptions.SlowObserverAfter"/> is told of (<see cref="LinkNoticeKind.ObserverSlow"/>).
-    /// Completes when this end is closed; fails only on a final refusal (<see cref="LinkRefusedException"/>).
+    /// Completes when this end is closed; fails only where the first connection failed and was not to be tried again (<see cref="LinkRefusedException"/>).
     /// </summary>
     /// <remarks>
     /// Do not wait in <c>OnNext</c> for a write of this link, nor for a line or an answer that comes by it: a line is accepted only when <c>OnNext</c> has

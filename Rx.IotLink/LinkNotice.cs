@@ -41,7 +41,9 @@ public enum LinkNoticeKind
     /// <summary>A written line can never be sent: it breaks a rule of the peer's, such as its longest line. Its writer is told as well.</summary>
     LineImpossible,
 
-    /// <summary>An attempt to connect failed; the next follows after the back-off.</summary>
+    /// <summary>
+    /// An attempt to connect failed; the next follows after the back-off. Or the network could not be brought down before it.
+    /// </summary>
     ConnectFailed,
 
     /// <summary>
@@ -85,4 +87,17 @@ public enum LinkNoticeKind
     /// so long. If it waits there for a write of this link, and the peer's observer does the same, both wait for ever.
     /// </summary>
     ObserverSlow,
+
+    /// <summary>
+    /// Client: the server refused this device without saying when to come again, or said that another connection took its
+    /// place. That it did is its word alone, which nobody has to believe: the next attempt follows after
+    /// <see cref="BackOff.Cap"/>, less its random part, and so on until somebody closes the link. The detail says what the server said.
+    /// </summary>
+    Refused,
+
+    /// <summary>
+    /// A handler of requests (<c>Respond</c>) failed. The peer was told <see cref="RespondOptions.ErrorText"/>, which says
+    /// nothing of the exception unless asked to.
+    /// </summary>
+    HandlerFailed,
 }

@@ -14,7 +14,10 @@ public enum LinkStatus
     /// <summary>An outage: see <see cref="LinkState.Outage"/>. It heals by itself.</summary>
     Down,
 
-    /// <summary>Final: the peer will not have this link, or the first connection failed and was not to be tried again.</summary>
+    /// <summary>
+    /// Final: the first connection failed and was not to be tried again (<see cref="FirstConnection.Fail"/>). Nothing that a
+    /// server says leads to this: a client that is refused comes back (<see cref="LinkNoticeKind.Refused"/>).
+    /// </summary>
     Refused,
 
     /// <summary>Final: this end was closed.</summary>
@@ -80,7 +83,9 @@ public enum OutageReason
     /// <summary>The peer left on purpose (protocol 2). Not counted as an outage.</summary>
     PeerLeft,
 
-    /// <summary>A newer connection of the same device took this one's place.</summary>
+    /// <summary>
+    /// A newer connection of the same device took this one's place. A client that hears so comes back after its longest pause.
+    /// </summary>
     Displaced,
 
     /// <summary>The peer refused the connection (protocol 2), and said why.</summary>

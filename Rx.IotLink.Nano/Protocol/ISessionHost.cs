@@ -30,12 +30,11 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Something the application should know.</summary>
         void Notice(SessionNotice notice, ulong first, ulong last);
 
-        /// <summary>The connection must end.</summary>
+        /// <summary>The connection must end. No more than that: nothing that a peer says ends a link.</summary>
         /// <param name="reason">Why.</param>
         /// <param name="retryMs">How long the peer asks to wait, or -1.</param>
         /// <param name="text">A sentence for people.</param>
-        /// <param name="final">The link will not be up again.</param>
-        void Leave(LeaveReason reason, int retryMs, string text, bool final);
+        void Leave(LeaveReason reason, int retryMs, string text);
     }
 
     /// <summary>What an application should know and no state tells.</summary>

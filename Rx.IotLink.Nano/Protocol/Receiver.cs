@@ -1,14 +1,20 @@
 namespace Rx.IotLink.Nano.Protocol
 {
-    /// <summary>The receiving side: the inbox, what of it is accepted, and what the peer must be told of both.</summary>
+    /// <summary>
+    /// The receiving side: the inbox, what of it is accepted, and what the peer must be told of both. Of a few earlier
+    /// memories of the peer it goes on knowing that: an impostor may have been there in between.
+    /// </summary>
     internal sealed class Receiver
     {
-        private const int Numbered = 1;
+        private const int MaxEarlier = 4;
         private const int Unnumbered = 0;
 
         private readonly LineRing inbox;
         private readonly ISessionHost host;
-        private ulong arrived;
+        private readonly PeerMemory[] earlier = new PeerMemory[MaxEarlier];
+        private PeerMemory peer;
+        private int earlierCount;
+        private int lastMark;
         private bool repeated;
 
         public Receiver(SessionSettings settings, ISessionHost host)
@@ -23,17 +29,26 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>Whether a peer was ever met.</summary>
-        public bool KnowsPeer { get; private set; }
+        public bool KnowsPeer
+        {
+            get { return peer != null; }
+        }
 
-        public ulong PeerEpoch { get; private set; }
+        public ulong PeerEpoch
+        {
+            get { return peer != null ? peer.Epoch : 0; }
+        }
 
         /// <summary>The number of the last accepted line.</summary>
-        public ulong Accepted { get; private set; }
+        public ulong Accepted
+        {
+            get { return peer != null ? peer.Accepted : 0; }
+        }
 
         /// <summary>The number of the last line that has arrived.</summary>
         public ulong Arrived
         {
-            get { return arrived; }
+            get { return peer != null ? peer.Arrived : 0; }
         }
 
         public bool AcknowledgementDue { get; private set; }
@@ -41,14 +56,13 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Whether numbered lines have arrived that wait for the application.</summary>
         public bool LinesWait
         {
-            get { return arrived > Accepted; }
+            get { return Arrived > Accepted; }
         }
 
         public void Restore(ulong peerEpoch, ulong accepted)
         {
-            KnowsPeer = true;
-            PeerEpoch = peerEpoch;
-            Accepted = arrived = accepted;
+            peer = NewMemory(peerEpoch, accepted);
+            peer.HasLines = accepted > 0;
         }
 
         /// <summary>An opening was said: it tells what is accepted by now. What is accepted from here on is to be acknowledged.</summary>
@@ -58,31 +72,50 @@ namespace Rx.IotLink.Nano.Protocol
             repeated = false;
         }
 
+        /// <summary>A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.</summary>
+        public bool Recall(ulong epoch)
+        {
+            if (KnowsPeer && PeerEpoch == epoch)
+                return false;
+            for (int at = 0; at < earlierCount; at++)
+            {
+                if (earlier[at].Epoch != epoch)
+                    continue;
+                PeerMemory known = earlier[at];
+                Forget(at);
+                SetAside();
+                peer = known;
+                return true;
+            }
+
+            return false;
+        }
+
         /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. False: lines from the number after the last that arrived were lost at the peer.</summary>
         public bool Open(ulong epoch, ulong oldest, out ulong firstLost)
         {
-            firstLost = arrived + 1;
+            firstLost = Arrived + 1;
             bool same = KnowsPeer && PeerEpoch == epoch;
-            if (same && oldest <= arrived + 1)
+            if (same && oldest <= Arrived + 1)
                 return true;
             // Another memory, other numbers: what still waits must never be acknowledged under the new ones. Nor need
             // it be where the same memory has gone on without it.
+            if (!same)
+                SetAside();
             AcknowledgementDue = false;
-            for (int index = 0; index < inbox.Count; index++)
-                inbox.SetMark(index, Unnumbered);
-            KnowsPeer = true;
-            PeerEpoch = epoch;
-            Accepted = arrived = oldest - 1;
+            peer = NewMemory(epoch, oldest - 1);
             return !same;
         }
 
         public void Take(int low, byte[] bytes, int offset, int count)
         {
-            short ahead = (short)(low - (int)(arrived & 0xFFFF));
+            short ahead = (short)(low - (int)(Arrived & 0xFFFF));
             if (ahead == 1)
             {
-                if (Put(bytes, offset, count, Numbered))
-                    arrived++;
+                if (!Put(bytes, offset, count, peer.Mark))
+                    return;
+                peer.Arrived++;
+                peer.HasLines = true;
                 return;
             }
 
@@ -105,8 +138,18 @@ namespace Rx.IotLink.Nano.Protocol
             inbox.RemoveFirst();
             if (mark == Unnumbered)
                 return;
-            Accepted++;
-            AcknowledgementDue = true;
+            if (mark == peer.Mark)
+            {
+                peer.Accepted++;
+                AcknowledgementDue = true;
+                return;
+            }
+
+            for (int at = 0; at < earlierCount; at++)
+            {
+                if (earlier[at].Mark == mark)
+                    earlier[at].Accepted++;
+            }
         }
 
         /// <summary>One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that it has arrived.</summary>
@@ -126,7 +169,7 @@ namespace Rx.IotLink.Nano.Protocol
         public void SayArrived(Output output)
         {
             output.Byte((byte)'~');
-            output.Low(arrived);
+            output.Low(Arrived);
             output.Byte(AsciiText.LineFeed);
         }
 
@@ -140,6 +183,47 @@ namespace Rx.IotLink.Nano.Protocol
 
             host.Arrived(bytes, offset, count);
             return true;
+        }
+
+        /// <summary>Another memory takes the place of this one, which may come back; not one that has brought no line.</summary>
+        private void SetAside()
+        {
+            AcknowledgementDue = false;
+            if (peer == null || !peer.HasLines)
+                return;
+            if (earlierCount == MaxEarlier)
+                Forget(0);
+            earlier[earlierCount++] = peer;
+        }
+
+        private void Forget(int index)
+        {
+            earlierCount--;
+            for (int at = index; at < earlierCount; at++)
+                earlier[at] = earlier[at + 1];
+            earlier[earlierCount] = null;
+        }
+
+        private PeerMemory NewMemory(ulong epoch, ulong accepted)
+        {
+            lastMark++;
+            return new PeerMemory { Epoch = epoch, Accepted = accepted, Arrived = accepted, Mark = lastMark };
+        }
+
+        /// <summary>What is known of one memory of the peer.</summary>
+        private sealed class PeerMemory
+        {
+            public ulong Epoch;
+
+            public ulong Accepted;
+
+            public ulong Arrived;
+
+            /// <summary>What its lines in the inbox are marked with.</summary>
+            public int Mark;
+
+            /// <summary>Whether a line of it was taken that may come again.</summary>
+            public bool HasLines;
         }
     }
 }

@@ -14,7 +14,7 @@ namespace Rx.IotLink.Nano.Protocol
             else if (answer.Is("no"))
                 TakeRefusal(bytes);
             else if (answer.Is("ok") && phase == Phase.Greeting && settings.Key != null)
-                Leave(LeaveReason.PeerNotProven, -1, "the server let this device in without proving that it knows its key", false);
+                Leave(LeaveReason.PeerNotProven, -1, "the server let this device in without proving that it knows its key");
             else if (answer.Is("ok"))
                 TakeOk();
             else if (answer.Is("prove") && phase == Phase.Greeting && settings.Key != null)
@@ -31,7 +31,7 @@ namespace Rx.IotLink.Nano.Protocol
             }
             else if (!opening.ServerIsProven(answer))
             {
-                Leave(LeaveReason.PeerNotProven, -1, "the server did not prove that it knows this device's key", false);
+                Leave(LeaveReason.PeerNotProven, -1, "the server did not prove that it knows this device's key");
             }
             else
             {
@@ -54,9 +54,7 @@ namespace Rx.IotLink.Nano.Protocol
             string text = "the server says " + Text(bytes, answer.Offset("code"), answer.Length("code"));
             if (answer.Has("text"))
                 text = text + ": " + Text(bytes, answer.Offset("text"), answer.Length("text"));
-            // Who has a key lets nobody end its link who has not proved to know it.
-            bool believed = settings.Key == null || phase == Phase.Proving;
-            Leave(LeaveReason.Refused, retries ? (int)retry : -1, text, !retries && believed);
+            Leave(LeaveReason.Refused, retries ? (int)retry : -1, text);
         }
 
         private void TakeOk()
@@ -81,13 +79,30 @@ namespace Rx.IotLink.Nano.Protocol
             if (answer.Has("seen"))
                 good &= answer.TryNumber("seen", rx, MaxNumber, out seen);
 
+            if (good && timeout > (ulong)(uint)settings.MaxTimeoutMs)
+            {
+                // For so long nothing would be noticed of a server that has gone.
+                Fail("the server's timeout is longer than this client bears");
+                return;
+            }
+
             if (!good)
             {
                 Fail("the server's ok lacks something, or has it out of its limits");
                 return;
             }
 
+            if (!isRestored && hasPeer && peer == epoch && seen >= sender.SentEnd)
+            {
+                // A memory that was not restored cannot have been rolled back, and knows what it has sent.
+                Fail("the server claims lines that were never sent");
+                return;
+            }
+
             timeoutMs = (int)timeout;
+            // What was acknowledged since it was met for the first time is not known any more.
+            if (receiver.Recall(theirEpoch))
+                firstAtMeeting = 0;
             if (!Resume(theirEpoch, tx, hasPeer, peer, rx, seen))
             {
                 SpoilEpoch("this end's memory was rolled back; a new one begins");
@@ -137,7 +152,7 @@ namespace Rx.IotLink.Nano.Protocol
         private void SpoilEpoch(string why)
         {
             epochIsSpoilt = true;
-            Leave(LeaveReason.ConnectionLost, -1, why, false);
+            Leave(LeaveReason.ConnectionLost, -1, why);
         }
     }
 }

@@ -45,6 +45,7 @@ namespace Rx.IotLink.Nano.Protocol
         private ulong epoch;
         private bool hasEpoch;
         private bool epochIsSpoilt;
+        private bool isRestored;
         private ulong firstAtMeeting = 1;
         private bool openingDue;
         private bool proofDue;
@@ -114,6 +115,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             epoch = keptEpoch;
             hasEpoch = true;
+            isRestored = true;
             sender.Restore(first);
             opening.Restore(connections);
             if (knowsPeer)
@@ -163,6 +165,8 @@ namespace Rx.IotLink.Nano.Protocol
             epochIsSpoilt = false;
             sender.Renumber();
             NewEpoch();
+            isRestored = false;
+            firstAtMeeting = 0;
         }
 
         /// <summary>This end leaves on purpose, when what may be sent was sent.</summary>
@@ -187,7 +191,7 @@ namespace Rx.IotLink.Nano.Protocol
                 byte mark = unfinishedLength > 0 ? unfinished[0] : bytes[offset];
                 if (unfinishedLength + length > Limit(mark))
                 {
-                    Leave(LeaveReason.TooLong, -1, "a line of the peer is longer than it may be", false);
+                    Leave(LeaveReason.TooLong, -1, "a line of the peer is longer than it may be");
                     return;
                 }
 
@@ -375,20 +379,19 @@ namespace Rx.IotLink.Nano.Protocol
         private void TakeFarewell(byte[] bytes, int offset, int count)
         {
             string text = count > 5 ? Text(bytes, offset + 5, count - 5) : "";
-            // Whoever took this one's place has the same name: fighting back would go on for ever.
             bool displaced = text == "displaced";
-            Leave(displaced ? LeaveReason.Displaced : LeaveReason.PeerLeft, -1, text.Length > 0 ? "the server left: " + text : "the server left", displaced);
+            Leave(displaced ? LeaveReason.Displaced : LeaveReason.PeerLeft, -1, text.Length > 0 ? "the server left: " + text : "the server left");
         }
 
         private void Fail(string why)
         {
-            Leave(LeaveReason.ProtocolError, -1, why, false);
+            Leave(LeaveReason.ProtocolError, -1, why);
         }
 
-        private void Leave(LeaveReason reason, int retryMs, string text, bool final)
+        private void Leave(LeaveReason reason, int retryMs, string text)
         {
             phase = Phase.Over;
-            host.Leave(reason, retryMs, text, final);
+            host.Leave(reason, retryMs, text);
         }
 
         private void NewEpoch()

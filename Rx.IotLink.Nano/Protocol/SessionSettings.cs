@@ -12,6 +12,9 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Milliseconds of silence that are an outage, until the server has said.</summary>
         public int TimeoutMs;
 
+        /// <summary>The longest timeout of a server that this end bears.</summary>
+        public int MaxTimeoutMs = 86400000;
+
         /// <summary>The longest line this end is ready to receive.</summary>
         public int MaxLineBytes;
 

@@ -8,7 +8,7 @@ namespace Rx.IotLink.Tests.Cli;
 internal sealed class KeyTests
 {
     private const string WantsKey = "pump-1 refused: the server wants a key, and this device gave none: give it with --key-file "
-        + "(the server says 'auth': it wants proof of this device's key, and had none or a wrong one)";
+        + "(the server says 'auth': it wants proof of this device's key, and had none or a wrong one; attempt 2 follows in ";
 
     private TestFiles files = null!;
 
@@ -55,17 +55,36 @@ internal sealed class KeyTests
         Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo(["pump-1 up (connection 1)"]));
     }
 
-    [TestCase("pump-1", true, "pump-1 refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor")]
-    [TestCase("stranger", true, "stranger refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor")]
+    [TestCase("pump-1", true, "pump-1 refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor; it is tried again")]
+    [TestCase("stranger", true, "stranger refused: the server did not prove that it has this device's key: it has another one, or none, or is an impostor; it is tried again")]
     [TestCase("pump-1", false, WantsKey)]
-    public async Task Who_is_refused_for_good_hears_one_sentence(string id, bool withKey, string sentence)
+    public async Task Who_is_refused_hears_one_sentence(string id, bool withKey, string sentence)
     {
         var (server, port) = await IotLinkProcess.ServeAsync("--key-file", KeyFile("server", "pump-1"));
         await using var serving = server;
         await using var client = IotLinkProcess.Connect(port, id, withKey ? ["--key-file", KeyFile("client", id)] : []);
-        Assert.That(await client.ExitAsync(), Is.EqualTo(1), "its input is still open");
-        Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo([sentence]));
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1));
+        Assert.That(await IotLinkProcess.AllAsync(client.Events), Has.Count.EqualTo(1).And.All.StartsWith(sentence));
         Assert.That(await server.EventAsync("refused"), Does.StartWith($"{id} refused: it "));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public async Task Who_is_refused_tries_on_while_its_input_is_open()
+    {
+        var own = KeyFile("own", "pump-1");
+        var keys = KeyFile("server", "pump-1");
+        var (server, port) = await IotLinkProcess.ServeAsync("--key-file", keys);
+        await using var serving = server;
+        await using var client = IotLinkProcess.Connect(port, "pump-1", "--key-file", own);
+        await client.WriteAsync("one\n");
+        await client.EventAsync("pump-1 refused: ");
+        files.Write("server", await File.ReadAllTextAsync(own));
+        server.Signal("HUP");
+        Assert.That(await server.OutputAsync(1), Is.EqualTo(["pump-1\tone"]));
+        client.EndInput();
+        Assert.That(await client.ExitAsync(), Is.Zero);
     }
 
     [TestCase("")]
@@ -79,7 +98,9 @@ internal sealed class KeyTests
         await client.WriteAsync(lines);
         client.EndInput();
         Assert.That(await client.ExitAsync(), Is.EqualTo(1));
-        Assert.That(await IotLinkProcess.AllAsync(client.Events), Is.EqualTo((string[])[WantsKey, .. more]));
+        var events = await IotLinkProcess.AllAsync(client.Events);
+        Assert.That(events[0], Does.StartWith(WantsKey));
+        Assert.That(events.Skip(1), Is.EqualTo(more));
     }
 
     [Test]
@@ -89,6 +110,7 @@ internal sealed class KeyTests
         await using var serving = server;
         await using var client = IotLinkProcess.Connect(port, "a", "--key-file", KeyFile("keys", "a"));
         await client.WriteAsync("secret\n");
+        client.EndInput();
         Assert.That(await client.ExitAsync(), Is.EqualTo(1));
         server.Signal();
         Assert.That(await server.ExitAsync(), Is.Zero);
@@ -186,6 +208,7 @@ internal sealed class KeyTests
         await using var serving = server;
         await using var client = IotLinkProcess.Connect(port, "a", "--protocol", spoken);
         Assert.That(await server.EventAsync("refused"), Does.Contain($"protocol {spoken} is switched off"));
+        client.EndInput();
         if (spoken == "2")
             Assert.That(await client.ExitAsync(), Is.EqualTo(1));
         else

@@ -60,7 +60,7 @@ internal sealed class LinesTests
     [Test]
     public async Task What_is_text_arrives_as_it_was()
     {
-        var (server, port) = await IotLinkProcess.ServeAsync();
+        var (server, port) = await IotLinkProcess.ServeAsync("--id-pattern", "öl . 7");
         await using var serving = server;
         await using var client = IotLinkProcess.Connect(port, "öl ∂ 7");
 

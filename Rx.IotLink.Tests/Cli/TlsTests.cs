@@ -68,6 +68,7 @@ internal sealed class TlsTests
         await using var serving = server;
         await using var refused = IotLinkProcess.Connect(port, "pump-1", own);
         Assert.That(await server.EventAsync("refused: "), Does.Contain("its certificate 'CN=dev1' is not of this id"));
+        refused.EndInput();
         Assert.That(await refused.ExitAsync(), Is.EqualTo(1));
 
         var (lax, laxPort) = await IotLinkProcess.ServeAsync([.. serve, "--any-id"]);

@@ -19,6 +19,7 @@ internal sealed class UsageTests
     [TestCase("serve --timeout 99", "--timeout must be a whole number from 100 to 3600000, not '99'")]
     [TestCase("serve --bind 192.0.2.1", "192.0.2.1")]
     [TestCase("serve --max-unknown -1", "--max-unknown must be a whole number from 0 to 10000000, not '-1'")]
+    [TestCase("serve --id-pattern (", "IdPattern '(' is no pattern for ids: Invalid pattern '(' at offset 1")]
     [TestCase("serve --max-openings 0", "--max-openings must be a whole number from 1 to 10000000, not '0'")]
     [TestCase("connect localhost", "'--id'")]
     [TestCase("connect --id a", "HOST[:PORT]")]

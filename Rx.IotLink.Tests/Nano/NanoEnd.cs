@@ -173,11 +173,11 @@ internal sealed class NanoEnd : ISessionHost, IRandomSource
         _ => "memory-rolled-back",
     });
 
-    void ISessionHost.Leave(LeaveReason reason, int retryMs, string text, bool final) => events.Add(reason switch
+    void ISessionHost.Leave(LeaveReason reason, int retryMs, string text) => events.Add(reason switch
     {
         LeaveReason.ProtocolError => "fail protocol",
         LeaveReason.TooLong => "fail too-long",
-        _ => $"leave {Name(reason)}{(retryMs >= 0 ? $" retry={retryMs}" : "")}{(final ? " final" : "")}",
+        _ => $"leave {Name(reason)}{(retryMs >= 0 ? $" retry={retryMs}" : "")}",
     });
 
     private static string Name(LeaveReason reason) => reason switch

@@ -187,7 +187,7 @@ public sealed class NanoMemoryTests
         {
         }
 
-        public void Leave(LeaveReason reason, int retryMs, string text, bool final)
+        public void Leave(LeaveReason reason, int retryMs, string text)
         {
         }
     }

@@ -53,6 +53,9 @@ public sealed class NanoVectorTests
                 case "timeout":
                     settings.TimeoutMs = Number(argument);
                     continue;
+                case "max-timeout":
+                    settings.MaxTimeoutMs = Number(argument);
+                    continue;
                 case "window":
                     settings.Window = Number(argument);
                     continue;

@@ -75,11 +75,34 @@ internal sealed class RespondTests
 
         Assert.That(link.Written[..3], Is.EqualTo(new[]
         {
-            """{"res":"fail","error":"no \u0022such\u0022 v\u00E1lve"}""",
-            """{"res":"throw","error":"thrown"}""",
+            """{"res":"fail","error":"The handler failed."}""",
+            """{"res":"throw","error":"The handler failed."}""",
             """{"res":"nothing","error":"The handler ended without an answer."}""",
         }));
-        Assert.That(link.Written[3], Does.StartWith("""{"res":"null","error":"""));
+        Assert.That(link.Written[3], Is.EqualTo("""{"res":"null","error":"The handler failed."}"""));
+    }
+
+    [Test]
+    public void An_error_text_that_throws_ends_nothing()
+    {
+        var handler = (string body) => body == "good" ? Observable.Return("well") : Observable.Throw<string>(new IOException("no \"such\" válve"));
+        using var subscription = link.Respond(handler, new() { ErrorText = error => error.Message.Length > 0 ? throw new InvalidOperationException("secret") : "" }).Subscribe();
+
+        link.Incoming.OnNext("""{"req":"1","body":"bad"}""");
+        link.Incoming.OnNext("""{"req":"2","body":"good"}""");
+
+        Assert.That(link.Written, Is.EqualTo(new[] { """{"res":"1","error":"The handler failed."}""", """{"res":"2","body":"well"}""" }));
+    }
+
+    [Test]
+    public void An_error_text_of_ones_own_is_told_as_json()
+    {
+        var handler = (string _) => Observable.Throw<string>(new IOException("no \"such\" válve"));
+        using var subscription = link.Respond(handler, new() { ErrorText = error => error.Message }).Subscribe();
+
+        link.Incoming.OnNext("""{"req":"7"}""");
+
+        Assert.That(link.Written.Single(), Is.EqualTo("""{"res":"7","error":"no \u0022such\u0022 v\u00E1lve"}"""));
     }
 
     [Test]
@@ -201,8 +224,8 @@ internal sealed class RespondTests
         link.Incoming.OnNext("""{"req":3}""");
 
         Assert.That(link.Written[0], Is.EqualTo("""{"res":1,"body":{"valve":"n\u00F6rth","open":true}}"""));
-        Assert.That(link.Written[1], Does.StartWith("""{"res":2,"error":"The JSON value could not be converted"""));
-        Assert.That(link.Written[2], Does.StartWith("""{"res":3,"error":"The body is null"""));
+        Assert.That(link.Written[1], Is.EqualTo("""{"res":2,"error":"The handler failed."}"""));
+        Assert.That(link.Written[2], Is.EqualTo("""{"res":3,"error":"The handler failed."}"""));
     }
 
     [Test]

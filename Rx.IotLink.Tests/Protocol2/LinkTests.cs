@@ -159,7 +159,7 @@ public sealed class LinkTests
     }
 
     [Test]
-    public async Task A_displaced_client_does_not_fight_back()
+    public async Task A_displaced_client_comes_back_after_its_longest_pause()
     {
         var key = Enumerable.Range(0, 16).Select(n => (byte)n).ToArray();
         using var link = SimulatedLink.Start(client: o => o with { Key = key }, server: o => o with { KeyOf = _ => key });
@@ -170,15 +170,18 @@ public sealed class LinkTests
             Transport = link.AnotherPath("another way"),
         });
 
-        link.Run(60 * Second);
+        link.Run(14 * Second);
         var (displaced, winner) = (await link.Client.State.FirstAsync(), await second.State.FirstAsync());
+        var attempts = link.Path.Attempts.Count;
+        link.Run(16 * Second);
 
         Assert.Multiple(() =>
         {
-            Assert.That((displaced.Status, displaced.Outage?.Reason), Is.EqualTo((LinkStatus.Refused, OutageReason.Displaced)));
+            Assert.That((displaced.Status, displaced.Outage?.Reason), Is.EqualTo((LinkStatus.Down, OutageReason.Displaced)));
             Assert.That(winner.IsUp, Is.True);
-            Assert.That(winner.Connections, Is.EqualTo(1));
-            Assert.That(link.Path.Attempts, Has.Count.EqualTo(1));
+            Assert.That(attempts, Is.EqualTo(1), "half of 30 s is not over");
+            // It may be its name as well as the other's: nobody can tell who of them is wrong.
+            Assert.That(link.Path.Attempts, Has.Count.GreaterThan(1));
         });
     }
 }

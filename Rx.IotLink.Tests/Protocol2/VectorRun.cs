@@ -89,6 +89,9 @@ internal sealed class VectorRun
             case "timeout":
                 options = options with { Timeout = Milliseconds(argument) };
                 break;
+            case "max-timeout":
+                options = options with { MaxTimeout = Milliseconds(argument) };
+                break;
             case "window":
                 options = options with { Window = Number(argument) };
                 break;

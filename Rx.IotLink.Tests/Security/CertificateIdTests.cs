@@ -51,6 +51,23 @@ internal sealed class CertificateIdTests
     }
 
     [Test]
+    public async Task It_displaces_no_device_even_by_the_name_of_its_memory()
+    {
+        await using var server = await ServeAsync();
+        using var device = await ConnectAsync(server, "pump-1");
+        await device.OpenAsync("pump-1");
+        Assert.That(await device.HearAsync(), Does.StartWith("IOTLINK/2 ok "));
+
+        using var stranger = await ConnectAsync(server, "dev1");
+        await stranger.SayAsync($"IOTLINK/2 id=pump-1 conn={ulong.MaxValue} epoch=1 tx=1 window=64 max=4000");
+        Assert.That(await stranger.HearToEndAsync(), Is.EqualTo(WrongKey));
+
+        await device.SayAsync("+0001still here");
+        Assert.That(await (await server.LinkAsync()).ReadLineAsync().WaitAsync(Ends.Bound), Is.EqualTo("still here"));
+        Assert.That(await device.HearAsync(), Is.EqualTo("=0001"), "and no farewell before");
+    }
+
+    [Test]
     public async Task An_unknown_id_gets_the_same_answer_and_no_link([Values("pump-1", "nobody")] string id)
     {
         await using var server = await ServeAsync(o => o with { Expected = ["pump-1"], UnknownIds = UnknownIdPolicy.Refuse });

@@ -29,7 +29,7 @@ internal sealed class ConfigurationTests
         await using var client = Ends.Connect(server.EndPoint.Port, options => options with { Key = Convert.FromHexString(key) });
         await client.UpAsync();
         await using var stranger = Ends.Connect(server.EndPoint.Port, id: "stranger");
-        Assert.That((await stranger.StateAsync(s => s.IsFinal)).Status, Is.EqualTo(LinkStatus.Refused));
+        Assert.That((await stranger.NoticeAsync(LinkNoticeKind.Refused)).Detail, Does.StartWith("the server says 'auth'"));
         await client.DisposeAsync();
         await host.StopAsync();
     }

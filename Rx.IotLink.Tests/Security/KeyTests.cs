@@ -76,18 +76,15 @@ internal sealed class KeyTests
     }
 
     [Test]
-    public async Task Without_a_key_the_refusal_is_final()
+    public async Task Without_a_key_it_is_refused_and_told_and_tries_on()
     {
         await using var server = await ServeAsync();
         var refusal = server.RefusalAsync();
         await using var client = Connect(server, key: null);
-        var refused = await client.StateAsync(s => s.IsFinal);
-        Assert.That(refused.Status, Is.EqualTo(LinkStatus.Refused));
-        Assert.That(refused.Outage!.Reason, Is.EqualTo(OutageReason.Refused));
-        Assert.That(refused.Outage.Detail, Does.StartWith("the server says 'auth': "));
-        var error = await Assert.ThrowsAsync<LinkRefusedException>(async () => await client.Lines.Timeout(Ends.Bound).ToTask());
-        Assert.That(error!.Outage.Reason, Is.EqualTo(OutageReason.Refused));
+        Assert.That((await client.NoticeAsync(LinkNoticeKind.Refused)).Detail, Does.StartWith("the server says 'auth': "));
         Assert.That((await refusal).Refusal, Is.EqualTo(Refusal.NotProven));
+        Assert.That((await server.RefusalAsync()).Refusal, Is.EqualTo(Refusal.NotProven), "and again");
+        Assert.That((await client.StateAsync(_ => true)).Status, Is.EqualTo(LinkStatus.Connecting));
     }
 
     [Test]
@@ -117,14 +114,17 @@ internal sealed class KeyTests
     }
 
     [Test]
-    public async Task Who_is_displaced_does_not_fight_back()
+    public async Task Who_is_displaced_comes_back_after_its_longest_pause()
     {
         await using var server = await ServeAsync();
-        await using var first = Connect(server, Keys.Find("pump-1"));
+        var seldom = new BackOff { Initial = TimeSpan.FromMilliseconds(50), Cap = TimeSpan.FromHours(1) };
+        await using var first = Ends.Connect(server.EndPoint.Port, options => options with { Key = Keys.Find("pump-1"), BackOff = seldom });
         await first.UpAsync();
+        var told = first.NoticeAsync(LinkNoticeKind.Refused);
         await using var second = Connect(server, Keys.Find("pump-1"));
         await second.UpAsync();
-        Assert.That((await first.StateAsync(s => s.IsFinal)).Outage!.Reason, Is.EqualTo(OutageReason.Displaced));
+        Assert.That((await told).Detail, Does.StartWith("the peer left: displaced; attempt 2 follows in "));
+        Assert.That((await first.StateAsync(s => !s.IsUp)).Outage!.Reason, Is.EqualTo(OutageReason.Displaced));
         Assert.That(await Ends.WorksAsync(server, second), Is.True);
     }
 

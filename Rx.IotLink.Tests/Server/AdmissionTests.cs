@@ -170,7 +170,7 @@ public sealed class AdmissionTests : ServerTest
     [Test]
     public async Task The_longest_id_is_measured_in_bytes_of_UTF8()
     {
-        var server = await StartServerAsync(ServerOptions with { MaxIdBytes = 4 });
+        var server = await StartServerAsync(ServerOptions with { MaxIdBytes = 4, IdPattern = "[aé]+" });
         await AssertServedAsync(server, await JoinAsync(server, "éé"), "éé");
         var longer = await ConnectAsync(server, "ééa");
 

@@ -34,6 +34,9 @@ public sealed record BackOff
         return TimeSpan.FromTicks((long)(full * (1 - (Jitter * random))));
     }
 
+    /// <summary>The longest delay, less its random part.</summary>
+    internal TimeSpan Longest(double random) => Cap * (1 - (Jitter * random));
+
     internal void Validate()
     {
         Require.InRange(Initial, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), $"BackOff.{nameof(Initial)}");

@@ -16,6 +16,8 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     private readonly Random random;
     private readonly Link link;
     private readonly SerialDisposable connecting = new();
+    private readonly VersionChoice? versions;
+    private int toSpeak;
     private int connectionsSeen;
     private bool reachedServer;
     private int failures;
@@ -25,15 +27,21 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         this.options = options;
         transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls, options.Scheduler, options.Timeout, ConnectTimeout);
         random = options.Seed is { } seed ? new Random(seed) : new Random();
+        versions = options is { Protocol: null, Key: null } ? new() : null;
         var protocols = new Protocols(options, Role.Client, options.Id)
         {
             Key = options.Key,
-            MayFallBack = options is { Protocol: null, Key: null },
+            MayFallBack = versions is not null,
+            MaxTimeout = Longer(options.MaxTimeout, options.Timeout),
             IsKept = options.SessionStore is not null,
             Kept = memory?.Kept,
             Random = Chance.From(options.Seed),
         };
-        link = new Link(options.Id, options, options.Protocol ?? 2, protocols.Create, memory is { } kept ? (options.SessionStore!, kept.Claim) : null, memory?.Kept.Waiting ?? default);
+        var version = options.Protocol ?? 2;
+        link = new Link(
+            options.Id, options, protocols.FirstFor(version), protocols.Create,
+            memory is { } kept ? (options.SessionStore!, kept.Claim) : null, memory?.Kept.Waiting ?? default);
+        toSpeak = version;
     }
 
     /// <summary>
@@ -116,6 +124,8 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 
     LinkOptions IOwnLink.Options => options;
 
+    void IOwnLink.Notify(LinkNotice notice) => link.Notify(notice);
+
     IObservable<Unit> IOwnLink.Write(string line, Action<bool> left) => ((IOwnLink)link).Write(line, left);
 
     /// <inheritdoc/>
@@ -149,7 +159,6 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
 
     private IObservable<Unit> ConnectForEver() =>
-        // A final refusal comes just after the end of its connection was told: it may be waiting for its next attempt then.
         Observable.Defer(() => link.Current.IsFinal ? Observable.Never<Outage>() : ConnectWhenStoreWorks()).SelectMany(Recover).Repeat();
 
     /// <summary>While the store fails, a connection would only be ended again.</summary>
@@ -163,7 +172,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 
     private IObservable<Outage> Serve(IConnection connection)
     {
-        if (link.TryServe(connection) is { } session)
+        if (link.TryServe(connection, version: toSpeak) is { } session)
         {
             reachedServer = true;
             return session.Ended;
@@ -185,33 +194,57 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         }
 
         var wasUp = connections > connectionsSeen;
-        var pause = Pause(wasUp, outage.RetryAfter);
+        var pause = Pause(wasUp, outage);
         connectionsSeen = connections;
-        if (!wasUp)
+        if (!wasUp || IsRefusal(outage))
             link.Notify(new LinkNotice(KindOf(outage), $"{WhyNot(outage)}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
-        return Observable.Defer(options.Network.BringDown).IgnoreElements().Catch(Observable.Empty<Unit>())
+        return Observable.Defer(options.Network.BringDown).IgnoreElements().Catch((Exception exception) => NotDown(exception))
             .Concat(Observable.Timer(pause, options.Scheduler).Select(_ => Unit.Default));
     }
 
-    private static LinkNoticeKind KindOf(Outage outage) =>
-        outage.Reason == OutageReason.PeerNotProven ? LinkNoticeKind.PeerNotProven : LinkNoticeKind.ConnectFailed;
+    private IObservable<Unit> NotDown(Exception exception)
+    {
+        link.Notify(new LinkNotice(LinkNoticeKind.ConnectFailed, $"the network was not brought down: {exception.Message}", exception));
+        return Observable.Empty<Unit>();
+    }
+
+    private static LinkNoticeKind KindOf(Outage outage) => outage.Reason switch
+    {
+        OutageReason.PeerNotProven => LinkNoticeKind.PeerNotProven,
+        _ when IsRefusal(outage) => LinkNoticeKind.Refused,
+        _ => LinkNoticeKind.ConnectFailed,
+    };
+
+    /// <summary>
+    /// The server wants no further attempt, as far as anybody can tell: what it says is not protected, but by TLS. Nobody's
+    /// word ends a link; but whoever is not wanted, or fights for its name with another of the same, comes back seldom.
+    /// </summary>
+    private static bool IsRefusal(Outage outage) =>
+        outage is { Reason: OutageReason.Displaced } or { Reason: OutageReason.Refused, RetryAfter: null };
 
     /// <summary>
     /// How long to wait before the next attempt: after an outage, or an attempt that reached the server, long enough for the other end to notice
-    /// it too, where the protocol asks for it; after a failed attempt, or a connection that did not last, longer each time.
+    /// it too, where the protocol asks for it; after a failed attempt, or a connection that did not last, longer each time;
+    /// after a refusal as long as it can be.
     /// </summary>
-    private TimeSpan Pause(bool wasUp, TimeSpan? advice)
+    private TimeSpan Pause(bool wasUp, Outage outage)
     {
         // A server that opens and dies at once is no better than one that cannot be reached.
-        failures = wasUp && link.LastUp >= options.Timeout ? 0 : failures + 1;
-        var backOff = options.BackOff.Delay(Math.Max(0, failures - 1), random.NextDouble());
-        // The server's advice is never undercut; the jitter comes on top, so that those it advised together do not come together.
-        if (advice is { } wait)
-            backOff = Longer(backOff, wait * (1 + (options.BackOff.Jitter * random.NextDouble())));
+        var lasted = wasUp && link.LastUp >= options.Timeout;
+        failures = lasted ? 0 : failures + 1;
+        if (reachedServer && versions is not null)
+            toSpeak = versions.Next(spoken: link.Facts.Protocol, asked: link.Wanted, lasted);
+        var chance = random.NextDouble();
+        var backOff = IsRefusal(outage) ? options.BackOff.Longest(chance) : options.BackOff.Delay(Math.Max(0, failures - 1), chance);
+        // The server's advice is not undercut, within what this end bears; the jitter comes on top, so that those it advised together do not come together.
+        if (outage.RetryAfter is { } advice)
+            backOff = Longer(backOff, Shorter(advice, options.MaxRetryAfter) * (1 + (options.BackOff.Jitter * random.NextDouble())));
         var quiet = reachedServer ? link.QuietTime : TimeSpan.Zero;
         reachedServer = false;
         return quiet + backOff;
     }
+
+    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
 

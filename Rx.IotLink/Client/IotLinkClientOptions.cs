@@ -20,6 +20,20 @@ public sealed record IotLinkClientOptions : LinkOptions
     /// <summary>How long to wait between attempts to connect.</summary>
     public BackOff BackOff { get; init; } = BackOff.Default;
 
+    /// <summary>
+    /// The longest that a server's <c>retry</c> is heeded (protocol 2): whoever answers first may say one, before anything
+    /// is proved. Up to half of it (<see cref="BackOff.Jitter"/>) comes on top. Default 5 min; 0 to 1 day.
+    /// </summary>
+    public TimeSpan MaxRetryAfter { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// The longest timeout of a server that this client bears (protocol 2): for so long it would not notice that the server
+    /// has gone. A connection to a server with a longer one is a failed attempt
+    /// (<see cref="LinkNoticeKind.ConnectFailed"/>). Never less than <see cref="LinkOptions.Timeout"/>. Default 5 min;
+    /// 1 ms to 1 day.
+    /// </summary>
+    public TimeSpan MaxTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>An attempt to connect is given up after this. Default null: <see cref="LinkOptions.Timeout"/> or 5 s, whichever is longer (a handshake over a bad link takes a few retransmissions).</summary>
     public TimeSpan? ConnectTimeout { get; init; }
 
@@ -33,8 +47,10 @@ public sealed record IotLinkClientOptions : LinkOptions
     public ITransport? Transport { get; init; }
 
     /// <summary>
-    /// The version of the wire protocol, 2 or 1. Default null: 2, and 1 from then on if the server turns out to be one of micropython-iot, which is only believed on a link without <see cref="Key"/>.
-    /// Such a server takes the first attempt for a device with an odd name; say 1 to spare it that.
+    /// The version of the wire protocol, 2 or 1. Default null: 2, and 1 for one attempt if the server seems to be one of
+    /// micropython-iot, which is only believed on a link without <see cref="Key"/>. Where that served for a
+    /// <see cref="LinkOptions.Timeout"/>, 1 is gone on with, and 2 tried again after 1, 2, 4 … 64 connections.
+    /// Such a server takes each attempt with 2 for a device with an odd name; say 1 to spare it that.
     /// </summary>
     public int? Protocol { get; init; }
 
@@ -76,6 +92,8 @@ public sealed record IotLinkClientOptions : LinkOptions
         BackOff.Validate();
         Require.Defined(FirstConnection, nameof(FirstConnection));
         Require.NotNull(Network, nameof(Network));
+        Require.InRange(MaxRetryAfter, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(MaxRetryAfter));
+        Require.InRange(MaxTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1), nameof(MaxTimeout));
         if (ConnectTimeout is { } timeout)
             Require.InRange(timeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(ConnectTimeout));
     }

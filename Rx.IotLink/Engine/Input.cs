@@ -85,6 +85,9 @@ internal readonly struct Input
     /// <summary>Connected, at a server: what the peer has said.</summary>
     public PeerOpening? Opening { get; private init; }
 
+    /// <summary>Connected, at a client: the version that is to be spoken; null: as before, or as the peer asked.</summary>
+    public int? Version { get; private init; }
+
     /// <summary>Bytes: valid during the step.</summary>
     public ReadOnlySequence<byte> Received { get; private init; }
 
@@ -115,8 +118,8 @@ internal readonly struct Input
 
     public static Input Handled(in Moment at) => new(InputKind.Handled, at);
 
-    public static Input Connected(in Moment at, OutputBuffer output, PeerOpening? opening) =>
-        new(InputKind.Connected, at) { Output = output, Opening = opening };
+    public static Input Connected(in Moment at, OutputBuffer output, PeerOpening? opening, int? version = null) =>
+        new(InputKind.Connected, at) { Output = output, Opening = opening, Version = version };
 
     public static Input Bytes(in Moment at, in ReadOnlySequence<byte> bytes) => new(InputKind.Bytes, at) { Received = bytes };
 

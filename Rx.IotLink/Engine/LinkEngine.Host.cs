@@ -11,6 +11,7 @@ internal sealed partial class LinkEngine : IProtocolHost
 
     void IProtocolHost.Opened()
     {
+        TakeOver();
         collected.Opened = true;
         Become(LinkStatus.Up, outage: null);
     }
@@ -65,7 +66,7 @@ internal sealed partial class LinkEngine : IProtocolHost
 
     void IProtocolHost.Notify(LinkNoticeKind kind, string detail) => Notify(kind, detail);
 
-    void IProtocolHost.FallBack(int version) => wanted = version;
+    void IProtocolHost.FallBack(int version) => Wanted = version;
 
-    void IProtocolHost.Leave(Outage outage, bool final) => Leave(outage, final);
+    void IProtocolHost.Leave(Outage outage) => Leave(outage);
 }

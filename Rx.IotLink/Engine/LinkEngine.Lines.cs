@@ -124,6 +124,7 @@ internal sealed partial class LinkEngine
         (StoreFault, StoreFails) = (null, false);
         TellStored(upTo);
         protocol.Saved(upTo, now);
+        other?.Saved(upTo, now);
     }
 
     /// <summary>
@@ -142,7 +143,7 @@ internal sealed partial class LinkEngine
 
         StoreFails = true;
         if (output is not null)
-            Leave(StoreFault, final: false);
+            Leave(StoreFault);
     }
 
     private void SaveWaits(Outage outage)

@@ -55,7 +55,7 @@ internal sealed partial class LinkEngine
         }
         else
         {
-            outbox.Skip(line);
+            outbox.Stamp(line);
             stored++;
             if (line.IsAwaited)
                 awaited.Add((long)line.Ticket, line);
@@ -74,7 +74,9 @@ internal sealed partial class LinkEngine
     {
         if (!IsKept(line))
             return;
-        protocol.SendAfter(Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket)));
+        var record = Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket));
+        protocol.SendAfter(record);
+        other?.SendAfter(record);
     }
 
     /// <summary>Takes back a line that is in the store alone. False: it is not.</summary>
@@ -122,7 +124,7 @@ internal sealed partial class LinkEngine
         if (!awaited.Remove(stored.Position, out var line))
             line = new OutLine(stored.Text, Utf8.ByteCount(stored.Text) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered);
         outbox.Load(line, stored.Position);
-        if (protocol.Fault(line.Bytes) is not { } fault)
+        if (Fault(line.Bytes) is not { } fault)
             return;
         outbox.Remove(line);
         Impossible(line, fault);

@@ -34,21 +34,21 @@ internal sealed partial class LinkEngine
     private readonly Outbox outbox = new();
     private IProtocol protocol;
 
-    /// <summary>The version that is spoken from the next connection on.</summary>
-    private int wanted;
+    // That of the other version, where both were spoken: what it received is not forgotten. And who had the lines last.
+    private IProtocol? other;
+    private IProtocol holder;
 
     // The connection, if there is one: what it is given to send, and whether somebody sends on it.
     private OutputBuffer? output;
     private bool sending;
 
-    /// <summary>Why the protocol wants the connection ended, and whether for good. It is, at the end of the step.</summary>
+    /// <summary>Why the protocol wants the connection ended. It is, at the end of the step.</summary>
     private Outage? leaving;
-    private bool leavesForGood;
 
-    // Lines at the application, which are not accepted yet. Those of a protocol that was spoken before come first.
+    // Lines at the application, which are not accepted yet; and whose they are since another version was spoken, oldest first.
     private int exactlyOnceWaiting;
     private int bestEffortWaiting;
-    private int acceptedOfOldProtocol;
+    private Queue<IProtocol>? owed;
 
     private LinkCounts counts;
     private TimeSpan upAt;
@@ -74,11 +74,11 @@ internal sealed partial class LinkEngine
     /// <param name="effects">What is to be kept from the beginning.</param>
     public LinkEngine(LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes) waiting, ref Effects effects)
     {
-        (this.limits, this.create, Version, wanted, this.isKept) = (limits, create, version, version, isKept);
+        (this.limits, this.create, Version, Wanted, this.isKept) = (limits, create, version, version, isKept);
         collected = effects;
-        protocol = create(version, outbox, this);
+        holder = protocol = create(version, outbox, this);
         var (held, last) = (0, 0UL);
-        foreach (var line in protocol.Unfinished.Concat(outbox.All))
+        foreach (var line in holder.Unfinished.Concat(outbox.All))
             (held, last) = (held + 1, Math.Max(last, line.Ticket));
         Unfinished = (int)waiting.Lines;
         (stored, loadedThrough, keptBytes) = (Unfinished - held, (long)last, waiting.Bytes);
@@ -88,6 +88,9 @@ internal sealed partial class LinkEngine
 
     /// <summary>The version of the protocol that is spoken.</summary>
     public int Version { get; private set; }
+
+    /// <summary>The version that is spoken from the next connection on, if no other is asked for.</summary>
+    public int Wanted { get; private set; }
 
     public LinkStatus Status { get; private set; } = LinkStatus.Connecting;
 
@@ -138,7 +141,8 @@ internal sealed partial class LinkEngine
     private bool IsUp => Status == LinkStatus.Up;
 
     /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null.</summary>
-    public string? Fault(int bytes) => protocol.Fault(bytes);
+    // By the rules of whoever was served last: one that was never up rules nothing out.
+    public string? Fault(int bytes) => holder.Fault(bytes);
 
     /// <summary>Whether this opening is of the client that is connected now, come back over a newer connection.</summary>
     public bool IsSuccessor(PeerOpening? opening) =>
@@ -167,7 +171,7 @@ internal sealed partial class LinkEngine
         }
         catch (ProtocolException exception)
         {
-            (leaving, leavesForGood) = (new(OutageReason.ProtocolError, exception.Message), false);
+            leaving = new(OutageReason.ProtocolError, exception.Message);
         }
 
         if (leaving is null)
@@ -185,7 +189,7 @@ internal sealed partial class LinkEngine
         switch (input.Kind)
         {
             case InputKind.Connected:
-                Connect(input.Output!, input.Opening);
+                Connect(input.Output!, input.Opening, input.Opening?.Version ?? input.Version);
                 break;
             case InputKind.Bytes when output is not null:
                 Receive(input);
@@ -237,7 +241,7 @@ internal sealed partial class LinkEngine
         }
     }
 
-    private void Connect(OutputBuffer to, PeerOpening? opening)
+    private void Connect(OutputBuffer to, PeerOpening? opening, int? version)
     {
         if (IsFinal || output is not null)
         {
@@ -245,26 +249,41 @@ internal sealed partial class LinkEngine
             return;
         }
 
-        wanted = opening?.Version ?? wanted;
-        if (wanted != Version)
-            Speak(wanted);
+        Wanted = version ?? Wanted;
+        if (Wanted != Version)
+            Speak(Wanted);
+        // A server's protocol may answer with lines at once; a client's may find that nobody is there to speak it.
+        if (opening is not null)
+            TakeOver();
         (output, sending) = (to, false);
         protocol.Connect(to, now, opening);
     }
 
     /// <summary>
-    /// The peer speaks another version than before (its software was changed, or it knows no other): a new protocol takes
-    /// over what was not finished. All or nothing: what can fail comes first.
+    /// Another version is to be spoken than before: the device's software was changed, or the server knows no other. Or
+    /// somebody only says so: the protocol that was spoken keeps what it remembers, and the lines until that of the other
+    /// version is open.
     /// </summary>
     private void Speak(int version)
     {
+        // All or nothing: what can fail comes first.
+        var next = other ?? create(version, outbox, this);
+        owed ??= new();
+        while (owed.Count < exactlyOnceWaiting + bestEffortWaiting)
+            owed.Enqueue(protocol);
+        (protocol, other, Version) = (next, protocol, version);
+    }
+
+    /// <summary>The protocol that is spoken has the lines from here on: what the other one had not finished is sent again.</summary>
+    private void TakeOver()
+    {
+        if (holder == protocol)
+            return;
         // Lines of a kept memory have no writer here, and must not be lost for that.
-        var left = protocol.Unfinished.Where(line => line.Outcome is null).ToList();
-        var next = create(version, outbox, this);
-        (protocol, Version, acceptedOfOldProtocol) = (next, version, exactlyOnceWaiting + bestEffortWaiting);
-        outbox.PutBack(left);
+        outbox.PutBack(holder.Surrender().Where(line => line.Outcome is null).ToList());
+        holder = protocol;
         if (Connections > 0)
-            Notify(LinkNoticeKind.SessionNotResumed, $"the peer speaks protocol {version} now; what was not acknowledged is sent again");
+            Notify(LinkNoticeKind.SessionNotResumed, $"the peer speaks protocol {Version} now; what was not acknowledged is sent again");
         foreach (var line in outbox.All.ToList())
         {
             if (protocol.Fault(line.Bytes) is not { } fault)
@@ -298,10 +317,7 @@ internal sealed partial class LinkEngine
         counts.LinesReceived += exactlyOnce + bestEffort;
         for (var handled = exactlyOnce + bestEffort; handled > 0; handled--)
         {
-            if (acceptedOfOldProtocol > 0)
-                acceptedOfOldProtocol--;
-            else
-                protocol.Accept(now);
+            (owed?.TryDequeue(out var before) == true ? before : protocol).Accept(now);
         }
     }
 
@@ -316,7 +332,7 @@ internal sealed partial class LinkEngine
         {
             // Unless the peer does not take what it is sent.
             if (output.Length > MaxOutputBytes + limits.MaxLineBytes)
-                Leave(new(OutageReason.PeerNotReading, $"{output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + limits.MaxLineBytes}"), final: false);
+                Leave(new(OutageReason.PeerNotReading, $"{output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + limits.MaxLineBytes}"));
             return;
         }
 
@@ -341,15 +357,13 @@ internal sealed partial class LinkEngine
         (collected.Send, collected.Bytes) = (SendEffect.Now, output.Take());
     }
 
-    private void Leave(Outage outage, bool final) => (leaving, leavesForGood) = (outage, final);
+    private void Leave(Outage outage) => leaving = outage;
 
     private void EndAsWanted()
     {
         var outage = leaving!;
         leaving = null;
-        if (leavesForGood)
-            End(LinkStatus.Refused, outage);
-        else if (output is not null)
+        if (output is not null)
             EndConnection(outage);
     }
 
@@ -388,7 +402,7 @@ internal sealed partial class LinkEngine
             counts.Outages++;
         Become(status, outage);
         (exactlyOnceWaiting, bestEffortWaiting, collected.IsLast) = (0, 0, true);
-        foreach (var line in protocol.Unfinished.Concat(outbox.All).Concat(awaited.Values).ToList())
+        foreach (var line in holder.Unfinished.Concat(outbox.All).Concat(awaited.Values).ToList())
             Done(line, Outcome.GivenUp);
         // What is in the store alone stays there.
         (Unfinished, stored) = (0, 0);

@@ -10,6 +10,9 @@ internal interface IOwnLink : ILink
 
     /// <summary><see cref="ILink.Write"/>, and what became of a line whose observer has left: whether it was sent.</summary>
     IObservable<Unit> Write(string line, Action<bool> left);
+
+    /// <summary>Tells the application something, as <see cref="ILink.Notices"/>.</summary>
+    void Notify(LinkNotice notice);
 }
 
 internal static class OwnLinkExtensions

@@ -22,7 +22,8 @@ internal sealed partial class Link
     /// Whether it takes the place of one that is being served: its device has proved itself, and must not wait for its own
     /// ghost. One that is known by its memory does so in any case. Both are one step: no other comes in between.
     /// </param>
-    public Session? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false)
+    /// <param name="version">The version of the protocol that a client speaks on it; null: as before.</param>
+    public Session? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false, int? version = null)
     {
         Session serving;
         Work displaced = default;
@@ -40,7 +41,7 @@ internal sealed partial class Link
             serving.Heard(Now);
             serving.Said(Now);
             session = serving;
-            Step(Input.Connected(Moment(), serving.Output, opening), out work);
+            Step(Input.Connected(Moment(), serving.Output, opening, version), out work);
         }
 
         if (displaced.Ended is not null)

@@ -135,6 +135,16 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         }
     }
 
+    /// <summary>The version of the protocol that is spoken on the next connection, if <see cref="TryServe"/> is told no other.</summary>
+    public int Wanted
+    {
+        get
+        {
+            lock (gate)
+                return engine.Wanted;
+        }
+    }
+
     /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
     public TimeSpan QuietTime => engine.QuietTime;
 

@@ -16,25 +16,35 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
     /// <summary>Client: whether it speaks protocol 1 to a server that knows no other.</summary>
     public bool MayFallBack { get; init; }
 
+    /// <summary>Client: the longest timeout of a server that it bears; null: any.</summary>
+    public TimeSpan? MaxTimeout { get; init; }
+
     /// <summary>Whether the memory outlives the process.</summary>
     public bool IsKept { get; init; }
 
     /// <summary>What was kept of it, or null.</summary>
     public KeptSession? Kept { get; init; }
 
+    /// <summary>
+    /// The version that a link begins with whose peer is to speak this one. Only that of protocol 2 takes up a memory that
+    /// was kept; another takes its lines over from there.
+    /// </summary>
+    public int FirstFor(int version) => Kept is { Memory.Epoch: not null } ? 2 : version;
+
     /// <summary>Where epochs and nonces come from.</summary>
     public required FillRandom Random { get; init; }
 
+    /// <summary>
+    /// Makes a protocol: each version's at most once for a link with a memory, since it goes on with that.
+    /// </summary>
     public IProtocol Create(int version, Outbox outbox, IProtocolHost host)
     {
-        // A protocol that comes later, since the device has changed its version, takes over what is unfinished, and
-        // begins a memory of its own.
-        var kept = begun ? null : Kept;
+        if (!begun)
+            Kept?.PutInto(outbox);
         begun = true;
-        kept?.PutInto(outbox);
-        if (version == 2)
-            return Version2(kept?.Memory, outbox, host);
-        return new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
+        return version == 2
+            ? Version2(Kept?.Memory, outbox, host)
+            : new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
     }
 
     // The settings are made once where all links have the same: without a store, and (at a server) whatever their ids.
@@ -50,6 +60,7 @@ internal sealed class Protocols(LinkOptions options, Role role, string id)
         Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),
         Key = Key,
         MayFallBack = MayFallBack,
+        MaxTimeout = MaxTimeout,
         Random = Random,
         IsKept = IsKept,
         Memory = memory,

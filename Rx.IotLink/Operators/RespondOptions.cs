@@ -13,10 +13,14 @@ public sealed record RespondOptions
     public int MaxInFlight { get; init; } = 256;
 
     /// <summary>
-    /// The text for the peer when a handler fails; cut at 500 characters. Default: the exception's message, since both ends usually belong to the same people.
-    /// If they do not, give one that tells less.
+    /// The text for the peer when a handler fails; cut at 500 characters. Default: a sentence that says no more than that
+    /// it failed. A message may name what is no business of the peer's: a host, a user, a password. The exception itself
+    /// is told here (<see cref="LinkNoticeKind.HandlerFailed"/>), and a server logs it. If this throws, the peer is told
+    /// the default.
     /// </summary>
-    public Func<Exception, string> ErrorText { get; init; } = static error => error.Message;
+    public Func<Exception, string> ErrorText { get; init; } = static _ => HandlerFailed;
+
+    internal const string HandlerFailed = "The handler failed.";
 
     internal void Validate()
     {

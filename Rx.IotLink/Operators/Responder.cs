@@ -29,7 +29,24 @@ internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string
             .Take(1)
             .Select(json => Envelope.Answer(request.Id, json))
             .DefaultIfEmpty(Envelope.Failure(request.Id, "The handler ended without an answer."))
-            .Catch<string, Exception>(error => Observable.Return(Envelope.Failure(request.Id, options.ErrorText(error))));
+            .Catch<string, Exception>(error => Observable.Return(Envelope.Failure(request.Id, Told(error))));
+
+    /// <summary>What the peer is told of a failure; all of it is told here.</summary>
+    private string Told(Exception error)
+    {
+        Notify($"a handler of requests failed with {error.GetType().Name}: {error.Message}", error);
+        try
+        {
+            return options.ErrorText(error);
+        }
+        catch (Exception exception)
+        {
+            Notify($"{nameof(RespondOptions.ErrorText)} failed with {exception.GetType().Name}: {exception.Message}", exception);
+            return RespondOptions.HandlerFailed;
+        }
+    }
+
+    private void Notify(string detail, Exception error) => (link as IOwnLink)?.Notify(new(LinkNoticeKind.HandlerFailed, detail, error));
 
     private IObservable<Unit> Write(string line, JsonElement id) =>
         Observable.Defer(() => link.Write(line))

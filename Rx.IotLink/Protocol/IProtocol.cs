@@ -74,6 +74,12 @@ internal interface IProtocol
 
     /// <summary>Every line that was taken from the outbox and is not finished, oldest first.</summary>
     IEnumerable<OutLine> Unfinished { get; }
+
+    /// <summary>
+    /// Gives the unfinished lines up: the peer speaks another version, whose protocol takes them over. What was received
+    /// is remembered, for the peer may come back to this one.
+    /// </summary>
+    IReadOnlyList<OutLine> Surrender();
 }
 
 /// <summary>What a protocol tells its link. Calls come from inside the calls to <see cref="IProtocol"/> and must only take note.</summary>
@@ -124,8 +130,10 @@ internal interface IProtocolHost
     /// <summary>The peer knows only another version: it is to be spoken from the next connection on.</summary>
     void FallBack(int version);
 
-    /// <summary>The connection must end, once what was said is sent. Final: the link will not be up again.</summary>
-    void Leave(Outage outage, bool final);
+    /// <summary>
+    /// The connection must end, once what was said is sent. No more than that: nothing that a peer says ends a link.
+    /// </summary>
+    void Leave(Outage outage);
 }
 
 /// <summary>What a server has learned of a connection before its link serves it.</summary>

@@ -30,7 +30,10 @@ internal static class LinkId
         return null;
     }
 
-    // Of two ids that look the same, one would be taken for the other.
+    // Of two ids that look the same, one would be taken for the other. Beyond what has a category for it, what Unicode
+    // calls ignorable by default: joiners, fillers of Hangul, selectors of variants, tags; and the empty Braille cell.
     private static bool IsUnseen(Rune rune) =>
-        Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+        || rune.Value is 0x34F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or (>= 0x180B and <= 0x180F) or 0x2065 or 0x2800 or 0x3164
+            or (>= 0xFE00 and <= 0xFE0F) or 0xFFA0 or (>= 0xFFF0 and <= 0xFFF8) or (>= 0xE0000 and <= 0xE0FFF);
 }

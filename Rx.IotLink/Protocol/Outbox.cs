@@ -36,9 +36,6 @@ internal sealed class Outbox
         LaneOf(line).Insert(line, before: null);
     }
 
-    /// <summary>Gives a line its place in the order of writing, though it is not held here.</summary>
-    public void Skip(OutLine line) => line.Ticket = ++tickets;
-
     /// <summary>Puts a line to the end that has had its place before, and was not sent.</summary>
     public void Load(OutLine line, long position)
     {
@@ -48,9 +45,12 @@ internal sealed class Outbox
 
     public void Add(OutLine line)
     {
-        line.Ticket = ++tickets;
+        Stamp(line);
         LaneOf(line).Insert(line, before: null);
     }
+
+    /// <summary>Gives a line its place in the order of writing, which no other line of this link ever has.</summary>
+    public void Stamp(OutLine line) => line.Ticket = ++tickets;
 
     /// <summary>Puts lines back that a protocol had taken, before all others.</summary>
     public void PutBack(IEnumerable<OutLine> lines)

@@ -43,7 +43,7 @@ _OPEN = const(3)
 _OVER = const(4)
 
 _DAY = const(86400000)
-_MINUTE = const(60000)
+_PATIENCE = const(300000)  # how long a server may send this end away
 _OPENING = const(2048)  # bytes of a line of the opening
 _FAREWELL = const(64)
 _CHUNK = const(512)  # bytes that are sent together, and the room for what is received
@@ -118,7 +118,7 @@ class Session:
     # tell(what, detail) hears of: opened, line, heartbeat, finished, impossible, notice. It must not raise.
     def __init__(
         self, my_id, tell, timeout=2000, key=None, window=8, max_line=1024, outbox=16, room=4096, memory=None,
-        random=os.urandom,
+        max_timeout=300000, random=os.urandom,
     ):
         name = str(my_id)
         size = len(name.encode())
@@ -130,6 +130,7 @@ class Session:
             raise ValueError("key has at least 16 bytes")
         for what, value, least, most in (
             ("timeout", timeout, 1, _DAY),
+            ("max_timeout", max_timeout, 1, _DAY),
             ("window", window, 1, 16384),
             ("max_line", max_line, 1, 1048576),
             ("outbox", outbox, 1, 16384),
@@ -140,6 +141,7 @@ class Session:
         self._name = _quote(name.encode())
         self._tell = tell
         self._own_timeout = self.timeout = timeout
+        self._max_timeout = max_timeout
         self._key = key
         self._choice = None  # the nonce's last bit: which of two keys the server is to use
         self._window = window
@@ -237,7 +239,7 @@ class Session:
         self._owes = self._again = False
         self._heard = self._said = now
         self.retry = None  # ms that the server asks to wait
-        self.final = False
+        self.unwanted = False  # the server asks to be left alone for long
         self.phase = _GREETING
 
     def disconnect(self):
@@ -374,8 +376,8 @@ class Session:
             self._sends = True
             self._put(line[1:], 0, None)
         elif text == "!bye" or text[:5] == "!bye ":
-            self.final = text[5:] == "displaced"
-            self._leave("displaced" if self.final else "peer-left", _shown(text[5:]))
+            self.unwanted = text[5:] == "displaced"
+            self._leave("displaced" if self.unwanted else "peer-left", _shown(text[5:]))
         else:
             low = int(_only(text[1:5], _HEX[:16], 4), 16)
             if mark == "+":
@@ -383,8 +385,7 @@ class Session:
                 number = self._peer[2] + 1
                 if (low - number) & 0xFFFF:
                     # A repetition, or behind a gap.
-                    self._owes = True
-                    self._again = self._again or self._waits()
+                    self._owes = self._again = True
                 else:
                     self._put(line[5:], number, self._peer)
                 return
@@ -487,7 +488,7 @@ class Session:
             tokens[word[:at]] = word[at + 1 :]
         proves = self._key is not None and self.phase == _GREETING
         if kind == "no":
-            self._refused(tokens, proves)
+            self._refused(tokens)
         elif kind == "ok" and not proves:
             self._ok(tokens, now)
         elif kind == "ok":
@@ -511,14 +512,13 @@ class Session:
         else:
             raise ValueError("what the server says is no answer to an opening")
 
-    def _refused(self, tokens, proves):
+    def _refused(self, tokens):
         if "code" not in tokens:
             raise ValueError("a refusal without a code")
         why = tokens["code"] + " " + _unquote(tokens.get("text", ""))
         if "retry" in tokens:
             self.retry = min(_DAY, int(_only(tokens["retry"], _DIGITS)))
-        # Who has a key lets nobody end its link who has not proved to know it.
-        self.final = self.retry is None and not proves
+        self.unwanted = self.retry is None
         self._leave("refused", _shown(why))
 
     def _ok(self, tokens, now):
@@ -527,7 +527,8 @@ class Session:
         first = _number(tokens, "tx", 1, most)
         window = _number(tokens, "window", 1, 16384)
         size = _number(tokens, "max", 1, 1048576)
-        timeout = _number(tokens, "timeout", 1, _DAY)
+        # For so long this end would not notice that the server has gone.
+        timeout = _number(tokens, "timeout", 1, max(self._max_timeout, self._own_timeout))
         peer = accepted = seen = None
         if "peer" in tokens or "rx" in tokens:
             peer = _epoch(tokens.get("peer"))
@@ -568,8 +569,7 @@ class Session:
                 # It has its number, which cannot be left out.
                 self._begin_anew("the server no longer takes a line that was sent before")
                 return
-        # A stranger's word must not make this end deaf, nor send it away for long (_run).
-        self.timeout = min(timeout, max(self._own_timeout, _MINUTE))
+        self.timeout = timeout
         self._opening = b""
         self._peer_window = window
         self._peer_max = size
@@ -812,7 +812,7 @@ class Client:
             hook = self.bad_server
             before = self.connects
             s.reason = s.retry = None
-            s.final = False
+            s.unwanted = False
             try:
                 self.why = "no Wi-Fi"
                 if await self._join():
@@ -843,12 +843,12 @@ class Client:
                 return
             if fails % 8 == 7 and self._sta:
                 self._sta.disconnect()
-            # Nothing is final here: without TLS whoever is on the path can say it.
-            pause = 30000 if fails > 6 or s.final else min(30000, 500 << fails)
+            # No word of a server ends this end: nothing says that it is the server's.
+            pause = 30000 if fails > 6 or s.unwanted else min(30000, 500 << fails)
             chance = os.urandom(1)[0]
             pause -= pause * chance // 512
             if s.retry is not None:
-                retry = min(s.retry, 5 * _MINUTE)
+                retry = min(s.retry, _PATIENCE)
                 pause = max(pause, retry + retry * chance // 512)
             await self._rest(pause)
 

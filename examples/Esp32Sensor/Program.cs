@@ -9,7 +9,7 @@ namespace Esp32Sensor
     /// <summary>Sends readings, obeys commands, blinks with the server's keepalives, and comes back from whatever happens.</summary>
     public class Program
     {
-        private const int RefusedRestMs = 600000;
+        private const int RestMs = 10000;
 
         private static readonly PowerRebooter Rebooter = new PowerRebooter();
         private static readonly AutoResetEvent EveryChanged = new AutoResetEvent(false);
@@ -32,8 +32,7 @@ namespace Esp32Sensor
                     Debug.WriteLine("The application failed: " + exception.Message);
                 }
 
-                // The server will not have this device. Somebody may change that, so it asks again, but seldom.
-                Thread.Sleep(RefusedRestMs);
+                Thread.Sleep(RestMs);
             }
         }
 
@@ -54,7 +53,7 @@ namespace Esp32Sensor
                 OnNotice = Note,
             });
 
-            while (link.Status != LinkStatus.Refused)
+            while (true)
             {
                 Reading reading = new Reading { Number = ++number, Celsius = Sensor.Read(), Connections = link.Counters.Connections };
 

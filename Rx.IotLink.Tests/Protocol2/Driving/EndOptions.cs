@@ -15,6 +15,9 @@ internal sealed record EndOptions
     /// <summary>Whether a client speaks protocol 1 to a server that knows no other.</summary>
     public bool MayFallBack { get; init; }
 
+    /// <summary>The longest timeout of a server that a client bears; null: any.</summary>
+    public TimeSpan? MaxTimeout { get; init; }
+
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMilliseconds(2_000);
 
     public int Window { get; init; } = 64;

@@ -12,7 +12,7 @@ namespace Rx.IotLink.Tests.Protocol2.Driving;
 /// </summary>
 /// <remarks>
 /// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>finished text</c>, <c>impossible text</c>, <c>notice kind</c>,
-/// <c>leave reason [retry=ms] [final]</c>.
+/// <c>leave reason [retry=ms]</c>.
 /// </remarks>
 internal sealed class TestEnd : IProtocolHost
 {
@@ -43,6 +43,7 @@ internal sealed class TestEnd : IProtocolHost
                 Window = options.Window,
                 Key = side == Side.Client && options.Key is { } key ? key : (ReadOnlyMemory<byte>?)null,
                 MayFallBack = options.MayFallBack,
+                MaxTimeout = options.MaxTimeout,
                 Random = options.Random,
                 IsKept = options.IsKept,
                 Memory = memory?.Memory,
@@ -314,11 +315,11 @@ internal sealed class TestEnd : IProtocolHost
 
     void IProtocolHost.FallBack(int version) => events.Add($"fall-back {version}");
 
-    void IProtocolHost.Leave(Outage outage, bool final)
+    void IProtocolHost.Leave(Outage outage)
     {
         Left = outage;
         IsOpen = false;
-        events.Add($"leave {Kebab(outage.Reason.ToString())}{(outage.RetryAfter is { } wait ? $" retry={wait.TotalMilliseconds}" : "")}{(final ? " final" : "")}");
+        events.Add($"leave {Kebab(outage.Reason.ToString())}{(outage.RetryAfter is { } wait ? $" retry={wait.TotalMilliseconds}" : "")}");
     }
 
     private static string Kebab(string name) =>

@@ -9,8 +9,8 @@ internal static partial class PlantedBugs
     [
         new("acknowledges what is not kept yet", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit(
-                "saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: PeerEpoch!.Value)), number);",
-                "{ host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: PeerEpoch!.Value)); Count(number); }")),
+                "saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);",
+                "{ host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)); Count(number); }")),
         new("sends a line that is not kept yet", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("next - ring.First < (ulong)window && next <= kept;", "next - ring.First < (ulong)window;"),
             new Edit("number < ring.Next && number <= kept;", "number < ring.Next;")),

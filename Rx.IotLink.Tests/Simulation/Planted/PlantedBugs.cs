@@ -34,14 +34,14 @@ internal static partial class PlantedBugs
         new("never tells a writer", Both, "Rx.IotLink/Link/PendingWrite.cs",
             new Edit("observer.OnNext(Unit.Default);", "")),
         new("ignores the bound of its inbox", [2], "Rx.IotLink/Engine/LinkEngine.Host.cs",
-            new Edit("waiting >= limits.InboxLines)", "waiting >= int.MaxValue)")),
+            new Edit("waiting >= limits.InboxLines ||", "waiting >= int.MaxValue ||")),
         new("takes a line that its inbox has no room for, and drops it", Both, "Rx.IotLink/Engine/LinkEngine.Host.cs",
             new Edit("counts.LinesWithheld++;\n            return false;", "return true;")),
         new("has no more patience with a long line on a slow path than with a short one", Both, "Rx.IotLink/Protocol/Repetition.cs",
             new Edit("timeout + TimeSpan.FromSeconds(line.Bytes / SlowestBytesPerSecond)", "timeout")),
         new("puts one line in seven before all that wait", Both, "Rx.IotLink/Protocol/Outbox.cs",
             new Edit(
-                "line.Ticket = ++tickets;",
-                "line.Ticket = ++tickets; if (tickets % 7 == 0) { PutBack([line]); return; }")),
+                "Stamp(line);",
+                "Stamp(line); if (tickets % 7 == 0) { PutBack([line]); return; }")),
     ];
 }

@@ -21,7 +21,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     private static readonly TimeSpan LeastMargin = TimeSpan.FromMilliseconds(250);
 
-    private readonly SentLines sent = new(settings.Timeout);
+    private SentLines sent = new(settings.Timeout);
     private readonly ReceivedLines received = new(settings.Timeout);
     private readonly Queue<ReceivedLines.Entry> unaccepted = new();
     private readonly HeldLines held = new();
@@ -131,6 +131,13 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             if (line.Delivery == Delivery.BestEffort)
                 host.Finished(line);
         }
+    }
+
+    public IReadOnlyList<OutLine> Surrender()
+    {
+        OutLine[] lines = [.. Unfinished];
+        sent = new(settings.Timeout);
+        return lines;
     }
 
     public void Handed() => sent.Handed();

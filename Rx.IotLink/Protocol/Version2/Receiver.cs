@@ -2,25 +2,37 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>The receiving side: what has arrived, what of it is accepted, and what the peer must be told of both.</summary>
+/// <summary>
+/// The receiving side: what has arrived, what of it is accepted, and what the peer must be told of both. Of a few earlier
+/// memories of the peer it goes on knowing that: on an open server a stranger may have come in between.
+/// </summary>
 internal sealed class Receiver(IProtocolHost host, bool isKept)
 {
-    /// <summary>For each line that waits for the application: its number, or 0 (best effort, or of a memory of the peer's that is gone).</summary>
-    private Queue<ulong> waiting = new();
+    /// <summary>Earlier memories that are remembered. Only such as have brought a line take a place.</summary>
+    public const int MaxEarlier = 4;
+
+    /// <summary>
+    /// For each line that waits for the application: the memory that it is of and its number there; none for best effort.
+    /// </summary>
+    private readonly Queue<(PeerMemory? Of, ulong Number)> waiting = new();
     private bool repeated;
+
+    // The one that is spoken with, or was last; and those before it, the latest last.
+    private PeerMemory? peer;
+    private List<PeerMemory>? earlier;
 
     /// <summary>
     /// Where the memory is kept: the accepted lines on their way there. Only what is kept is acknowledged.
     /// </summary>
     private readonly SavingNumbers? saving = isKept ? new() : null;
 
-    public ulong? PeerEpoch { get; private set; }
+    public ulong? PeerEpoch => peer?.Epoch;
 
     /// <summary>The number of the last line that is accepted, and kept as such: the peer may forget it.</summary>
-    public ulong Accepted { get; private set; }
+    public ulong Accepted => peer?.Accepted ?? 0;
 
     /// <summary>The number of the last line that has arrived.</summary>
-    public ulong Arrived { get; private set; }
+    public ulong Arrived => peer?.Arrived ?? 0;
 
     /// <summary>Whether an acknowledgement is due.</summary>
     public bool AcknowledgementDue { get; private set; }
@@ -30,23 +42,32 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     public void Restore(SessionMemory memory)
     {
-        PeerEpoch = memory.PeerEpoch;
-        Accepted = Arrived = memory.Accepted;
+        if (memory.PeerEpoch is { } epoch)
+            peer = new(epoch, memory.Accepted) { HasLines = memory.Accepted > 0 };
     }
 
     /// <summary>This end's opening tells what is accepted by now; only what is accepted from here on is to be acknowledged.</summary>
     public void Offered() => AcknowledgementDue = repeated = false;
+
+    /// <summary>A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.</summary>
+    public bool Recall(ulong epoch)
+    {
+        if (earlier is null || PeerEpoch == epoch || earlier.Find(e => e.Epoch == epoch) is not { } known)
+            return false;
+        earlier.Remove(known);
+        SetAside();
+        peer = known;
+        KeepAgain();
+        return true;
+    }
 
     /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. Gives the numbers of lines that were lost at the peer, if any.</summary>
     public (ulong First, ulong Last)? Open(ulong epoch, ulong oldest)
     {
         if (PeerEpoch != epoch)
         {
-            // Another memory, other numbers: what still waits must never be acknowledged under the new ones.
-            waiting = new(waiting.Select(_ => 0UL));
-            PeerEpoch = epoch;
-            AcknowledgementDue = false;
-            GoOnFrom(oldest);
+            SetAside();
+            GoOnFrom(epoch, oldest);
             return null;
         }
 
@@ -54,9 +75,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
             return null;
         var lost = (Arrived + 1, oldest - 1);
         // The peer holds none of those before it, and wants to hear of none: what still waits is the application's alone.
-        waiting = new(waiting.Select(_ => 0UL));
-        AcknowledgementDue = false;
-        GoOnFrom(oldest);
+        GoOnFrom(epoch, oldest);
         return lost;
     }
 
@@ -70,8 +89,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     /// <summary>A new memory begins at this end: what was accepted is kept in it too.</summary>
     public void KeepAgain()
     {
-        if (isKept && PeerEpoch is { } epoch)
-            host.Save(new(SessionRecordKind.Accept, Number: saving!.Last ?? Accepted, Epoch: epoch));
+        if (isKept && peer is not null)
+            host.Save(new(SessionRecordKind.Accept, Number: saving!.Last ?? Accepted, Epoch: peer.Epoch));
     }
 
     public void Take(ushort low, ReadOnlySpan<byte> line)
@@ -80,7 +99,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         {
             case 1:
                 if (host.TryDeliver(line, Delivery.ExactlyOnce))
-                    waiting.Enqueue(++Arrived);
+                    waiting.Enqueue((peer, peer!.Arrive()));
                 return;
             case <= 0:
                 host.DuplicateReceived();
@@ -98,18 +117,21 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     public void TakeBestEffort(ReadOnlySpan<byte> line)
     {
         if (host.TryDeliver(line, Delivery.BestEffort))
-            waiting.Enqueue(0);
+            waiting.Enqueue((null, 0));
     }
 
     public void Accept()
     {
-        var number = waiting.Dequeue();
-        if (number == 0)
+        var (of, number) = waiting.Dequeue();
+        if (of is null)
             return;
-        if (saving is null)
+        if (of != peer)
+            // It must never be acknowledged under the numbers of the present memory.
+            of.Accepted = number;
+        else if (saving is null)
             Count(number);
         else
-            saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: PeerEpoch!.Value)), number);
+            saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);
     }
 
     /// <summary>One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that it has arrived.</summary>
@@ -125,17 +147,54 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     public void SayArrived(IBufferWriter<byte> output) => Sender.WriteMark(output, '~', Arrived);
 
+    /// <summary>Another memory takes the place of this one, which may come back.</summary>
+    private void SetAside()
+    {
+        if (peer is null)
+            return;
+        // The application has what is on its way to the store, and must not be given it again.
+        peer.Accepted = saving?.Last ?? peer.Accepted;
+        saving?.Clear();
+        AcknowledgementDue = false;
+        if (!peer.HasLines)
+            return;
+        earlier ??= [];
+        if (earlier.Count == MaxEarlier)
+            earlier.RemoveAt(0);
+        earlier.Add(peer);
+    }
+
     /// <summary>The peer has nothing before this line, now or ever.</summary>
-    private void GoOnFrom(ulong oldest)
+    private void GoOnFrom(ulong epoch, ulong oldest)
     {
         saving?.Clear();
-        Accepted = Arrived = oldest - 1;
+        AcknowledgementDue = false;
+        peer = new(epoch, oldest - 1);
         KeepAgain();
     }
 
     private void Count(ulong number)
     {
-        Accepted = number;
+        peer!.Accepted = number;
         AcknowledgementDue = true;
+    }
+
+    /// <summary>What is known of one memory of the peer.</summary>
+    private sealed class PeerMemory(ulong epoch, ulong accepted)
+    {
+        public ulong Epoch { get; } = epoch;
+
+        public ulong Accepted { get; set; } = accepted;
+
+        public ulong Arrived { get; private set; } = accepted;
+
+        /// <summary>Whether a line of it was taken that may come again.</summary>
+        public bool HasLines { get; set; }
+
+        public ulong Arrive()
+        {
+            HasLines = true;
+            return ++Arrived;
+        }
     }
 }

@@ -17,8 +17,12 @@ internal sealed class Version2Protocol : IProtocol
     private ulong epoch;
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
+    // The oldest line when this end met the present memory of the peer; 0: that is not known.
     private ulong firstAtMeeting = 1;
+    private EndedEpochs? endedEpochs;
+    private bool isRestored;
     private bool epochEnds;
+    private bool epochEnded;
     private bool isInLine;
     private long saved;
 
@@ -37,6 +41,7 @@ internal sealed class Version2Protocol : IProtocol
         if (settings.Memory is { Epoch: { } kept })
         {
             epoch = kept;
+            isRestored = true;
             sender.Restore(settings.Memory);
             receiver.Restore(settings.Memory);
         }
@@ -73,6 +78,8 @@ internal sealed class Version2Protocol : IProtocol
     public void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening)
     {
         this.output = output;
+        if (epochEnded)
+            NewEpoch();
         if (greeting is not null)
         {
             Move(Step.Connect);
@@ -85,8 +92,15 @@ internal sealed class Version2Protocol : IProtocol
         var client = (ClientOpening)opening!;
         var theirs = client.Offer;
         peerConnection = client.Connection;
-        var mine = Offer();
-        if (Resume(theirs, now))
+        Meet(theirs);
+        // Whoever knows what a memory is called may take its place: only who knows it is told.
+        var mine = receiver.PeerEpoch == theirs.Epoch ? Offer() : Offer() with { Peer = null, Rx = 0, Seen = 0 };
+        if (!IsCredible(theirs))
+        {
+            SayLine(Refusal.Line(RefusalCode.Malformed, retry: null, NeverSent(theirs)));
+            Leave(new Outage(OutageReason.ProtocolError, NeverSent(theirs)));
+        }
+        else if (Resume(theirs, now))
         {
             // What it said of the peer is what it remembered before; what it holds is what is left now.
             mine = mine with { Tx = sender.Ring.First };
@@ -96,7 +110,7 @@ internal sealed class Version2Protocol : IProtocol
         else
         {
             SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you received was never sent: this end's memory was rolled back"));
-            Leave(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"), final: false);
+            Leave(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"));
         }
     }
 
@@ -124,10 +138,20 @@ internal sealed class Version2Protocol : IProtocol
         if (!epochEnds)
             return;
         epochEnds = false;
-        outbox.PutBack(sender.Ring.All.ToList());
-        sender.Forget();
+        outbox.PutBack(Surrender());
         NewEpoch();
-        receiver.KeepAgain();
+    }
+
+    public IReadOnlyList<OutLine> Surrender()
+    {
+        OutLine[] held = [.. sender.Ring.All];
+        // Under a memory that may have been rolled back a number may have been another line's.
+        if (!isRestored)
+            (endedEpochs ??= new()).Add(epoch, sender.Ring.First, held);
+        sender.Forget();
+        // Not before the next connection: a store holds the lines as long as that.
+        epochEnded = true;
+        return held;
     }
 
     public void Saved(long upTo, TimeSpan now)
@@ -195,6 +219,42 @@ internal sealed class Version2Protocol : IProtocol
         return new(epoch, sender.Ring.First, receiver.PeerEpoch, receiver.Accepted, receiver.Arrived, settings.Window, settings.MaxLineBytes);
     }
 
+    /// <summary>
+    /// The peer has said who it is. Where it is one of those before the last, it is gone on with. One that was served under
+    /// an ended epoch has accepted lines under the numbers that they had then.
+    /// </summary>
+    private void Meet(SessionOffer theirs)
+    {
+        // What was acknowledged since it was met for the first time is not known any more.
+        if (receiver.Recall(theirs.Epoch))
+            firstAtMeeting = 0;
+        // A client has named its epoch already, and cannot begin another.
+        if (greeting is not null || theirs.Peer is not { } named || named == epoch || endedEpochs?.Through(named, theirs.Rx) is not { Count: > 0 } accepted)
+            return;
+        if (sender.Ring.All.Any(l => accepted.Contains(l.Ticket)))
+        {
+            // It has a new number by now, which cannot be left out.
+            outbox.PutBack(Surrender());
+            NewEpoch();
+        }
+
+        foreach (var line in outbox.All.Where(l => accepted.Contains(l.Ticket)).ToList())
+        {
+            outbox.Remove(line);
+            if (settings.IsKept)
+                sender.SendAfter(host.Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket)));
+            host.Finished(line);
+        }
+    }
+
+    /// <summary>
+    /// Whether what the peer says to have can be. Only a memory that was restored can have been rolled back: one that has
+    /// lived through all it sent knows better, and a stranger must not end it.
+    /// </summary>
+    private bool IsCredible(SessionOffer theirs) => isRestored || theirs.Peer != epoch || sender.MayHaveSent(theirs.Seen);
+
+    private static string NeverSent(SessionOffer theirs) => $"it has lines up to {theirs.Seen} of an epoch that never sent them";
+
     /// <summary>The four rules of resuming. False: this end's memory was rolled back.</summary>
     private bool Resume(SessionOffer theirs, TimeSpan now)
     {
@@ -232,7 +292,7 @@ internal sealed class Version2Protocol : IProtocol
         {
             // It has its number, which cannot be left out: sent as it is, it would end every connection.
             epochEnds = true;
-            Leave(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"), final: false);
+            Leave(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"));
             return;
         }
 
@@ -314,19 +374,22 @@ internal sealed class Version2Protocol : IProtocol
                     break;
                 }
 
-                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key: it has another one, or none, or is an impostor"), final: false);
+                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key: it has another one, or none, or is an impostor"));
                 break;
             case "ok" when phase == Phase.Greeting && settings.Key is not null:
-                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key: it asks for no keys, or is an impostor"), final: false);
+                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key: it asks for no keys, or is an impostor"));
                 break;
             case "ok":
                 var theirs = SessionOffer.Read(answer);
-                Timeout = TimeSpan.FromMilliseconds(answer.RequiredNumber("timeout", 1, 86_400_000));
+                if (!IsCredible(theirs))
+                    throw new ProtocolException($"the server is not to be believed: {NeverSent(theirs)}");
+                Timeout = Borne(TimeSpan.FromMilliseconds(answer.RequiredNumber("timeout", 1, 86_400_000)));
                 Move(Step.Ok);
+                Meet(theirs);
                 if (Resume(theirs, now))
                     Begin(theirs, now);
                 else
-                    Leave(new Outage(OutageReason.ConnectionLost, "this end's memory was rolled back; a new one begins"), final: false);
+                    Leave(new Outage(OutageReason.ConnectionLost, "this end's memory was rolled back; a new one begins"));
                 break;
             case "no":
                 var refusal = Refusal.Read(answer);
@@ -336,35 +399,38 @@ internal sealed class Version2Protocol : IProtocol
                     break;
                 }
 
-                // Who has a key lets nobody end its link who has not proved to know it.
-                var believed = settings.Key is null || phase == Phase.Proving;
-                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry }, final: refusal.Retry is null && believed);
+                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry });
                 break;
             default:
                 throw new ProtocolException($"'{Printable.Of(answer.Word)}' is no answer to an opening in this state");
         }
     }
 
+    /// <summary>For so long nothing would be noticed of a server that has gone.</summary>
+    private TimeSpan Borne(TimeSpan timeout) => timeout > settings.MaxTimeout
+        ? throw new ProtocolException($"the server's timeout of {timeout.TotalSeconds:0.###} s is longer than this client bears ({settings.MaxTimeout.Value.TotalSeconds:0.###} s)")
+        : timeout;
+
     private void FallBack()
     {
         if (!settings.MayFallBack)
             throw new ProtocolException("the server answered with a keepalive, as one of protocol 1 does (micropython-iot): it needs Protocol = 1, which has no keys");
         host.FallBack(version: 1);
-        Leave(new Outage(OutageReason.ProtocolError, "the server speaks protocol 1; so does this client from now on"), final: false);
+        Leave(new Outage(OutageReason.ProtocolError, "the server speaks protocol 1; so does this client on its next connection"));
     }
 
     private void TakeFarewell(string text)
     {
-        var displaced = text == Farewell.Displaced;
+        // Nobody takes the place of a server.
+        var displaced = text == Farewell.Displaced && settings.Role == Role.Client;
         var said = text.Length == 0 ? "the peer left" : $"the peer left: {Printable.Of(text)}";
-        // Whoever took this one's place has the same name: fighting back would go on for ever.
-        Leave(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said), final: displaced);
+        Leave(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said));
     }
 
-    private void Leave(Outage outage, bool final)
+    private void Leave(Outage outage)
     {
         Move(Step.End);
-        host.Leave(outage, final);
+        host.Leave(outage);
     }
 
     private void Move(Step step) => phase = Phases.Next(phase, step)
@@ -375,7 +441,9 @@ internal sealed class Version2Protocol : IProtocol
         Span<byte> bytes = stackalloc byte[8];
         settings.Random(bytes);
         epoch = BitConverter.ToUInt64(bytes);
+        (isRestored, epochEnded, firstAtMeeting) = (false, false, 0);
         sender.SendAfter(Save(new(SessionRecordKind.Begin, Epoch: epoch)));
+        receiver.KeepAgain();
     }
 
     /// <summary>

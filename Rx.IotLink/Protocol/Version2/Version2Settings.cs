@@ -10,6 +10,9 @@ internal sealed record Version2Settings
     /// <summary>Server: the timeout that holds for both ends. Client: what holds until the server has said.</summary>
     public required TimeSpan Timeout { get; init; }
 
+    /// <summary>Client: the longest timeout of a server that it bears; null: any.</summary>
+    public TimeSpan? MaxTimeout { get; init; }
+
     /// <summary>The longest line this end is ready to receive.</summary>
     public required int MaxLineBytes { get; init; }
 

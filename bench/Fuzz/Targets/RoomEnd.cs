@@ -308,5 +308,5 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
     {
     }
 
-    void IProtocolHost.Leave(Outage outage, bool final) => leaves = true;
+    void IProtocolHost.Leave(Outage outage) => leaves = true;
 }

@@ -1,6 +1,6 @@
 # How many bytes of MicroPython's heap iotlink.py takes. usage: micropython heap.py
-# One figure a line: a pointer's size; the code, compiled on the device; a session (the protocol and its memory), new and
-# when it is open; a client (a session, a task and a buffer) before it connects.
+# One figure a line: a pointer's size; the code, compiled on the device; a session (the protocol and its memory), new
+# and when it is open; a client (a session, a task and a buffer) before it connects.
 import binascii
 import gc
 import hashlib

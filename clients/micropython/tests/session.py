@@ -67,7 +67,8 @@ def test_what_is_no_utf8_is_found():
 
 def test_options_out_of_their_limits_are_named():
     for options, part in (
-        ({"timeout": 0}, "timeout"), ({"window": 0}, "window"), ({"window": 16385}, "window"),
+        ({"timeout": 0}, "timeout"), ({"max_timeout": 0}, "max_timeout"),
+        ({"window": 0}, "window"), ({"window": 16385}, "window"),
         ({"max_line": 0}, "max_line"), ({"outbox": 0}, "outbox"), ({"room": 1023}, "room"), ({"key": b"short"}, "key"),
     ):
         raises(ValueError, part, lambda: session(**options))
@@ -177,6 +178,127 @@ def test_what_the_server_says_of_its_leaving_is_printable():
     assert s.why == "?[31mred"
 
 
+def meet(s, epoch, tokens=b""):
+    s.disconnect()
+    s.connect(0)
+    opening = said(s)
+    s.receive(b"IOTLINK/2 ok epoch=%s tx=1 window=64 max=4000 timeout=2000%s\n" % (epoch, tokens), 0)
+    assert s.phase == 3, s.why
+    return opening
+
+
+def test_of_an_earlier_server_no_line_is_had_twice():
+    s = session()
+    meet(s, b"a1")
+    s.receive(b"+0001a\n+0002b\n", 0)
+    assert s.accept() == "a" and said(s) == b"=0001\n"
+    for epoch in (b"a2", b"a3", b"a4"):
+        meet(s, epoch)
+        s.receive(b"+0001x\n", 0)
+    for epoch in (b"b1", b"b2"):  # They bring no line, and take nobody's place.
+        meet(s, epoch)
+    # "b" is accepted late, and counts for the first server alone.
+    assert s.accept() == "b" and said(s) == b""
+    meet(s, b"a1")
+    s.receive(b"+0001a\n+0002b\n+0003c\n", 0)
+    assert said(s) == b"=0002\n~0003\n"
+    assert [s.accept() for _ in range(4)] == ["x", "x", "x", "c"] and said(s) == b"=0003\n"
+    assert b" peer=00000000000000a1 rx=3 " in meet(s, b"a1")
+    for epoch in (b"a3", b"a1"):
+        meet(s, epoch)
+        s.receive(b"+0001x\n", 0)
+        assert not s.inbox
+    # Of five that brought a line the first is forgotten.
+    for epoch in (b"a6", b"a7", b"a8", b"a9"):
+        meet(s, epoch)
+        s.receive(b"+0001x\n", 0)
+        s.accept()
+    meet(s, b"aa")
+    assert len(s._earlier) == 4
+    meet(s, b"a2")
+    s.receive(b"+0001x\n", 0)
+    assert s.accept() == "x"
+
+
+def test_what_an_earlier_server_acknowledged_is_not_known_any_more():
+    s = session()
+    meet(s, b"a1")
+    s.receive(b"+0001a\n", 0)
+    meet(s, b"a2")
+    s.heard.clear()
+    meet(s, b"a1")
+    assert s.heard[0] == ("notice", "session-not-resumed") and len(s.heard) == 2, s.heard
+
+
+def test_the_server_of_a_kept_memory_is_known_after_another():
+    s = session(memory=["0807060504030201", 1, "00000000000000a1", 1, 3, []])
+    meet(s, b"a2")
+    meet(s, b"a1")
+    s.receive(b"+0001a\n", 0)
+    assert not s.inbox and said(s) == b"=0001\n"
+
+
+def test_a_new_epoch_is_no_session_that_goes_on():
+    s = opened()
+    s.write(b"123456")
+    said(s)
+    s.disconnect()
+    s._random = lambda count: b"\x07" * count
+    s.connect(0)
+    s.receive(OK % (b" peer=0807060504030201 rx=0", 5), 0)
+    assert s.reason == "connection-lost"
+    s.heard.clear()
+    s.disconnect()
+    open_again(s, 5)
+    assert ("notice", "session-not-resumed") in s.heard and s.phase == 3
+
+
+def test_lines_that_were_never_sent_are_no_claim():
+    s = opened()
+    s.write(b"a")
+    said(s)
+    s.disconnect()
+    own = s.memory()[0]
+    s.connect(0)
+    s.receive(OK % (b" peer=0807060504030201 rx=2", 4000), 0)
+    assert s.reason == "protocol" and s.memory()[0] == own
+    # A memory that was kept may have been rolled back.
+    s = session(memory=["0807060504030201", 2, "91aa03f00d5e2b18", 0, 3, []])
+    s.connect(0)
+    s.receive(OK % (b" peer=0807060504030201 rx=2", 4000), 0)
+    assert s.reason == "connection-lost" and s.heard == [("notice", "memory-rolled-back")]
+    # And its new epoch was not.
+    s._random = lambda count: b"\x07" * count
+    s.disconnect()
+    open_again(s)
+    s.disconnect()
+    s.connect(0)
+    s.receive(OK % (b" peer=0707070707070707 rx=2", 4000), 0)
+    assert s.reason == "protocol"
+
+
+def test_who_is_unwanted_stays_away_for_longest():
+    for line, unwanted in (
+        (b"IOTLINK/2 no code=auth\n", True), (b"IOTLINK/2 no code=busy retry=0\n", False), (b"!bye displaced\n", True),
+        (b"!bye\n", False),
+    ):
+        s = opened() if line[:1] == b"!" else session()
+        if line[:1] != b"!":
+            s.connect(0)
+        s.receive(line, 0)
+        assert s.phase == 4 and s.unwanted == unwanted, line
+
+
+def test_a_timeout_that_is_too_long_is_not_borne():
+    for options, timeout, good in (
+        ({}, 300000, True), ({}, 300001, False), ({"timeout": 400000}, 400000, True), ({"max_timeout": 1}, 2001, False),
+    ):
+        s = session(**options)
+        s.connect(0)
+        s.receive(b"IOTLINK/2 ok epoch=ab tx=1 window=1 max=1 timeout=%d\n" % timeout, 0)
+        assert (s.phase == 3) == good and s.timeout == (timeout if good else options.get("timeout", 2000)), timeout
+
+
 def test_a_signed_number_is_no_number():
     for line in (b"+-001", b"=-001", b"+0x01", b"+ 001", b"+1_00", b"=+001"):
         s = opened()
@@ -190,7 +312,8 @@ def test_every_byte_of_the_servers_mac_counts():
         s.connect(0)
         opening = said(s)
         line = b"IOTLINK/2 prove nonce=b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
-        good = bytearray(iotlink.hexlify(iotlink._hmac(bytes(range(16)), b"iotlink/2 server\n" + opening + line + b"\n")))
+        text = b"iotlink/2 server\n" + opening + line + b"\n"
+        good = bytearray(iotlink.hexlify(iotlink._hmac(bytes(range(16)), text)))
         if at is not None:
             good[at] ^= 1
         s.receive(line + b" mac=" + bytes(good) + b"\n", 0)

@@ -80,7 +80,8 @@ async def the_ancestors_api():
     states = []
     async with Server(OK + b"+0001one\n\n-two\n") as server:
         client = iotlink.Client(
-            "a b", "127.0.0.1", server.port, "", "", 1000, lambda *state: states.append(state), (1, 2), False, None, False
+            "a b", "127.0.0.1", server.port, "", "", 1000,
+            lambda *state: states.append(state), (1, 2), False, None, False,
         )
         assert not client.status() and not client() and client.connects == 0
         await soon(up(client))

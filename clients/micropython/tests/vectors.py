@@ -64,8 +64,8 @@ class Run:
         elif verb == "random":
             digits = argument.replace(" ", "")
             self.drawn += bytes([int(digits[i : i + 2], 16) for i in range(0, len(digits), 2)])
-        elif verb in ("timeout", "window"):
-            self.options[verb] = int(argument)
+        elif verb in ("timeout", "window", "max-timeout"):
+            self.options[verb.replace("-", "_")] = int(argument)
         elif verb == "inbox":  # Here it is the window.
             if int(argument) != self.options["window"]:
                 raise ValueError("an inbox of another size than the window")
@@ -103,7 +103,7 @@ class Run:
                 self.events.append("fail " + s.reason)
             else:
                 retry = "" if s.retry is None else " retry=%d" % s.retry
-                self.events.append("leave " + s.reason + retry + (" final" if s.final else ""))
+                self.events.append("leave " + s.reason + retry)
             s.disconnect()
 
     def input(self, verb, argument):
@@ -167,7 +167,8 @@ class Run:
             if word == ">":
                 said.append(rest)
             elif word == "event":
-                events.append(rest)
+                # For this client nothing is final: it comes back after its longest pause.
+                events.append(rest[:-6] if rest.endswith(" final") else rest)
             elif word == "fail":
                 events.append("fail " + rest)
             elif word and word[0] != "#":
