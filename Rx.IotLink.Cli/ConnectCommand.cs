@@ -137,9 +137,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
         if (settings.Store is not null)
             left = await DrainStoreAsync(link, broken.Token).ConfigureAwait(false);
         var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
-        if (settings.Store is not null)
-            done += " yet: what is stored is kept in the file of --store, and delivered by the next command with it";
-        return Ending.Tell(session.Output, left + pump.Unsent, done + inVain, pump.Failed || standing.IsRefused);
+        var kept = settings.Store is null ? "" : "; they are in the file of --store, and the next command with it delivers them";
+        return Ending.Tell(session.Output, left + pump.Unsent, done + inVain + kept, pump.Failed || standing.IsRefused);
     }
 
     /// <summary>Leaves when all is stored.</summary>

@@ -76,6 +76,11 @@ internal static class HelpTexts
         connection with a PROXY header, which says whose connection it is. Addresses in
         messages and limits for one address are then those of the devices.
 
+        With --store FILE it keeps in a SQLite file what it was given for devices that
+        have connected, and what it has printed: killed and started again, it goes on
+        from there. A line that was printed just before it was killed may be printed
+        once more.
+
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it
         says so and goes on with all of them as they were. What was read counts for new
@@ -99,8 +104,14 @@ internal static class HelpTexts
         running one with the same key takes its place, and the other one leaves with 1;
         without keys it waits until the other one is gone.
 
-        What was not acknowledged when a command ended is known to nobody: whoever runs
-        it again may deliver such a line twice. With --protocol 1 beware besides: it
+        With --store FILE the input goes into a SQLite file, and is delivered from there:
+        what is left when the command ends, or is killed, is delivered by the next one
+        with this file, with or without input, once and in order. It waits as long as
+        lines are acknowledged, and --drain seconds beyond the last one. With '--until
+        stored' it leaves as soon as all of its input is in the file, server or not.
+
+        Without --store, what was not acknowledged when a command ended is known to
+        nobody: whoever runs it again may deliver such a line twice. With --protocol 1 beware besides: it
         cannot tell a new process from an old one that repeats itself, so when a command
         delivers a single line and the next one of the same id begins with the same line
         soon after, the server takes it for a repetition and drops it.

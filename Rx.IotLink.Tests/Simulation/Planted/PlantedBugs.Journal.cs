@@ -30,7 +30,5 @@ internal static partial class PlantedBugs
             new Edit("Position: (long)position, Number: number)", "Position: (long)position + 1, Number: number)")),
         new("begins with the wrong number after a restart", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("ring.BeginWith(memory.First);", "ring.BeginWith(memory.First + 1);")),
-        new("takes the place of the wrong record for kept", [2], "Rx.IotLink/Link/Journal.cs",
-            new Edit("place = entries[inBatch - 1].Place;", "place = entries[^1].Place;")),
     ];
 }

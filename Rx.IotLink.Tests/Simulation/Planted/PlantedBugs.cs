@@ -28,7 +28,7 @@ internal static partial class PlantedBugs
         new("holds observers that have been told the end", Both, "Rx.IotLink/Link/Relay.cs",
             new Edit("relay.subscriptions = relay.subscriptions.Remove(this);", "_ = this;")),
         new("never lets its back-off begin anew", Both, "Rx.IotLink/Client/IotLinkClient.cs",
-            new Edit("failures = wasUp && link.LastUp >= options.Timeout ? 0 : failures + 1;", "failures++;")),
+            new Edit("failures = lasted ? 0 : failures + 1;", "failures++;")),
         new("tells a writer twice", Both, "Rx.IotLink/Link/PendingWrite.cs",
             new Edit("observer.OnNext(Unit.Default);", "observer.OnNext(Unit.Default); observer.OnNext(Unit.Default);")),
         new("never tells a writer", Both, "Rx.IotLink/Link/PendingWrite.cs",

@@ -1,0 +1,166 @@
+using System.Globalization;
+using NUnit.Framework;
+using Rx.IotLink.Tests.Stores.Sqlite;
+
+namespace Rx.IotLink.Tests.Cli;
+
+/// <summary>What the commands keep in a file outlives them, whatever ends them.</summary>
+[TestFixture]
+internal sealed class StoreTests
+{
+    private TemporaryFolder folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => folder = new();
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public async Task What_is_stored_without_a_server_is_delivered_by_the_next_command_without_input()
+    {
+        var port = FreePort.Get();
+        await StoreAsync(port, 3_000);
+        var (server, _) = await ServeAsync(port);
+        await using var serving = server;
+        await using var next = Connect(port);
+        next.EndInput();
+
+        Assert.That(await next.ExitAsync(), Is.Zero);
+        Assert.That(await server.OutputAsync(3_000), Is.EqualTo(Lines(3_000)));
+        await using var empty = Connect(port);
+        empty.EndInput();
+        Assert.That(await empty.ExitAsync(), Is.Zero);
+        server.Signal();
+        await server.ExitAsync();
+        Assert.That(await IotLinkProcess.AllAsync(server.Output), Has.Count.EqualTo(3_000), "nothing is delivered a second time");
+    }
+
+    [Test]
+    public async Task What_the_server_did_not_accept_in_time_is_counted_and_stays_in_the_file()
+    {
+        var port = FreePort.Get();
+        await using var client = Connect(port, "--drain", "1");
+        await client.WriteAsync("one\ntwo\n");
+        client.EndInput();
+
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1));
+        Assert.That((await IotLinkProcess.AllAsync(client.Events))[^1], Is.EqualTo("2 lines were not acknowledged; they are in the file of --store, and the next command with it delivers them"));
+        var (server, _) = await ServeAsync(port);
+        await using var serving = server;
+        await using var next = Connect(port);
+        next.EndInput();
+        Assert.That(await next.ExitAsync(), Is.Zero);
+        Assert.That(await server.OutputAsync(2), Is.EqualTo(new[] { "pump-1\tone", "pump-1\ttwo" }));
+    }
+
+    /// <summary>Ten kills of each end. A server prints again what it had printed and not yet kept as accepted: nothing else comes twice.</summary>
+    [Test]
+    public async Task Each_line_is_printed_in_order_though_either_end_is_killed_again_and_again()
+    {
+        var port = FreePort.Get();
+        const int Count = 20_000;
+        await StoreAsync(port, Count);
+        var printed = new List<string>();
+        var (server, _) = await ServeAsync(port);
+        var client = Connect(port, "--stay");
+        try
+        {
+            for (var kill = 0; kill < 20; kill++)
+            {
+                // Something of this process has come through, if anything is left.
+                await client.EventAsync("up (");
+                if (kill % 2 == 0)
+                {
+                    await client.KillAsync();
+                    await client.DisposeAsync();
+                    client = Connect(port, "--stay");
+                    continue;
+                }
+
+                await server.KillAsync();
+                printed.AddRange(await IotLinkProcess.AllAsync(server.Output));
+                await server.DisposeAsync();
+                (server, _) = await ServeAsync(port);
+                await server.EventAsync("pump-1 up");
+            }
+        }
+        finally
+        {
+            await client.KillAsync();
+            await client.DisposeAsync();
+        }
+
+        await using (var last = Connect(port))
+        {
+            last.EndInput();
+            Assert.That(await last.ExitAsync(), Is.Zero);
+        }
+
+        server.Signal();
+        await server.ExitAsync();
+        printed.AddRange(await IotLinkProcess.AllAsync(server.Output));
+        await server.DisposeAsync();
+
+        var highest = 0;
+        foreach (var number in printed.Select(line => int.Parse(line.Split('\t')[1], CultureInfo.InvariantCulture)))
+        {
+            Assert.That(number, Is.LessThanOrEqualTo(highest + 1), "a line was left out");
+            highest = Math.Max(highest, number);
+        }
+
+        Assert.That(highest, Is.EqualTo(Count));
+    }
+
+    [Test]
+    public async Task A_second_process_on_the_file_says_so_in_a_sentence()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync("--store", folder["fleet.db"]);
+        await using var serving = server;
+        await using var second = IotLinkProcess.Start("serve", "--port", "0", "--store", folder["fleet.db"]);
+        Assert.That(await second.ExitAsync(), Is.EqualTo(2));
+        Assert.That((await IotLinkProcess.AllAsync(second.Events)).Single(), Does.StartWith("iotlink: --store: The session store ").And.Contain("is used by another process"));
+        Assert.That(port, Is.Positive);
+    }
+
+    [Test]
+    public async Task A_file_that_something_else_wrote_is_refused_and_left_as_it_is()
+    {
+        await File.WriteAllTextAsync(folder["outbox.db"], "not a database, but somebody's notes");
+        await using var client = Connect(1);
+        client.EndInput();
+
+        Assert.That(await client.ExitAsync(), Is.EqualTo(2));
+        Assert.That((await IotLinkProcess.AllAsync(client.Events)).Single(), Does.Contain("is not a SQLite database").And.Contain("It is left as it is."));
+        Assert.That(await File.ReadAllTextAsync(folder["outbox.db"]), Is.EqualTo("not a database, but somebody's notes"));
+    }
+
+    [TestCase("--until stored needs --store.", "--until", "stored")]
+    [TestCase("--store is of no use with --best-effort, which keeps nothing.", "--store", "x.db", "--best-effort")]
+    [TestCase("--until must be accepted or stored, not 'x'.", "--until", "x")]
+    public async Task What_has_no_sense_together_is_said(string sentence, params string[] options)
+    {
+        await using var client = IotLinkProcess.Connect(1, "pump-1", options);
+        Assert.That(await client.ExitAsync(), Is.EqualTo(2));
+        Assert.That((await IotLinkProcess.AllAsync(client.Events)).Single(), Does.Contain(sentence));
+    }
+
+    private static string[] Lines(int count) => [.. Enumerable.Range(1, count).Select(n => string.Create(CultureInfo.InvariantCulture, $"pump-1\t{n}"))];
+
+    private async Task StoreAsync(int port, int count)
+    {
+        await using var storing = Connect(port, "--until", "stored");
+        await storing.WriteAsync(string.Concat(Enumerable.Range(1, count).Select(n => string.Create(CultureInfo.InvariantCulture, $"{n}\n"))));
+        storing.EndInput();
+        Assert.That(await storing.ExitAsync(), Is.Zero);
+    }
+
+    private IotLinkProcess Connect(int port, params string[] options) => IotLinkProcess.Connect(port, "pump-1", ["--store", folder["outbox.db"], .. options]);
+
+    private async Task<(IotLinkProcess Server, int Port)> ServeAsync(int port)
+    {
+        var server = IotLinkProcess.Start("serve", "--bind", "127.0.0.1", "--port", port.Text(), "--store", folder["fleet.db"]);
+        await server.EventAsync("listening");
+        return (server, port);
+    }
+}
