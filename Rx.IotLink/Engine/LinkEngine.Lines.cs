@@ -114,7 +114,7 @@ internal sealed partial class LinkEngine
     {
         Unfinished--;
         if (IsKept(line))
-            keptBytes -= line.Bytes;
+            kept!.Bytes -= line.Bytes;
     }
 
     private void Saved(long upTo)

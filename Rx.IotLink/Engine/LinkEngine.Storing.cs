@@ -9,62 +9,44 @@ namespace Rx.IotLink.Engine;
 /// </summary>
 internal sealed partial class LinkEngine
 {
-    private readonly bool isKept;
-
-    // Those of the lines in the store alone that somebody waits for, by their positions; and those that were taken back
-    // there, and may yet be read.
-    private readonly Dictionary<long, OutLine> awaited = [];
-    private readonly HashSet<long> takenBack = [];
-
-    // Lines that are done for their writers once they are kept, in the order of their records.
-    private readonly Queue<OutLine> untilStored = new();
+    /// <summary>What is known of lines in the store. Null: nothing is kept, and a link at rest holds the less.</summary>
+    private readonly StoredLines? kept;
 
     /// <summary>Lines that are in the store alone.</summary>
-    private int stored;
+    private int InStoreAlone => kept?.Count ?? 0;
 
-    /// <summary>The greatest position that is, or was, in memory.</summary>
-    private long loadedThrough;
-
-    private bool loading;
-
-    /// <summary>When reading, which has failed, is tried again.</summary>
-    private TimeSpan? loadAt;
-
-    /// <summary>The bytes of all lines that are kept.</summary>
-    private long keptBytes;
-
-    private bool IsKept(OutLine line) => isKept && line.Delivery == Delivery.ExactlyOnce;
+    private bool IsKept(OutLine line) => kept is not null && line.Delivery == Delivery.ExactlyOnce;
 
     /// <summary>Which limit of the store a further line would break. Null: none.</summary>
     private Rejection? StoreLimit(OutLine line)
     {
         if (Unfinished >= limits.StoredLines)
             return Rejection.StoredLines;
-        if (keptBytes + line.Bytes > limits.StoredBytes)
+        if (kept!.Bytes + line.Bytes > limits.StoredBytes)
             return Rejection.StoredBytes;
-        return line.IsAwaited && awaited.Count >= limits.OutboxLines + limits.MaxWaitingWrites ? Rejection.OutboxFull : null;
+        return line.IsAwaited && kept!.Awaited.Count >= limits.OutboxLines + limits.MaxWaitingWrites ? Rejection.OutboxFull : null;
     }
 
     /// <summary>Keeps a line that was written; and holds it in memory too, if there is room.</summary>
     private void Keep(OutLine line)
     {
-        if (stored == 0 && Unfinished <= limits.OutboxLines)
+        if (InStoreAlone == 0 && Unfinished <= limits.OutboxLines)
         {
             outbox.Add(line);
-            loadedThrough = (long)line.Ticket;
+            kept!.LoadedThrough = (long)line.Ticket;
         }
         else
         {
             outbox.Stamp(line);
-            stored++;
+            kept!.Count++;
             if (line.IsAwaited)
-                awaited.Add((long)line.Ticket, line);
+                kept!.Awaited.Add((long)line.Ticket, line);
         }
 
-        keptBytes += line.Bytes;
+        kept!.Bytes += line.Bytes;
         line.Record = Save(new(SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text));
         if (line.IsDoneWhenStored)
-            untilStored.Enqueue(line);
+            kept!.UntilStored.Enqueue(line);
     }
 
     /// <summary>
@@ -82,46 +64,46 @@ internal sealed partial class LinkEngine
     /// <summary>Takes back a line that is in the store alone. False: it is not.</summary>
     private bool TakeBackStored(OutLine line)
     {
-        if (!awaited.Remove((long)line.Ticket))
+        if (kept?.Awaited.Remove((long)line.Ticket) != true)
             return false;
-        stored--;
-        takenBack.Add((long)line.Ticket);
+        kept.Count--;
+        kept.TakenBack.Add((long)line.Ticket);
         return true;
     }
 
     /// <summary>Has lines read from the store, if there are any and there is room for them.</summary>
     private void LoadIfRoom()
     {
-        if (stored == 0 || loading || loadAt > now || IsFinal || Unfinished - stored > limits.OutboxLines / 2)
+        if (kept is null || kept.Count == 0 || kept.IsLoading || kept.LoadAt > now || IsFinal || Unfinished - kept.Count > limits.OutboxLines / 2)
             return;
-        (loading, loadAt) = (true, null);
-        collected.Load = new(loadedThrough, Math.Max(1, limits.OutboxLines - (Unfinished - stored)));
+        (kept.IsLoading, kept.LoadAt) = (true, null);
+        collected.Load = new(kept.LoadedThrough, Math.Max(1, limits.OutboxLines - (Unfinished - kept.Count)));
     }
 
     /// <summary>Takes lines that were read.</summary>
     private void Loaded(IReadOnlyList<StoredLine> lines)
     {
-        loading = false;
+        kept!.IsLoading = false;
         foreach (var line in lines)
         {
             // What was taken back meanwhile is done with.
-            if (line.Position <= loadedThrough || takenBack.Contains(line.Position))
+            if (line.Position <= kept.LoadedThrough || kept.TakenBack.Contains(line.Position))
                 continue;
-            loadedThrough = line.Position;
-            stored--;
+            kept.LoadedThrough = line.Position;
+            kept.Count--;
             Load(line);
         }
 
-        takenBack.RemoveWhere(position => position <= loadedThrough);
+        kept.TakenBack.RemoveWhere(position => position <= kept.LoadedThrough);
         // All that were read are in memory: those that were not there are not kept yet, and are read once they are.
-        if (lines.Count == 0 && stored > 0)
-            loadAt = TimeSpan.MaxValue;
+        if (lines.Count == 0 && kept.Count > 0)
+            kept.LoadAt = TimeSpan.MaxValue;
         protocol.Send(now);
     }
 
     private void Load(in StoredLine stored)
     {
-        if (!awaited.Remove(stored.Position, out var line))
+        if (!kept!.Awaited.Remove(stored.Position, out var line))
             line = new OutLine(stored.Text, Utf8.ByteCount(stored.Text) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered);
         outbox.Load(line, stored.Position);
         if (Fault(line.Bytes) is not { } fault)
@@ -132,20 +114,48 @@ internal sealed partial class LinkEngine
 
     private void LoadFailed()
     {
-        loading = false;
-        loadAt = now + BetweenLoads;
+        if (kept is not null)
+            (kept.IsLoading, kept.LoadAt) = (false, now + BetweenLoads);
     }
 
     /// <summary>Tells the writers of lines that are kept now, and wanted no more than that.</summary>
     private void TellStored(long upTo)
     {
-        if (loadAt == TimeSpan.MaxValue)
-            loadAt = null;
-        while (untilStored.TryPeek(out var line) && line.Record <= upTo)
+        if (kept is null)
+            return;
+        if (kept.LoadAt == TimeSpan.MaxValue)
+            kept.LoadAt = null;
+        while (kept.UntilStored.TryPeek(out var line) && line.Record <= upTo)
         {
-            untilStored.Dequeue();
+            kept.UntilStored.Dequeue();
             if (line.Outcome is null)
                 (collected.Stored ??= []).Add(line);
         }
+    }
+
+    private sealed class StoredLines
+    {
+        /// <summary>Those in the store alone that somebody waits for, by their positions.</summary>
+        public Dictionary<long, OutLine> Awaited { get; } = [];
+
+        /// <summary>The positions of those that were taken back there, and may yet be read.</summary>
+        public HashSet<long> TakenBack { get; } = [];
+
+        /// <summary>How many are in the store alone.</summary>
+        public int Count { get; set; }
+
+        /// <summary>The bytes of all lines that are kept.</summary>
+        public long Bytes { get; set; }
+
+        /// <summary>The greatest position that is, or was, in memory.</summary>
+        public long LoadedThrough { get; set; }
+
+        public bool IsLoading { get; set; }
+
+        /// <summary>When reading is tried again that has failed. The greatest time: once more is kept.</summary>
+        public TimeSpan? LoadAt { get; set; }
+
+        /// <summary>Those that are done for their writers once they are kept, in the order of their records.</summary>
+        public Queue<OutLine> UntilStored { get; } = new();
     }
 }

@@ -74,14 +74,15 @@ internal sealed partial class LinkEngine
     /// <param name="effects">What is to be kept from the beginning.</param>
     public LinkEngine(LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes) waiting, ref Effects effects)
     {
-        (this.limits, this.create, Version, Wanted, this.isKept) = (limits, create, version, version, isKept);
+        (this.limits, this.create, Version, Wanted, kept) = (limits, create, version, version, isKept ? new() : null);
         collected = effects;
         holder = protocol = create(version, outbox, this);
         var (held, last) = (0, 0UL);
         foreach (var line in holder.Unfinished.Concat(outbox.All))
             (held, last) = (held + 1, Math.Max(last, line.Ticket));
         Unfinished = (int)waiting.Lines;
-        (stored, loadedThrough, keptBytes) = (Unfinished - held, (long)last, waiting.Bytes);
+        if (kept is not null)
+            (kept.Count, kept.LoadedThrough, kept.Bytes) = (Unfinished - held, (long)last, waiting.Bytes);
         effects = collected;
         collected = default;
     }
@@ -179,7 +180,7 @@ internal sealed partial class LinkEngine
         if (leaving is not null)
             EndAsWanted();
         LoadIfRoom();
-        collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), loadAt == TimeSpan.MaxValue ? null : loadAt);
+        collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt == TimeSpan.MaxValue ? null : kept?.LoadAt);
         effects = collected;
         collected = default;
     }
@@ -402,11 +403,14 @@ internal sealed partial class LinkEngine
             counts.Outages++;
         Become(status, outage);
         (exactlyOnceWaiting, bestEffortWaiting, collected.IsLast) = (0, 0, true);
-        foreach (var line in holder.Unfinished.Concat(outbox.All).Concat(awaited.Values).ToList())
+        foreach (var line in holder.Unfinished.Concat(outbox.All).Concat(kept?.Awaited.Values ?? Enumerable.Empty<OutLine>()).ToList())
             Done(line, Outcome.GivenUp);
         // What is in the store alone stays there.
-        (Unfinished, stored) = (0, 0);
-        awaited.Clear();
+        Unfinished = 0;
+        if (kept is null)
+            return;
+        kept.Count = 0;
+        kept.Awaited.Clear();
     }
 
     private void Become(LinkStatus status, Outage? outage)

@@ -126,8 +126,9 @@ internal sealed partial class Link
             line = next;
         }
 
-        foreach (var line in effects.Stored ?? [])
-            ((PendingWrite)line).Finish(error: null);
+        // Not "?? []", which would make an empty list for each step.
+        if (effects.Stored is not null)
+            effects.Stored.ForEach(static line => ((PendingWrite)line).Finish(error: null));
         if (work.Saves)
             journal!.Start();
         if (effects.Load is { } load)

@@ -14,7 +14,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     /// <summary>
     /// For each line that waits for the application: the memory that it is of and its number there; none for best effort.
     /// </summary>
-    private readonly Queue<(PeerMemory? Of, ulong Number)> waiting = new();
+    /// <remarks>Made with the first line: a link at rest holds none.</remarks>
+    private Queue<(PeerMemory? Of, ulong Number)>? waiting;
     private bool repeated;
 
     // The one that is spoken with, or was last; and those before it, the latest last.
@@ -99,7 +100,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         {
             case 1:
                 if (host.TryDeliver(line, Delivery.ExactlyOnce))
-                    waiting.Enqueue((peer, peer!.Arrive()));
+                    (waiting ??= new()).Enqueue((peer, peer!.Arrive()));
                 return;
             case <= 0:
                 host.DuplicateReceived();
@@ -117,12 +118,12 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     public void TakeBestEffort(ReadOnlySpan<byte> line)
     {
         if (host.TryDeliver(line, Delivery.BestEffort))
-            waiting.Enqueue((null, 0));
+            (waiting ??= new()).Enqueue((null, 0));
     }
 
     public void Accept()
     {
-        var (of, number) = waiting.Dequeue();
+        var (of, number) = waiting!.Dequeue();
         if (of is null)
             return;
         if (of != peer)
