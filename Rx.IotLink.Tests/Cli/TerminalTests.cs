@@ -122,7 +122,8 @@ internal sealed class TerminalTests
         server.Signal();
         await server.ExitAsync();
         var said = await IotLinkProcess.AllAsync(server.Events);
-        Assert.That(said, Has.Count.LessThan(100));
+        // Of 900 events. One that has left already may be told without its address, which is summed up by itself.
+        Assert.That(said, Has.Count.LessThan(200));
         Assert.That(said, Has.Some.Matches("more within 5 s, from 127.0.0.1"));
     }
 
