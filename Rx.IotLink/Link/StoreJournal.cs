@@ -139,6 +139,22 @@ internal sealed class StoreJournal : IWork
     /// <summary>Takes a batch. False: there is nothing, and the work is over.</summary>
     private bool TryGather()
     {
+        while (true)
+        {
+            Gather();
+            lock (gate)
+            {
+                if (taken.Count > 0)
+                    return true;
+                // Somebody may have come in this very moment: an empty batch is no batch.
+                if (waiting.Count == 0)
+                    return atWork = false;
+            }
+        }
+    }
+
+    private void Gather()
+    {
         batch.Clear();
         lock (gate)
             taken.Clear();
@@ -164,9 +180,6 @@ internal sealed class StoreJournal : IWork
             if (link.HasFailed)
                 break;
         }
-
-        lock (gate)
-            return atWork = taken.Count > 0 || waiting.Count > 0;
     }
 
     /// <summary>Writes the batch. Null: it is kept.</summary>
