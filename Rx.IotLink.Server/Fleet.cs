@@ -377,7 +377,16 @@ internal sealed partial class Fleet
         roster.Changed(member.Link);
         // It is another server's now. If the device comes back to this one, it is claimed anew.
         if (state.Outage?.Reason == OutageReason.ClaimedElsewhere)
+        {
+            lock (gate)
+            {
+                if (member.Stranger is { } stranger)
+                    unknown.Remove(stranger);
+            }
+
             Forget(member.Link);
+        }
+
         if (state.Status is LinkStatus.Up or LinkStatus.Down)
             Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
     }

@@ -64,6 +64,23 @@ public sealed class SharedStoreTests
         Assert.That(received["2"], Is.EqualTo(lines));
     }
 
+    [Test]
+    public void What_throws_at_one_link_when_it_is_told_stops_no_other()
+    {
+        var store = new CountingStore { Refuses = "2", Thrown = new UnspeakableException() };
+        var devices = Devices(store, 5);
+        network.RunFor(2.s());
+        foreach (var device in devices)
+            device.Link.Writer.OnNext("1");
+        network.RunFor(5.s());
+        Assert.That(received.Where(r => r.Key != "2").Select(r => r.Value), Is.All.EqualTo(new[] { "1" }));
+        Assert.That(devices.Where(d => d.Name != "2").Select(d => d.Link.Counters.Outbox), Is.All.Zero);
+        store.Refuses = null;
+        network.RunFor(60.s());
+
+        Assert.That(devices.Select(d => d.Link.Counters.Outbox), Is.All.Zero, "the other heals, too");
+    }
+
     /// <summary>Two that hold a memory at the same time would both deliver its lines.</summary>
     [Test]
     public void Whoever_claims_a_memory_again_fences_the_former_owner_out()
@@ -88,7 +105,9 @@ public sealed class SharedStoreTests
     [Test]
     public void A_server_whose_claim_is_gone_claims_again_when_the_device_comes_back()
     {
-        var server = network.AddServer(app: (process, _) => process.Links.SelectMany(l => l.Lines).Subscribe(Of("1").Add));
+        var server = network.AddServer(
+            configure: o => o with { MaxUnknownIds = 1 },
+            app: (process, _) => process.Links.SelectMany(l => l.Lines).Subscribe(Of("1").Add));
         var device = network.AddDevice("1", server);
         network.RunFor(2.s());
         var claimed = server.Disk.ClaimAsync("1");
@@ -98,10 +117,17 @@ public sealed class SharedStoreTests
 
         Assert.That(claimed.IsCompletedSuccessfully);
         Assert.That(Of("1").Distinct(), Is.EqualTo(["accepted in the end"]));
+        Assert.That(server.Process.GetConnections().Select(c => c.Id), Is.EqualTo(["1"]), "it takes one place, not two");
         Assert.That(device.Link.Counters.Outbox, Is.Zero);
     }
 
     private List<string> Of(string id) => received.TryGetValue(id, out var lines) ? lines : received[id] = [];
+
+    /// <summary>An exception of somebody else's.</summary>
+    private sealed class UnspeakableException : Exception
+    {
+        public override string Message => throw new InvalidOperationException("even this");
+    }
 
     private List<SimulatedDevice> Devices(ISessionStore store, int count)
     {
@@ -119,6 +145,8 @@ public sealed class SharedStoreTests
 
         public string? Refuses { get; set; }
 
+        public Exception Thrown { get; init; } = new IOException("not kept");
+
         public ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default) => kept.ClaimAsync(id, cancellationToken);
 
         /// <summary>Each batch takes a second on this clock. Null: it takes no time.</summary>
@@ -134,7 +162,7 @@ public sealed class SharedStoreTests
             }
 
             if (batch.Any(write => write.Claim.Id == Refuses))
-                throw new IOException($"{Refuses} is not kept");
+                throw Thrown;
             Batches.Add([.. batch]);
             return await kept.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
         }

@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using Microsoft.Reactive.Testing;
 using NUnit.Framework;
@@ -209,6 +210,20 @@ public sealed class StoredOutboxTests
         Assert.That(notices, Has.Member(LinkNoticeKind.StoreFailed));
     }
 
+    /// <summary>What a read finds is old when it arrives: what was kept meanwhile is kept for good, and nothing more may come.</summary>
+    [Test]
+    public void Lines_that_are_kept_while_a_read_that_missed_them_is_on_its_way_are_delivered()
+    {
+        var store = new LateStore();
+        Start(o => o with { SessionStore = store, OutboxLines = 2, MaxWaitingWrites = 0 });
+        network.RunFor(1.s());
+        store.Clock = pump.Scheduler;
+        Write(Numbers(0, 14));
+        network.RunFor(60.s());
+
+        Assert.That(received, Is.EqualTo(Numbers(0, 14)));
+    }
+
     private static string[] Numbers(int first, int count) => [.. Enumerable.Range(first, count).Select(n => $"{n}")];
 
     private void Write(IEnumerable<string> lines)
@@ -226,6 +241,39 @@ public sealed class StoredOutboxTests
         network = SimulatedNetwork.On(new TestScheduler());
         server = network.AddServer(configure: machine, app: (process, _) => process.Links.Where(_ => reads).SelectMany(l => l.Lines).Subscribe(received.Add));
         pump = network.AddDevice(Id, server, device);
+    }
+
+    /// <summary>A store whose writes take 300 ms, and whose reads look at once and answer after a second.</summary>
+    private sealed class LateStore : ISessionStore
+    {
+        private readonly MemorySessionStore kept = new();
+
+        /// <summary>Null: nothing takes time.</summary>
+        public IScheduler? Clock { get; set; }
+
+        public ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default) => kept.ClaimAsync(id, cancellationToken);
+
+        public async ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
+        {
+            await After(TimeSpan.FromMilliseconds(300)).ConfigureAwait(false);
+            return await kept.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
+        }
+
+        public async ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default)
+        {
+            var read = await kept.ReadLinesAsync(claim, after, count, cancellationToken).ConfigureAwait(false);
+            await After(TimeSpan.FromSeconds(1)).ConfigureAwait(false);
+            return read;
+        }
+
+        private Task After(TimeSpan time)
+        {
+            if (Clock is null)
+                return Task.CompletedTask;
+            var over = new TaskCompletionSource();
+            Clock.Schedule(time, () => over.SetResult());
+            return over.Task;
+        }
     }
 
     /// <summary>A store whose lines cannot be read for a while.</summary>

@@ -95,9 +95,10 @@ internal sealed partial class LinkEngine
         }
 
         kept.TakenBack.RemoveWhere(position => position <= kept.LoadedThrough);
-        // All that were read are in memory: those that were not there are not kept yet, and are read once they are.
+        // They were not kept yet when they were looked for: they are read once something more is kept. Or it was meanwhile,
+        // and nothing more may come: so they are looked for again in any case.
         if (lines.Count == 0 && kept.Count > 0)
-            kept.LoadAt = TimeSpan.MaxValue;
+            (kept.WasTooEarly, kept.LoadAt) = (true, now + BetweenLoads);
         protocol.Send(now);
     }
 
@@ -123,8 +124,8 @@ internal sealed partial class LinkEngine
     {
         if (kept is null)
             return;
-        if (kept.LoadAt == TimeSpan.MaxValue)
-            kept.LoadAt = null;
+        if (kept.WasTooEarly)
+            (kept.WasTooEarly, kept.LoadAt) = (false, null);
         while (kept.UntilStored.TryPeek(out var line) && line.Record <= upTo)
         {
             kept.UntilStored.Dequeue();
@@ -152,8 +153,11 @@ internal sealed partial class LinkEngine
 
         public bool IsLoading { get; set; }
 
-        /// <summary>When reading is tried again that has failed. The greatest time: once more is kept.</summary>
+        /// <summary>When reading is tried again that has failed, or has found nothing.</summary>
         public TimeSpan? LoadAt { get; set; }
+
+        /// <summary>Whether it has found nothing, since what is looked for was not kept yet.</summary>
+        public bool WasTooEarly { get; set; }
 
         /// <summary>Those that are done for their writers once they are kept, in the order of their records.</summary>
         public Queue<OutLine> UntilStored { get; } = new();

@@ -180,7 +180,7 @@ internal sealed partial class LinkEngine
         if (leaving is not null)
             EndAsWanted();
         LoadIfRoom();
-        collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt == TimeSpan.MaxValue ? null : kept?.LoadAt);
+        collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt);
         effects = collected;
         collected = default;
     }

@@ -96,7 +96,7 @@ internal sealed class Journal
             (inBatch, pause, HasFailed) = (0, TimeSpan.Zero, false);
         }
 
-        owner.Saved(place);
+        _ = TryTell(place, static (owner, upTo) => owner.Saved(upTo));
         bool again;
         lock (gate)
             again = atWork = entries.Count > 0 && !over;
@@ -115,7 +115,7 @@ internal sealed class Journal
         }
 
         // Told before anybody can try again: of a failure and what healed it, the failure comes first.
-        owner.SaveFailed(exception);
+        _ = TryTell(exception, static (owner, failure) => owner.SaveFailed(failure));
         TimeSpan? due = null;
         lock (gate)
         {
@@ -134,7 +134,7 @@ internal sealed class Journal
     {
         lock (gate)
             (over, atWork) = (true, false);
-        owner.Fenced();
+        _ = TryTell(this, static (owner, _) => owner.Fenced());
         EndIfDone();
     }
 
@@ -142,13 +142,13 @@ internal sealed class Journal
     public void Read(long after, int count) => writer.Read(this, after, count);
 
     /// <summary>Lines were read.</summary>
-    public void Loaded(IReadOnlyList<StoredLine> lines) => owner.Loaded(lines);
+    public void Loaded(IReadOnlyList<StoredLine> lines) => _ = TryTell(lines, static (owner, read) => owner.Loaded(read));
 
     /// <summary>Lines could not be read.</summary>
-    public void LoadFailed(Exception exception) => owner.LoadFailed(exception);
+    public void LoadFailed(Exception exception) => _ = TryTell(exception, static (owner, failure) => owner.LoadFailed(failure));
 
     /// <summary>The store has not answered for so long.</summary>
-    public void Waits(TimeSpan time) => owner.SaveWaits(time);
+    public void Waits(TimeSpan time) => _ = TryTell(time, static (owner, waited) => owner.SaveWaits(waited));
 
     /// <summary>Completes when all that was appended by now is kept, or is given up. Under the lock.</summary>
     public Task WhenIdle() => over || (!atWork && entries.Count == 0)
@@ -186,6 +186,24 @@ internal sealed class Journal
         if (told is not null)
             Continuations.Inline(told, static t => t.TrySetResult());
         ended?.Dispose();
+    }
+
+    /// <summary>
+    /// Tells the link. It ends connections, which are somebody else's and may throw: the journal of the store, which serves
+    /// other links too, goes on all the same.
+    /// </summary>
+    /// <returns>Whether nothing was thrown. The link has taken its step in any case.</returns>
+    private bool TryTell<T>(T what, Action<IJournalOwner, T> tell)
+    {
+        try
+        {
+            tell(owner, what);
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
     }
 
     /// <summary>Whether a record says all that the one right before it does.</summary>

@@ -70,7 +70,7 @@ internal sealed partial class Link
 
     void IJournalOwner.LoadFailed(Exception exception)
     {
-        var fault = $"the session store could not be read: {exception.GetType().Name}: {exception.Message}";
+        var fault = $"the session store could not be read: {Said(exception)}";
         Work work;
         lock (gate)
             Step(Input.LoadFailed(Moment()), out work);
@@ -81,7 +81,7 @@ internal sealed partial class Link
     void IJournalOwner.SaveFailed(Exception exception)
     {
         // Made before the lock: the message is somebody else's code.
-        var fault = new Outage(OutageReason.StoreFailed, $"the session store failed with {exception.GetType().Name}: {exception.Message}");
+        var fault = new Outage(OutageReason.StoreFailed, $"the session store failed with {Said(exception)}");
         Work work;
         lock (gate)
             Step(Input.SaveFailed(Moment(), fault, exception), out work);
@@ -100,6 +100,19 @@ internal sealed partial class Link
     /// <summary>Lines are sent and accepted by somebody else now: this end would do both a second time.</summary>
     void IJournalOwner.Fenced() =>
         Finish(LinkStatus.Closed, new Outage(OutageReason.ClaimedElsewhere, "another process, or another link, has claimed this device's memory in the session store"));
+
+    /// <summary>What a store threw is its own class: even its message may throw.</summary>
+    private static string Said(Exception exception)
+    {
+        try
+        {
+            return $"{exception.GetType().Name}: {exception.Message}";
+        }
+        catch (Exception)
+        {
+            return exception.GetType().Name;
+        }
+    }
 
     /// <summary>
     /// What is left in the journal is written; but a store that blocks does not hold up the end for longer than a peer
