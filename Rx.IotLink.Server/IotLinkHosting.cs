@@ -13,7 +13,8 @@ namespace Rx.IotLink.Server;
 public static class IotLinkHosting
 {
     /// <summary>
-    /// Adds an <see cref="IotLinkServer"/> that starts and stops with the host, with the host's logging. For connections from the endpoints of an ASP.NET
+    /// Adds an <see cref="IotLinkServer"/> that starts and stops with the host, with the host's logging and its
+    /// <see cref="ISessionStore"/>, if it has one (<c>AddSqliteSessions</c>). For connections from the endpoints of an ASP.NET
     /// Core application, set <see cref="IotLinkServerOptions.Listen"/> to false and call <see cref="UseIotLink"/> on an endpoint.
     /// </summary>
     /// <param name="services">The host's services.</param>
@@ -27,7 +28,11 @@ public static class IotLinkHosting
     {
         services.AddSingleton(provider =>
         {
-            var options = new IotLinkServerOptions { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
+            var options = new IotLinkServerOptions
+            {
+                LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
+                SessionStore = provider.GetService<ISessionStore>(),
+            };
             if (configuration is not null)
                 options = Read(configuration, options);
             return new IotLinkServer(configure?.Invoke(options) ?? options);
