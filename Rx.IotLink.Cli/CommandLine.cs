@@ -16,7 +16,7 @@ internal static class CommandLine
         // Looked for by hand, since an error of the other options is to be told in the form that was asked for.
         var json = args.Contains(Options.Json.Name, StringComparer.Ordinal);
         var (lines, linesLook, eventsLook) = (streams.Output ?? TextWriter.Null, Look.Of(streams.OutputIsTerminal), Look.Of(streams.ErrorIsTerminal));
-        Session Session(bool withIds)
+        CommandContext ContextOf(bool withIds)
         {
             Output output = json ? new JsonOutput(lines, events, scheduler, linesLook, eventsLook) : new TextOutput(lines, events, withIds, linesLook, eventsLook);
             events.Missing = output.Missing;
@@ -25,32 +25,32 @@ internal static class CommandLine
 
         if (streams.Output is null)
         {
-            Session(withIds: false).Output.Error("there is no standard output, where received lines go: nothing was started.");
+            ContextOf(withIds: false).Output.Error("there is no standard output, where received lines go: nothing was started.");
             return Task.FromResult(ExitCode.Usage);
         }
 
         var parsed = Root(
-            settings => StartAsync(Session(withIds: true), session => new ServeCommand(settings, session).RunAsync()),
-            settings => StartAsync(Session(withIds: false), session => new ConnectCommand(settings, session).RunAsync()),
-            id => NewKeyCommand.RunAsync(id, lines, Session(withIds: false).Output)).Parse(args, Parsing);
+            settings => StartAsync(ContextOf(withIds: true), context => new ServeCommand(settings, context).RunAsync()),
+            settings => StartAsync(ContextOf(withIds: false), context => new ConnectCommand(settings, context).RunAsync()),
+            id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output)).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
         // The word that nothing knows says more than what is missing for want of it.
         var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here." : parsed.Errors[0].Message;
-        Session(withIds: false).Output.Error($"{fault} See 'iotlink --help'.");
+        ContextOf(withIds: false).Output.Error($"{fault} See 'iotlink --help'.");
         return Task.FromResult(ExitCode.Usage);
     }
 
-    private static async Task<int> StartAsync(Session session, Func<Session, Task<int>> run)
+    private static async Task<int> StartAsync(CommandContext context, Func<CommandContext, Task<int>> run)
     {
         try
         {
-            return await run(session).ConfigureAwait(false);
+            return await run(context).ConfigureAwait(false);
         }
         catch (UsageException e)
         {
-            session.Output.Error(e.Message);
+            context.Output.Error(e.Message);
             return ExitCode.Usage;
         }
     }

@@ -23,7 +23,7 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
 }
 
 /// <summary><c>iotlink connect</c>: a device's end of a link, between standard input and standard output.</summary>
-internal sealed class ConnectCommand(ConnectSettings settings, Session session)
+internal sealed class ConnectCommand(ConnectSettings settings, CommandContext context)
 {
     /// <summary>Lines of the input on their way, at most: the look-ahead into a huge file.</summary>
     public const int MaxOnTheirWay = 1_000;
@@ -37,7 +37,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     private static readonly WriteOptions Stored = new() { Until = WrittenUntil.Stored };
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
 
-    private readonly Ledger ledger = new();
+    private readonly LineWindows windows = new();
 
     public async Task<int> RunAsync()
     {
@@ -54,8 +54,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             Timeout = settings.Timeout,
             Protocol = settings.Protocol,
             Key = LoadKey(),
-            Tls = settings.Tls.ForClient(session.Output),
-            Scheduler = session.Scheduler,
+            Tls = settings.Tls.ForClient(context.Output),
+            Scheduler = context.Scheduler,
             // Draining is done here, where it is known what to wait for.
             DrainTimeout = TimeSpan.Zero,
             SessionStore = store,
@@ -94,35 +94,35 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     {
         using var standing = new Standing();
         var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var broken = CancellationTokenSource.CreateLinkedTokenSource(standing.InVain, session.Output.Closed);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
+        using var broken = CancellationTokenSource.CreateLinkedTokenSource(standing.InVain, context.Output.Closed);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stop, context.Output.Closed);
         var unproven = 0;
 
-        var input = ledger.Open(MaxOnTheirWay);
-        var echo = settings.Echo ? LinkReport.Echo(link, ledger.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
-        using var report = LinkReport.Start(link, session.Output, echo, notice =>
+        var input = windows.Open(MaxOnTheirWay);
+        var echo = settings.Echo ? LinkReport.Echo(link, windows.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
+        using var report = LinkReport.Start(link, context.Output, echo, notice =>
         {
             if (notice.Kind == LinkNoticeKind.PeerNotProven && ++unproven < UnprovenAttempts && !standing.WasUp)
                 return true;
             // Whoever typed a wrong key wants to know soon. But it is somebody's word, so the link tries on.
             var refusal = standing.WasUp && notice.Kind == LinkNoticeKind.PeerNotProven ? null : RefusalOf(notice);
             if (refusal is not null && standing.Refuse())
-                session.Output.Refused(link.Id, refusal);
+                context.Output.Refused(link.Id, refusal);
             if (notice.Kind is LinkNoticeKind.ConnectFailed or LinkNoticeKind.PeerNotProven or LinkNoticeKind.Refused)
                 answered.TrySetResult();
             return refusal is not null;
         }, state =>
         {
-            session.Output.State(link.Id, state);
+            context.Output.State(link.Id, state);
             if (!state.IsUp)
                 return;
             standing.Up();
             answered.TrySetResult();
         });
 
-        var pump = session.ReadsJson
-            ? new InputPump(session.Input, JsonInput.MaxBytes(maxLineBytes), input, session.Output)
-            : new InputPump(session.Input, maxLineBytes, input, session.Output, emptyIsLine: settings.Protocol != 1);
+        var pump = context.ReadsJson
+            ? new InputPump(context.Input, JsonInput.MaxBytes(maxLineBytes), input, context.Output)
+            : new InputPump(context.Input, maxLineBytes, input, context.Output, emptyIsLine: settings.Protocol != 1);
         await pump.RunAsync(text => Send(link, input, text, maxLineBytes), stop.Token).ConfigureAwait(false);
         if (settings.UntilStored && !settings.Stay)
             return await EndStoredAsync(pump, broken.Token).ConfigureAwait(false);
@@ -132,20 +132,20 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
             await WaitForAnswerAsync(answered.Task, stop.Token).ConfigureAwait(false);
         standing.Leave();
 
-        var since = session.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
-        var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, since, broken.Token).ConfigureAwait(false);
+        var since = context.Stop.IsCancellationRequested ? "Ctrl-C" : "the end of the input";
+        var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, since, broken.Token).ConfigureAwait(false);
         if (settings.Store is not null)
             left = await DrainStoreAsync(link, broken.Token).ConfigureAwait(false);
         var done = settings.Delivery == Delivery.ExactlyOnce ? "acknowledged" : "sent";
         var kept = settings.Store is null ? "" : "; they are in the file of --store, and the next command with it delivers them";
-        return Ending.Tell(session.Output, left + pump.Unsent, done + inVain + kept, pump.Failed || standing.IsRefused);
+        return ExitReport.Tell(context.Output, left + pump.Unsent, done + inVain + kept, pump.Failed || standing.IsRefused);
     }
 
     /// <summary>Leaves when all is stored.</summary>
     private async Task<int> EndStoredAsync(InputPump pump, CancellationToken broken)
     {
-        var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, "the end of the input", broken).ConfigureAwait(false);
-        return Ending.Tell(session.Output, left + pump.Unsent, "stored" + inVain, pump.Failed);
+        var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, "the end of the input", broken).ConfigureAwait(false);
+        return ExitReport.Tell(context.Output, left + pump.Unsent, "stored" + inVain, pump.Failed);
     }
 
     /// <summary>
@@ -154,10 +154,10 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     /// </summary>
     private async Task<int> DrainStoreAsync(IotLinkClient link, CancellationToken broken)
     {
-        var stuck = Observable.Interval(BetweenLooks, session.Scheduler)
+        var stuck = Observable.Interval(BetweenLooks, context.Scheduler)
             .Select(_ => link.Counters.Outbox)
             .DistinctUntilChanged()
-            .Throttle(settings.Drain, session.Scheduler);
+            .Throttle(settings.Drain, context.Scheduler);
         try
         {
             await link.DrainAsync(broken).ToObservable().TakeUntil(stuck).DefaultIfEmpty().ToTask(CancellationToken.None).ConfigureAwait(false);
@@ -183,14 +183,14 @@ internal sealed class ConnectCommand(ConnectSettings settings, Session session)
     /// <summary>Without a line to deliver it would leave before it has heard of the server at all: whether it is let in is asked for, too.</summary>
     private async Task WaitForAnswerAsync(Task answer, CancellationToken stop) => await Task.WhenAny(answer, stop.WhenCancelledAsync())
         .ToObservable()
-        .TakeUntil(Observable.Timer(settings.Drain, session.Scheduler))
+        .TakeUntil(Observable.Timer(settings.Drain, context.Scheduler))
         .DefaultIfEmpty()
         .ToTask(CancellationToken.None)
         .ConfigureAwait(false);
 
-    private string? Send(IotLinkClient link, Outgoing input, string text, int maxLineBytes)
+    private string? Send(IotLinkClient link, LineWindow input, string text, int maxLineBytes)
     {
-        var (line, fault) = session.ReadsJson
+        var (line, fault) = context.ReadsJson
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: settings.Protocol != 1, settings.Id)
             : (new AddressedLine(settings.Id, text), null);
         if (line is not null)

@@ -1,7 +1,7 @@
 namespace Rx.IotLink.Cli;
 
 /// <summary>Reads the input, line by line and only as fast as lines are delivered; says which lines it skipped and why.</summary>
-internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoing, Output output, bool emptyIsLine = false)
+internal sealed class InputPump(Stream input, int maxLineBytes, LineWindow window, Output output, bool emptyIsLine = false)
 {
     private readonly InputLines lines = new(input, maxLineBytes, emptyIsLine);
 
@@ -20,7 +20,7 @@ internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoin
         {
             // The place comes first, so that no line is ever read that cannot be handed on.
             do
-                await outgoing.ReserveAsync(stop).ConfigureAwait(false);
+                await window.ReserveAsync(stop).ConfigureAwait(false);
             while (await PumpLineAsync(accept, stop).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
@@ -51,7 +51,7 @@ internal sealed class InputPump(Stream input, int maxLineBytes, Outgoing outgoin
         finally
         {
             if (!placeIsTaken)
-                outgoing.Release();
+                window.Release();
         }
     }
 

@@ -27,10 +27,10 @@ internal static class LinkReport
             Ignore));
 
     /// <summary>Writes received lines back. Waits for a place, which is what slows the sender.</summary>
-    public static Action<string> Echo(ILink link, Outgoing outgoing, Delivery delivery, CancellationToken over) => line =>
+    public static Action<string> Echo(ILink link, LineWindow window, Delivery delivery, CancellationToken over) => line =>
     {
-        outgoing.Reserve(over);
-        _ = outgoing.FollowAsync(link.WriteAsync(line, delivery, cancellationToken: CancellationToken.None));
+        window.Reserve(over);
+        _ = window.FollowAsync(link.WriteAsync(line, delivery, cancellationToken: CancellationToken.None));
     };
 
     // A link fails only when it is refused for good, which its state has told.

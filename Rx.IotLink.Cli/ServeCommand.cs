@@ -35,20 +35,20 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
 }
 
 /// <summary><c>iotlink serve</c>: the server's end of many links, between standard input and standard output.</summary>
-internal sealed class ServeCommand(ServeSettings settings, Session session)
+internal sealed class ServeCommand(ServeSettings settings, CommandContext context)
 {
     /// <summary>Lines of the input that wait, at most, for all devices together. Fewer than one link's outbox and waiting writes, so that a link never refuses one.</summary>
     public const int MaxWaiting = 4_096;
 
-    private readonly Ledger ledger = new();
-    private readonly ServeEvents events = new(session.Output, session.Scheduler);
+    private readonly LineWindows windows = new();
+    private readonly ServeEvents events = new(context.Output, context.Scheduler);
 
     public async Task<int> RunAsync()
     {
         if (settings is { AnyId: true, Tls.Ca: null })
             throw new UsageException("--any-id is of no use without --ca.");
-        var files = new ServerFiles(settings, session);
-        using var reading = session.Hangups.ObserveOn(session.Scheduler).Subscribe(_ => files.ReadAgain());
+        var files = new ServerFiles(settings, context);
+        using var reading = context.Hangups.ObserveOn(context.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
         using var store = StoreFile.Open(settings.Store);
         var options = settings.Limits(new IotLinkServerOptions
@@ -63,7 +63,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
             Keys = settings.KeyFile is null ? null : files,
             Tls = files.Tls,
             IsCertificateOf = settings.AnyId ? (_, _) => true : null,
-            Scheduler = session.Scheduler,
+            Scheduler = context.Scheduler,
             SessionStore = store,
             StoredLines = StoreFile.MaxLines,
             StoredBytes = StoreFile.MaxBytes,
@@ -78,7 +78,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
-            session.Output.Error(e.Message);
+            context.Output.Error(e.Message);
             return ExitCode.Usage;
         }
 
@@ -93,34 +93,34 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
 
     private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, ServerFiles files, CancellationToken over)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(session.Stop, session.Output.Closed);
-        session.Output.Listening(server.EndPoint.ToString());
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stop, context.Output.Closed);
+        context.Output.Listening(server.EndPoint.ToString());
 
-        var input = ledger.Open(MaxWaiting);
+        var input = windows.Open(MaxWaiting);
         using var reports = new CompositeDisposable();
         reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
             .Subscribe(events.Refused));
         reports.Add(server.Links.Subscribe(link => Report(link, server, reports, over)));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
-        var mailboxes = new Mailboxes(server.WaitForAsync, input, id => TellIfUnknown(id, server, files), over);
-        var maxBytes = session.ReadsJson ? JsonInput.MaxBytes(options.MaxLineBytes) : AddressedLine.MaxBytes(options.MaxLineBytes);
-        var pump = new InputPump(session.Input, maxBytes, input, session.Output);
-        await pump.RunAsync(text => Send(mailboxes, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
+        var queues = new DeviceQueues(server.WaitForAsync, input, id => TellIfUnknown(id, server, files), over);
+        var maxBytes = context.ReadsJson ? JsonInput.MaxBytes(options.MaxLineBytes) : AddressedLine.MaxBytes(options.MaxLineBytes);
+        var pump = new InputPump(context.Input, maxBytes, input, context.Output);
+        await pump.RunAsync(text => Send(queues, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        var (left, inVain) = await Ending.DrainAsync(session, ledger, settings.Drain, "Ctrl-C", session.Output.Closed).ConfigureAwait(false);
+        var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, "Ctrl-C", context.Output.Closed).ConfigureAwait(false);
         var kept = settings.Store is null ? "" : "; of those for devices that have connected, nothing is lost: they are in the file of --store";
-        return Ending.Tell(session.Output, left + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
+        return ExitReport.Tell(context.Output, left + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
     }
 
-    private string? Send(Mailboxes mailboxes, string text, int maxLineBytes)
+    private string? Send(DeviceQueues queues, string text, int maxLineBytes)
     {
-        var (line, fault) = session.ReadsJson
+        var (line, fault) = context.ReadsJson
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1)
             : AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
         if (line is not null)
-            mailboxes.Post(line.Id, line.Text);
+            queues.Post(line.Id, line.Text);
         return fault;
     }
 
@@ -130,7 +130,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         if (server.Find(id) is not null || settings.Expected.Contains(id, StringComparer.Ordinal) || files.KeysOf(id).Count > 0)
             return;
         var hope = settings.KeyFile is null || settings.Protocol1 ? "no device of this id has connected yet" : "the key file has no key for this id, so no device of it can connect";
-        session.Output.Waiting(id, $"{hope}; lines for it wait");
+        context.Output.Waiting(id, $"{hope}; lines for it wait");
     }
 
     /// <summary>Reports of a link until it ends: of one that is forgotten nothing is kept here either.</summary>
@@ -138,10 +138,10 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
     {
         var unexpected = settings.Expected.Count > 0 && !settings.Expected.Contains(link.Id, StringComparer.Ordinal);
         events.Joined(server.SubjectOf(link), unexpected ? "it is not among the expected devices" : "");
-        var echoes = settings.Echo ? ledger.Open(LinkReport.MaxEchoes) : null;
+        var echoes = settings.Echo ? windows.Open(LinkReport.MaxEchoes) : null;
         var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
         var report = LinkReport.Start(
-            link, session.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), state => events.State(server.SubjectOf(link), state));
+            link, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), state => events.State(server.SubjectOf(link), state));
         reports.Add(report);
         link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
 
@@ -149,7 +149,7 @@ internal sealed class ServeCommand(ServeSettings settings, Session session)
         {
             reports.Remove(report);
             if (echoes is not null)
-                ledger.Close(echoes);
+                windows.Close(echoes);
         }
     }
 }

@@ -51,7 +51,7 @@ internal sealed class ServeEvents(Output output, IScheduler scheduler)
     private static void More(Output output, Topic topic, int count) => output.More(
         topic.Event,
         topic.Id,
-        $"{count} more within {Ending.Seconds(Every)}{(topic.Kind is null ? "" : $" ({topic.Kind})")}{(topic.From is null ? "" : $", from {topic.From}")}");
+        $"{count} more within {ExitReport.Seconds(Every)}{(topic.Kind is null ? "" : $" ({topic.Kind})")}{(topic.From is null ? "" : $", from {topic.From}")}");
 
     /// <summary>Events that say the same.</summary>
     private readonly record struct Topic(string Event, string? Id, string? From, Enum? Kind = null);

@@ -11,7 +11,7 @@ namespace Rx.IotLink.Cli;
 /// for connections from then on, and a link whose key is gone ends.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; a subject without observers holds nothing.")]
-internal sealed class ServerFiles(ServeSettings settings, Session session) : IOwnKeys
+internal sealed class ServerFiles(ServeSettings settings, CommandContext context) : IOwnKeys
 {
     private readonly Subject<string?> changed = new();
     private volatile Content content = new(null, null);
@@ -37,8 +37,8 @@ internal sealed class ServerFiles(ServeSettings settings, Session session) : IOw
     public void Read()
     {
         content = Load();
-        if (content.Tls?.Fault(session.Scheduler.Now) is { } fault)
-            session.Output.Warning($"--cert: the certificate {content.Tls} {fault}: no device will take it");
+        if (content.Tls?.Fault(context.Scheduler.Now) is { } fault)
+            context.Output.Warning($"--cert: the certificate {content.Tls} {fault}: no device will take it");
     }
 
     /// <summary>Reads them again, and says what came of it.</summary>
@@ -49,15 +49,15 @@ internal sealed class ServerFiles(ServeSettings settings, Session session) : IOw
             var read = Load();
             if (read.Keys is { Count: 0 })
                 throw new UsageException($"--key-file: {settings.KeyFile} holds no key");
-            if (read.Tls?.Fault(session.Scheduler.Now) is { } fault)
+            if (read.Tls?.Fault(context.Scheduler.Now) is { } fault)
                 throw new UsageException($"--cert: the certificate {read.Tls} {fault}");
             content = read;
-            session.Output.Reloaded(read.ToString());
+            context.Output.Reloaded(read.ToString());
             changed.OnNext(null);
         }
         catch (UsageException e)
         {
-            session.Output.Error($"{e.Message.TrimEnd('.')}; the files as they were read before stay in force.");
+            context.Output.Error($"{e.Message.TrimEnd('.')}; the files as they were read before stay in force.");
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class ServerFiles(ServeSettings settings, Session session) : IOw
     {
         if (settings.KeyFile is not null && !settings.Protocol2)
             throw new UsageException("--key-file is of no use with --protocol 1, which has no keys.");
-        return new(settings.KeyFile is { } file ? PrivateFile.LoadKeys(file, settings.InsecureKeyFile) : null, settings.Tls.ForServer(session.Output));
+        return new(settings.KeyFile is { } file ? PrivateFile.LoadKeys(file, settings.InsecureKeyFile) : null, settings.Tls.ForServer(context.Output));
     }
 
     private sealed record Content(DeviceKeys? Keys, ServerTls? Tls)

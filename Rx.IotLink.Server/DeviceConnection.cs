@@ -37,7 +37,7 @@ public sealed record DeviceConnection
 
     internal static DeviceConnection Of(Link link)
     {
-        var facts = link.Facts;
+        var facts = link.Snapshot;
         return new()
         {
             Id = link.Id,

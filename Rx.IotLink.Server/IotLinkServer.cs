@@ -12,8 +12,8 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly IotLinkServerOptions options;
     private readonly GuardedLogging logging;
     private readonly ServerLog log;
-    private readonly Fleet fleet;
-    private readonly Reception reception;
+    private readonly DeviceRegistry registry;
+    private readonly Admission admission;
     private readonly Revocation revocation;
     private readonly ProxyGate proxies;
     private readonly int? room;
@@ -29,12 +29,12 @@ public sealed class IotLinkServer : IAsyncDisposable
         log = new(logging.CreateLogger<IotLinkServer>(), options.Scheduler);
         room = Descriptors.Room();
         this.options = options = Within(room, options.WithKeys(log));
-        var random = Chance.From(options.Seed);
-        fleet = new(options, random, log);
-        revocation = new(options.Keys, fleet, options.Scheduler, log);
+        var random = Randomness.From(options.Seed);
+        registry = new(options, random, log);
+        revocation = new(options.Keys, registry, options.Scheduler, log);
         revocation.Start();
-        reception = new(options, room ?? int.MaxValue, fleet, revocation, random, log, closed.Token);
-        proxies = new(options, reception, closed.Token);
+        admission = new(options, room ?? int.MaxValue, registry, revocation, random, log, closed.Token);
+        proxies = new(options, admission, closed.Token);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -62,18 +62,18 @@ public sealed class IotLinkServer : IAsyncDisposable
     public IPEndPoint EndPoint => listener?.EndPoint ?? throw new InvalidOperationException("This server does not listen by itself.");
 
     /// <summary>Each device's link, once, when it first connects; those that exist already first. Completes when the server stops.</summary>
-    public IObservable<ILink> Links => fleet.Links;
+    public IObservable<ILink> Links => registry.Links;
 
     /// <summary>
     /// What happens to the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the oldest of them. Completes when the server stops.
     /// </summary>
-    public IObservable<LinkChange> Changes => fleet.Changes;
+    public IObservable<LinkChange> Changes => registry.Changes;
 
     /// <summary>Counts since the start: a snapshot.</summary>
-    public ServerCounters Counters => reception.Counters with { LogFailures = logging.Failures };
+    public ServerCounters Counters => admission.Counters with { LogFailures = logging.Failures };
 
     /// <summary>How each device is that has connected at least once, in the order in which they first did: a snapshot.</summary>
-    public IReadOnlyList<DeviceConnection> GetConnections() => fleet.Roster.Snapshot();
+    public IReadOnlyList<DeviceConnection> GetConnections() => registry.Feed.Snapshot();
 
     /// <summary>
     /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link has come up or gone down. A device never leaves, but an unknown one that is forgotten is told as closed and does (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls
@@ -85,24 +85,24 @@ public sealed class IotLinkServer : IAsyncDisposable
     {
         if (refresh is { } interval)
             Require.InRange(interval, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(refresh));
-        return fleet.Roster.Observe(refresh);
+        return registry.Feed.Observe(refresh);
     }
 
     /// <summary>The link of a device that has connected at least once, or null.</summary>
-    public ILink? Find(string id) => fleet.Find(id);
+    public ILink? Find(string id) => registry.Find(id);
 
     /// <summary>Whom an entry about a link is about: a device, or strangers of one origin.</summary>
-    internal Subject SubjectOf(ILink link) => fleet.SubjectOf(link);
+    internal Subject SubjectOf(ILink link) => registry.SubjectOf(link);
 
     /// <summary>The link of a device, once it has connected for the first time.</summary>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
-    public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => fleet.WaitForAsync(id, cancellationToken);
+    public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => registry.WaitForAsync(id, cancellationToken);
 
     /// <summary>The links of these devices (default: the expected ones), once all of them have connected for the first time.</summary>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public async Task<IReadOnlyDictionary<string, ILink>> WaitForAllAsync(IEnumerable<string>? ids = null, CancellationToken cancellationToken = default)
     {
-        var links = (ids ?? fleet.Expected).Distinct(StringComparer.Ordinal).Select(id => fleet.WaitForAsync(id, cancellationToken));
+        var links = (ids ?? registry.Expected).Distinct(StringComparer.Ordinal).Select(id => registry.WaitForAsync(id, cancellationToken));
         return (await Task.WhenAll(links).ConfigureAwait(false)).ToDictionary(link => link.Id, StringComparer.Ordinal);
     }
 
@@ -158,7 +158,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     public Task ServeAsync(IConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
-        return reception.ReceiveAsync(connection);
+        return admission.ReceiveAsync(connection);
     }
 
     internal async Task ListenAsync(CancellationToken cancellationToken)
@@ -173,10 +173,10 @@ public sealed class IotLinkServer : IAsyncDisposable
     private async Task ListenByItselfAsync(CancellationToken cancellationToken)
     {
         var most = room is { } within ? within + Descriptors.Margin(within) : int.MaxValue;
-        var acceptor = SocketAcceptor.Listen(options, most, reception.TurnAway, log);
+        var acceptor = SocketAcceptor.Listen(options, most, admission.TurnAway, log);
         listener = options.Tls is null
             ? new SocketListener(acceptor, ServeAsync)
-            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, proxies, new TlsGate(reception, options, closed.Token), ServeAsync, cancellationToken).ConfigureAwait(false);
+            : await KestrelListener.StartAsync(acceptor, options.Tls, logging, proxies, new TlsAdmission(admission, options, closed.Token), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
 
@@ -185,13 +185,13 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>Serves one connection of our own sockets; completes when it has ended.</summary>
     private Task ServeAsync(SocketConnection connection) =>
-        options.IsTrustedProxy(connection.RemoteEndPoint) ? ServeProxiedAsync(connection) : reception.ReceiveAsync(connection);
+        options.IsTrustedProxy(connection.RemoteEndPoint) ? ServeProxiedAsync(connection) : admission.ReceiveAsync(connection);
 
     private async Task ServeProxiedAsync(SocketConnection connection)
     {
         if (await proxies.PassAsync(connection).ConfigureAwait(false))
         {
-            await reception.ReceiveAsync(connection).ConfigureAwait(false);
+            await admission.ReceiveAsync(connection).ConfigureAwait(false);
             return;
         }
 
@@ -212,8 +212,8 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>Serves one connection of Kestrel's; completes when it has ended.</summary>
     internal Task ServeAsync(ConnectionContext connection)
     {
-        TlsGate.Passed(connection);
-        return reception.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
+        TlsAdmission.Passed(connection);
+        return admission.ReceiveAsync(new KestrelConnection(connection, options.Scheduler, options.Timeout));
     }
 
     /// <summary>
@@ -226,10 +226,10 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>
-        [.. fleet.Expected.Where(id => fleet.Find(id) is not Link { Current.IsUp: true })];
+        [.. registry.Expected.Where(id => registry.Find(id) is not Link { Current.IsUp: true })];
 
     /// <summary>The devices whose session stores do not work.</summary>
-    internal IReadOnlyCollection<string> FailingStores => fleet.FailingStores;
+    internal IReadOnlyCollection<string> FailingStores => registry.FailingStores;
 
     /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
     internal bool HasGuestEndPoints { get; set; }
@@ -239,14 +239,14 @@ public sealed class IotLinkServer : IAsyncDisposable
         revocation.Dispose();
         (options.Keys as KeyFileWatch)?.Dispose();
         var unlistened = listener?.StopAsync() ?? Task.CompletedTask;
-        await Task.WhenAll(fleet.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
-        var unfinished = fleet.All.Sum(link => link.Counters.Outbox);
-        fleet.Close();
+        await Task.WhenAll(registry.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
+        var unfinished = registry.All.Sum(link => link.Counters.Outbox);
+        registry.Close();
 #pragma warning disable VSTHRD103, MA0042 // On this thread: a virtual clock's is not left.
         closed.Cancel();
 #pragma warning restore VSTHRD103, MA0042
         await unlistened.ConfigureAwait(false);
-        await Task.WhenAll(fleet.All.Select(link => link.Kept)).ConfigureAwait(false);
+        await Task.WhenAll(registry.All.Select(link => link.Kept)).ConfigureAwait(false);
         log.Stopped(unfinished);
     }
 }

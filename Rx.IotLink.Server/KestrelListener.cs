@@ -25,7 +25,7 @@ internal sealed class KestrelListener : IListener
     /// <summary>Starts to accept.</summary>
     /// <exception cref="IOException">It could not be; the message says why. The acceptor is disposed then.</exception>
     public static async Task<KestrelListener> StartAsync(
-        SocketAcceptor acceptor, HttpsConnectionAdapterOptions tls, ILoggerFactory loggers, ProxyGate proxies, TlsGate gate, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
+        SocketAcceptor acceptor, HttpsConnectionAdapterOptions tls, ILoggerFactory loggers, ProxyGate proxies, TlsAdmission gate, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
     {
         var provider = Services(loggers);
         var settings = new KestrelServerOptions { ApplicationServices = provider };

@@ -13,9 +13,9 @@ namespace Rx.IotLink.Server;
 /// handshake, and is refused as such.
 /// </summary>
 /// <param name="options">Who is trusted, and how long a header may take.</param>
-/// <param name="reception">Where refusals are noted.</param>
+/// <param name="admission">Where refusals are noted.</param>
 /// <param name="stopped">When no header is waited for any more.</param>
-internal sealed class ProxyGate(IotLinkServerOptions options, Reception reception, CancellationToken stopped)
+internal sealed class ProxyGate(IotLinkServerOptions options, Admission admission, CancellationToken stopped)
 {
     /// <summary>Has a connection of our own sockets say whose it is. False: it was refused.</summary>
     public async Task<bool> PassAsync(SocketConnection connection) =>
@@ -32,7 +32,7 @@ internal sealed class ProxyGate(IotLinkServerOptions options, Reception receptio
             if (connection.Features.Get<ITlsHandshakeFeature>() is not null)
             {
                 // Inside of TLS it would be the client that says it, and the balancer's own did not come through.
-                reception.Note(remote, "", new RefusedException(Refusal.ProxyHeader, "its endpoint must call UseProxyProtocol before UseHttps"));
+                admission.Note(remote, "", new RefusedException(Refusal.ProxyHeader, "its endpoint must call UseProxyProtocol before UseHttps"));
                 return;
             }
 
@@ -62,11 +62,11 @@ internal sealed class ProxyGate(IotLinkServerOptions options, Reception receptio
                 return remote;
             if (connection?.TryComeFor(client) != false)
                 return client;
-            reception.TurnAway(client);
+            admission.TurnAway(client);
         }
         catch (RefusedException refused)
         {
-            reception.Note(remote, "", refused, preface.IsSilent);
+            admission.Note(remote, "", refused, preface.IsSilent);
         }
 
         return null;

@@ -9,10 +9,10 @@ namespace Rx.IotLink.Server;
 /// they are asked on a thread of the stores, one look at a time.
 /// </summary>
 /// <param name="keys">The keys; null: none are asked for.</param>
-/// <param name="fleet">The links.</param>
+/// <param name="registry">The links.</param>
 /// <param name="scheduler">The clock: in virtual time its thread is not left.</param>
 /// <param name="log">Where failures are logged.</param>
-internal sealed class Revocation(IDeviceKeys? keys, Fleet fleet, IScheduler scheduler, ServerLog log) : IDisposable
+internal sealed class Revocation(IDeviceKeys? keys, DeviceRegistry registry, IScheduler scheduler, ServerLog log) : IDisposable
 {
     /// <summary>More ids than these are looked at as all are.</summary>
     private const int MaxIds = 1_024;
@@ -90,11 +90,11 @@ internal sealed class Revocation(IDeviceKeys? keys, Fleet fleet, IScheduler sche
             ids = due;
             due = new(StringComparer.Ordinal);
             if (!allDue)
-                return ids.Select(fleet.Find).OfType<Link>();
+                return ids.Select(registry.Find).OfType<Link>();
             allDue = false;
         }
 
-        return fleet.All;
+        return registry.All;
     }
 
     private void LookAt(Link link)

@@ -14,7 +14,7 @@ internal sealed class InputPumpTests
     {
         var text = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"line {i}\n"));
         using var input = new MemoryStream(Encoding.UTF8.GetBytes(text));
-        var (outgoing, taken) = (new Outgoing(1_000), new List<string>());
+        var (outgoing, taken) = (new LineWindow(1_000), new List<string>());
         var (pump, _, _) = Pump(input, outgoing);
         using var stop = new CancellationTokenSource();
 
@@ -68,7 +68,7 @@ internal sealed class InputPumpTests
         }
     }
 
-    private static (InputPump Pump, EventQueue Queue, StringWriter Events) Pump(Stream input, Outgoing outgoing)
+    private static (InputPump Pump, EventQueue Queue, StringWriter Events) Pump(Stream input, LineWindow outgoing)
     {
         var events = new StringWriter();
         var queue = new EventQueue(events);

@@ -12,7 +12,7 @@ public sealed class ArchitectureTests
     private static readonly string[] Impure =
     [
         "System.Net", "System.IO", "System.Reactive", "System.Threading", "System.Diagnostics.Stopwatch", "System.DateTime", "System.Random", "System.Guid",
-        "System.Environment", "System.TimeProvider", "Rx.IotLink.Time", "Rx.IotLink.Transport", "Rx.IotLink.Link", "Rx.IotLink.Session", "Rx.IotLink.Inbox", "Rx.IotLink.Relay",
+        "System.Environment", "System.TimeProvider", "Rx.IotLink.Time", "Rx.IotLink.Transport", "Rx.IotLink.Link", "Rx.IotLink.ServedConnection", "Rx.IotLink.Inbox", "Rx.IotLink.Broadcast",
     ];
 
     private AssemblyDefinition core = null!;

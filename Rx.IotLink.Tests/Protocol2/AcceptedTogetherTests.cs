@@ -20,7 +20,7 @@ public sealed class AcceptedTogetherTests : IDisposable
     public AcceptedTogetherTests()
     {
         var options = new IotLinkServerOptions { Scheduler = new HistoricalScheduler(), ObserverScheduler = observers };
-        link = new Link("1", options, version: 2, new Protocols(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create);
+        link = new Link("1", options, version: 2, new ProtocolFactory(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create);
         link.TryServe(peer, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 256, Max: 4_000), Nonce: null));
         peer.Take();
     }

@@ -16,7 +16,7 @@ internal sealed class CopiedOptionsTests
         new SslClientAuthenticationOptions(), o => TlsHandshake.Copy(o, "host", (_, _, _, _) => false), nameof(SslClientAuthenticationOptions.RemoteCertificateValidationCallback), nameof(SslClientAuthenticationOptions.CertificateChainPolicy));
 
     [Test]
-    public void Of_a_server() => AssertCopied(new HttpsConnectionAdapterOptions(), o => TlsGate.Watched(o, TimeSpan.FromHours(1)), nameof(HttpsConnectionAdapterOptions.ClientCertificateValidation));
+    public void Of_a_server() => AssertCopied(new HttpsConnectionAdapterOptions(), o => TlsAdmission.Watched(o, TimeSpan.FromHours(1)), nameof(HttpsConnectionAdapterOptions.ClientCertificateValidation));
 
     /// <summary>Sets every property to something else than its default, as far as that is easily made, and looks for it in the copy.</summary>
     private static void AssertCopied<T>(T options, Func<T, T> copy, params string[] except)

@@ -187,6 +187,6 @@ public sealed class AllocationTests : IDisposable
     {
         // Observers are called at once on a clock that stands still.
         var options = new IotLinkServerOptions { Scheduler = new HistoricalScheduler(), ObserverScheduler = ImmediateScheduler.Instance };
-        return new Link("1", options, version: 2, new Protocols(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create);
+        return new Link("1", options, version: 2, new ProtocolFactory(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create);
     }
 }

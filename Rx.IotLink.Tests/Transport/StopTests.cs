@@ -99,7 +99,7 @@ internal sealed class StopTests : ServerTest
         for (var line = 0; line < 100; line++)
         {
             await from.WriteAsync("one line").ContinueWith(
-                _ => there += new StackTrace().ToString().Contains("Session.ReadAsync", StringComparison.Ordinal) ? 1 : 0,
+                _ => there += new StackTrace().ToString().Contains("ServedConnection.ReadAsync", StringComparison.Ordinal) ? 1 : 0,
                 CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Within();
         }
 

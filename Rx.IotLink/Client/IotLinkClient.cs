@@ -28,14 +28,14 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         transport = options.Transport ?? new TcpTransport(options.Host, options.Port, options.Tls, options.Scheduler, options.Timeout, ConnectTimeout);
         random = options.Seed is { } seed ? new Random(seed) : new Random();
         versions = options is { Protocol: null, Key: null } ? new() : null;
-        var protocols = new Protocols(options, Role.Client, options.Id)
+        var protocols = new ProtocolFactory(options, Role.Client, options.Id)
         {
             Key = options.Key,
             MayFallBack = versions is not null,
             MaxTimeout = Longer(options.MaxTimeout, options.Timeout),
             IsKept = options.SessionStore is not null,
             Kept = memory?.Kept,
-            Random = Chance.From(options.Seed),
+            Random = Randomness.From(options.Seed),
         };
         var version = options.Protocol ?? 2;
         link = new Link(
@@ -233,7 +233,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         var lasted = wasUp && link.LastUp >= options.Timeout;
         failures = lasted ? 0 : failures + 1;
         if (reachedServer && versions is not null)
-            toSpeak = versions.Next(spoken: link.Facts.Protocol, asked: link.Wanted, lasted);
+            toSpeak = versions.Next(spoken: link.Snapshot.Protocol, asked: link.Wanted, lasted);
         var chance = random.NextDouble();
         var backOff = IsRefusal(outage) ? options.BackOff.Longest(chance) : options.BackOff.Delay(Math.Max(0, failures - 1), chance);
         // The server's advice is not undercut, within what this end bears; the jitter comes on top, so that those it advised together do not come together.
@@ -251,7 +251,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     private TimeSpan ConnectTimeout => options.ConnectTimeout ?? Longer(options.Timeout, LeastConnectTimeout);
 
     /// <summary>A server that closes without a word leaves a person to guess; at least at the right things, the likely ones first.</summary>
-    private string WhyNot(Outage outage) => (outage.Reason, link.Facts.Protocol) switch
+    private string WhyNot(Outage outage) => (outage.Reason, link.Snapshot.Protocol) switch
     {
         // That is how a server of protocol 1 refuses: it has no word for it, and resets the connection if it has not read all of it.
         (OutageReason.ClosedByPeer or OutageReason.ConnectionLost, 1) =>

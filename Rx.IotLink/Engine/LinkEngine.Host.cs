@@ -68,5 +68,5 @@ internal sealed partial class LinkEngine : IProtocolHost
 
     void IProtocolHost.FallBack(int version) => Wanted = version;
 
-    void IProtocolHost.Leave(Outage outage) => Leave(outage);
+    void IProtocolHost.EndConnection(Outage outage) => RequestEnd(outage);
 }

@@ -143,7 +143,7 @@ internal sealed partial class LinkEngine
 
         StoreFails = true;
         if (output is not null)
-            Leave(StoreFault);
+            RequestEnd(StoreFault);
     }
 
     private void SaveWaits(Outage outage)

@@ -43,7 +43,7 @@ internal sealed partial class LinkEngine
     private bool sending;
 
     /// <summary>Why the protocol wants the connection ended. It is, at the end of the step.</summary>
-    private Outage? leaving;
+    private Outage? ending;
 
     // Lines at the application, which are not accepted yet; and whose they are since another version was spoken, oldest first.
     private int exactlyOnceWaiting;
@@ -172,12 +172,12 @@ internal sealed partial class LinkEngine
         }
         catch (ProtocolException exception)
         {
-            leaving = new(OutageReason.ProtocolError, exception.Message);
+            ending = new(OutageReason.ProtocolError, exception.Message);
         }
 
-        if (leaving is null)
+        if (ending is null)
             CollectOutput(input.Kind == InputKind.OutputTaken, input.MaySendLater && SeveralMayFollow(input.Line!));
-        if (leaving is not null)
+        if (ending is not null)
             EndAsWanted();
         LoadIfRoom();
         collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt);
@@ -333,7 +333,7 @@ internal sealed partial class LinkEngine
         {
             // Unless the peer does not take what it is sent.
             if (output.Length > MaxOutputBytes + limits.MaxLineBytes)
-                Leave(new(OutageReason.PeerNotReading, $"{output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + limits.MaxLineBytes}"));
+                RequestEnd(new(OutageReason.PeerNotReading, $"{output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + limits.MaxLineBytes}"));
             return;
         }
 
@@ -358,12 +358,12 @@ internal sealed partial class LinkEngine
         (collected.Send, collected.Bytes) = (SendEffect.Now, output.Take());
     }
 
-    private void Leave(Outage outage) => leaving = outage;
+    private void RequestEnd(Outage outage) => ending = outage;
 
     private void EndAsWanted()
     {
-        var outage = leaving!;
-        leaving = null;
+        var outage = ending!;
+        ending = null;
         if (output is not null)
             EndConnection(outage);
     }

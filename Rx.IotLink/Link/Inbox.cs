@@ -123,7 +123,7 @@ internal sealed partial class Inbox(
             readersWait = true;
         }
 
-        Kick();
+        Publish();
         return reader.Task;
     }
 
@@ -133,11 +133,11 @@ internal sealed partial class Inbox(
     {
         lock (gate)
             observers = [.. observers, subscription];
-        Kick();
+        Publish();
         return subscription;
     }
 
-    private void Kick()
+    private void Publish()
     {
         bool start;
         lock (gate)

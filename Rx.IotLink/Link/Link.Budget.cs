@@ -41,7 +41,7 @@ internal sealed partial class Link
     /// <summary>Its connection is hardly read from now on.</summary>
     public void Slowed() => budget!.Slowed(Id);
 
-    private long Holds => inbox.Capacity + engine.HeldBytes + (session is { } serving ? serving.Output.Capacity + unfinishedBytes : 0);
+    private long Holds => inbox.Capacity + engine.HeldBytes + (served is { } serving ? serving.Output.Capacity + unfinishedBytes : 0);
 
     /// <summary>What the link may hold beyond what it holds now. Under the lock.</summary>
     private long Room() => budget?.Left(Holds) ?? Engine.Moment.AnyRoom;
@@ -56,11 +56,11 @@ internal sealed partial class Link
     /// <summary>
     /// Counts what is held after a step. Gives the connection that may be read again, if one waits for that. Under the lock.
     /// </summary>
-    private Session? Settle(int wanted)
+    private ServedConnection? Settle(int wanted)
     {
         if (budget is null)
             return null;
-        if (session is null)
+        if (served is null)
             unfinishedBytes = 0;
         var holds = Holds;
         var change = holds - counted;
@@ -75,6 +75,6 @@ internal sealed partial class Link
         if (IsShort)
             return null;
         Volatile.Write(ref roomWanted, 0);
-        return session is { IsPaused: true } paused ? paused : null;
+        return served is { IsPaused: true } paused ? paused : null;
     }
 }

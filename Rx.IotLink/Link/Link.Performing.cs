@@ -31,7 +31,7 @@ internal sealed partial class Link
     /// <summary>Has the engine decide what follows from an input. Under the lock; what it gives must be performed.</summary>
     private void Step(in Input input, out Work work)
     {
-        work = new Work { Effects = new(inbox.Arrived), On = session };
+        work = new Work { Effects = new(inbox.Arrived), On = served };
         engine.Step(input, ref work.Effects);
         if (input.Kind == InputKind.Bytes)
             NoteUnfinished(input.Received, work.Effects.Consumed);
@@ -51,12 +51,12 @@ internal sealed partial class Link
         if (effects.Notices is not null)
             effects.Notices.ForEach(notices.Post);
         if (effects.Send == SendEffect.Now)
-            session!.Said(now);
+            served!.Said(now);
         if (effects.Ended is not null)
         {
-            work.Ended = session;
-            session!.LetGo(effects.Ended);
-            session = null;
+            work.Ended = served;
+            served!.LetGo(effects.Ended);
+            served = null;
         }
 
         if (effects.IsLast)
@@ -69,7 +69,7 @@ internal sealed partial class Link
         (work.Told, toTell) = (toTell, null);
     }
 
-    private void CollectEnd(Session? ended)
+    private void CollectEnd(ServedConnection? ended)
     {
         // Whoever finds the link closed waits for its connection as well.
         if (ended is not null)
@@ -100,7 +100,7 @@ internal sealed partial class Link
         if (effects.Send == SendEffect.Now)
             _ = work.On!.SendAsync(effects.Bytes);
         else if (effects.Send == SendEffect.Later)
-            Later.Run(work.On!);
+            PoolWork.Run(work.On!);
         try
         {
             work.Ended?.Close(effects.Ended!.Outage);
@@ -163,7 +163,7 @@ internal sealed partial class Link
         Goodbye = Task.WhenAll(Goodbye, Kept);
     }
 
-    private void Tell(PendingWrite write, Session? reader)
+    private void Tell(PendingWrite write, ServedConnection? reader)
     {
         if (!write.Outcome!.IsGood)
             write.Error = write.Outcome.Fault is { } fault ? new InvalidLineException(Id, $"a line {fault}") : WhyEnded(state);
@@ -174,9 +174,9 @@ internal sealed partial class Link
     /// <summary>Has what was posted to observers delivered.</summary>
     private void Publish()
     {
-        states.Kick();
-        pulses?.Kick();
-        notices.Kick();
+        states.Publish();
+        pulses?.Publish();
+        notices.Publish();
     }
 
     /// <summary>Tells those who have waited for something that has come. After the lock.</summary>
@@ -213,10 +213,10 @@ internal sealed partial class Link
         public Effects Effects;
 
         /// <summary>The connection that served when the step began.</summary>
-        public Session? On;
+        public ServedConnection? On;
 
         /// <summary>The connection that is to be ended.</summary>
-        public Session? Ended;
+        public ServedConnection? Ended;
 
         /// <summary>Whether there is something to be kept.</summary>
         public bool Saves;
@@ -225,12 +225,12 @@ internal sealed partial class Link
         public bool Drains;
 
         /// <summary>The connection that may be read again.</summary>
-        public Session? Resumed;
+        public ServedConnection? Resumed;
 
         /// <summary>Those who have waited, and what for.</summary>
         public List<(Waiter<Unit> Waiter, Exception? Error)>? Told;
 
         /// <summary>Whose reading loop performs this, if it is one.</summary>
-        public Session? Reader;
+        public ServedConnection? Reader;
     }
 }

@@ -23,24 +23,24 @@ internal sealed partial class Link
     /// ghost. One that is known by its memory does so in any case. Both are one step: no other comes in between.
     /// </param>
     /// <param name="version">The version of the protocol that a client speaks on it; null: as before.</param>
-    public Session? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false, int? version = null)
+    public ServedConnection? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false, int? version = null)
     {
-        Session serving;
+        ServedConnection serving;
         Work displaced = default;
         Work work;
         // Somebody else's, who may throw: before anything has begun.
         var remote = connection.RemoteEndPoint;
         lock (gate)
         {
-            if (state.IsFinal || (session is not null && !replaces && !engine.IsSuccessor(opening)))
+            if (state.IsFinal || (served is not null && !replaces && !engine.IsSuccessor(opening)))
                 return null;
-            if (session is not null)
+            if (served is not null)
                 Step(Input.Dismissed(Moment(), Farewell.Displaced, Displaced), out displaced);
-            serving = new Session(this, connection, options, deadlines) { KeyMark = opening?.KeyMark ?? 0 };
+            serving = new ServedConnection(this, connection, options, deadlines) { KeyMark = opening?.KeyMark ?? 0 };
             (RemoteEndPoint, origin) = (remote, options.Scheduler.Now - Now);
             serving.Heard(Now);
             serving.Said(Now);
-            session = serving;
+            served = serving;
             Step(Input.Connected(Moment(), serving.Output, opening, version), out work);
         }
 
@@ -83,27 +83,27 @@ internal sealed partial class Link
     /// <summary>Ends the connection that serves, if there is one, since it has to make room. The link goes on.</summary>
     public void TurnAway()
     {
-        if (Serving is { } session)
-            Dismiss(session, "the server is full", new Outage(OutageReason.ClosedHere, "it made room for another connection: the server is full"));
+        if (Serving is { } serving)
+            Dismiss(serving, "the server is full", new Outage(OutageReason.ClosedHere, "it made room for another connection: the server is full"));
     }
 
     /// <summary>The connection that serves now, or null.</summary>
-    public Session? Serving
+    public ServedConnection? Serving
     {
         get
         {
             lock (gate)
-                return session;
+                return served;
         }
     }
 
     /// <summary>Ends a connection, if it is still the one that serves, with a word for its peer.</summary>
-    public void Dismiss(Session dismissed, string word, Outage outage)
+    public void Dismiss(ServedConnection dismissed, string word, Outage outage)
     {
         Work work;
         lock (gate)
         {
-            if (session != dismissed)
+            if (served != dismissed)
                 return;
             Step(Input.Dismissed(Moment(), word, outage), out work);
         }
@@ -112,12 +112,12 @@ internal sealed partial class Link
     }
 
     /// <summary>Ends a connection, if it is still the one that serves.</summary>
-    public void End(Session ending, Outage outage)
+    public void End(ServedConnection ending, Outage outage)
     {
         Work work;
         lock (gate)
         {
-            if (session != ending)
+            if (served != ending)
                 return;
             Step(Input.Ended(Moment(), outage), out work);
         }
@@ -126,12 +126,12 @@ internal sealed partial class Link
     }
 
     /// <summary>Gives received bytes to the engine; the position up to which they were consumed, or null if the connection has ended.</summary>
-    public SequencePosition? Receive(Session from, in ReadOnlySequence<byte> bytes)
+    public SequencePosition? Receive(ServedConnection from, in ReadOnlySequence<byte> bytes)
     {
         Work work;
         lock (gate)
         {
-            if (session != from)
+            if (served != from)
                 return null;
             var moment = Moment();
             from.Heard(moment.Now);
@@ -144,12 +144,12 @@ internal sealed partial class Link
         return work.Effects.Consumed;
     }
 
-    public void Keepalive(Session on)
+    public void Keepalive(ServedConnection on)
     {
         Work work;
         lock (gate)
         {
-            if (session != on)
+            if (served != on)
                 return;
             Step(Input.KeepaliveDue(Moment()), out work);
         }
@@ -160,16 +160,16 @@ internal sealed partial class Link
     /// <summary>The bytes to send next on a connection, for whoever has begun to send on it; null if there are none, and then nobody sends any more.</summary>
     /// <param name="on">The connection.</param>
     /// <param name="closed">Whether it is closed: who sends on it has the last word.</param>
-    public ReadOnlyMemory<byte>? TakeOutput(Session on, out bool closed)
+    public ReadOnlyMemory<byte>? TakeOutput(ServedConnection on, out bool closed)
     {
         Work work;
         lock (gate)
         {
-            closed = session != on;
+            closed = served != on;
             if (closed)
                 return null;
             Step(Input.OutputTaken(Moment()), out work);
-            closed = session != on;
+            closed = served != on;
         }
 
         // Typed, since a plain null would be converted to no bytes.
@@ -200,13 +200,13 @@ internal sealed partial class Link
         return goesOn;
     }
 
-    private void WatchGreeting(Session greeting)
+    private void WatchGreeting(ServedConnection greeting)
     {
         greeting.WatchSilence(2 * options.Timeout);
         greeting.StartKeepalives(options.Timeout / 4, always: false);
     }
 
-    private void WatchLiveness(Session opened)
+    private void WatchLiveness(ServedConnection opened)
     {
         opened.WatchSilence(engine.Timeout);
         opened.StartKeepalives(engine.Timeout / 4, engine.KeepaliveAlways);

@@ -9,7 +9,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// A link at either end: the shell around its engine (<see cref="LinkEngine"/>), at most one <see cref="Session"/> (the
+/// A link at either end: the shell around its engine (<see cref="LinkEngine"/>), at most one <see cref="ServedConnection"/> (the
 /// connection that serves it now), and the streams the application sees. Connections are given to it
 /// (<see cref="TryServe"/>); it makes none.
 /// </summary>
@@ -30,11 +30,11 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private readonly Journal? journal;
     private readonly IScheduler observers;
     private readonly Inbox inbox;
-    private readonly Relay<LinkState> states;
-    private readonly Relay<LinkNotice> notices;
+    private readonly Broadcast<LinkState> states;
+    private readonly Broadcast<LinkNotice> notices;
     private readonly Action<string, Exception> observerFailed;
     private LinkState state;
-    private Session? session;
+    private ServedConnection? served;
     private Pulses? pulses;
     private Alarm? alarm;
 
@@ -97,10 +97,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     public IObservable<LinkNotice> Notices => notices;
 
     /// <summary><see cref="State"/>, for those who want changes alone.</summary>
-    public Relay<LinkState> States => states;
+    public Broadcast<LinkState> States => states;
 
     /// <summary><see cref="Notices"/>, for those who are called elsewhere than the application's observers.</summary>
-    public Relay<LinkNotice> Told => notices;
+    public Broadcast<LinkNotice> Told => notices;
 
     /// <summary>Made when one is asked for: few want them, and a link that nobody asks must not hold them.</summary>
     private Pulses AskedPulses
@@ -161,7 +161,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     public EndPoint? RemoteEndPoint { get; private set; }
 
     /// <summary>What a roll of devices says of this link, all of one moment.</summary>
-    public LinkFacts Facts
+    public LinkSnapshot Snapshot
     {
         get
         {
@@ -234,7 +234,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     public void Notify(LinkNotice notice)
     {
         notices.Post(notice);
-        notices.Kick();
+        notices.Publish();
     }
 
     private void Finish(LinkStatus status, Outage outage)
@@ -272,14 +272,14 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <summary>What comes from the peer as mere signs of life.</summary>
     private sealed class Pulses(IScheduler observers, Action<string, Exception> observerFailed, Lock gate)
     {
-        public Relay<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heartbeat), observerFailed, gate);
+        public Broadcast<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heartbeat), observerFailed, gate);
 
-        public Relay<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heard), observerFailed, gate);
+        public Broadcast<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heard), observerFailed, gate);
 
-        public void Kick()
+        public void Publish()
         {
-            Heartbeats.Kick();
-            Heard.Kick();
+            Heartbeats.Publish();
+            Heard.Publish();
         }
 
         public void End()

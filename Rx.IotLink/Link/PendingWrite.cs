@@ -41,7 +41,7 @@ internal sealed class TaskWrite(
     public override void Finish(Exception? error)
     {
         if (isAlone)
-            Later.Run(this);
+            PoolWork.Run(this);
         else
             Continuations.Tell(continuations, this);
     }

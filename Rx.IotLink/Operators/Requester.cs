@@ -13,7 +13,7 @@ internal sealed class Requester
 
     // Random and not counted, since nothing here outlives the process.
     private readonly string session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
-    private readonly Places inFlight = new();
+    private readonly Slots inFlight = new();
     private long requests;
 
     private Requester()

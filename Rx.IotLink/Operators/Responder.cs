@@ -9,8 +9,8 @@ internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string
 {
     public IObservable<Unit> Answers => Observable.Defer(() =>
     {
-        var answering = new Places();
-        var refusing = new Places();
+        var answering = new Slots();
+        var refusing = new Slots();
         return link.Lines
             .Select(Envelope.Parse)
             .Where(envelope => envelope is { IsRequest: true })

@@ -133,7 +133,7 @@ internal interface IProtocolHost
     /// <summary>
     /// The connection must end, once what was said is sent. No more than that: nothing that a peer says ends a link.
     /// </summary>
-    void Leave(Outage outage);
+    void EndConnection(Outage outage);
 }
 
 /// <summary>What a server has learned of a connection before its link serves it.</summary>

@@ -119,7 +119,7 @@ internal sealed class Deadlines
         {
             // What one does, or waits for, must not delay another link; the thread of any other clock is never left.
             if (isShared)
-                Later.Run(deadline);
+                PoolWork.Run(deadline);
             else
                 deadline.Execute();
         }

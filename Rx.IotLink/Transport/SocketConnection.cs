@@ -75,7 +75,7 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
         }
     }
 
-    private bool IsSending => writer.Rest is { IsCompleted: false };
+    private bool IsSending => writer.Unsent is { IsCompleted: false };
 
     public void IsKnown() => owner?.Known();
 
@@ -101,7 +101,7 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
         writer.Complete();
         reader.Drain(HalfClosed);
         if (IsSending)
-            _ = HalfClosedAfterAsync(writer.Rest!);
+            _ = HalfClosedAfterAsync(writer.Unsent!);
         else
             HalfClosed();
         if (Volatile.Read(ref untilClosed) != 0)

@@ -15,7 +15,7 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
     private bool completed;
 
     /// <summary>A send that is under way, or was the last to have to wait; its end may be the end of the output. Null: nothing ever had to wait.</summary>
-    public Task? Rest { get; private set; }
+    public Task? Unsent { get; private set; }
 
     public override bool CanGetUnflushedBytes => true;
 
@@ -58,16 +58,16 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
         return sent == source.Length ? default : WaitAsync(source[sent..]);
     }
 
-    /// <summary>Sends what is left and ends the output (FIN). It does not wait for a peer that is slow to take it: see <see cref="Rest"/>.</summary>
+    /// <summary>Sends what is left and ends the output (FIN). It does not wait for a peer that is slow to take it: see <see cref="Unsent"/>.</summary>
     public override void Complete(Exception? exception = null)
     {
         if (completed)
             return;
         completed = true;
-        if (Rest is { IsCompleted: false })
-            Rest = EndAsync(Rest);
+        if (Unsent is { IsCompleted: false })
+            Unsent = EndAsync(Unsent);
         else
-            Rest = EndAsync(Task.CompletedTask);
+            Unsent = EndAsync(Task.CompletedTask);
     }
 
     public override ValueTask CompleteAsync(Exception? exception = null)
@@ -114,7 +114,7 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
     private async ValueTask<FlushResult> WaitAsync(ReadOnlyMemory<byte> bytes)
     {
         var waiting = SendAsync(bytes);
-        Rest = waiting;
+        Unsent = waiting;
         await waiting.ConfigureAwait(false);
         return default;
     }

@@ -46,5 +46,5 @@ internal sealed class CountingHost : IProtocolHost
 
     public void FallBack(int version) => throw new InvalidOperationException("Nothing falls back here.");
 
-    public void Leave(Outage outage) => throw new InvalidOperationException(outage.Detail);
+    public void EndConnection(Outage outage) => throw new InvalidOperationException(outage.Detail);
 }

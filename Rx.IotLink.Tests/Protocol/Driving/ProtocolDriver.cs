@@ -201,5 +201,5 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.FallBack(int version) => log.Add($"fall back {version}");
 
-    void IProtocolHost.Leave(Outage outage) => log.Add($"leave {outage.Reason}");
+    void IProtocolHost.EndConnection(Outage outage) => log.Add($"leave {outage.Reason}");
 }

@@ -315,7 +315,7 @@ internal sealed class TestEnd : IProtocolHost
 
     void IProtocolHost.FallBack(int version) => events.Add($"fall-back {version}");
 
-    void IProtocolHost.Leave(Outage outage)
+    void IProtocolHost.EndConnection(Outage outage)
     {
         Left = outage;
         IsOpen = false;

@@ -25,7 +25,7 @@ internal static partial class PlantedBugs
         new("sends one line more than the window", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("ring.Count >= window", "ring.Count > window"),
             new Edit("next - ring.First < (ulong)window", "next - ring.First <= (ulong)window")),
-        new("offers a window of one line more than its inbox", [2], "Rx.IotLink/Link/Protocols.cs",
+        new("offers a window of one line more than its inbox", [2], "Rx.IotLink/Link/ProtocolFactory.cs",
             new Edit("Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),", "Window = options.InboxLines + 1,")),
         new("does not keep a line that it sends", [2], "Rx.IotLink/Engine/LinkEngine.Storing.cs",
             new Edit("line.Record = Save(new(SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text));", "line.Record = 0;")),

@@ -98,7 +98,7 @@ internal sealed class Version2Protocol : IProtocol
         if (!IsCredible(theirs))
         {
             SayLine(Refusal.Line(RefusalCode.Malformed, retry: null, NeverSent(theirs)));
-            Leave(new Outage(OutageReason.ProtocolError, NeverSent(theirs)));
+            EndConnection(new Outage(OutageReason.ProtocolError, NeverSent(theirs)));
         }
         else if (Resume(theirs, now))
         {
@@ -110,7 +110,7 @@ internal sealed class Version2Protocol : IProtocol
         else
         {
             SayLine(Refusal.Line(RefusalCode.State, TimeSpan.Zero, "what you received was never sent: this end's memory was rolled back"));
-            Leave(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"));
+            EndConnection(new Outage(OutageReason.Refused, "this end's memory was rolled back; a new one begins"));
         }
     }
 
@@ -292,7 +292,7 @@ internal sealed class Version2Protocol : IProtocol
         {
             // It has its number, which cannot be left out: sent as it is, it would end every connection.
             epochEnds = true;
-            Leave(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"));
+            EndConnection(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"));
             return;
         }
 
@@ -374,10 +374,10 @@ internal sealed class Version2Protocol : IProtocol
                     break;
                 }
 
-                Leave(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key: it has another one, or none, or is an impostor"));
+                EndConnection(new Outage(OutageReason.PeerNotProven, "the server did not prove that it knows this device's key: it has another one, or none, or is an impostor"));
                 break;
             case "ok" when phase == Phase.Greeting && settings.Key is not null:
-                Leave(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key: it asks for no keys, or is an impostor"));
+                EndConnection(new Outage(OutageReason.PeerNotProven, "the server let this device in without proving that it knows its key: it asks for no keys, or is an impostor"));
                 break;
             case "ok":
                 var theirs = SessionOffer.Read(answer);
@@ -389,7 +389,7 @@ internal sealed class Version2Protocol : IProtocol
                 if (Resume(theirs, now))
                     Begin(theirs, now);
                 else
-                    Leave(new Outage(OutageReason.ConnectionLost, "this end's memory was rolled back; a new one begins"));
+                    EndConnection(new Outage(OutageReason.ConnectionLost, "this end's memory was rolled back; a new one begins"));
                 break;
             case "no":
                 var refusal = Refusal.Read(answer);
@@ -399,7 +399,7 @@ internal sealed class Version2Protocol : IProtocol
                     break;
                 }
 
-                Leave(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry });
+                EndConnection(new Outage(OutageReason.Refused, refusal.ToString()) { RetryAfter = refusal.Retry });
                 break;
             default:
                 throw new ProtocolException($"'{Printable.Of(answer.Word)}' is no answer to an opening in this state");
@@ -416,7 +416,7 @@ internal sealed class Version2Protocol : IProtocol
         if (!settings.MayFallBack)
             throw new ProtocolException("the server answered with a keepalive, as one of protocol 1 does (micropython-iot): it needs Protocol = 1, which has no keys");
         host.FallBack(version: 1);
-        Leave(new Outage(OutageReason.ProtocolError, "the server speaks protocol 1; so does this client on its next connection"));
+        EndConnection(new Outage(OutageReason.ProtocolError, "the server speaks protocol 1; so does this client on its next connection"));
     }
 
     private void TakeFarewell(string text)
@@ -424,13 +424,13 @@ internal sealed class Version2Protocol : IProtocol
         // Nobody takes the place of a server.
         var displaced = text == Farewell.Displaced && settings.Role == Role.Client;
         var said = text.Length == 0 ? "the peer left" : $"the peer left: {Printable.Of(text)}";
-        Leave(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said));
+        EndConnection(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said));
     }
 
-    private void Leave(Outage outage)
+    private void EndConnection(Outage outage)
     {
         Move(Step.End);
-        host.Leave(outage);
+        host.EndConnection(outage);
     }
 
     private void Move(Step step) => phase = Phases.Next(phase, step)

@@ -308,5 +308,5 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
     {
     }
 
-    void IProtocolHost.Leave(Outage outage) => leaves = true;
+    void IProtocolHost.EndConnection(Outage outage) => leaves = true;
 }

@@ -3,7 +3,7 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink;
 
 /// <summary>A bounded number of places, taken and given back from any thread.</summary>
-internal sealed class Places
+internal sealed class Slots
 {
     private int taken;
 

@@ -3,24 +3,24 @@ using System.Globalization;
 namespace Rx.IotLink.Cli;
 
 /// <summary>How a command ends: it waits for its lines, says what is left, and has an exit code.</summary>
-internal static class Ending
+internal static class ExitReport
 {
     /// <summary>Waits for the lines on their way, as long as the bound says; returns how many are left, and how long was waited in vain, as the end of a sentence.</summary>
-    /// <param name="session">The session. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.</param>
-    /// <param name="ledger">The lines.</param>
+    /// <param name="context">What the command has. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.</param>
+    /// <param name="windows">The lines.</param>
     /// <param name="bound">How long at most.</param>
     /// <param name="since">Since when it is waited, for people.</param>
     /// <param name="broken">There is no sense in waiting any more.</param>
-    public static async Task<(int Left, string InVain)> DrainAsync(Session session, Ledger ledger, TimeSpan bound, string since, CancellationToken broken)
+    public static async Task<(int Left, string InVain)> DrainAsync(CommandContext context, LineWindows windows, TimeSpan bound, string since, CancellationToken broken)
     {
-        using var told = session.Stop.Register(() =>
+        using var told = context.Stop.Register(() =>
         {
-            if (!broken.IsCancellationRequested && ledger.Undelivered is > 0 and var lines)
-                session.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
+            if (!broken.IsCancellationRequested && windows.Undelivered is > 0 and var lines)
+                context.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
         });
-        var ended = await ledger.DrainAsync(bound, session.Scheduler, broken).ConfigureAwait(false);
+        var ended = await windows.DrainAsync(bound, context.Scheduler, broken).ConfigureAwait(false);
         // What ended otherwise had no time to wait for: the link was refused, or its lines cannot be carried.
-        return (ledger.Undelivered, ended || broken.IsCancellationRequested ? "" : $" within {Seconds(bound)} of {since}");
+        return (windows.Undelivered, ended || broken.IsCancellationRequested ? "" : $" within {Seconds(bound)} of {since}");
     }
 
     /// <summary>Says how many lines are left, and returns the exit code.</summary>

@@ -5,7 +5,7 @@ using Rx.IotLink.Protocol.Version2;
 namespace Rx.IotLink;
 
 /// <summary>Makes the protocols of one end of one link.</summary>
-internal sealed class Protocols(LinkOptions options, Role role, string id)
+internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
 {
     private bool begun;
     private Version2Settings? settings;

@@ -13,12 +13,12 @@ namespace Rx.IotLink.Server;
 /// </summary>
 /// <param name="options">The limits.</param>
 /// <param name="room">How many connections the process has descriptors for.</param>
-/// <param name="fleet">The links.</param>
+/// <param name="registry">The links.</param>
 /// <param name="revocation">What ends links whose key is revoked.</param>
 /// <param name="random">For challenges.</param>
 /// <param name="log">Where refusals are logged.</param>
 /// <param name="stopped">When no opening is waited for any more.</param>
-internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fleet, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
+internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRegistry registry, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
 {
     /// <summary>How long one connection too many may take to say who it is, or in which protocol it can be told that it is one.</summary>
     private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
@@ -45,11 +45,11 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         ConnectionsAccepted = Interlocked.Read(ref accepted),
         Refused = Enum.GetValues<Refusal>().ToDictionary(r => r, r => Interlocked.Read(ref refused[(int)r])),
         SilentConnections = Interlocked.Read(ref silent),
-        Links = fleet.Count,
-        UnknownIds = fleet.UnknownIds.Known,
-        UnknownIdsForgotten = fleet.UnknownIds.Forgotten,
-        BufferedBytes = fleet.Budget.Held,
-        LinksSlowed = fleet.Budget.TimesSlowed,
+        Links = registry.Count,
+        UnknownIds = registry.UnknownIds.Known,
+        UnknownIdsForgotten = registry.UnknownIds.Forgotten,
+        BufferedBytes = registry.Budget.Held,
+        LinksSlowed = registry.Budget.TimesSlowed,
         ConnectionsTurnedAway = Interlocked.Read(ref turnedAway),
     };
 
@@ -63,11 +63,11 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             {
                 try
                 {
-                    await visit.Session.Finished.ConfigureAwait(false);
+                    await visit.Connection.Finished.ConfigureAwait(false);
                 }
                 finally
                 {
-                    fleet.Leave(visit.Member);
+                    registry.Leave(visit.Member);
                 }
             }
 
@@ -120,7 +120,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
 
         Interlocked.Increment(ref refused[(int)refusal.Refusal]);
         log.Refused(remote, id, refusal);
-        fleet.Refused(id, remote, refusal);
+        registry.Refused(id, remote, refusal);
     }
 
     /// <summary>Hears who it is, and has its link serve it. Null: it was refused, and told so.</summary>
@@ -132,8 +132,8 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, form, random, isOneTooMany ? Briefly : null, stopped);
         var changesBefore = revocation.Changes;
-        Session? session = null;
-        Fleet.Member? member = null;
+        ServedConnection? session = null;
+        DeviceRegistry.Member? member = null;
         try
         {
             var remote = connection.RemoteEndPoint;
@@ -145,15 +145,15 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             await certificates.CheckAsync(certificate, peer.Id).ConfigureAwait(false);
             // A certificate that names the id proves it as well as a key; one that may speak for any id does not.
             var isProven = opening.Proven || (certificate is not null && options.IsCertificateOf is null);
-            if (isProven || fleet.IsExpected(peer.Id))
+            if (isProven || registry.IsExpected(peer.Id))
                 IsNoStranger(origin, connection);
-            member = await fleet.AdmitAsync(peer, isProven, remote, stopped).ConfigureAwait(false);
-            var givesWay = fleet.MakeRoom(member, Volatile.Read(ref connections) > most, remote);
+            member = await registry.AdmitAsync(peer, isProven, remote, stopped).ConfigureAwait(false);
+            var givesWay = registry.MakeRoom(member, Volatile.Read(ref connections) > most, remote);
             session = member.Link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
             if (givesWay is not null)
                 TurnAway(givesWay);
             revocation.Served(opening.Id, changesBefore);
-            fleet.Served(member, remote);
+            registry.Served(member, remote);
             return new(session, member);
         }
         catch (Exception exception)
@@ -162,7 +162,7 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
             if (session is not null)
                 return new(session, member!);
             if (member is not null)
-                fleet.Leave(member);
+                registry.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
             Note(connection.RemoteEndPoint, opening.Id, refusal, opening.IsSilent);
             await opening.SayNoAsync(refusal.Refusal, refusal.Told).ConfigureAwait(false);
@@ -269,5 +269,5 @@ internal sealed class Reception(IotLinkServerOptions options, int room, Fleet fl
     }
 
     /// <summary>A connection that is served, and whose it is.</summary>
-    private readonly record struct Visit(Session Session, Fleet.Member Member);
+    private readonly record struct Visit(ServedConnection Connection, DeviceRegistry.Member Member);
 }

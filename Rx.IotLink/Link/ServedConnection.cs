@@ -15,7 +15,7 @@ namespace Rx.IotLink;
 /// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
 /// and knows nothing of lines.
 /// </summary>
-internal sealed class Session(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
+internal sealed class ServedConnection(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
 {
     private static readonly TaskCompletionSource AlreadyReleased = Completed();
 
@@ -224,7 +224,7 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         return true;
     }
 
-    /// <summary>No call of this session counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
+    /// <summary>No call of this connection counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
     public void LetGo(EndOfConnection how) => (hasLastWord, over) = (!how.SendIsUnderWay, true);
 
     /// <summary>Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for ever.</summary>
@@ -322,17 +322,17 @@ internal sealed class Session(Link link, IConnection connection, LinkOptions opt
         return completed;
     }
 
-    private sealed class SilenceOf(Session session, Deadlines deadlines, TimeSpan limit) : Silence(deadlines, limit)
+    private sealed class SilenceOf(ServedConnection connection, Deadlines deadlines, TimeSpan limit) : Silence(deadlines, limit)
     {
-        protected override TimeSpan HeardAt => session.IsPaused ? Queue.Now : TimeSpan.FromTicks(Volatile.Read(ref session.heardAt));
+        protected override TimeSpan HeardAt => connection.IsPaused ? Queue.Now : TimeSpan.FromTicks(Volatile.Read(ref connection.heardAt));
 
-        protected override void FallSilent() => session.FallSilent(Limit);
+        protected override void FallSilent() => connection.FallSilent(Limit);
     }
 
-    private sealed class KeepalivesOf(Session session, Deadlines deadlines, TimeSpan interval, bool always) : Keepalives(deadlines, interval)
+    private sealed class KeepalivesOf(ServedConnection connection, Deadlines deadlines, TimeSpan interval, bool always) : Keepalives(deadlines, interval)
     {
-        protected override TimeSpan SaidAt => always ? TimeSpan.Zero : TimeSpan.FromTicks(Volatile.Read(ref session.saidAt));
+        protected override TimeSpan SaidAt => always ? TimeSpan.Zero : TimeSpan.FromTicks(Volatile.Read(ref connection.saidAt));
 
-        public override void Execute() => session.SayKeepalive();
+        public override void Execute() => connection.SayKeepalive();
     }
 }

@@ -9,13 +9,13 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections make their TLS handshake, before they arrive at the <see cref="Reception"/>. Kestrel drops one that fails without a word; here it is
+/// Where connections make their TLS handshake, before they arrive at the <see cref="Admission"/>. Kestrel drops one that fails without a word; here it is
 /// refused like any other misbehaviour: limited, counted, logged and told.
 /// </summary>
-/// <param name="reception">Where they arrive, and whose limits they count against from the start.</param>
+/// <param name="admission">Where they arrive, and whose limits they count against from the start.</param>
 /// <param name="options">How long a handshake may take.</param>
 /// <param name="stopped">When none is waited for any more.</param>
-internal sealed class TlsGate(Reception reception, IotLinkServerOptions options, CancellationToken stopped)
+internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions options, CancellationToken stopped)
 {
     private readonly TimeSpan limit = options.OpeningTimeout ?? options.Timeout;
 
@@ -37,14 +37,14 @@ internal sealed class TlsGate(Reception reception, IotLinkServerOptions options,
         var remote = SocketConnection.Plain(connection.RemoteEndPoint);
         var origin = Origin.Of(remote);
         // What is refused here cannot be told why: it would have to make a handshake for that.
-        if (reception.CameTooFast(origin) is { } tooFast)
+        if (admission.CameTooFast(origin) is { } tooFast)
         {
-            reception.Note(remote, "", tooFast);
+            admission.Note(remote, "", tooFast);
             return;
         }
 
         RefusedException? turnedAway = null;
-        var place = reception.BeginOpening(origin, why =>
+        var place = admission.BeginOpening(origin, why =>
         {
             Volatile.Write(ref turnedAway, why);
             connection.Abort(new ConnectionAbortedException(why.Message));
@@ -67,7 +67,7 @@ internal sealed class TlsGate(Reception reception, IotLinkServerOptions options,
         finally
         {
             if (passage.End())
-                reception.Note(remote, "", Volatile.Read(ref turnedAway) ?? failed ?? passage.WhyRefused, preface.IsSilent);
+                admission.Note(remote, "", Volatile.Read(ref turnedAway) ?? failed ?? passage.WhyRefused, preface.IsSilent);
         }
     }
 

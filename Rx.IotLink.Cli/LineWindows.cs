@@ -6,23 +6,23 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink.Cli;
 
 /// <summary>All lines on their way: those of the input, and each link's echoes, which have places of their own so that one link cannot take another's.</summary>
-internal sealed class Ledger
+internal sealed class LineWindows
 {
-    private readonly ConcurrentDictionary<Outgoing, bool> all = new();
+    private readonly ConcurrentDictionary<LineWindow, bool> all = new();
 
     /// <summary>Lines that were handed over and not acknowledged.</summary>
     public int Undelivered => all.Keys.Sum(x => x.Undelivered);
 
     /// <summary>Opens places for one source of lines.</summary>
-    public Outgoing Open(int places)
+    public LineWindow Open(int places)
     {
-        var outgoing = new Outgoing(places);
-        all.TryAdd(outgoing, true);
-        return outgoing;
+        var window = new LineWindow(places);
+        all.TryAdd(window, true);
+        return window;
     }
 
     /// <summary>A source of lines is no more, and its lines are in vain.</summary>
-    public void Close(Outgoing outgoing) => all.TryRemove(outgoing, out _);
+    public void Close(LineWindow window) => all.TryRemove(window, out _);
 
     /// <summary>Waits until no line is on its way, not longer than the bound, and returns whether it came to that. Nothing can be sent afterwards.</summary>
     public async Task<bool> DrainAsync(TimeSpan bound, IScheduler scheduler, CancellationToken giveUp)

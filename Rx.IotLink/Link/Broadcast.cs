@@ -4,7 +4,7 @@ using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
-/// <summary>What a <see cref="Relay{T}"/> gives to a new observer first.</summary>
+/// <summary>What a <see cref="Broadcast{T}"/> gives to a new observer first.</summary>
 internal enum Replay
 {
     Nothing,
@@ -13,10 +13,10 @@ internal enum Replay
 }
 
 /// <summary>
-/// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Kick"/> has them delivered. Each observer has a
+/// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Publish"/> has them delivered. Each observer has a
 /// queue and a drain of its own, so that one which is slow or throws harms itself alone; a full queue loses its oldest value.
 /// </summary>
-internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity, string name, Action<string, Exception> observerFailed, Lock? gate = null) : IObservable<T>
+internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capacity, string name, Action<string, Exception> observerFailed, Lock? gate = null) : IObservable<T>
 {
     private readonly Lock gate = gate ?? new();
     private readonly string name = name;
@@ -64,7 +64,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
     }
 
     /// <summary>Has what was posted delivered.</summary>
-    public void Kick()
+    public void Publish()
     {
         if (!posted)
             return;
@@ -98,7 +98,7 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
         return subscription;
     }
 
-    private sealed class Subscription(Relay<T> relay, IObserver<T> observer, IScheduler scheduler) : IDisposable, IWork
+    private sealed class Subscription(Broadcast<T> source, IObserver<T> observer, IScheduler scheduler) : IDisposable, IWork
     {
         public IScheduler Scheduler => scheduler;
 
@@ -117,9 +117,9 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
 
         public bool TryBeginDrain()
         {
-            lock (relay.gate)
+            lock (source.gate)
             {
-                if (draining || over || (queue is null && !relay.ended))
+                if (draining || over || (queue is null && !source.ended))
                     return false;
                 return draining = true;
             }
@@ -137,32 +137,32 @@ internal sealed class Relay<T>(IScheduler scheduler, Replay replay, int capacity
             catch (Exception exception)
             {
                 Dispose();
-                relay.observerFailed(relay.name, exception);
+                source.observerFailed(source.name, exception);
             }
         }
 
         public void Dispose()
         {
             over = true;
-            lock (relay.gate)
-                relay.subscriptions = relay.subscriptions.Remove(this);
+            lock (source.gate)
+                source.subscriptions = source.subscriptions.Remove(this);
         }
 
         private bool TryNext(out T value)
         {
-            lock (relay.gate)
+            lock (source.gate)
             {
                 if (queue is not null && queue.TryDequeue(out value!))
                     return true;
                 (queue, value) = (null, default!);
                 // Once ended it stays in this drain, so that the end is told once.
-                draining = relay.ended;
-                if (!relay.ended)
+                draining = source.ended;
+                if (!source.ended)
                     return false;
             }
 
             Dispose();
-            if (relay.error is { } error)
+            if (source.error is { } error)
                 observer.OnError(error);
             else
                 observer.OnCompleted();

@@ -4,7 +4,7 @@ using Rx.IotLink.Protocol.Version2;
 namespace Rx.IotLink;
 
 /// <summary>Where random bytes come from: the system, or for histories that repeat themselves a seed.</summary>
-internal static class Chance
+internal static class Randomness
 {
     public static FillRandom From(int? seed)
     {

@@ -4,7 +4,7 @@ namespace Rx.IotLink.Cli;
 
 /// <summary>A bounded number of lines on their way: each has a place from before it is read until it is acknowledged.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is not asked for holds nothing.")]
-internal sealed class Outgoing(int places)
+internal sealed class LineWindow(int places)
 {
     private readonly SemaphoreSlim free = new(places);
     private int undelivered;

@@ -10,4 +10,4 @@ namespace Rx.IotLink.Cli;
 /// <param name="Scheduler">The clock of the links and of every bound.</param>
 /// <param name="Hangups">A value for each SIGHUP; who does not observe it is asked to stop instead.</param>
 /// <param name="Stop">Cancelled by the first Ctrl-C or SIGTERM: time to drain and leave.</param>
-internal sealed record Session(Stream Input, bool ReadsJson, Output Output, IScheduler Scheduler, IObservable<Unit> Hangups, CancellationToken Stop);
+internal sealed record CommandContext(Stream Input, bool ReadsJson, Output Output, IScheduler Scheduler, IObservable<Unit> Hangups, CancellationToken Stop);

@@ -8,4 +8,4 @@ namespace Rx.IotLink;
 /// <param name="Protocol">The version of the protocol that is spoken.</param>
 /// <param name="Counters">Its counts.</param>
 /// <param name="LastLineAt">When the bytes arrived that brought the last line.</param>
-internal readonly record struct LinkFacts(LinkState State, EndPoint? RemoteEndPoint, int Protocol, LinkCounters Counters, DateTimeOffset? LastLineAt);
+internal readonly record struct LinkSnapshot(LinkState State, EndPoint? RemoteEndPoint, int Protocol, LinkCounters Counters, DateTimeOffset? LastLineAt);

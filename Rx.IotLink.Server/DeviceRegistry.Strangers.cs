@@ -3,7 +3,7 @@ using System.Net;
 namespace Rx.IotLink.Server;
 
 /// <summary>Strangers: who of them gives way, and when.</summary>
-internal sealed partial class Fleet
+internal sealed partial class DeviceRegistry
 {
     private readonly UnknownIds unknown;
 
@@ -79,7 +79,7 @@ internal sealed partial class Fleet
         {
             members.Remove(link.Id);
             links.Forget(link);
-            roster.Remove(link);
+            feed.Remove(link);
             forgotten++;
             changes.Post(new LinkChange(LinkChangeKind.Forgotten, link.Id, link, link.RemoteEndPoint, link.Current.Outage!.Detail));
             if (!link.Kept.IsCompleted)
@@ -87,8 +87,8 @@ internal sealed partial class Fleet
         }
 
         _ = EndedAsync(link);
-        roster.Kick();
-        changes.Kick();
+        feed.Publish();
+        changes.Publish();
     }
 
     private async Task EndedAsync(Link link)

@@ -8,7 +8,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>The devices that are known: one link for each, for ever, and those who wait for one.</summary>
-internal sealed partial class Fleet
+internal sealed partial class DeviceRegistry
 {
     /// <summary>Changes that an observer may fall behind, before it misses the oldest.</summary>
     private const int ChangesKept = 4_096;
@@ -23,9 +23,9 @@ internal sealed partial class Fleet
     private readonly Dictionary<string, TaskCompletionSource<Opened>> opening = new(StringComparer.Ordinal);
     private readonly HashSet<string> unopened = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Waiters<ILink>> waiting = new(StringComparer.Ordinal);
-    private readonly Relay<ILink> links;
-    private readonly Relay<LinkChange> changes;
-    private readonly Roster roster;
+    private readonly Broadcast<ILink> links;
+    private readonly Broadcast<LinkChange> changes;
+    private readonly DeviceFeed feed;
 
     // Apart from the links' own: observers of theirs that block must not hide what happens to them.
     private readonly IScheduler ownObservers;
@@ -35,24 +35,24 @@ internal sealed partial class Fleet
     private readonly ByteBudget budget;
     private bool closed;
 
-    public Fleet(IotLinkServerOptions options, FillRandom random, ServerLog log)
+    public DeviceRegistry(IotLinkServerOptions options, FillRandom random, ServerLog log)
     {
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
         budget = new(options.BufferedBytes, log.Slowed);
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
-        protocols = options.SessionStore is null ? new Protocols(options, Role.Server, id: "") { Random = random }.Create : null;
+        protocols = options.SessionStore is null ? new ProtocolFactory(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
         links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log.ObserverFailed);
         changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, nameof(IotLinkServer.Changes), log.ObserverFailed);
-        roster = new(options.ObserversOfOne(), options.Scheduler, e => log.ObserverFailed(nameof(IotLinkServer.ObserveConnections), e));
+        feed = new(options.ObserversOfOne(), options.Scheduler, e => log.ObserverFailed(nameof(IotLinkServer.ObserveConnections), e));
     }
 
     public IObservable<ILink> Links => links;
 
     public IObservable<LinkChange> Changes => changes;
 
-    public Roster Roster => roster;
+    public DeviceFeed Feed => feed;
 
     public IReadOnlyCollection<string> Expected => options.Expected;
 
@@ -247,10 +247,10 @@ internal sealed partial class Fleet
         foreach (var link in All)
             link.Close();
         links.End();
-        links.Kick();
+        links.Publish();
         changes.End();
-        changes.Kick();
-        roster.End();
+        changes.Publish();
+        feed.End();
     }
 
     /// <summary>
@@ -276,7 +276,7 @@ internal sealed partial class Fleet
         using var deadline = options.Scheduler.Schedule(limit, () => inVain.TrySetResult(new(null, StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s"))));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Opened>)o!).TrySetResult(new(null, new RefusedException(Refusal.Stopping, "the server is stopping"))), inVain);
         if (isNew)
-            ObserverThreads.Stores.Run((Fleet: this, peer, proven, store, remote), static s => _ = s.Fleet.OpenStoreAsync(s.peer, s.proven, s.store, s.remote));
+            ObserverThreads.Stores.Run((Registry: this, peer, proven, store, remote), static s => _ = s.Registry.OpenStoreAsync(s.peer, s.proven, s.store, s.remote));
         var first = await Task.WhenAny(store.Task, inVain.Task).ConfigureAwait(false);
         return MemberOf(await first.ConfigureAwait(false), proven);
     }
@@ -298,7 +298,7 @@ internal sealed partial class Fleet
         {
             // Not under the lock: somebody else's code, which may wait or fail.
             var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, peer.Id, CancellationToken.None).ConfigureAwait(false);
-            var own = new Protocols(options, Role.Server, peer.Id) { IsKept = true, Kept = kept, Random = random };
+            var own = new ProtocolFactory(options, Role.Server, peer.Id) { IsKept = true, Kept = kept, Random = random };
             var link = new Link(peer.Id, options, own.FirstFor(peer.Version), own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
             Member member;
             lock (gate)
@@ -350,7 +350,7 @@ internal sealed partial class Fleet
         link.Told.Subscribe(member, replays: false, ownObservers);
         members.Add(id, member);
         links.Post(link);
-        roster.Add(link);
+        feed.Add(link);
         changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
         return member;
     }
@@ -361,9 +361,9 @@ internal sealed partial class Fleet
         if (expected.Count > 0 && member.Stranger is not null)
             log.UnknownId(member.Subject, AddressOf(remote));
         log.Joined(member.Subject, remote);
-        links.Kick();
-        changes.Kick();
-        roster.Kick();
+        links.Publish();
+        changes.Publish();
+        feed.Publish();
         IReadOnlyList<Waiter<ILink>> awaited;
         lock (gate)
             awaited = waiting.Remove(member.Link.Id, out var here) ? here.TakeAll() : [];
@@ -374,7 +374,7 @@ internal sealed partial class Fleet
     private void Changed(Member member, LinkState state)
     {
         log.Changed(member.Subject, state);
-        roster.Changed(member.Link);
+        feed.Changed(member.Link);
         // It is another server's now. If the device comes back to this one, it is claimed anew.
         if (state.Outage?.Reason == OutageReason.ClaimedElsewhere)
         {
@@ -394,7 +394,7 @@ internal sealed partial class Fleet
     private void Post(LinkChange change)
     {
         changes.Post(change);
-        changes.Kick();
+        changes.Publish();
     }
 
     private static LinkClosedException Closed(string id) => new(id, "the server has stopped");
@@ -405,14 +405,14 @@ internal sealed partial class Fleet
     private readonly record struct Opened(Member? Member, Exception? Error);
 
     /// <summary>A device that is known.</summary>
-    internal sealed class Member(Fleet fleet, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
+    internal sealed class Member(DeviceRegistry registry, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
     {
         public Link Link { get; } = link;
 
         // How long it was up elsewhere before it came from its present address.
         private TimeSpan upElsewhere;
 
-        /// <summary>Where it came from, the last time that it was served. Guarded by the fleet's lock.</summary>
+        /// <summary>Where it came from, the last time that it was served. Guarded by the registry's lock.</summary>
         public IPAddress? Address { get; private set; } = address;
 
         /// <summary>It is served at another address than before.</summary>
@@ -432,11 +432,11 @@ internal sealed partial class Fleet
 
         /// <summary>
         /// Its place among those that are neither expected nor have ever proved themselves; null: it is none of them. The
-        /// limits of unknown ids are for such alone. Guarded by the fleet's lock.
+        /// limits of unknown ids are for such alone. Guarded by the registry's lock.
         /// </summary>
         public UnknownId? Stranger { get; set; }
 
-        /// <summary>Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the fleet's lock.</summary>
+        /// <summary>Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the registry's lock.</summary>
         public int Connections { get; set; }
 
         /// <summary>
@@ -444,9 +444,9 @@ internal sealed partial class Fleet
         /// </summary>
         public Subject Subject => new(Link.Id, Stranger is not null ? Origin.Of(Link.RemoteEndPoint) : null);
 
-        public void OnNext(LinkState value) => fleet.Changed(this, value);
+        public void OnNext(LinkState value) => registry.Changed(this, value);
 
-        public void OnNext(LinkNotice value) => fleet.log.Notice(Subject, value);
+        public void OnNext(LinkNotice value) => registry.log.Notice(Subject, value);
 
         public void OnError(Exception error)
         {

@@ -10,7 +10,7 @@ namespace Rx.IotLink.Server;
 /// Tells observers how each device is: all of them first, then each one that has changed. A device waits at most once in an observer's queue, and is looked at when its
 /// turn comes. So the bound of a queue is the fleet, and an observer that falls behind misses states that are past, never the present one.
 /// </summary>
-internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exception> observerFailed)
+internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<Exception> observerFailed)
 {
     private readonly Lock gate = new();
     private readonly IScheduler clock = clock;
@@ -52,7 +52,7 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
                 subscription.Changed(link);
         }
 
-        Kick();
+        Publish();
     }
 
     /// <summary>A device is forgotten: it is told as it is now once more, and leaves.</summary>
@@ -68,10 +68,10 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
     }
 
     /// <summary>Has what was noted told.</summary>
-    public void Kick()
+    public void Publish()
     {
         foreach (var subscription in subscriptions)
-            Kick(subscription);
+            Publish(subscription);
     }
 
     /// <summary>Nothing changes any more: each device is told once again, if it has changed, and then the end.</summary>
@@ -84,24 +84,24 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
                 subscription.AddAll();
         }
 
-        Kick();
+        Publish();
     }
 
-    private void Kick(Subscription subscription)
+    private void Publish(Subscription subscription)
     {
         if (subscription.TryBeginDrain())
             observers.Run(subscription, static s => s.Drain());
     }
 
-    private sealed class Feed(Roster roster, TimeSpan? refresh) : IObservable<DeviceConnection>
+    private sealed class Feed(DeviceFeed feed, TimeSpan? refresh) : IObservable<DeviceConnection>
     {
         public IDisposable Subscribe(IObserver<DeviceConnection> observer)
         {
-            var subscription = new Subscription(roster, observer);
-            lock (roster.gate)
+            var subscription = new Subscription(feed, observer);
+            lock (feed.gate)
             {
                 subscription.AddAll();
-                roster.subscriptions = roster.subscriptions.Add(subscription);
+                feed.subscriptions = feed.subscriptions.Add(subscription);
             }
 
             // Those who are there are told before Subscribe returns.
@@ -112,7 +112,7 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
         }
     }
 
-    private sealed class Subscription(Roster roster, IObserver<DeviceConnection> observer) : IDisposable
+    private sealed class Subscription(DeviceFeed feed, IObserver<DeviceConnection> observer) : IDisposable
     {
         private readonly Dictionary<Link, Row> rows = [];
         private readonly Queue<Row> due = new();
@@ -120,7 +120,7 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
         private bool draining;
         private volatile bool over;
 
-        /// <summary>Guarded by the roster's lock, as all the queue.</summary>
+        /// <summary>Guarded by the feed's lock, as all the queue.</summary>
         public void Add(Link link)
         {
             if (!rows.TryGetValue(link, out var row))
@@ -146,7 +146,7 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
 
         public void AddAll()
         {
-            foreach (var link in roster.links)
+            foreach (var link in feed.links)
                 Add(link);
         }
 
@@ -154,19 +154,19 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
         {
             if (every is not { } interval || over)
                 return;
-            refreshing.Disposable = Observable.Interval(interval, roster.clock).Subscribe(_ =>
+            refreshing.Disposable = Observable.Interval(interval, feed.clock).Subscribe(_ =>
             {
-                lock (roster.gate)
+                lock (feed.gate)
                     AddAll();
-                roster.Kick(this);
+                feed.Publish(this);
             });
         }
 
         public bool TryBeginDrain()
         {
-            lock (roster.gate)
+            lock (feed.gate)
             {
-                if (draining || over || (due.Count == 0 && !roster.ended))
+                if (draining || over || (due.Count == 0 && !feed.ended))
                     return false;
                 return draining = true;
             }
@@ -182,7 +182,7 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
             catch (Exception exception)
             {
                 Dispose();
-                roster.observerFailed(exception);
+                feed.observerFailed(exception);
             }
         }
 
@@ -190,8 +190,8 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
         {
             over = true;
             refreshing.Dispose();
-            lock (roster.gate)
-                roster.subscriptions = roster.subscriptions.Remove(this);
+            lock (feed.gate)
+                feed.subscriptions = feed.subscriptions.Remove(this);
         }
 
         private void Tell(Row row)
@@ -205,7 +205,7 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
 
         private bool TryNext(out Row row)
         {
-            lock (roster.gate)
+            lock (feed.gate)
             {
                 if (due.TryDequeue(out row!))
                 {
@@ -214,8 +214,8 @@ internal sealed class Roster(IScheduler observers, IScheduler clock, Action<Exce
                 }
 
                 // Once ended it stays in this drain, so that the end is told once.
-                draining = roster.ended;
-                if (!roster.ended)
+                draining = feed.ended;
+                if (!feed.ended)
                     return false;
             }
 

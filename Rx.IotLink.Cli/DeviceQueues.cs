@@ -7,10 +7,10 @@ namespace Rx.IotLink.Cli;
 /// never comes holds up the others only when it has taken all of them.
 /// </summary>
 /// <param name="waitForLink">The link of an id, as soon as there is one.</param>
-/// <param name="outgoing">The places that lines hold.</param>
+/// <param name="window">The places that lines hold.</param>
 /// <param name="opened">Called with each id once, before its first line waits.</param>
 /// <param name="over">Ends the waiting.</param>
-internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> waitForLink, Outgoing outgoing, Action<string> opened, CancellationToken over)
+internal sealed class DeviceQueues(Func<string, CancellationToken, Task<ILink>> waitForLink, LineWindow window, Action<string> opened, CancellationToken over)
 {
     private readonly Dictionary<string, ChannelWriter<string>> byId = new(StringComparer.Ordinal);
 
@@ -34,7 +34,7 @@ internal sealed class Mailboxes(Func<string, CancellationToken, Task<ILink>> wai
         {
             var link = await waitForLink(id, over).ConfigureAwait(false);
             await foreach (var line in lines.ReadAllAsync(over).ConfigureAwait(false))
-                _ = outgoing.FollowAsync(link.WriteAsync(line, cancellationToken: CancellationToken.None));
+                _ = window.FollowAsync(link.WriteAsync(line, cancellationToken: CancellationToken.None));
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
