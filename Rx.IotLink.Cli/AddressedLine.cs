@@ -2,13 +2,18 @@ using System.Text;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>A line for one device, as <c>iotlink serve</c> reads it: <c>ID TAB line</c>, or JSON (see <see cref="JsonInput"/>).</summary>
+/// <summary>
+/// A line for one device, as <c>iotlink serve</c> reads it: <c>ID TAB line</c>, or JSON (see <see cref="JsonInput"/>).
+/// </summary>
 internal sealed record AddressedLine(string Id, string Text)
 {
     /// <summary>The longest line of the input that can be right.</summary>
     public static int MaxBytes(int maxLineBytes) => DeviceId.MaxBytes + 1 + maxLineBytes;
 
-    /// <summary>Reads one (nothing after the TAB is a line only where protocol 2 alone is spoken), or says what is wrong with it as a clause of a sentence.</summary>
+    /// <summary>
+    /// Reads one (nothing after the TAB is a line only where protocol 2 alone is spoken), or says what is wrong with it
+    /// as a clause of a sentence.
+    /// </summary>
     public static (AddressedLine? Line, string? Fault) Parse(string text, int maxLineBytes, bool emptyIsLine = false)
     {
         var tab = text.IndexOf('\t', StringComparison.Ordinal);

@@ -76,7 +76,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         using var over = new CancellationTokenSource();
         var code = await RunAsync(link, options.MaxLineBytes, over.Token).ConfigureAwait(false);
         await link.DisposeAsync().ConfigureAwait(false);
-        // Not before the link is closed: an observer that is let go acknowledges its line, the echo of which was not sent.
+        // Not before the link is closed: an observer that is let go acknowledges its line, the echo of which was not
+        // sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;
     }
@@ -149,8 +150,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     }
 
     /// <summary>
-    /// Waits until the server has accepted all that is stored, or no line was accepted for as long as --drain says. Gives how
-    /// many lines are left.
+    /// Waits until the server has accepted all that is stored, or no line was accepted for as long as --drain says.
+    /// Gives how many lines are left.
     /// </summary>
     private async Task<int> DrainStoreAsync(IotLinkClient link, CancellationToken broken)
     {
@@ -170,7 +171,9 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         return link.Counters.Outbox;
     }
 
-    /// <summary>What is to be said of a refusal, or null: it is none. Whoever gave no key is told how to give one.</summary>
+    /// <summary>
+    /// What is to be said of a refusal, or null: it is none. Whoever gave no key is told how to give one.
+    /// </summary>
     private string? RefusalOf(LinkNotice notice) => notice.Kind switch
     {
         LinkNoticeKind.PeerNotProven => "the server did not prove that it has this device's key: it has another one, or none, or is an impostor; it is tried again",
@@ -180,7 +183,10 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         _ => null,
     };
 
-    /// <summary>Without a line to deliver it would leave before it has heard of the server at all: whether it is let in is asked for, too.</summary>
+    /// <summary>
+    /// Without a line to deliver it would leave before it has heard of the server at all: whether it is let in is asked
+    /// for, too.
+    /// </summary>
     private async Task WaitForAnswerAsync(Task answer, CancellationToken stop) => await Task.WhenAny(answer, stop.WhenCancelledAsync())
         .ToObservable()
         .TakeUntil(Observable.Timer(settings.Drain, context.Scheduler))
@@ -199,8 +205,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     }
 
     /// <summary>
-    /// Whether the server wants this device, as far as it says; and whether there is sense in waiting for it, once this end
-    /// has nothing more to do than that.
+    /// Whether the server wants this device, as far as it says; and whether there is sense in waiting for it, once this
+    /// end has nothing more to do than that.
     /// </summary>
     private sealed class Standing : IDisposable
     {

@@ -3,8 +3,8 @@ using System.Threading.Channels;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// Lines that wait for their device to connect, in order for each id. How many is bounded by the places they hold, for all ids together, so a device that
-/// never comes holds up the others only when it has taken all of them.
+/// Lines that wait for their device to connect, in order for each id. How many is bounded by the places they hold, for
+/// all ids together, so a device that never comes holds up the others only when it has taken all of them.
 /// </summary>
 /// <param name="waitForLink">The link of an id, as soon as there is one.</param>
 /// <param name="window">The places that lines hold.</param>

@@ -7,8 +7,9 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// Writes events on a thread of its own, so that a standard error that nobody reads holds up nothing else. What finds no room is dropped and counted, and the count is
-/// written where the events are missing. Nobody can be told that standard error itself cannot be written.
+/// Writes events on a thread of its own, so that a standard error that nobody reads holds up nothing else. What finds
+/// no room is dropped and counted, and the count is written where the events are missing. Nobody can be told that
+/// standard error itself cannot be written.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; its thread may be held in a write until then.")]
 internal sealed class EventQueue
@@ -45,7 +46,9 @@ internal sealed class EventQueue
         }
     }
 
-    /// <summary>Waits until everything is written, not longer than the bound. Nothing can be written afterwards.</summary>
+    /// <summary>
+    /// Waits until everything is written, not longer than the bound. Nothing can be written afterwards.
+    /// </summary>
     public Task CompleteAsync(TimeSpan bound, IScheduler scheduler)
     {
         waiting.CompleteAdding();

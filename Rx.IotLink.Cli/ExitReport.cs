@@ -5,8 +5,13 @@ namespace Rx.IotLink.Cli;
 /// <summary>How a command ends: it waits for its lines, says what is left, and has an exit code.</summary>
 internal static class ExitReport
 {
-    /// <summary>Waits for the lines on their way, as long as the bound says; returns how many are left, and how long was waited in vain, as the end of a sentence.</summary>
-    /// <param name="context">What the command has. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.</param>
+    /// <summary>
+    /// Waits for the lines on their way, as long as the bound says; returns how many are left, and how long was waited
+    /// in vain, as the end of a sentence.
+    /// </summary>
+    /// <param name="context">
+    /// What the command has. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.
+    /// </param>
     /// <param name="windows">The lines.</param>
     /// <param name="bound">How long at most.</param>
     /// <param name="since">Since when it is waited, for people.</param>

@@ -10,8 +10,9 @@ namespace Rx.IotLink.Cli;
 internal readonly record struct InputLine(long Number, string Text, string? Fault);
 
 /// <summary>
-/// Splits a stream of UTF-8 at LF alone (a CR is payload). Never holds more than a buffer of it: a line longer than the limit is passed over,
-/// however long it is. The last line may lack its LF; a byte order mark at the very start is not text.
+/// Splits a stream of UTF-8 at LF alone (a CR is payload). Never holds more than a buffer of it: a line longer than the
+/// limit is passed over, however long it is. The last line may lack its LF; a byte order mark at the very start is not
+/// text.
 /// </summary>
 internal sealed class InputLines(Stream input, int maxBytes, bool emptyIsLine = false)
 {
@@ -27,7 +28,10 @@ internal sealed class InputLines(Stream input, int maxBytes, bool emptyIsLine = 
 
     private Span<byte> Unread => buffer.AsSpan(start, end - start);
 
-    /// <summary>The next line, or null at the end of the input. A cancelled call loses nothing, but must be the last: the stream's own read may go on.</summary>
+    /// <summary>
+    /// The next line, or null at the end of the input. A cancelled call loses nothing, but must be the last: the
+    /// stream's own read may go on.
+    /// </summary>
     public async Task<InputLine?> ReadAsync(CancellationToken cancellationToken)
     {
         while (true)

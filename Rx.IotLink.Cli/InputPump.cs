@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Cli;
 
-/// <summary>Reads the input, line by line and only as fast as lines are delivered; says which lines it skipped and why.</summary>
+/// <summary>
+/// Reads the input, line by line and only as fast as lines are delivered; says which lines it skipped and why.
+/// </summary>
 internal sealed class InputPump(Stream input, int maxLineBytes, LineWindow window, Output output, bool emptyIsLine = false)
 {
     private readonly InputLines lines = new(input, maxLineBytes, emptyIsLine);
@@ -8,11 +10,15 @@ internal sealed class InputPump(Stream input, int maxLineBytes, LineWindow windo
     /// <summary>Whether a line was skipped or the input could not be read.</summary>
     public bool Failed { get; private set; }
 
-    /// <summary>Lines that were taken from the input and not handed on: more than none only if the pump was stopped.</summary>
+    /// <summary>
+    /// Lines that were taken from the input and not handed on: more than none only if the pump was stopped.
+    /// </summary>
     public int Unsent => lines.Buffered;
 
     /// <summary>Runs until the end of the input, or until it is stopped.</summary>
-    /// <param name="accept">Takes a line and its place, or returns what is wrong with it as a clause of a sentence.</param>
+    /// <param name="accept">
+    /// Takes a line and its place, or returns what is wrong with it as a clause of a sentence.
+    /// </param>
     /// <param name="stop">Stops it.</param>
     public async Task RunAsync(Func<string, string?> accept, CancellationToken stop)
     {

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>A line of the input as <c>--json</c> prints those of the output: <c>{"id":ID,"line":LINE}</c>. Further fields are ignored.</summary>
+/// <summary>
+/// A line of the input as <c>--json</c> prints those of the output: <c>{"id":ID,"line":LINE}</c>. Further fields are
+/// ignored.
+/// </summary>
 internal static class JsonInput
 {
     // A character of one byte may be written as six.

@@ -4,7 +4,10 @@ using System.Text.Json;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>For programs: one JSON object a line on both streams, always with the same fields (see the help text). What is escaped besides means the same in JSON.</summary>
+/// <summary>
+/// For programs: one JSON object a line on both streams, always with the same fields (see the help text). What is
+/// escaped besides means the same in JSON.
+/// </summary>
 internal sealed class JsonOutput(TextWriter lines, EventQueue events, IScheduler clock, Look linesLook = default, Look eventsLook = default) : Output(lines, events)
 {
     // Relaxed: these lines go into no HTML page, and people read them too.

@@ -3,7 +3,9 @@ using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>What a server endures: the limits of <c>iotlink serve</c>. Each is the option of the same name of the library.</summary>
+/// <summary>
+/// What a server endures: the limits of <c>iotlink serve</c>. Each is the option of the same name of the library.
+/// </summary>
 internal sealed class LimitOptions
 {
     private const int Most = 10_000_000;

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>A bounded number of lines on their way: each has a place from before it is read until it is acknowledged.</summary>
+/// <summary>
+/// A bounded number of lines on their way: each has a place from before it is read until it is acknowledged.
+/// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is not asked for holds nothing.")]
 internal sealed class LineWindow(int places)
 {
@@ -34,7 +36,10 @@ internal sealed class LineWindow(int places)
         free.Release();
     }
 
-    /// <summary>Releases the place of a line when its delivery is complete. A line that failed for good stays counted, which is how it is told.</summary>
+    /// <summary>
+    /// Releases the place of a line when its delivery is complete. A line that failed for good stays counted, which is
+    /// how it is told.
+    /// </summary>
     public async Task FollowAsync(Task delivery)
     {
         try
@@ -48,7 +53,9 @@ internal sealed class LineWindow(int places)
         }
     }
 
-    /// <summary>Completes when no line is on its way. It takes every place for itself, so that no further line can begin.</summary>
+    /// <summary>
+    /// Completes when no line is on its way. It takes every place for itself, so that no further line can begin.
+    /// </summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
         for (var i = 0; i < places; i++)

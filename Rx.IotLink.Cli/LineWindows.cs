@@ -5,7 +5,10 @@ using System.Reactive.Threading.Tasks;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>All lines on their way: those of the input, and each link's echoes, which have places of their own so that one link cannot take another's.</summary>
+/// <summary>
+/// All lines on their way: those of the input, and each link's echoes, which have places of their own so that one link
+/// cannot take another's.
+/// </summary>
 internal sealed class LineWindows
 {
     private readonly ConcurrentDictionary<LineWindow, bool> all = new();
@@ -24,7 +27,10 @@ internal sealed class LineWindows
     /// <summary>A source of lines is no more, and its lines are in vain.</summary>
     public void Close(LineWindow window) => all.TryRemove(window, out _);
 
-    /// <summary>Waits until no line is on its way, not longer than the bound, and returns whether it came to that. Nothing can be sent afterwards.</summary>
+    /// <summary>
+    /// Waits until no line is on its way, not longer than the bound, and returns whether it came to that. Nothing can
+    /// be sent afterwards.
+    /// </summary>
     public async Task<bool> DrainAsync(TimeSpan bound, IScheduler scheduler, CancellationToken giveUp)
     {
         try

@@ -6,7 +6,9 @@ namespace Rx.IotLink.Cli;
 /// <summary>Says what happens on a link: its states, notices and lines.</summary>
 internal static class LinkReport
 {
-    /// <summary>Lines of one link that are on their way back to their sender, at most; the sender is slowed then.</summary>
+    /// <summary>
+    /// Lines of one link that are on their way back to their sender, at most; the sender is slowed then.
+    /// </summary>
     public const int MaxEchoes = 256;
 
     /// <param name="link">The link.</param>
@@ -20,7 +22,8 @@ internal static class LinkReport
         link.Lines.Subscribe(
             line =>
             {
-                // Inside the observer: the link acknowledges a line when its observers have returned, so what was acknowledged was printed.
+                // Inside the observer: the link acknowledges a line when its observers have returned, so what was
+                // acknowledged was printed.
                 output.Line(link.Id, line);
                 echo?.Invoke(line);
             },

@@ -4,8 +4,8 @@ using System.Text;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// How text is shown. A terminal obeys control characters, so what came from outside is shown there without any; and received lines bear a mark, since what is typed stands
-/// beside them. Into a pipe or a file everything goes as it is.
+/// How text is shown. A terminal obeys control characters, so what came from outside is shown there without any; and
+/// received lines bear a mark, since what is typed stands beside them. Into a pipe or a file everything goes as it is.
 /// </summary>
 /// <param name="IsTerminal">Whether people look at it.</param>
 /// <param name="HasColours">Whether it is a terminal that knows the colours of ANSI.</param>

@@ -6,7 +6,10 @@ using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>The options: their names, units, defaults and rules. Each fault is one sentence that names the option, its limits and what was given.</summary>
+/// <summary>
+/// The options: their names, units, defaults and rules. Each fault is one sentence that names the option, its limits
+/// and what was given.
+/// </summary>
 internal static class Options
 {
     public static Option<bool> Json { get; } = new("--json")

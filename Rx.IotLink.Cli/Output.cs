@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// What the command says: received lines on standard output, everything else on standard error. Each is one write: a line is flushed when
-/// the call returns; an event as soon as standard error takes it.
+/// What the command says: received lines on standard output, everything else on standard error. Each is one write: a
+/// line is flushed when the call returns; an event as soon as standard error takes it.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; an observer may be held by it until then.")]
 internal abstract class Output(TextWriter lines, EventQueue events)
@@ -13,15 +13,17 @@ internal abstract class Output(TextWriter lines, EventQueue events)
     private readonly CancellationTokenSource closed = new();
     private readonly ManualResetEventSlim never = new();
 
-    /// <summary>Cancelled when standard output cannot be written any more: nobody reads it, or the disk is full.</summary>
+    /// <summary>
+    /// Cancelled when standard output cannot be written any more: nobody reads it, or the disk is full.
+    /// </summary>
     public CancellationToken Closed => closed.Token;
 
     /// <summary>Whether standard output failed for another reason than that nobody reads it.</summary>
     public bool Failed { get; private set; }
 
     /// <summary>
-    /// A received line. Does not return if it cannot be written: whoever returns to the link acknowledges the line, and it would be lost. The command
-    /// leaves meanwhile, and the peer still has the line.
+    /// A received line. Does not return if it cannot be written: whoever returns to the link acknowledges the line, and
+    /// it would be lost. The command leaves meanwhile, and the peer still has the line.
     /// </summary>
     public void Line(string id, string line)
     {

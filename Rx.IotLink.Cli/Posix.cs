@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>What only the system itself can say, where the system is a POSIX one. The numbers are the same on Linux, macOS and the BSDs.</summary>
+/// <summary>
+/// What only the system itself can say, where the system is a POSIX one. The numbers are the same on Linux, macOS and
+/// the BSDs.
+/// </summary>
 internal static partial class Posix
 {
     private const int GetDescriptorFlags = 1;
@@ -18,8 +21,9 @@ internal static partial class Posix
     private static readonly nint Ignored = 1;
 
     /// <summary>
-    /// Whether the process was given this descriptor, and may use it. Ask before anything else is opened: the runtime gives the number of a closed one to its own
-    /// files. Those have close-on-exec, which a descriptor that came from outside never has.
+    /// Whether the process was given this descriptor, and may use it. Ask before anything else is opened: the runtime
+    /// gives the number of a closed one to its own files. Those have close-on-exec, which a descriptor that came from
+    /// outside never has.
     /// </summary>
     public static bool IsInherited(int descriptor, bool forWriting)
     {

@@ -37,7 +37,10 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
 /// <summary><c>iotlink serve</c>: the server's end of many links, between standard input and standard output.</summary>
 internal sealed class ServeCommand(ServeSettings settings, CommandContext context)
 {
-    /// <summary>Lines of the input that wait, at most, for all devices together. Fewer than one link's outbox and waiting writes, so that a link never refuses one.</summary>
+    /// <summary>
+    /// Lines of the input that wait, at most, for all devices together. Fewer than one link's outbox and waiting
+    /// writes, so that a link never refuses one.
+    /// </summary>
     public const int MaxWaiting = 4_096;
 
     private readonly LineWindows windows = new();
@@ -86,7 +89,8 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var code = await RunAsync(server, options, files, over.Token).ConfigureAwait(false);
         await server.DisposeAsync().ConfigureAwait(false);
         events.Close();
-        // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not sent.
+        // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not
+        // sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;
     }

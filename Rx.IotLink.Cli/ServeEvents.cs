@@ -44,7 +44,9 @@ internal sealed class ServeEvents(Output output, IScheduler scheduler)
     /// <summary>Says what is still to be said.</summary>
     public void Close() => digest.Close();
 
-    /// <summary>A device has its own topics. Those of strangers are by their origin: they may have as many ids as they like.</summary>
+    /// <summary>
+    /// A device has its own topics. Those of strangers are by their origin: they may have as many ids as they like.
+    /// </summary>
     private bool MaySay(string name, Subject who, Enum? kind = null) =>
         digest.MaySay(new(name, who.Stranger is null ? who.Id : null, who.Stranger?.ToString(), kind), AtOnce);
 

@@ -7,8 +7,9 @@ using Rx.IotLink.Server;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// The files of <c>iotlink serve</c>: keys, certificate and authorities. Read at the start, and again on SIGHUP; then all of them are taken, or, if one is bad, none. They count
-/// for connections from then on, and a link whose key is gone ends.
+/// The files of <c>iotlink serve</c>: keys, certificate and authorities. Read at the start, and again on SIGHUP; then
+/// all of them are taken, or, if one is bad, none. They count for connections from then on, and a link whose key is
+/// gone ends.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; a subject without observers holds nothing.")]
 internal sealed class ServerFiles(ServeSettings settings, CommandContext context) : IOwnKeys

@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>The three streams of the process: UTF-8 without a byte order mark, LF line ends, flushed at each write.</summary>
+/// <summary>
+/// The three streams of the process: UTF-8 without a byte order mark, LF line ends, flushed at each write.
+/// </summary>
 /// <param name="Input">Empty if there is no standard input.</param>
 /// <param name="Output">Null if there is no standard output.</param>
 /// <param name="Error">Takes everything and says nothing if there is no standard error.</param>
@@ -12,7 +14,8 @@ internal sealed record StandardStreams(Stream Input, TextWriter? Output, TextWri
     // Longer than nearly every line, so that a line is one write and lines of several processes on one pipe stay whole.
     private const int BufferChars = 16_384;
 
-    // What was closed stays taken: a socket under the number of a standard stream would be sent what the runtime says there.
+    // What was closed stays taken: a socket under the number of a standard stream would be sent what the runtime says
+    // there.
     private static readonly List<SafeFileHandle> Taken = [];
 
     /// <summary>Whether standard output is a terminal.</summary>
@@ -21,7 +24,9 @@ internal sealed record StandardStreams(Stream Input, TextWriter? Output, TextWri
     /// <summary>Whether standard error is a terminal.</summary>
     public bool ErrorIsTerminal { get; private init; }
 
-    /// <summary>Opens those that the process was started with. To be called before anything else opens a file or a socket.</summary>
+    /// <summary>
+    /// Opens those that the process was started with. To be called before anything else opens a file or a socket.
+    /// </summary>
     public static StandardStreams Open()
     {
         var (input, output, error) = (IsThere(0), IsThere(1), IsThere(2));
@@ -37,7 +42,10 @@ internal sealed record StandardStreams(Stream Input, TextWriter? Output, TextWri
     /// <summary>Whether a write failed because of the stream, not because of the program.</summary>
     public static bool IsFailedWrite(Exception error) => error is IOException or UnauthorizedAccessException;
 
-    /// <summary>Whether an error of a write means that nobody reads any more (EPIPE; ERROR_BROKEN_PIPE and ERROR_NO_DATA on Windows).</summary>
+    /// <summary>
+    /// Whether an error of a write means that nobody reads any more (EPIPE; ERROR_BROKEN_PIPE and ERROR_NO_DATA on
+    /// Windows).
+    /// </summary>
     public static bool IsBrokenPipe(Exception error) => error is IOException && (error.HResult & 0xffff) is 32 or 109 or 232;
 
     private static bool IsThere(int descriptor) => OperatingSystem.IsWindows()
@@ -49,8 +57,9 @@ internal sealed record StandardStreams(Stream Input, TextWriter? Output, TextWri
         if (OperatingSystem.IsWindows())
             return Console.OpenStandardOutput();
 
-        // The console's stream swallows EPIPE, and lines would be acknowledged that nobody ever reads. A file of one's own tells,
-        // but would not share its position with standard error in `>log 2>&1`; so it is taken only where there is no position.
+        // The console's stream swallows EPIPE, and lines would be acknowledged that nobody ever reads. A file of one's
+        // own tells, but would not share its position with standard error in `>log 2>&1`; so it is taken only where
+        // there is no position.
         var direct = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         return direct.CanSeek ? Console.OpenStandardOutput() : direct;
     }

@@ -5,8 +5,9 @@ using System.Runtime.InteropServices;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// Ctrl-C and SIGTERM: the first asks the command to drain and leave, the second leaves at once. SIGHUP tells a command that observes <see cref="Hangups"/> to read its files
-/// again, and asks any other to drain and leave; it does so however often it comes, since a terminal that closes sends it more than once.
+/// Ctrl-C and SIGTERM: the first asks the command to drain and leave, the second leaves at once. SIGHUP tells a command
+/// that observes <see cref="Hangups"/> to read its files again, and asks any other to drain and leave; it does so
+/// however often it comes, since a terminal that closes sends it more than once.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
@@ -34,7 +35,10 @@ internal sealed class StopSignals : IDisposable
 
     public CancellationToken Token => stop.Token;
 
-    /// <summary>A value for each SIGHUP that does not mean that the terminal is gone. Observe it elsewhere: it comes on the thread that hears of signals.</summary>
+    /// <summary>
+    /// A value for each SIGHUP that does not mean that the terminal is gone. Observe it elsewhere: it comes on the
+    /// thread that hears of signals.
+    /// </summary>
     public ISubject<Unit> Hangups { get; }
 
     public void Dispose()

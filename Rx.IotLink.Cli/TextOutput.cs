@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Cli;
 
-/// <summary>For people and pipes: the line as it is, or <c>ID TAB line</c> where there are many; one sentence for each event.</summary>
+/// <summary>
+/// For people and pipes: the line as it is, or <c>ID TAB line</c> where there are many; one sentence for each event.
+/// </summary>
 internal sealed class TextOutput(TextWriter lines, EventQueue events, bool withIds, Look linesLook = default, Look eventsLook = default) : Output(lines, events)
 {
     protected override string LineText(string id, string line) => linesLook.Received(withIds ? $"{id}\t{line}" : line) + "\n";

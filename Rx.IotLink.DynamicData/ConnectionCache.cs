@@ -6,16 +6,23 @@ namespace Rx.IotLink.Server;
 public static class ConnectionCache
 {
     /// <summary>
-    /// The server's devices by their id, kept up to date: who is there when it is called, then each one that has changed. A device never leaves the cache (see <c>ExpireAfter</c>): one that the server has forgotten stays as closed;
-    /// once the server has stopped all of them are closed, and the cache completes.
+    /// The server's devices by their id, kept up to date: who is there when it is called, then each one that has
+    /// changed. A device never leaves the cache (see <c>ExpireAfter</c>): one that the server has forgotten stays as
+    /// closed; once the server has stopped all of them are closed, and the cache completes.
     /// </summary>
     /// <remarks>
-    /// DynamicData calls the observers of a cache one after the other, on the thread of the server's observers: one that blocks delays the others, and one that throws ends
-    /// the updates of this cache (the server logs it), neither of which touches the server or another cache.
+    /// DynamicData calls the observers of a cache one after the other, on the thread of the server's observers: one
+    /// that blocks delays the others, and one that throws ends the updates of this cache (the server logs it), neither
+    /// of which touches the server or another cache.
     /// </remarks>
     /// <param name="server">The server.</param>
-    /// <param name="refresh">How often devices are updated whose counts or last line have changed: 10 ms to a day. Default null: only when they come up or go down.</param>
-    /// <returns>A cache of its own for each call. Dispose it when it is not needed any more, or let it end with the server.</returns>
+    /// <param name="refresh">
+    /// How often devices are updated whose counts or last line have changed: 10 ms to a day. Default null: only when
+    /// they come up or go down.
+    /// </param>
+    /// <returns>
+    /// A cache of its own for each call. Dispose it when it is not needed any more, or let it end with the server.
+    /// </returns>
     /// <exception cref="ArgumentException"><paramref name="refresh"/> is out of range.</exception>
     public static IObservableCache<DeviceConnection, string> Connections(this IotLinkServer server, TimeSpan? refresh = null)
     {

@@ -30,7 +30,9 @@ namespace Rx.IotLink.Nano
             downSince = wifiSince = now;
         }
 
-        /// <summary>Whether the Wi-Fi should be taken off and on; asked again, only after its patience has run out again.</summary>
+        /// <summary>
+        /// Whether the Wi-Fi should be taken off and on; asked again, only after its patience has run out again.
+        /// </summary>
         public bool TakeWifiReset(long now)
         {
             if (up || wifiPatienceMs == 0 || now - wifiSince < wifiPatienceMs)
@@ -39,7 +41,10 @@ namespace Rx.IotLink.Nano
             return true;
         }
 
-        /// <summary>Whether the device should be restarted; asked again (should it still live), only after its patience has run out again.</summary>
+        /// <summary>
+        /// Whether the device should be restarted; asked again (should it still live), only after its patience has run
+        /// out again.
+        /// </summary>
         public bool TakeReboot(long now)
         {
             if (up || rebootPatienceMs == 0 || now - downSince < rebootPatienceMs)

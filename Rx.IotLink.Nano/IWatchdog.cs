@@ -1,6 +1,9 @@
 namespace Rx.IotLink.Nano
 {
-    /// <summary>Restarts the device if the link's own thread hangs. Called by that thread at least once a second: it must return at once.</summary>
+    /// <summary>
+    /// Restarts the device if the link's own thread hangs. Called by that thread at least once a second: it must return
+    /// at once.
+    /// </summary>
     public interface IWatchdog
     {
         /// <summary>The link lives.</summary>

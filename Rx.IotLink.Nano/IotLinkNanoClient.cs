@@ -6,8 +6,9 @@ using Rx.IotLink.Nano.Protocol;
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// A link of text lines with an Rx.IotLink server (protocol 2), for .NET nanoFramework. It outlives its connections: what was written waits in the outbox until the link
-    /// is up again. All members may be used from any thread, and none throws: whatever goes wrong is a result, a state, a notice or a count.
+    /// A link of text lines with an Rx.IotLink server (protocol 2), for .NET nanoFramework. It outlives its
+    /// connections: what was written waits in the outbox until the link is up again. All members may be used from any
+    /// thread, and none throws: whatever goes wrong is a result, a state, a notice or a count.
     /// </summary>
     public sealed class IotLinkNanoClient : IDisposable
     {
@@ -102,7 +103,10 @@ namespace Rx.IotLink.Nano
             return WriteResult.Taken;
         }
 
-        /// <summary>Writes a line that arrives once at most. While the link is down the newest of them wait; it never delays nor displaces a line of <see cref="Write(string)"/>.</summary>
+        /// <summary>
+        /// Writes a line that arrives once at most. While the link is down the newest of them wait; it never delays nor
+        /// displaces a line of <see cref="Write(string)"/>.
+        /// </summary>
         public WriteResult WriteBestEffort(string line)
         {
             byte[] bytes;
@@ -120,7 +124,10 @@ namespace Rx.IotLink.Nano
             return WriteResult.Taken;
         }
 
-        /// <summary>Takes the server's next line, waiting for it; it is acknowledged at once. Null: none came in time, or lines go to a handler. -1 waits until the link is over.</summary>
+        /// <summary>
+        /// Takes the server's next line, waiting for it; it is acknowledged at once. Null: none came in time, or lines
+        /// go to a handler. -1 waits until the link is over.
+        /// </summary>
         public string ReadLine(int waitMs)
         {
             if (core.Options.OnLine != null)
@@ -152,7 +159,9 @@ namespace Rx.IotLink.Nano
             return line;
         }
 
-        /// <summary>Waits until the link is up. False: it is not, in time or ever. -1 waits until it is up or over.</summary>
+        /// <summary>
+        /// Waits until the link is up. False: it is not, in time or ever. -1 waits until it is up or over.
+        /// </summary>
         public bool WaitUntilUp(int waitMs)
         {
             long began = LinkCore.Now;
@@ -172,7 +181,9 @@ namespace Rx.IotLink.Nano
             }
         }
 
-        /// <summary>Waits until no written line waits any more. False: some do. -1 waits until then, or until the link is over.</summary>
+        /// <summary>
+        /// Waits until no written line waits any more. False: some do. -1 waits until then, or until the link is over.
+        /// </summary>
         public bool Drain(int waitMs)
         {
             long began = LinkCore.Now;
@@ -192,7 +203,10 @@ namespace Rx.IotLink.Nano
             }
         }
 
-        /// <summary>Says farewell to the server, ends the threads, and waits up to 3 s for that. Lines in the outbox are gone. May be called again, and from handlers.</summary>
+        /// <summary>
+        /// Says farewell to the server, ends the threads, and waits up to 3 s for that. Lines in the outbox are gone.
+        /// May be called again, and from handlers.
+        /// </summary>
         public void Dispose()
         {
             core.Close();

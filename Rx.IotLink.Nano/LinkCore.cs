@@ -5,8 +5,8 @@ using Rx.IotLink.Nano.Protocol;
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// What the threads of a link share: the session, the connection, the state. Everything but the events is read and written under <see cref="Gate"/>; nothing that
-    /// blocks, and nothing of the application's, is called under it.
+    /// What the threads of a link share: the session, the connection, the state. Everything but the events is read and
+    /// written under <see cref="Gate"/>; nothing that blocks, and nothing of the application's, is called under it.
     /// </summary>
     internal sealed class LinkCore : ISessionHost
     {
@@ -111,8 +111,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Whether the server has refused this device without saying when to come again, or said that another has its place:
-        /// nobody has to believe that, but whoever is not wanted comes back seldom.
+        /// Whether the server has refused this device without saying when to come again, or said that another has its
+        /// place: nobody has to believe that, but whoever is not wanted comes back seldom.
         /// </summary>
         public bool IsUnwanted
         {
@@ -216,7 +216,9 @@ namespace Rx.IotLink.Nano
             Changed.Set();
         }
 
-        /// <summary>Ends a connection, if it is still the current one, for a reason that is kept if it is the first.</summary>
+        /// <summary>
+        /// Ends a connection, if it is still the current one, for a reason that is kept if it is the first.
+        /// </summary>
         public void GiveUp(INanoConnection which, string reason)
         {
             lock (Gate)

@@ -12,7 +12,9 @@ namespace Rx.IotLink.Nano
         /// <summary>An outage. It heals by itself.</summary>
         Down = 2,
 
-        /// <summary>Final: the first connection failed and was not to be tried again. Nothing that a server says leads to this.</summary>
+        /// <summary>
+        /// Final: the first connection failed and was not to be tried again. Nothing that a server says leads to this.
+        /// </summary>
         Refused = 3,
 
         /// <summary>Final: this end was closed.</summary>
@@ -105,7 +107,9 @@ namespace Rx.IotLink.Nano
         /// <summary>Keepalives heard.</summary>
         public int Heartbeats;
 
-        /// <summary>Exceptions that were caught: of handlers, of the network, of the parts given in the options.</summary>
+        /// <summary>
+        /// Exceptions that were caught: of handlers, of the network, of the parts given in the options.
+        /// </summary>
         public int Errors;
     }
 }

@@ -3,7 +3,9 @@ using Rx.IotLink.Nano.Protocol;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>The thread that connects, reads, and after an outage connects again; for the whole life of the link.</summary>
+    /// <summary>
+    /// The thread that connects, reads, and after an outage connects again; for the whole life of the link.
+    /// </summary>
     internal sealed class LinkThread
     {
         private const int ChunkBytes = 256;
@@ -132,8 +134,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Waits before the next attempt: longer each time, by chance shorter, and not less than the server asks for, within
-        /// what is borne.
+        /// Waits before the next attempt: longer each time, by chance shorter, and not less than the server asks for,
+        /// within what is borne.
         /// </summary>
         private void Rest()
         {

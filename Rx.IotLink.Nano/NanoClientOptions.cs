@@ -1,9 +1,15 @@
 namespace Rx.IotLink.Nano
 {
-    /// <summary>A line of the server's. Called by a thread of the application's own, one line at a time; the line is acknowledged when it returns.</summary>
+    /// <summary>
+    /// A line of the server's. Called by a thread of the application's own, one line at a time; the line is
+    /// acknowledged when it returns.
+    /// </summary>
     public delegate void LineHandler(string line);
 
-    /// <summary>The link has changed its state. Changes that follow each other faster than this returns are told as one, the last.</summary>
+    /// <summary>
+    /// The link has changed its state. Changes that follow each other faster than this returns are told as one, the
+    /// last.
+    /// </summary>
     public delegate void StatusHandler(LinkStatus status, string why);
 
     /// <summary>Something to be known that is not a change of state. While this is busy the last four wait.</summary>
@@ -15,11 +21,16 @@ namespace Rx.IotLink.Nano
         /// <summary>The same as after any outage: try for ever.</summary>
         KeepTrying = 0,
 
-        /// <summary>The link is <see cref="LinkStatus.Refused"/> for good (the ancestor's way: a wrong address shows at once).</summary>
+        /// <summary>
+        /// The link is <see cref="LinkStatus.Refused"/> for good (the ancestor's way: a wrong address shows at once).
+        /// </summary>
         Fail = 1,
     }
 
-    /// <summary>How a client finds its server, and what it does when it cannot. Read once, by <see cref="IotLinkNanoClient.Start"/>.</summary>
+    /// <summary>
+    /// How a client finds its server, and what it does when it cannot. Read once, by
+    /// <see cref="IotLinkNanoClient.Start"/>.
+    /// </summary>
     public sealed class NanoClientOptions
     {
         /// <summary>The server's name or IPv4 address. Not needed with a <see cref="Transport"/>.</summary>
@@ -28,16 +39,25 @@ namespace Rx.IotLink.Nano
         /// <summary>The server's port. Default 8123.</summary>
         public int Port = 8123;
 
-        /// <summary>This device's name, unique among the server's devices: 1 to 128 bytes of UTF-8, no control characters.</summary>
+        /// <summary>
+        /// This device's name, unique among the server's devices: 1 to 128 bytes of UTF-8, no control characters.
+        /// </summary>
         public string Id;
 
-        /// <summary>This device's key, at least 16 bytes, known to the server and to nobody else. Default null: an open link.</summary>
+        /// <summary>
+        /// This device's key, at least 16 bytes, known to the server and to nobody else. Default null: an open link.
+        /// </summary>
         public byte[] Key;
 
-        /// <summary>Milliseconds of silence that are an outage, until the server has said its own. Default 2000; 100 to 3,600,000.</summary>
+        /// <summary>
+        /// Milliseconds of silence that are an outage, until the server has said its own. Default 2000; 100 to
+        /// 3,600,000.
+        /// </summary>
         public int TimeoutMs = 2000;
 
-        /// <summary>The longest line, in bytes of UTF-8, that is received or written. Default 1024; 1 to 16,384.</summary>
+        /// <summary>
+        /// The longest line, in bytes of UTF-8, that is received or written. Default 1024; 1 to 16,384.
+        /// </summary>
         public int MaxLineBytes = 1024;
 
         /// <summary>Lines that wait to be sent or accepted, at most. Default 48; 1 to 4,096.</summary>
@@ -46,13 +66,21 @@ namespace Rx.IotLink.Nano
         /// <summary>Their bytes, at most. Default 3072; <see cref="MaxLineBytes"/> to 65,536.</summary>
         public int OutboxBytes = 3072;
 
-        /// <summary>Lines of the server that wait for the application, at most; also the window that the server is told. Default 8; 1 to 256.</summary>
+        /// <summary>
+        /// Lines of the server that wait for the application, at most; also the window that the server is told. Default
+        /// 8; 1 to 256.
+        /// </summary>
         public int InboxLines = 8;
 
-        /// <summary>Their bytes, at most. When it is full further lines are not acknowledged, and the server repeats them. Default 1536; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        /// <summary>
+        /// Their bytes, at most. When it is full further lines are not acknowledged, and the server repeats them.
+        /// Default 1536; <see cref="MaxLineBytes"/> to 65,536.
+        /// </summary>
         public int InboxBytes = 1536;
 
-        /// <summary>Best-effort lines that wait to be sent, at most; the oldest give way. Default 4; 1 to 256.</summary>
+        /// <summary>
+        /// Best-effort lines that wait to be sent, at most; the oldest give way. Default 4; 1 to 256.
+        /// </summary>
         public int BestEffortLines = 4;
 
         /// <summary>Their bytes, at most, and the longest best-effort line. Default 512; 1 to 65,536.</summary>
@@ -71,30 +99,41 @@ namespace Rx.IotLink.Nano
         public int BackOffCapMs = 30000;
 
         /// <summary>
-        /// The longest that a server's word to come later is heeded, which whoever answers first may say; up to half of a
-        /// pause comes on top. Default 300,000 (5 min); 0 to 86,400,000.
+        /// The longest that a server's word to come later is heeded, which whoever answers first may say; up to half of
+        /// a pause comes on top. Default 300,000 (5 min); 0 to 86,400,000.
         /// </summary>
         public int MaxRetryMs = 300000;
 
         /// <summary>
-        /// The longest timeout of a server that is borne, since for so long it is not noticed that the server has gone; never
-        /// less than <see cref="TimeoutMs"/>. Default 300,000 (5 min); 1 to 86,400,000.
+        /// The longest timeout of a server that is borne, since for so long it is not noticed that the server has gone;
+        /// never less than <see cref="TimeoutMs"/>. Default 300,000 (5 min); 1 to 86,400,000.
         /// </summary>
         public int MaxTimeoutMs = 300000;
 
-        /// <summary>First step when the link stays down: an attempt to connect is given up after this, and made again with a new socket. Default 5000; 0 waits as long as the system does.</summary>
+        /// <summary>
+        /// First step when the link stays down: an attempt to connect is given up after this, and made again with a new
+        /// socket. Default 5000; 0 waits as long as the system does.
+        /// </summary>
         public int ConnectTimeoutMs = 5000;
 
-        /// <summary>Second step: the Wi-Fi is taken off and on after the link was down for this long, and each time as long again. Default 60,000; 0 never.</summary>
+        /// <summary>
+        /// Second step: the Wi-Fi is taken off and on after the link was down for this long, and each time as long
+        /// again. Default 60,000; 0 never.
+        /// </summary>
         public int WifiPatienceMs = 60000;
 
         /// <summary>How long one attempt to bring the Wi-Fi up may take. Default 30,000.</summary>
         public int WifiConnectMs = 30000;
 
-        /// <summary>Third step: the device is restarted after the link was down for this long. Lines in the outbox are lost then. Default 1,800,000 (30 min); 0 never.</summary>
+        /// <summary>
+        /// Third step: the device is restarted after the link was down for this long. Lines in the outbox are lost
+        /// then. Default 1,800,000 (30 min); 0 never.
+        /// </summary>
         public int RebootPatienceMs = 1800000;
 
-        /// <summary>Receives the server's lines. Default null: they wait for <see cref="IotLinkNanoClient.ReadLine"/>.</summary>
+        /// <summary>
+        /// Receives the server's lines. Default null: they wait for <see cref="IotLinkNanoClient.ReadLine"/>.
+        /// </summary>
         public LineHandler OnLine;
 
         /// <summary>Is told of changes of state.</summary>

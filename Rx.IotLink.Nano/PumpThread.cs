@@ -4,8 +4,8 @@ using Rx.IotLink.Nano.Protocol;
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// The thread that sends, and that watches: it gives connections up that do not come about or fall silent, feeds the watchdog, and restarts the device in the end. It is
-    /// the only one that fills and sends the session's output.
+    /// The thread that sends, and that watches: it gives connections up that do not come about or fall silent, feeds
+    /// the watchdog, and restarts the device in the end. It is the only one that fills and sends the session's output.
     /// </summary>
     internal sealed class PumpThread
     {

@@ -3,7 +3,10 @@ using System.Threading;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>A watchdog in software, since nanoFramework offers none in hardware: a thread that restarts the device when it was not fed for too long.</summary>
+    /// <summary>
+    /// A watchdog in software, since nanoFramework offers none in hardware: a thread that restarts the device when it
+    /// was not fed for too long.
+    /// </summary>
     public sealed class SoftwareWatchdog : IWatchdog
     {
         private readonly IRebooter rebooter;

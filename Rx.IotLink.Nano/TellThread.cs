@@ -5,7 +5,9 @@ using Rx.IotLink.Nano.Protocol;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>The thread that calls the application: whatever its handlers do, it delays nobody but themselves.</summary>
+    /// <summary>
+    /// The thread that calls the application: whatever its handlers do, it delays nobody but themselves.
+    /// </summary>
     internal sealed class TellThread
     {
         private const byte Substitute = 0x1A;

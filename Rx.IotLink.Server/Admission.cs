@@ -8,8 +8,9 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its link or refused. One that
-/// misbehaves is told why (where its protocol has words for it), closed, counted and logged, and nothing else notices.
+/// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its
+/// link or refused. One that misbehaves is told why (where its protocol has words for it), closed, counted and logged,
+/// and nothing else notices.
 /// </summary>
 /// <param name="options">The limits.</param>
 /// <param name="room">How many connections the process has descriptors for.</param>
@@ -20,7 +21,9 @@ namespace Rx.IotLink.Server;
 /// <param name="stopped">When no opening is waited for any more.</param>
 internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRegistry registry, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
 {
-    /// <summary>How long one connection too many may take to say who it is, or in which protocol it can be told that it is one.</summary>
+    /// <summary>
+    /// How long one connection too many may take to say who it is, or in which protocol it can be told that it is one.
+    /// </summary>
     private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
 
     /// <summary>As many as come within so long may come at once.</summary>
@@ -87,8 +90,8 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     }
 
     /// <summary>
-    /// Takes one of the places of connections that have not said their id yet. A full house gives the place of another to
-    /// it.
+    /// Takes one of the places of connections that have not said their id yet. A full house gives the place of another
+    /// to it.
     /// </summary>
     /// <param name="origin">Where it comes from.</param>
     /// <param name="turnAway">Called, once at most, if its own place is given to another.</param>
@@ -124,7 +127,10 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     }
 
     /// <summary>Hears who it is, and has its link serve it. Null: it was refused, and told so.</summary>
-    /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
+    /// <remarks>
+    /// The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is
+    /// not left.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Visit?> LetInAsync(IConnection connection)
     {
@@ -197,7 +203,8 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     }
 
     /// <summary>
-    /// One that is refused already is heard so far that it can be told so, if it speaks soon and its place is not needed.
+    /// One that is refused already is heard so far that it can be told so, if it speaks soon and its place is not
+    /// needed.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RefusedException> HearVersionAsync(ConnectionOpening opening, Origin? origin, RefusedException refusal)
@@ -232,7 +239,10 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     }
 
     /// <summary>Has a connection open, one of a limited number at a time.</summary>
-    /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is not left.</remarks>
+    /// <remarks>
+    /// The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is
+    /// not left.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening, Origin? origin, bool isOneTooMany)
     {

@@ -11,8 +11,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The opening of one connection, before it has a link: the first line tells the version, a client of protocol 2 may have to prove itself, and all of it
-/// within one deadline.
+/// The opening of one connection, before it has a link: the first line tells the version, a client of protocol 2 may
+/// have to prove itself, and all of it within one deadline.
 /// </summary>
 internal sealed class ConnectionOpening : IDisposable
 {
@@ -69,7 +69,10 @@ internal sealed class ConnectionOpening : IDisposable
     }
 
     /// <summary>Reads the opening.</summary>
-    /// <remarks>The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
+    /// <remarks>
+    /// The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread
+    /// is not left.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PeerOpening> ReadAsync()
     {
@@ -223,7 +226,9 @@ internal sealed class ConnectionOpening : IDisposable
         }
     }
 
-    /// <summary>Whether bytes begin a TLS handshake (RFC 8446, 5.1): no id begins so, since it has no control characters.</summary>
+    /// <summary>
+    /// Whether bytes begin a TLS handshake (RFC 8446, 5.1): no id begins so, since it has no control characters.
+    /// </summary>
     private static bool BeginsTls(in ReadOnlySequence<byte> bytes) =>
         bytes.Length >= 2 && bytes.Slice(0, 2).ToArray() is [0x16, 0x03];
 

@@ -14,7 +14,10 @@ public sealed record DeviceConnection
     /// <summary>Whether it is up, since when, how often it was, and why it is not.</summary>
     public required LinkState State { get; init; }
 
-    /// <summary>The address that it came from last; null if its first connection is not served yet, or came by a way that has none.</summary>
+    /// <summary>
+    /// The address that it came from last; null if its first connection is not served yet, or came by a way that has
+    /// none.
+    /// </summary>
     public EndPoint? RemoteEndPoint { get; init; }
 
     /// <summary>The version of the protocol it speaks: 2, or 1 (micropython-iot).</summary>
@@ -24,8 +27,9 @@ public sealed record DeviceConnection
     public required LinkCounters Counters { get; init; }
 
     /// <summary>
-    /// When its last line arrived, by the server's scheduler; null if none has. It is the time at which the bytes were received that completed the line: lines that were received
-    /// together have the same one, and no line pays for a look at the clock. Lines that came again, or found the inbox full, do not count.
+    /// When its last line arrived, by the server's scheduler; null if none has. It is the time at which the bytes were
+    /// received that completed the line: lines that were received together have the same one, and no line pays for a
+    /// look at the clock. Lines that came again, or found the inbox full, do not count.
     /// </summary>
     public DateTimeOffset? LastLineAt { get; init; }
 

@@ -7,8 +7,9 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Tells observers how each device is: all of them first, then each one that has changed. A device waits at most once in an observer's queue, and is looked at when its
-/// turn comes. So the bound of a queue is the fleet, and an observer that falls behind misses states that are past, never the present one.
+/// Tells observers how each device is: all of them first, then each one that has changed. A device waits at most once
+/// in an observer's queue, and is looked at when its turn comes. So the bound of a queue is the fleet, and an observer
+/// that falls behind misses states that are past, never the present one.
 /// </summary>
 internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<Exception> observerFailed)
 {
@@ -29,7 +30,9 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
     }
 
     /// <summary>How each device is, and will be.</summary>
-    /// <param name="refresh">How often it is looked for changes that no state tells: counts, the time of the last line. Null: never.</param>
+    /// <param name="refresh">
+    /// How often it is looked for changes that no state tells: counts, the time of the last line. Null: never.
+    /// </param>
     public IObservable<DeviceConnection> Observe(TimeSpan? refresh) => new Feed(this, refresh);
 
     /// <summary>Takes note of a new device. No user code runs and nothing is scheduled.</summary>
@@ -74,7 +77,9 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
             Publish(subscription);
     }
 
-    /// <summary>Nothing changes any more: each device is told once again, if it has changed, and then the end.</summary>
+    /// <summary>
+    /// Nothing changes any more: each device is told once again, if it has changed, and then the end.
+    /// </summary>
     public void End()
     {
         lock (gate)

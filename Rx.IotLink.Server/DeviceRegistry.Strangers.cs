@@ -59,7 +59,9 @@ internal sealed partial class DeviceRegistry
         }
     }
 
-    /// <summary>A place for one more unknown id; gives who is to be forgotten for it, if anybody. Under the lock.</summary>
+    /// <summary>
+    /// A place for one more unknown id; gives who is to be forgotten for it, if anybody. Under the lock.
+    /// </summary>
     private UnknownId? MakePlace(Origin? origin)
     {
         if (options.UnknownIds == UnknownIdPolicy.Refuse)
@@ -98,7 +100,9 @@ internal sealed partial class DeviceRegistry
             ending.Remove(link.Id);
     }
 
-    /// <summary>A connection of the device begins. If it has proved itself, it is no stranger from now on. Under the lock.</summary>
+    /// <summary>
+    /// A connection of the device begins. If it has proved itself, it is no stranger from now on. Under the lock.
+    /// </summary>
     private void Enter(Member member, bool proven)
     {
         member.Connections++;

@@ -210,7 +210,10 @@ internal sealed partial class DeviceRegistry
         return new(member);
     }
 
-    /// <summary>A connection of this device is being served. Protocol 1 gives an id's lines to whoever presents it, so a change of address is told.</summary>
+    /// <summary>
+    /// A connection of this device is being served. Protocol 1 gives an id's lines to whoever presents it, so a change
+    /// of address is told.
+    /// </summary>
     public void Served(Member member, EndPoint? remote)
     {
         IPAddress? before;
@@ -345,7 +348,8 @@ internal sealed partial class DeviceRegistry
             Connections = 1,
             Stranger = isStranger ? unknown.Add(link, Origin.Of(remote)) : null,
         };
-        // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before it has joined.
+        // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before
+        // it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
         link.Told.Subscribe(member, replays: false, ownObservers);
         members.Add(id, member);
@@ -431,12 +435,15 @@ internal sealed partial class DeviceRegistry
         }
 
         /// <summary>
-        /// Its place among those that are neither expected nor have ever proved themselves; null: it is none of them. The
-        /// limits of unknown ids are for such alone. Guarded by the registry's lock.
+        /// Its place among those that are neither expected nor have ever proved themselves; null: it is none of them.
+        /// The limits of unknown ids are for such alone. Guarded by the registry's lock.
         /// </summary>
         public UnknownId? Stranger { get; set; }
 
-        /// <summary>Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the registry's lock.</summary>
+        /// <summary>
+        /// Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the registry's
+        /// lock.
+        /// </summary>
         public int Connections { get; set; }
 
         /// <summary>

@@ -43,7 +43,10 @@ internal sealed class IdForm
         }
     }
 
-    /// <summary>What is wrong with an id for a session store, as the rest of a sentence, or null: a name of a file in no folder but its own.</summary>
+    /// <summary>
+    /// What is wrong with an id for a session store, as the rest of a sentence, or null: a name of a file in no folder
+    /// but its own.
+    /// </summary>
     public static string? StoreFault(string id)
     {
         foreach (var part in id.AsSpan().SplitAny('/', '\\'))

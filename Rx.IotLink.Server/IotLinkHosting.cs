@@ -14,12 +14,15 @@ public static class IotLinkHosting
 {
     /// <summary>
     /// Adds an <see cref="IotLinkServer"/> that starts and stops with the host, with the host's logging and its
-    /// <see cref="ISessionStore"/>, if it has one (<c>AddSqliteSessions</c>). For connections from the endpoints of an ASP.NET
-    /// Core application, set <see cref="IotLinkServerOptions.Listen"/> to false and call <see cref="UseIotLink"/> on an endpoint.
+    /// <see cref="ISessionStore"/>, if it has one (<c>AddSqliteSessions</c>). For connections from the endpoints of an
+    /// ASP.NET Core application, set <see cref="IotLinkServerOptions.Listen"/> to false and call
+    /// <see cref="UseIotLink"/> on an endpoint.
     /// </summary>
     /// <param name="services">The host's services.</param>
-    /// <param name="configuration">The section the options are read from, or null. A name that is no option, or an option
-    /// out of range, fails the start with one exception that names it.</param>
+    /// <param name="configuration">
+    /// The section the options are read from, or null. A name that is no option, or an option out of range, fails the
+    /// start with one exception that names it.
+    /// </param>
     /// <param name="configure">Changes the options after that, or null.</param>
     public static IServiceCollection AddIotLinkServer(
         this IServiceCollection services,
@@ -41,10 +44,10 @@ public static class IotLinkHosting
     }
 
     /// <summary>
-    /// Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP on that endpoint. The server then stops
-    /// as soon as the host begins to stop, before the host's services are stopped. Kestrel may reset a connection on
-    /// which the device is writing when it ends; the device then counts an outage where it would
-    /// have heard the server's farewell.
+    /// Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP
+    /// on that endpoint. The server then stops as soon as the host begins to stop, before the host's services are
+    /// stopped. Kestrel may reset a connection on which the device is writing when it ends; the device then counts an
+    /// outage where it would have heard the server's farewell.
     /// </summary>
     public static IConnectionBuilder UseIotLink(this IConnectionBuilder endpoint)
     {
@@ -96,8 +99,9 @@ public static class IotLinkHosting
     {
         public Task StartAsync(CancellationToken cancellationToken) => server.ListenAsync(cancellationToken);
 
-        // The application's Kestrel is the first service to be stopped, and waits for its connections to end: so the links on them are drained and closed
-        // before, or it would wait as long as the host allows, and then reset them.
+        // The application's Kestrel is the first service to be stopped, and waits for its connections to end: so the
+        // links on them are drained and closed before, or it would wait as long as the host allows, and then reset
+        // them.
         public Task StoppingAsync(CancellationToken cancellationToken) => server.HasGuestEndPoints ? server.StopAsync(cancellationToken) : Task.CompletedTask;
 
         public Task StopAsync(CancellationToken cancellationToken) => server.StopAsync(cancellationToken);

@@ -39,8 +39,12 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>Starts to listen.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
-    /// <exception cref="IOException">The endpoint is in use or cannot be had, or the key file cannot be read; the message names it.</exception>
-    /// <exception cref="FormatException">A line of the key file is wrong; the message names the file, the line and the rule.</exception>
+    /// <exception cref="IOException">
+    /// The endpoint is in use or cannot be had, or the key file cannot be read; the message names it.
+    /// </exception>
+    /// <exception cref="FormatException">
+    /// A line of the key file is wrong; the message names the file, the line and the rule.
+    /// </exception>
     public static async Task<IotLinkServer> StartAsync(IotLinkServerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -58,28 +62,42 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>The address and port that are listened on.</summary>
-    /// <exception cref="InvalidOperationException">The server does not listen by itself (<see cref="IotLinkServerOptions.Listen"/>).</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The server does not listen by itself (<see cref="IotLinkServerOptions.Listen"/>).
+    /// </exception>
     public IPEndPoint EndPoint => listener?.EndPoint ?? throw new InvalidOperationException("This server does not listen by itself.");
 
-    /// <summary>Each device's link, once, when it first connects; those that exist already first. Completes when the server stops.</summary>
+    /// <summary>
+    /// Each device's link, once, when it first connects; those that exist already first. Completes when the server
+    /// stops.
+    /// </summary>
     public IObservable<ILink> Links => registry.Links;
 
     /// <summary>
-    /// What happens to the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the oldest of them. Completes when the server stops.
+    /// What happens to the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the
+    /// oldest of them. Completes when the server stops.
     /// </summary>
     public IObservable<LinkChange> Changes => registry.Changes;
 
     /// <summary>Counts since the start: a snapshot.</summary>
     public ServerCounters Counters => admission.Counters with { LogFailures = logging.Failures };
 
-    /// <summary>How each device is that has connected at least once, in the order in which they first did: a snapshot.</summary>
+    /// <summary>
+    /// How each device is that has connected at least once, in the order in which they first did: a snapshot.
+    /// </summary>
     public IReadOnlyList<DeviceConnection> GetConnections() => registry.Feed.Snapshot();
 
     /// <summary>
-    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link has come up or gone down. A device never leaves, but an unknown one that is forgotten is told as closed and does (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls
-    /// behind misses states that are past already, never the present one of any device (<see cref="Changes"/> tells each). Completes when the server stops, after telling each device as closed.
+    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link
+    /// has come up or gone down. A device never leaves, but an unknown one that is forgotten is told as closed and does
+    /// (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls behind misses states that are past already,
+    /// never the present one of any device (<see cref="Changes"/> tells each). Completes when the server stops, after
+    /// telling each device as closed.
     /// </summary>
-    /// <param name="refresh">How often devices are told again whose counts or last line have changed: 10 ms to a day. Default null: never, since that changes with each line.</param>
+    /// <param name="refresh">
+    /// How often devices are told again whose counts or last line have changed: 10 ms to a day. Default null: never,
+    /// since that changes with each line.
+    /// </param>
     /// <exception cref="ArgumentException"><paramref name="refresh"/> is out of range.</exception>
     public IObservable<DeviceConnection> ObserveConnections(TimeSpan? refresh = null)
     {
@@ -98,7 +116,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => registry.WaitForAsync(id, cancellationToken);
 
-    /// <summary>The links of these devices (default: the expected ones), once all of them have connected for the first time.</summary>
+    /// <summary>
+    /// The links of these devices (default: the expected ones), once all of them have connected for the first time.
+    /// </summary>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public async Task<IReadOnlyDictionary<string, ILink>> WaitForAllAsync(IEnumerable<string>? ids = null, CancellationToken cancellationToken = default)
     {
@@ -109,9 +129,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>
     /// Stops listening; waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the
     /// observers of each link's lines have returned from the line that they are at, which is acknowledged; then closes
-    /// every link, and waits until the devices have ended their connections too: up to 1 s for one that is silent, up to
-    /// 5 s for one that goes on sending. Lines that were not handed out by then are not accepted: their devices give them
-    /// to the next server.
+    /// every link, and waits until the devices have ended their connections too: up to 1 s for one that is silent, up
+    /// to 5 s for one that goes on sending. Lines that were not handed out by then are not accepted: their devices give
+    /// them to the next server.
     /// </summary>
     /// <remarks>An observer that waits for this in <c>OnNext</c> waits until the time is up.</remarks>
     /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>
@@ -150,8 +170,9 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Serves a connection that came by another way than the server's own port: a serial line, a web socket, a simulated network. Completes when it has ended,
-    /// and releases it. A connection that misbehaves is refused and counted as any other; this never fails.
+    /// Serves a connection that came by another way than the server's own port: a serial line, a web socket, a
+    /// simulated network. Completes when it has ended, and releases it. A connection that misbehaves is refused and
+    /// counted as any other; this never fails.
     /// </summary>
     /// <param name="connection">Owned by the server from now on.</param>
     /// <exception cref="ArgumentNullException">There is no connection.</exception>

@@ -10,51 +10,61 @@ namespace Rx.IotLink.Server;
 /// <summary>Where a server listens, whom it expects and what it endures.</summary>
 public sealed record IotLinkServerOptions : LinkOptions
 {
-    /// <summary>The TCP port. Default 8123, as in micropython-iot; 0 lets the system choose (see <see cref="IotLinkServer.EndPoint"/>).</summary>
+    /// <summary>
+    /// The TCP port. Default 8123, as in micropython-iot; 0 lets the system choose (see
+    /// <see cref="IotLinkServer.EndPoint"/>).
+    /// </summary>
     public int Port { get; init; } = 8123;
 
     /// <summary>The address to listen on. Default: every IPv4 and IPv6 address of this machine.</summary>
     public IPAddress Bind { get; init; } = IPAddress.IPv6Any;
 
     /// <summary>
-    /// The load balancers in front of the server, which say whose connection each is by the PROXY protocol, version 1 or
-    /// 2, before TLS. From these addresses such a header must come first, or the connection is refused
+    /// The load balancers in front of the server, which say whose connection each is by the PROXY protocol, version 1
+    /// or 2, before TLS. From these addresses such a header must come first, or the connection is refused
     /// (<see cref="Refusal.ProxyHeader"/>); the address that it names counts wherever one does: limits,
-    /// <see cref="PinAddresses"/>, logs, <see cref="DeviceConnection.RemoteEndPoint"/>. From all others it is refused. It
-    /// may take as long as <see cref="OpeningTimeout"/>, and have 107 bytes (version 1) or 2,048. Default: none. A network
-    /// of every address is an error: then anybody could claim any address.
+    /// <see cref="PinAddresses"/>, logs, <see cref="DeviceConnection.RemoteEndPoint"/>. From all others it is refused.
+    /// It may take as long as <see cref="OpeningTimeout"/>, and have 107 bytes (version 1) or 2,048. Default: none. A
+    /// network of every address is an error: then anybody could claim any address.
     /// </summary>
     public IReadOnlyCollection<IPNetwork> TrustedProxies { get; init; } = [];
 
-    /// <summary>Whether the server listens by itself. False: its connections come from Kestrel endpoints of an ASP.NET Core application that call <c>UseIotLink()</c>. Default true.</summary>
+    /// <summary>
+    /// Whether the server listens by itself. False: its connections come from Kestrel endpoints of an ASP.NET Core
+    /// application that call <c>UseIotLink()</c>. Default true.
+    /// </summary>
     public bool Listen { get; init; } = true;
 
     /// <summary>Whether protocol 2 is spoken. Default true.</summary>
     public bool Protocol2 { get; init; } = true;
 
     /// <summary>
-    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which. Default null: yes on an open server, no where <see cref="KeyOf"/>, <see cref="Keys"/> or <see cref="KeyFile"/> asks
-    /// for keys, which protocol 1 does not have. If true beside keys, an id that has a key is still refused over protocol 1.
+    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which.
+    /// Default null: yes on an open server, no where <see cref="KeyOf"/>, <see cref="Keys"/> or <see cref="KeyFile"/>
+    /// asks for keys, which protocol 1 does not have. If true beside keys, an id that has a key is still refused over
+    /// protocol 1.
     /// </summary>
     public bool? Protocol1 { get; init; }
 
     /// <summary>
-    /// The key of a device, at least 16 bytes, or null for an id that has none, which is refused (as is a shorter one); called when a device connects, and must be quick. Default null: an open server, where anyone may be
-    /// anyone. See <see cref="DeviceKeys"/>.
+    /// The key of a device, at least 16 bytes, or null for an id that has none, which is refused (as is a shorter one);
+    /// called when a device connects, and must be quick. Default null: an open server, where anyone may be anyone. See
+    /// <see cref="DeviceKeys"/>.
     /// </summary>
     public Func<string, ReadOnlyMemory<byte>?>? KeyOf { get; init; }
 
     /// <summary>
-    /// Where the keys of devices are found, which may change while the server runs: two keys an id while one is replaced,
-    /// links that end at once when their key is revoked. Default null: see <see cref="KeyOf"/>. At most one of
-    /// <see cref="KeyOf"/>, <see cref="Keys"/> and <see cref="KeyFile"/> is given.
+    /// Where the keys of devices are found, which may change while the server runs: two keys an id while one is
+    /// replaced, links that end at once when their key is revoked. Default null: see <see cref="KeyOf"/>. At most one
+    /// of <see cref="KeyOf"/>, <see cref="Keys"/> and <see cref="KeyFile"/> is given.
     /// </summary>
     public IDeviceKeys? Keys { get; init; }
 
     /// <summary>
     /// A file with the devices' keys (<see cref="DeviceKeys"/>), for those who configure by text. It is read at the
     /// start, and again when it has changed and then stayed the same for a second: replace it as a whole (write another
-    /// one and rename it). A file that is bad then, or holds no key, changes nothing; the log says why. Default null: none.
+    /// one and rename it). A file that is bad then, or holds no key, changes nothing; the log says why. Default null:
+    /// none.
     /// </summary>
     public string? KeyFile { get; init; }
 
@@ -64,29 +74,36 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// </summary>
     public bool InsecureKeyFile { get; init; }
 
-    /// <summary>Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default null: plain TCP.</summary>
+    /// <summary>
+    /// Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default
+    /// null: plain TCP.
+    /// </summary>
     public HttpsConnectionAdapterOptions? Tls { get; init; }
 
     /// <summary>
     /// Whether a client's certificate may speak for an id; one that may not is refused
-    /// (<see cref="Refusal.Certificate"/>), after it has proved its key where keys are asked for, and told what one with
-    /// a wrong key is. Default null: if the id is exactly the common name (CN) of its subject, or one of its alternative
-    /// names: a DNS name, a URI, or the last part of a URI (behind its last <c>/</c> or <c>:</c>). Called where a client
-    /// presented a certificate (<see cref="Tls"/>, or the <c>UseHttps</c> of an endpoint with <c>UseIotLink</c>), and
-    /// not under a lock: a call that waits longer than an opening may take, or throws, keeps out that client alone
-    /// (<see cref="Refusal.ServerFailed"/>). A client that need not present one, and does not, is not asked about.
+    /// (<see cref="Refusal.Certificate"/>), after it has proved its key where keys are asked for, and told what one
+    /// with a wrong key is. Default null: if the id is exactly the common name (CN) of its subject, or one of its
+    /// alternative names: a DNS name, a URI, or the last part of a URI (behind its last <c>/</c> or <c>:</c>). Called
+    /// where a client presented a certificate (<see cref="Tls"/>, or the <c>UseHttps</c> of an endpoint with
+    /// <c>UseIotLink</c>), and not under a lock: a call that waits longer than an opening may take, or throws, keeps
+    /// out that client alone (<see cref="Refusal.ServerFailed"/>). A client that need not present one, and does not, is
+    /// not asked about.
     /// </summary>
     public Func<X509Certificate2, string, bool>? IsCertificateOf { get; init; }
 
-    /// <summary>How long a client that is refused for a passing reason (its id is live, too many connections) is asked to wait. Default 1 s; 0 to 1 h.</summary>
+    /// <summary>
+    /// How long a client that is refused for a passing reason (its id is live, too many connections) is asked to wait.
+    /// Default 1 s; 0 to 1 h.
+    /// </summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Keeps the memory of all links, so that it outlives this process: lines that were written and are not accepted, and
-    /// (protocol 2) how far the devices' lines are accepted. A device's memory is claimed when it connects for the first
-    /// time, and not under a lock: a claim that waits, or throws, keeps out that device alone, which is refused
-    /// (<see cref="Refusal.StoreFailed"/>). The store is the caller's: the server does not dispose of it. Default null: in
-    /// memory, as long as this server lives.
+    /// Keeps the memory of all links, so that it outlives this process: lines that were written and are not accepted,
+    /// and (protocol 2) how far the devices' lines are accepted. A device's memory is claimed when it connects for the
+    /// first time, and not under a lock: a claim that waits, or throws, keeps out that device alone, which is refused
+    /// (<see cref="Refusal.StoreFailed"/>). The store is the caller's: the server does not dispose of it. Default null:
+    /// in memory, as long as this server lives.
     /// </summary>
     public ISessionStore? SessionStore { get; init; }
 
@@ -103,28 +120,28 @@ public sealed record IotLinkServerOptions : LinkOptions
     public UnknownIdPolicy UnknownIds { get; init; } = UnknownIdPolicy.Accept;
 
     /// <summary>
-    /// Links of unknown ids at a time, at most: of devices that are neither expected nor have proved themselves. A further
-    /// one takes the place of another: of the one that is not connected and was up for the shortest time in all. If all
-    /// are connected, it takes that of an address that has more of them; if there is none, it is refused
+    /// Links of unknown ids at a time, at most: of devices that are neither expected nor have proved themselves. A
+    /// further one takes the place of another: of the one that is not connected and was up for the shortest time in
+    /// all. If all are connected, it takes that of an address that has more of them; if there is none, it is refused
     /// (<c>overloaded</c>). What gives way is forgotten with all its memory: its link is closed, with lines that were
     /// not delivered or read; what a session store has kept of it stays there. Default 1,000; 0 to 10,000,000.
     /// </summary>
     public int MaxUnknownIds { get; init; } = 1_000;
 
     /// <summary>
-    /// Links of unknown ids at a time that one address (of IPv6: one /64 network) has made, at most. A further one takes
-    /// the place of another of the same address, or is refused. Default null: no limit of its own, since many devices may
-    /// share an address; <see cref="MaxUnknownIds"/> is shared fairly.
+    /// Links of unknown ids at a time that one address (of IPv6: one /64 network) has made, at most. A further one
+    /// takes the place of another of the same address, or is refused. Default null: no limit of its own, since many
+    /// devices may share an address; <see cref="MaxUnknownIds"/> is shared fairly.
     /// </summary>
     public int? MaxUnknownIdsPerAddress { get; init; }
 
     /// <summary>
-    /// Bytes that all links together may hold: lines that nobody has read yet, and what is being sent. A link that holds
-    /// more than is left for others, and more than its part of half of it, is slowed: hardly anything is read from its
-    /// connection, which stays up, and its device keeps its lines (those of best effort may be lost). Others go on. Each
-    /// link may always have one line waiting and one being sent, whatever is held. Lines that the application has
-    /// written have a limit of their own (<see cref="LinkOptions.OutboxLines"/>). Default null: a quarter of the memory
-    /// that the process may have, at least 8 MiB and at most 4 GiB. 64 KiB to 1 TiB.
+    /// Bytes that all links together may hold: lines that nobody has read yet, and what is being sent. A link that
+    /// holds more than is left for others, and more than its part of half of it, is slowed: hardly anything is read
+    /// from its connection, which stays up, and its device keeps its lines (those of best effort may be lost). Others
+    /// go on. Each link may always have one line waiting and one being sent, whatever is held. Lines that the
+    /// application has written have a limit of their own (<see cref="LinkOptions.OutboxLines"/>). Default null: a
+    /// quarter of the memory that the process may have, at least 8 MiB and at most 4 GiB. 64 KiB to 1 TiB.
     /// </summary>
     public long? MaxBufferedBytes { get; init; }
 
@@ -132,11 +149,11 @@ public sealed record IotLinkServerOptions : LinkOptions
     public int MaxIdBytes { get; init; } = 128;
 
     /// <summary>
-    /// The form of ids: a regular expression (without look-around and back-references) that is to match all of an id. One
-    /// of another form is refused (<see cref="Refusal.IdForm"/>) before anything of the application sees it. Those of
-    /// <see cref="Expected"/> and of a key file or <see cref="DeviceKeys"/> have any form, since the owner named them.
-    /// Default null: ASCII letters, digits, blanks and <c>._:@+#-</c>, the first a letter or digit, the last no blank or
-    /// dot. Whatever the form: no control, invisible or direction-changing characters; with
+    /// The form of ids: a regular expression (without look-around and back-references) that is to match all of an id.
+    /// One of another form is refused (<see cref="Refusal.IdForm"/>) before anything of the application sees it. Those
+    /// of <see cref="Expected"/> and of a key file or <see cref="DeviceKeys"/> have any form, since the owner named
+    /// them. Default null: ASCII letters, digits, blanks and <c>._:@+#-</c>, the first a letter or digit, the last no
+    /// blank or dot. Whatever the form: no control, invisible or direction-changing characters; with
     /// <see cref="SessionStore"/> no part of dots alone between <c>/</c> and <c>\</c>.
     /// </summary>
     public string? IdPattern { get; init; }
@@ -152,33 +169,33 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     /// <summary>
     /// Connections at a time of unknown devices from one address (of IPv6: one /64 network), at most; a further one is
-    /// refused (<c>overloaded</c>). Those that are expected or have proved themselves do not count: a gateway with 50,000
-    /// of them needs no other setting. Default null: no limit of its own; where there is no room left, the address that
-    /// has most gives way. Where the process may not open as many files and sockets as
+    /// refused (<c>overloaded</c>). Those that are expected or have proved themselves do not count: a gateway with
+    /// 50,000 of them needs no other setting. Default null: no limit of its own; where there is no room left, the
+    /// address that has most gives way. Where the process may not open as many files and sockets as
     /// <see cref="MaxConnections"/> says, half of those that it may.
     /// </summary>
     public int? MaxConnectionsPerAddress { get; init; }
 
     /// <summary>
-    /// Connections at a time that have not said their id, or made their TLS handshake, yet, at most; never more than half
-    /// of the connections that there may be. A further one takes the place of the oldest from the address that has most
-    /// of them, which is refused (<c>overloaded</c>): an honest device needs a round trip for its opening, so that the
-    /// oldest is one that dawdles. Default 1,000; 1 to 10,000,000. More for a fleet that comes back all at once over slow
-    /// networks: as many as come within a round trip.
+    /// Connections at a time that have not said their id, or made their TLS handshake, yet, at most; never more than
+    /// half of the connections that there may be. A further one takes the place of the oldest from the address that has
+    /// most of them, which is refused (<c>overloaded</c>): an honest device needs a round trip for its opening, so that
+    /// the oldest is one that dawdles. Default 1,000; 1 to 10,000,000. More for a fleet that comes back all at once
+    /// over slow networks: as many as come within a round trip.
     /// </summary>
     public int MaxOpenings { get; init; } = 1_000;
 
     /// <summary>
-    /// The same for those from one address (of IPv6: one /64 network): a further one takes the place of the oldest of the
-    /// same address. Default null: no limit of its own.
+    /// The same for those from one address (of IPv6: one /64 network): a further one takes the place of the oldest of
+    /// the same address. Default null: no limit of its own.
     /// </summary>
     public int? MaxOpeningsPerAddress { get; init; }
 
     /// <summary>
-    /// Connections a second that one address (of IPv6: one /64 network) may make, in the long run; twice as many at once.
-    /// A further one is refused (<c>overloaded</c>; closed before its handshake with TLS). Those that turn out to be of
-    /// expected or proven devices do not count. Default 2,000: 4,000 unknown devices behind one address can come back at
-    /// once. Null: no limit; 1 to 1,000,000.
+    /// Connections a second that one address (of IPv6: one /64 network) may make, in the long run; twice as many at
+    /// once. A further one is refused (<c>overloaded</c>; closed before its handshake with TLS). Those that turn out to
+    /// be of expected or proven devices do not count. Default 2,000: 4,000 unknown devices behind one address can come
+    /// back at once. Null: no limit; 1 to 1,000,000.
     /// </summary>
     public int? MaxOpeningRatePerAddress { get; init; } = 2_000;
 
@@ -189,12 +206,12 @@ public sealed record IotLinkServerOptions : LinkOptions
     public TimeSpan? OpeningTimeout { get; init; }
 
     /// <summary>
-    /// Whether an id belongs to the network address it comes from: while it is up there, and afterwards for as long as it
-    /// was up there in all (a <see cref="LinkOptions.Timeout"/> at least), another address is refused
-    /// (<see cref="Refusal.OtherAddress"/>, <c>busy</c>). So a stranger
-    /// that came first does not have an id for good. It is not kept: a restarted server begins anew. Default false:
-    /// addresses given by DHCP may change. A change is told as
-    /// <see cref="LinkNoticeKind.AddressChanged"/> either way, since protocol 1 lets whoever presents an id have its lines.
+    /// Whether an id belongs to the network address it comes from: while it is up there, and afterwards for as long as
+    /// it was up there in all (a <see cref="LinkOptions.Timeout"/> at least), another address is refused
+    /// (<see cref="Refusal.OtherAddress"/>, <c>busy</c>). So a stranger that came first does not have an id for good.
+    /// It is not kept: a restarted server begins anew. Default false: addresses given by DHCP may change. A change is
+    /// told as <see cref="LinkNoticeKind.AddressChanged"/> either way, since protocol 1 lets whoever presents an id
+    /// have its lines.
     /// </summary>
     public bool PinAddresses { get; init; }
 
@@ -264,7 +281,9 @@ public sealed record IotLinkServerOptions : LinkOptions
     };
 }
 
-/// <summary>What happens to a device that is neither among the expected ones nor has proved itself with a key.</summary>
+/// <summary>
+/// What happens to a device that is neither among the expected ones nor has proved itself with a key.
+/// </summary>
 public enum UnknownIdPolicy
 {
     /// <summary>It is served like any other, with a warning in the log where some are expected.</summary>

@@ -9,8 +9,8 @@ namespace Rx.IotLink.Server;
 /// <summary>
 /// A key file that is read again when it has changed. It is looked at once a second, rather than listened to: that
 /// works wherever the file lies (a share, a mount of a container, a link that is turned to another file), and takes
-/// none of the few watches that the system has for a user. A change is taken when it is found twice: a file that is being written
-/// must not revoke the keys that are not in it yet.
+/// none of the few watches that the system has for a user. A change is taken when it is found twice: a file that is
+/// being written must not revoke the keys that are not in it yet.
 /// </summary>
 internal sealed class KeyFileWatch : IOwnKeys, IDisposable
 {

@@ -8,7 +8,9 @@ namespace Rx.IotLink.Server;
 /// <param name="Id">The device's id; empty if the connection never said one.</param>
 /// <param name="Link">The device's link; null if it was refused before it had one.</param>
 /// <param name="RemoteEndPoint">The address it came from, if known.</param>
-/// <param name="Detail">A sentence for people: why it is down or was refused. One line, of printable characters.</param>
+/// <param name="Detail">
+/// A sentence for people: why it is down or was refused. One line, of printable characters.
+/// </param>
 /// <param name="Refusal">Which limit or rule refused it, if it was.</param>
 public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, EndPoint? RemoteEndPoint, string Detail, Refusal? Refusal = null)
 {
@@ -20,7 +22,8 @@ public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, End
 public enum LinkChangeKind
 {
     /// <summary>
-    /// A device connected for the first time; its link now exists for ever, or until it is <see cref="Forgotten"/>. <see cref="Up"/> follows.
+    /// A device connected for the first time; its link now exists for ever, or until it is <see cref="Forgotten"/>.
+    /// <see cref="Up"/> follows.
     /// </summary>
     Joined,
 
@@ -34,8 +37,8 @@ public enum LinkChangeKind
     Refused,
 
     /// <summary>
-    /// An unknown device made room for another (<see cref="IotLinkServerOptions.MaxUnknownIds"/>): its link is closed and
-    /// forgotten with all its memory. If it comes again, it <see cref="Joined"/> with another link.
+    /// An unknown device made room for another (<see cref="IotLinkServerOptions.MaxUnknownIds"/>): its link is closed
+    /// and forgotten with all its memory. If it comes again, it <see cref="Joined"/> with another link.
     /// </summary>
     Forgotten,
 }
@@ -50,8 +53,8 @@ public enum Refusal
     TooManyConnections,
 
     /// <summary>
-    /// It had not said its id when its place was given to another: <see cref="IotLinkServerOptions.MaxOpenings"/> have not,
-    /// or <see cref="IotLinkServerOptions.MaxOpeningsPerAddress"/> from its address.
+    /// It had not said its id when its place was given to another: <see cref="IotLinkServerOptions.MaxOpenings"/> have
+    /// not, or <see cref="IotLinkServerOptions.MaxOpeningsPerAddress"/> from its address.
     /// </summary>
     TooManyOpenings,
 
@@ -70,7 +73,10 @@ public enum Refusal
     /// <summary>Its first line, or its id, is too long.</summary>
     TooLong,
 
-    /// <summary>The id is not expected, and <see cref="IotLinkServerOptions.UnknownIds"/> is <see cref="UnknownIdPolicy.Refuse"/>.</summary>
+    /// <summary>
+    /// The id is not expected, and <see cref="IotLinkServerOptions.UnknownIds"/> is
+    /// <see cref="UnknownIdPolicy.Refuse"/>.
+    /// </summary>
     UnknownId,
 
     /// <summary>
@@ -88,7 +94,10 @@ public enum Refusal
     /// <summary>The server is stopping.</summary>
     Stopping,
 
-    /// <summary>It did not prove that it knows its key: an unknown id, no proof, or a wrong one; or its connection broke before the proof came.</summary>
+    /// <summary>
+    /// It did not prove that it knows its key: an unknown id, no proof, or a wrong one; or its connection broke before
+    /// the proof came.
+    /// </summary>
     NotProven,
 
     /// <summary>It speaks a version of the protocol that is switched off, or that needs a key it cannot use.</summary>
@@ -112,8 +121,8 @@ public enum Refusal
     ServerFailed,
 
     /// <summary>
-    /// Its client certificate is not one of this id (<see cref="IotLinkServerOptions.IsCertificateOf"/>). It is told the
-    /// same as one that has not proved itself.
+    /// Its client certificate is not one of this id (<see cref="IotLinkServerOptions.IsCertificateOf"/>). It is told
+    /// the same as one that has not proved itself.
     /// </summary>
     Certificate,
 
@@ -124,8 +133,8 @@ public enum Refusal
     TooFast,
 
     /// <summary>
-    /// It came from one of <see cref="IotLinkServerOptions.TrustedProxies"/> without a PROXY header, or with a malformed
-    /// one; or it came with one from elsewhere, where nobody may say whose connection it is.
+    /// It came from one of <see cref="IotLinkServerOptions.TrustedProxies"/> without a PROXY header, or with a
+    /// malformed one; or it came with one from elsewhere, where nobody may say whose connection it is.
     /// </summary>
     ProxyHeader,
 

@@ -26,8 +26,8 @@ public sealed record ServerCounters
     public long LogFailures { get; init; }
 
     /// <summary>
-    /// Bytes that the links hold in their inboxes and outputs (<see cref="IotLinkServerOptions.MaxBufferedBytes"/>), the
-    /// first KB of each left out.
+    /// Bytes that the links hold in their inboxes and outputs (<see cref="IotLinkServerOptions.MaxBufferedBytes"/>),
+    /// the first KB of each left out.
     /// </summary>
     public long BufferedBytes { get; init; }
 
@@ -39,7 +39,9 @@ public sealed record ServerCounters
     /// <summary>Devices that have connected at least once, and were not forgotten.</summary>
     public int Links { get; init; }
 
-    /// <summary>Those of them that are unknown: neither expected nor proven (<see cref="IotLinkServerOptions.MaxUnknownIds"/>).</summary>
+    /// <summary>
+    /// Those of them that are unknown: neither expected nor proven (<see cref="IotLinkServerOptions.MaxUnknownIds"/>).
+    /// </summary>
     public int UnknownIds { get; init; }
 
     /// <summary>Unknown devices that were forgotten to make room for others.</summary>

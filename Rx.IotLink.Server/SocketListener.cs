@@ -3,7 +3,10 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Listens for plain TCP, on sockets of our own: a connection at rest then holds a third of what one of Kestrel's does (docs/adr/0013).</summary>
+/// <summary>
+/// Listens for plain TCP, on sockets of our own: a connection at rest then holds a third of what one of Kestrel's does
+/// (docs/adr/0013).
+/// </summary>
 internal sealed class SocketListener : IListener
 {
     private readonly SocketAcceptor acceptor;

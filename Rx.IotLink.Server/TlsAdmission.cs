@@ -9,8 +9,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections make their TLS handshake, before they arrive at the <see cref="Admission"/>. Kestrel drops one that fails without a word; here it is
-/// refused like any other misbehaviour: limited, counted, logged and told.
+/// Where connections make their TLS handshake, before they arrive at the <see cref="Admission"/>. Kestrel drops one
+/// that fails without a word; here it is refused like any other misbehaviour: limited, counted, logged and told.
 /// </summary>
 /// <param name="admission">Where they arrive, and whose limits they count against from the start.</param>
 /// <param name="options">How long a handshake may take.</param>
@@ -76,8 +76,8 @@ internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions opt
         bytes.IsEmpty ? null : ProxyHeader.Begins(bytes) ? ProxyHeader.Untrusted : "";
 
     /// <summary>
-    /// A copy that takes note of what is wrong with a client's certificate, and of what the application's callbacks throw:
-    /// that is not the client's fault. What the application gave is not touched.
+    /// A copy that takes note of what is wrong with a client's certificate, and of what the application's callbacks
+    /// throw: that is not the client's fault. What the application gave is not touched.
     /// </summary>
     internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options, TimeSpan limit) => new()
     {

@@ -9,15 +9,17 @@ namespace Rx.IotLink.Sqlite;
 /// </summary>
 /// <remarks>
 /// <para>
-/// One process uses a file at a time; another gets <see cref="SessionStoreFault.InUse"/> at once, and the file is free as
-/// soon as its process has ended, however that was. Programs that only read it, such as
-/// <c>sqlite3 -readonly</c>, may do so at any time.
+/// One process uses a file at a time; another gets <see cref="SessionStoreFault.InUse"/> at once, and the file is free
+/// as soon as its process has ended, however that was. Programs that only read it, such as <c>sqlite3 -readonly</c>,
+/// may do so at any time.
 /// </para>
 /// <para>
 /// A file that is damaged, of a newer version or of another program is refused and left as it is: nothing is begun anew
 /// in silence. After a call that failed nothing of it is kept, and the store works again as soon as the disk does.
 /// </para>
-/// <para>Safe for any number of threads. Calls block until they are done: their tasks have ended when they return.</para>
+/// <para>
+/// Safe for any number of threads. Calls block until they are done: their tasks have ended when they return.
+/// </para>
 /// </remarks>
 public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDisposable
 {
@@ -120,7 +122,9 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     /// Copies all that is kept now into a new file, while the store is used. The copy is complete when it appears under
     /// its name.
     /// </summary>
-    /// <param name="path">The new file. To use it, copy it to where the store is looked for, with no process running.</param>
+    /// <param name="path">
+    /// The new file. To use it, copy it to where the store is looked for, with no process running.
+    /// </param>
     /// <exception cref="SessionStoreException">The file is there already, or cannot be written.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
     public void Backup(string path)
@@ -262,7 +266,9 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
         FullCheck.Run(connection, faults);
     }
 
-    /// <summary>A connection can go on after these; after others it is opened anew, which looks at the file again.</summary>
+    /// <summary>
+    /// A connection can go on after these; after others it is opened anew, which looks at the file again.
+    /// </summary>
     private static bool Heals(SqliteException e) => e.SqliteErrorCode is SQLitePCL.raw.SQLITE_FULL or SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED;
 
     private void Reopen()

@@ -9,7 +9,9 @@ public sealed class SqliteSessionStoreOptions
     /// </summary>
     public required string Path { get; init; }
 
-    /// <summary>When a batch counts as kept. Default <see cref="SqliteDurability.Full"/>: nothing is ever lost.</summary>
+    /// <summary>
+    /// When a batch counts as kept. Default <see cref="SqliteDurability.Full"/>: nothing is ever lost.
+    /// </summary>
     public SqliteDurability Durability { get; init; } = SqliteDurability.Full;
 
     /// <summary>

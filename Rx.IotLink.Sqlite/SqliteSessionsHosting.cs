@@ -5,7 +5,10 @@ namespace Rx.IotLink.Sqlite;
 /// <summary>A session store as a part of a host.</summary>
 public static class SqliteSessionsHosting
 {
-    /// <summary>Adds a store with the options' defaults: <see cref="AddSqliteSessions(IServiceCollection, SqliteSessionStoreOptions)"/>.</summary>
+    /// <summary>
+    /// Adds a store with the options' defaults:
+    /// <see cref="AddSqliteSessions(IServiceCollection, SqliteSessionStoreOptions)"/>.
+    /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="path">The file; its folder must exist.</param>
     /// <exception cref="ArgumentException">The path names nothing.</exception>
@@ -15,14 +18,16 @@ public static class SqliteSessionsHosting
 
     /// <summary>
     /// Adds a <see cref="SqliteSessionStore"/> as the host's <see cref="ISessionStore"/>, which the server of
-    /// <c>AddIotLinkServer</c> keeps its sessions in. It is opened when the host starts, and closed after the server has
-    /// stopped, when the host is disposed. A file that cannot be used fails the start with a
+    /// <c>AddIotLinkServer</c> keeps its sessions in. It is opened when the host starts, and closed after the server
+    /// has stopped, when the host is disposed. A file that cannot be used fails the start with a
     /// <see cref="SessionStoreException"/>.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="options">Which file, and how. A relative path is one of the working directory.</param>
     /// <exception cref="ArgumentException">An option is out of range, or missing.</exception>
-    /// <exception cref="InvalidOperationException">The host has a session store already: one server has one.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The host has a session store already: one server has one.
+    /// </exception>
     public static IServiceCollection AddSqliteSessions(this IServiceCollection services, SqliteSessionStoreOptions options)
     {
         ArgumentNullException.ThrowIfNull(services);

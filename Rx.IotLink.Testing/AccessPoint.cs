@@ -1,6 +1,9 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>What several devices have in common on their way: an access point, a modem, a mast. What goes wrong here goes wrong for all of them.</summary>
+/// <summary>
+/// What several devices have in common on their way: an access point, a modem, a mast. What goes wrong here goes wrong
+/// for all of them.
+/// </summary>
 public sealed class AccessPoint : FaultTarget
 {
     private readonly IReadOnlyList<SimulatedDevice> devices;

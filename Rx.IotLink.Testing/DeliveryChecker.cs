@@ -1,15 +1,19 @@
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// Judges one direction of a link: whether numbered lines arrived exactly once and in order. It knows nothing but numbers and three histories (written, accepted,
-/// received), and uses none of the library it judges, so that the two cannot share an error. It may be told from several threads, and needs no more memory than lines are under way.
+/// Judges one direction of a link: whether numbered lines arrived exactly once and in order. It knows nothing but
+/// numbers and three histories (written, accepted, received), and uses none of the library it judges, so that the two
+/// cannot share an error. It may be told from several threads, and needs no more memory than lines are under way.
 /// </summary>
-/// <param name="ordered">Whether the order is promised. Default true; not so for concurrent writes of protocol 1.</param>
+/// <param name="ordered">
+/// Whether the order is promised. Default true; not so for concurrent writes of protocol 1.
+/// </param>
 public sealed class DeliveryChecker(bool ordered = true)
 {
     private readonly Lock gate = new();
 
-    // Written and not received; of those the ones that died with their writer's memory, which may arrive or not; received and not known to be accepted.
+    // Written and not received; of those the ones that died with their writer's memory, which may arrive or not;
+    // received and not known to be accepted.
     private readonly HashSet<long> underWay = [];
     private readonly HashSet<long> orphans = [];
     private readonly HashSet<long> unaccepted = [];
@@ -36,7 +40,9 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
-    /// <summary>Lines that were written and not received yet, or received and their writer not told, while their writer lives.</summary>
+    /// <summary>
+    /// Lines that were written and not received yet, or received and their writer not told, while their writer lives.
+    /// </summary>
     public int Open
     {
         get
@@ -98,9 +104,9 @@ public sealed class DeliveryChecker(bool ordered = true)
     }
 
     /// <summary>
-    /// The writer's process ended. What it had kept outside itself must still arrive; of the rest nobody was told that it
-    /// was accepted, and nobody knows whether it arrives. What it had kept and did not strike out, though it was accepted,
-    /// is sent again; a receiver with its memory knows it.
+    /// The writer's process ended. What it had kept outside itself must still arrive; of the rest nobody was told that
+    /// it was accepted, and nobody knows whether it arrives. What it had kept and did not strike out, though it was
+    /// accepted, is sent again; a receiver with its memory knows it.
     /// </summary>
     /// <param name="kept">The numbers of the lines that its memory still holds.</param>
     /// <param name="mayRepeat">
@@ -129,7 +135,10 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
-    /// <summary>The receiver's process ended, and with it the memory of what it had accepted: lines whose writer does not know may come again, from the oldest on.</summary>
+    /// <summary>
+    /// The receiver's process ended, and with it the memory of what it had accepted: lines whose writer does not know
+    /// may come again, from the oldest on.
+    /// </summary>
     public void ReceiverLostMemory()
     {
         lock (gate)

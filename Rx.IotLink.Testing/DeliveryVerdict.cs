@@ -30,10 +30,14 @@ public sealed record DeliveryVerdict
     /// <summary>Lines that were received and whose writer, still there, was never told.</summary>
     public long Unanswered { get; init; }
 
-    /// <summary>Times a line was received again by a receiver that had lost its memory: what no protocol can prevent.</summary>
+    /// <summary>
+    /// Times a line was received again by a receiver that had lost its memory: what no protocol can prevent.
+    /// </summary>
     public long Redelivered { get; init; }
 
-    /// <summary>Lines that went with the memory of their writer, before anybody was told that they were accepted.</summary>
+    /// <summary>
+    /// Lines that went with the memory of their writer, before anybody was told that they were accepted.
+    /// </summary>
     public long GoneWithWriter { get; init; }
 
     /// <summary>Whether every promise was kept.</summary>

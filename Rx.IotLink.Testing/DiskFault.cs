@@ -15,8 +15,8 @@ public enum DiskFault
     FailsLate,
 
     /// <summary>
-    /// It is slow: each write takes 200 ms longer, and what comes meanwhile is written together. What a crash finds on its
-    /// way is not kept.
+    /// It is slow: each write takes 200 ms longer, and what comes meanwhile is written together. What a crash finds on
+    /// its way is not kept.
     /// </summary>
     Slow,
 

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// One thing that goes wrong, as a value: when, where, for how long. <see cref="SimulatedNetwork.Play(IEnumerable{Fault})"/> makes it happen. Its text is the C#
-/// that makes it again.
+/// One thing that goes wrong, as a value: when, where, for how long.
+/// <see cref="SimulatedNetwork.Play(IEnumerable{Fault})"/> makes it happen. Its text is the C# that makes it again.
 /// </summary>
 public sealed record Fault
 {
@@ -19,7 +19,10 @@ public sealed record Fault
     /// <summary>What goes wrong.</summary>
     public FaultKind Kind { get; }
 
-    /// <summary>Where: the id of a device (its path, or for a crash the device itself), the name of a server (the paths of all its devices, or the server itself) or of an access point.</summary>
+    /// <summary>
+    /// Where: the id of a device (its path, or for a crash the device itself), the name of a server (the paths of all
+    /// its devices, or the server itself) or of an access point.
+    /// </summary>
     public string Target { get; }
 
     /// <summary>When, since the network began.</summary>
@@ -37,7 +40,10 @@ public sealed record Fault
     /// <summary>Whether what is on its way is lost in a kill.</summary>
     public bool LosesTail { get; private init; }
 
-    /// <summary>What a delay adds to the latency, each way; what making a connection takes longer; or how far apart what arrives together may have come.</summary>
+    /// <summary>
+    /// What a delay adds to the latency, each way; what making a connection takes longer; or how far apart what arrives
+    /// together may have come.
+    /// </summary>
     public TimeSpan By { get; private init; }
 
     /// <summary>A random part that a delay adds on top.</summary>
@@ -66,7 +72,9 @@ public sealed record Fault
     public static Fault Kill(string target, TimeSpan at, bool reset = false, bool losesTail = true) =>
         new(FaultKind.Kill, target, at, TimeSpan.Zero) { Reset = reset, LosesTail = losesTail };
 
-    /// <summary>Nothing comes through, and nobody is told. What was sent arrives when it is over, as TCP would see to.</summary>
+    /// <summary>
+    /// Nothing comes through, and nobody is told. What was sent arrives when it is over, as TCP would see to.
+    /// </summary>
     public static Fault Stall(string target, TimeSpan at, TimeSpan lasting, StallDirection direction = StallDirection.Both) =>
         new(FaultKind.Stall, target, at, lasting)
         {
@@ -86,7 +94,10 @@ public sealed record Fault
         return new(FaultKind.Delay, target, at, lasting) { By = by, Jitter = jitter };
     }
 
-    /// <summary>Only so many bytes a second come through, each way, in pieces as <see cref="PathConditions.BytesPerSecond"/> says.</summary>
+    /// <summary>
+    /// Only so many bytes a second come through, each way, in pieces as <see cref="PathConditions.BytesPerSecond"/>
+    /// says.
+    /// </summary>
     public static Fault Throttle(string target, TimeSpan at, TimeSpan lasting, int bytesPerSecond)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytesPerSecond);
@@ -100,7 +111,10 @@ public sealed record Fault
         return new(FaultKind.Slice, target, at, lasting) { Bytes = bytes };
     }
 
-    /// <summary>What arrives within this time is given to its reader together, at the end of it: at the multiples of it, since the clock's zero.</summary>
+    /// <summary>
+    /// What arrives within this time is given to its reader together, at the end of it: at the multiples of it, since
+    /// the clock's zero.
+    /// </summary>
     public static Fault Coalesce(string target, TimeSpan at, TimeSpan lasting, TimeSpan within)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero);

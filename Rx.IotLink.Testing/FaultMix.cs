@@ -24,7 +24,9 @@ public sealed record FaultMix
     /// </summary>
     public IReadOnlyList<DiskFault> Disks { get; init; } = [DiskFault.Fails, DiskFault.Full];
 
-    /// <summary>What crashed machines find of their memory: one of these by chance. Default all but rolled back.</summary>
+    /// <summary>
+    /// What crashed machines find of their memory: one of these by chance. Default all but rolled back.
+    /// </summary>
     public IReadOnlyList<MemoryAfterCrash> Memories { get; init; } = [MemoryAfterCrash.Lost, MemoryAfterCrash.Kept];
 
     /// <summary>When the first can happen. Default at once.</summary>
@@ -33,7 +35,9 @@ public sealed record FaultMix
     /// <summary>When all are over. Default 5 min.</summary>
     public TimeSpan Until { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>The mean time from the beginning of one to the beginning of the next; they can overlap. Default 20 s.</summary>
+    /// <summary>
+    /// The mean time from the beginning of one to the beginning of the next; they can overlap. Default 20 s.
+    /// </summary>
     public TimeSpan MeanBetween { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>How long one lasts at most. Default 15 s. Half of them are shorter than an eighth of it.</summary>

@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>Somewhere in a simulated network where things go wrong. Each verb plans one fault, and gives it as a value.</summary>
+/// <summary>
+/// Somewhere in a simulated network where things go wrong. Each verb plans one fault, and gives it as a value.
+/// </summary>
 public abstract class FaultTarget
 {
     private protected FaultTarget(SimulatedNetwork network, string name) => (Network, Name) = (network, name);

@@ -3,11 +3,12 @@ using Rx.IotLink.Testing.Simulation;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies with
-/// the test.
+/// A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies
+/// with the test.
 /// </summary>
 /// <remarks>
-/// Its tasks have ended when they are returned, or end on the thread of the virtual clock (<see cref="DiskFault.Slow"/>).
+/// Its tasks have ended when they are returned, or end on the thread of the virtual clock
+/// (<see cref="DiskFault.Slow"/>).
 /// </remarks>
 public sealed class MemorySessionStore : ISessionStore
 {
@@ -49,7 +50,9 @@ public sealed class MemorySessionStore : ISessionStore
             return sessions.TryGetValue(id, out var session) && session.IsBegun ? session.Snapshot() : null;
     }
 
-    /// <summary>Replaces what it holds of a device: by nothing, or by something older. Claims stay as they are.</summary>
+    /// <summary>
+    /// Replaces what it holds of a device: by nothing, or by something older. Claims stay as they are.
+    /// </summary>
     public void Restore(string id, SessionSnapshot? to)
     {
         lock (gate)

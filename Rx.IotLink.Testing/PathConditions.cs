@@ -10,20 +10,29 @@ public sealed record PathConditions
     public TimeSpan Jitter { get; init; }
 
     /// <summary>
-    /// Bytes a second, each way. What is written then arrives in pieces: of 1,460 bytes, or of what the path carries in 50 ms if that is less. Default null: no limit.
+    /// Bytes a second, each way. What is written then arrives in pieces: of 1,460 bytes, or of what the path carries in
+    /// 50 ms if that is less. Default null: no limit.
     /// </summary>
     public int? BytesPerSecond { get; init; }
 
-    /// <summary>Writes arrive in pieces of random length up to this many bytes. Default null: they stay whole, or come in the pieces of <see cref="BytesPerSecond"/>.</summary>
+    /// <summary>
+    /// Writes arrive in pieces of random length up to this many bytes. Default null: they stay whole, or come in the
+    /// pieces of <see cref="BytesPerSecond"/>.
+    /// </summary>
     public int? SliceBytes { get; init; }
 
-    /// <summary>What arrives within this time is given to its reader together, at the multiples of it. Default zero: as it comes.</summary>
+    /// <summary>
+    /// What arrives within this time is given to its reader together, at the multiples of it. Default zero: as it
+    /// comes.
+    /// </summary>
     public TimeSpan Coalescing { get; init; }
 
     /// <summary>What making a connection takes beyond its round trip. Default none.</summary>
     public TimeSpan OpeningDelay { get; init; }
 
-    /// <summary>Bytes that may be under way each way before a writer has to wait, as in a socket's send buffer. Default 65,536.</summary>
+    /// <summary>
+    /// Bytes that may be under way each way before a writer has to wait, as in a socket's send buffer. Default 65,536.
+    /// </summary>
     public int SendBufferBytes { get; init; } = 65_536;
 
     internal void Validate()

@@ -36,10 +36,14 @@ public sealed class Recording<T> : IDisposable
     public Exception? Error { get; private set; }
 
     /// <summary>
-    /// A marble diagram: one character for each span of time, from the beginning of the network until now (or the stream's end). <c>-</c> is a span in which nothing came, a
-    /// symbol one value, <c>(ab)</c> several values, <c>|</c> the end, <c>#</c> the end by an error.
+    /// A marble diagram: one character for each span of time, from the beginning of the network until now (or the
+    /// stream's end). <c>-</c> is a span in which nothing came, a symbol one value, <c>(ab)</c> several values,
+    /// <c>|</c> the end, <c>#</c> the end by an error.
     /// </summary>
-    /// <remarks>Unlike in some dialects, a group takes the place of one character, so that the n-th place is always the n-th span.</remarks>
+    /// <remarks>
+    /// Unlike in some dialects, a group takes the place of one character, so that the n-th place is always the n-th
+    /// span.
+    /// </remarks>
     /// <param name="span">The time that one place stands for.</param>
     /// <param name="symbol">The character for a value.</param>
     /// <exception cref="ArgumentOutOfRangeException">The span is not positive.</exception>

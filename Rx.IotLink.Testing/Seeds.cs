@@ -11,13 +11,23 @@ public static class Seeds
     /// <summary>Runs of the test that are spent on making a failure smaller, at most.</summary>
     public const int MaxShrinkingRuns = 500;
 
-    /// <summary>Runs a test for many seeds. The first that fails is run again with fewer and shorter faults, for as long as it still fails.</summary>
+    /// <summary>
+    /// Runs a test for many seeds. The first that fails is run again with fewer and shorter faults, for as long as it
+    /// still fails.
+    /// </summary>
     /// <param name="count">How many seeds.</param>
     /// <param name="mix">Which faults.</param>
-    /// <param name="test">The test: builds a network of this seed, plays these faults, and throws if a promise is broken. Called many times, always on this thread.</param>
+    /// <param name="test">
+    /// The test: builds a network of this seed, plays these faults, and throws if a promise is broken. Called many
+    /// times, always on this thread.
+    /// </param>
     /// <param name="first">The first seed. Default 1.</param>
-    /// <exception cref="FormatException">The variable <see cref="Variable"/> is set to something else than a whole number.</exception>
-    /// <exception cref="SeedFailedException">A seed failed. It names the seed, how to replay it, and the fewest faults that were found to be enough.</exception>
+    /// <exception cref="FormatException">
+    /// The variable <see cref="Variable"/> is set to something else than a whole number.
+    /// </exception>
+    /// <exception cref="SeedFailedException">
+    /// A seed failed. It names the seed, how to replay it, and the fewest faults that were found to be enough.
+    /// </exception>
     public static void Check(int count, FaultMix mix, Action<int, IReadOnlyList<Fault>> test, int first = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
@@ -40,11 +50,17 @@ public static class Seeds
         }
     }
 
-    /// <summary>The fewest and shortest faults that still fail: whole stretches are left out first, then single faults, then their durations are halved.</summary>
+    /// <summary>
+    /// The fewest and shortest faults that still fail: whole stretches are left out first, then single faults, then
+    /// their durations are halved.
+    /// </summary>
     /// <param name="faults">Faults that fail.</param>
     /// <param name="failure">What they fail with.</param>
     /// <param name="fails">What some of them fail with, or null.</param>
-    /// <remarks>After A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE Transactions on Software Engineering, 2002.</remarks>
+    /// <remarks>
+    /// After A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE Transactions on
+    /// Software Engineering, 2002.
+    /// </remarks>
     public static (IReadOnlyList<Fault> Faults, Exception Failure) Shrink(IReadOnlyList<Fault> faults, Exception failure, Func<IReadOnlyList<Fault>, Exception?> fails)
     {
         ArgumentNullException.ThrowIfNull(faults);

@@ -21,7 +21,8 @@ public abstract class SimulatedMachine : FaultTarget
     }
 
     /// <summary>
-    /// The clock of the process that runs, or ran last: give it to whatever runs in that process. It stops for ever when the process crashes; the next one has its own.
+    /// The clock of the process that runs, or ran last: give it to whatever runs in that process. It stops for ever
+    /// when the process crashes; the next one has its own.
     /// </summary>
     public IScheduler Scheduler => Clock;
 

@@ -6,8 +6,8 @@ using Rx.IotLink.Server;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// A network in virtual time, with the real client, server, protocol and time code on top: nothing is simulated but the bytes' way and the machines' power. One
-/// seed is one history, to the tick, on every machine.
+/// A network in virtual time, with the real client, server, protocol and time code on top: nothing is simulated but the
+/// bytes' way and the machines' power. One seed is one history, to the tick, on every machine.
 /// </summary>
 /// <example>
 /// <code>
@@ -59,10 +59,14 @@ public sealed class SimulatedNetwork : IDisposable
     /// <summary>A process is no more: told before anything else is done about it.</summary>
     internal event Action<SimulatedMachine, Fault>? MachineCrashed;
 
-    /// <summary>A network on a virtual clock: a <c>TestScheduler</c>, a <see cref="HistoricalScheduler"/>, or one of your own.</summary>
+    /// <summary>
+    /// A network on a virtual clock: a <c>TestScheduler</c>, a <see cref="HistoricalScheduler"/>, or one of your own.
+    /// </summary>
     /// <param name="clock">The clock; the network begins at what it shows now.</param>
     /// <param name="seed">Of everything that is left to chance. Default 1.</param>
-    /// <param name="conditions">How paths behave when nothing is wrong with them. Default: 5 ms each way, nothing else.</param>
+    /// <param name="conditions">
+    /// How paths behave when nothing is wrong with them. Default: 5 ms each way, nothing else.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A condition is out of its range.</exception>
     public static SimulatedNetwork On<TAbsolute, TRelative>(VirtualTimeSchedulerBase<TAbsolute, TRelative> clock, int seed = 1, PathConditions? conditions = null)
         where TAbsolute : IComparable<TAbsolute>
@@ -73,11 +77,17 @@ public sealed class SimulatedNetwork : IDisposable
 
     /// <summary>A server, which starts at once.</summary>
     /// <param name="name">Its name, unique in the network.</param>
-    /// <param name="configure">Its options. What makes it part of the simulation (<c>Listen</c>, <c>Scheduler</c>, <c>Seed</c>) is set by the network.</param>
-    /// <param name="app">
-    /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they end with the process.
+    /// <param name="configure">
+    /// Its options. What makes it part of the simulation (<c>Listen</c>, <c>Scheduler</c>, <c>Seed</c>) is set by the
+    /// network.
     /// </param>
-    /// <param name="driftPartsPerMillion">How much too fast (or, negative, slow) its clock is. Default 0; up to 100,000 either way.</param>
+    /// <param name="app">
+    /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they
+    /// end with the process.
+    /// </param>
+    /// <param name="driftPartsPerMillion">
+    /// How much too fast (or, negative, slow) its clock is. Default 0; up to 100,000 either way.
+    /// </param>
     /// <exception cref="ArgumentException">The name is taken, or an option is out of its range.</exception>
     public SimulatedServer AddServer(
         string name = "server",
@@ -93,10 +103,20 @@ public sealed class SimulatedNetwork : IDisposable
     /// <summary>A device, which starts at once.</summary>
     /// <param name="id">Its id, unique in the network.</param>
     /// <param name="server">The server it connects to.</param>
-    /// <param name="configure">The options of its client. What makes it part of the simulation (<c>Id</c>, <c>Transport</c>, <c>Scheduler</c>, <c>Seed</c>) is set by the network.</param>
-    /// <param name="app">Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they end with the process.</param>
-    /// <param name="path">How its path behaves when nothing is wrong with it. Default: as the network's paths do.</param>
-    /// <param name="driftPartsPerMillion">How much too fast (or, negative, slow) its clock is. Default 0; up to 100,000 either way.</param>
+    /// <param name="configure">
+    /// The options of its client. What makes it part of the simulation (<c>Id</c>, <c>Transport</c>, <c>Scheduler</c>,
+    /// <c>Seed</c>) is set by the network.
+    /// </param>
+    /// <param name="app">
+    /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they
+    /// end with the process.
+    /// </param>
+    /// <param name="path">
+    /// How its path behaves when nothing is wrong with it. Default: as the network's paths do.
+    /// </param>
+    /// <param name="driftPartsPerMillion">
+    /// How much too fast (or, negative, slow) its clock is. Default 0; up to 100,000 either way.
+    /// </param>
     /// <exception cref="ArgumentException">The id is taken, or an option is out of its range.</exception>
     public SimulatedDevice AddDevice(
         string id,
@@ -137,7 +157,9 @@ public sealed class SimulatedNetwork : IDisposable
     }
 
     /// <summary>Makes faults happen, each in its time.</summary>
-    /// <exception cref="ArgumentException">A fault is in the past, or its target does not exist or cannot have it. None of them is planned then.</exception>
+    /// <exception cref="ArgumentException">
+    /// A fault is in the past, or its target does not exist or cannot have it. None of them is planned then.
+    /// </exception>
     public void Play(IEnumerable<Fault> faults)
     {
         ArgumentNullException.ThrowIfNull(faults);
@@ -148,7 +170,10 @@ public sealed class SimulatedNetwork : IDisposable
             Clock.Schedule(fault.At - Now, () => Begin(fault, target));
     }
 
-    /// <summary>Makes each fault of a stream happen when it comes, whatever time it names. Disposing the result ends the listening, not the faults.</summary>
+    /// <summary>
+    /// Makes each fault of a stream happen when it comes, whatever time it names. Disposing the result ends the
+    /// listening, not the faults.
+    /// </summary>
     public IDisposable Play(IObservable<Fault> faults)
     {
         ArgumentNullException.ThrowIfNull(faults);
@@ -176,8 +201,8 @@ public sealed class SimulatedNetwork : IDisposable
     public void RunTo(TimeSpan time) => RunFor(time - Now);
 
     /// <summary>
-    /// Closes every device and server in order, lets a little time pass, and tells what is left over that should not be: connections that one end still believes
-    /// in, timers that were not given up. Empty is good.
+    /// Closes every device and server in order, lets a little time pass, and tells what is left over that should not
+    /// be: connections that one end still believes in, timers that were not given up. Empty is good.
     /// </summary>
     public IReadOnlyList<string> CloseAndFindLeaks()
     {
@@ -207,7 +232,8 @@ public sealed class SimulatedNetwork : IDisposable
     internal void Crashed(SimulatedMachine machine, Fault fault) => MachineCrashed?.Invoke(machine, fault);
 
     /// <summary>
-    /// Runs code of processes without the synchronization context of the test, if its framework has one: what awaits in a process would go on there, and not on the clock.
+    /// Runs code of processes without the synchronization context of the test, if its framework has one: what awaits in
+    /// a process would go on there, and not on the clock.
     /// </summary>
     internal static void WithoutContext(Action code)
     {

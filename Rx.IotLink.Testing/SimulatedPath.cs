@@ -8,7 +8,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// The way between a device and its server, and all that can go wrong on it. As an <see cref="ITransport"/> it also carries links that a test makes by hand.
+/// The way between a device and its server, and all that can go wrong on it. As an <see cref="ITransport"/> it also
+/// carries links that a test makes by hand.
 /// </summary>
 public sealed class SimulatedPath : FaultTarget, ITransport
 {
@@ -68,7 +69,10 @@ public sealed class SimulatedPath : FaultTarget, ITransport
     /// <summary>New connections are refused from now on, until the result is disposed.</summary>
     public IDisposable Refuse() => Begin(Fault.Refuse(Name, Network.Now, TimeSpan.Zero));
 
-    /// <summary>The next connection breaks (FIN, its tail lost) after so many bytes in one direction: to cut a session at every single byte.</summary>
+    /// <summary>
+    /// The next connection breaks (FIN, its tail lost) after so many bytes in one direction: to cut a session at every
+    /// single byte.
+    /// </summary>
     /// <param name="direction">Up or down.</param>
     /// <param name="bytes">How many arrive, at least 1.</param>
     /// <param name="then">Called when it has broken. Default: nothing.</param>

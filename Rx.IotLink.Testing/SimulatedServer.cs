@@ -4,7 +4,9 @@ using Rx.IotLink.Testing.Simulation;
 
 namespace Rx.IotLink.Testing;
 
-/// <summary>A server: a machine with a real <see cref="IotLinkServer"/> on it, which listens to the simulated network alone.</summary>
+/// <summary>
+/// A server: a machine with a real <see cref="IotLinkServer"/> on it, which listens to the simulated network alone.
+/// </summary>
 public sealed class SimulatedServer : SimulatedMachine
 {
     private readonly Func<IotLinkServerOptions, IotLinkServerOptions> configure;
@@ -31,10 +33,14 @@ public sealed class SimulatedServer : SimulatedMachine
     public IotLinkServer Process => server ?? throw new InvalidOperationException($"The server {Name} was not started yet.");
 
     /// <summary>Its end of a device's link.</summary>
-    /// <exception cref="InvalidOperationException">The device has not connected to the server's process yet.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The device has not connected to the server's process yet.
+    /// </exception>
     public ILink Link(string id) => Process.Find(id) ?? throw new InvalidOperationException($"The device {id} has not connected to {Name} yet.");
 
-    /// <summary>Its memory of the devices' sessions, which can outlive a crash (<see cref="MemoryAfterCrash"/>).</summary>
+    /// <summary>
+    /// Its memory of the devices' sessions, which can outlive a crash (<see cref="MemoryAfterCrash"/>).
+    /// </summary>
     public MemorySessionStore Disk { get; }
 
     /// <summary>Entries that its log threw at (<see cref="Fault.Log"/>), of all its processes.</summary>

@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>Which way nothing comes through. One way only is a half-open connection: one end hears, and is not heard.</summary>
+/// <summary>
+/// Which way nothing comes through. One way only is a half-open connection: one end hears, and is not heard.
+/// </summary>
 [Flags]
 public enum StallDirection
 {

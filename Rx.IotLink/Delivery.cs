@@ -3,10 +3,15 @@ namespace Rx.IotLink;
 /// <summary>What is promised for a written line.</summary>
 public enum Delivery
 {
-    /// <summary>The peer's application is given the line once: it is kept and repeated until the peer has accepted it.</summary>
+    /// <summary>
+    /// The peer's application is given the line once: it is kept and repeated until the peer has accepted it.
+    /// </summary>
     ExactlyOnce,
 
-    /// <summary>The line is sent once and forgotten: at most once, and lost if an outage is on its way. Waits for nothing but the link to be up.</summary>
+    /// <summary>
+    /// The line is sent once and forgotten: at most once, and lost if an outage is on its way. Waits for nothing but
+    /// the link to be up.
+    /// </summary>
     BestEffort,
 }
 
@@ -26,7 +31,10 @@ public enum OverflowPolicy
     /// <summary><c>OnNext</c> throws <see cref="OutboxFullException"/>: nothing is lost unnoticed.</summary>
     Fail,
 
-    /// <summary>The oldest line that came through a <see cref="ILink.Writer"/> and was not sent yet gives way; counted and told in <see cref="ILink.Notices"/>.</summary>
+    /// <summary>
+    /// The oldest line that came through a <see cref="ILink.Writer"/> and was not sent yet gives way; counted and told
+    /// in <see cref="ILink.Notices"/>.
+    /// </summary>
     DropOldest,
 
     /// <summary>The new line is not taken; counted and told in <see cref="ILink.Notices"/>.</summary>

@@ -6,9 +6,9 @@ using Rx.IotLink.Protocol.Version2;
 namespace Rx.IotLink;
 
 /// <summary>
-/// The keys of devices, as a text of lines <c>id key</c>: the key is hex digits, the id all that stands before it. An id
-/// may stand twice, with its old key and then its new one, while the device is given the new one. Empty lines and lines
-/// that begin with <c>#</c> are skipped. Keep such a file readable by its owner alone.
+/// The keys of devices, as a text of lines <c>id key</c>: the key is hex digits, the id all that stands before it. An
+/// id may stand twice, with its old key and then its new one, while the device is given the new one. Empty lines and
+/// lines that begin with <c>#</c> are skipped. Keep such a file readable by its owner alone.
 /// </summary>
 public sealed class DeviceKeys : IDeviceKeys
 {
@@ -34,8 +34,8 @@ public sealed class DeviceKeys : IDeviceKeys
     public static DeviceKeys Load(string path) => Load(path, mayBeShared: true);
 
     /// <summary>
-    /// Reads the keys from a file that nobody but its owner may read or write. Windows has other rights than these; there
-    /// it is the same as <see cref="Load(string)"/>.
+    /// Reads the keys from a file that nobody but its owner may read or write. Windows has other rights than these;
+    /// there it is the same as <see cref="Load(string)"/>.
     /// </summary>
     /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
     /// key.</exception>
@@ -45,7 +45,9 @@ public sealed class DeviceKeys : IDeviceKeys
     public static DeviceKeys LoadPrivate(string path) => Load(path, mayBeShared: false);
 
     /// <summary>Reads the keys from lines of text.</summary>
-    /// <exception cref="FormatException">A line is wrong; the message names the source, the line and the rule, never the key.</exception>
+    /// <exception cref="FormatException">
+    /// A line is wrong; the message names the source, the line and the rule, never the key.
+    /// </exception>
     public static DeviceKeys Parse(IEnumerable<string> lines, string source = "keys")
     {
         ArgumentNullException.ThrowIfNull(lines);

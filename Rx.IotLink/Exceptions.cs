@@ -11,7 +11,10 @@ public sealed class LinkClosedException : IOException
     public string Id { get; }
 }
 
-/// <summary>The link will never be up: its first connection failed and was not to be tried again (<see cref="FirstConnection.Fail"/>).</summary>
+/// <summary>
+/// The link will never be up: its first connection failed and was not to be tried again
+/// (<see cref="FirstConnection.Fail"/>).
+/// </summary>
 public sealed class LinkRefusedException : IOException
 {
     /// <summary>Says which link and why.</summary>
@@ -26,7 +29,8 @@ public sealed class LinkRefusedException : IOException
 }
 
 /// <summary>
-/// A write was cancelled, and this says what became of its line. Whoever writes it again although it <see cref="WasSent"/> may have it arrive twice.
+/// A write was cancelled, and this says what became of its line. Whoever writes it again although it
+/// <see cref="WasSent"/> may have it arrive twice.
 /// </summary>
 public sealed class WriteCancelledException : OperationCanceledException
 {
@@ -39,7 +43,8 @@ public sealed class WriteCancelledException : OperationCanceledException
     public string Id { get; }
 
     /// <summary>
-    /// False: the line was taken back before it was sent, and certainly does not arrive. True: it had been sent; it may have arrived, or may still arrive, and only the peer knows.
+    /// False: the line was taken back before it was sent, and certainly does not arrive. True: it had been sent; it may
+    /// have arrived, or may still arrive, and only the peer knows.
     /// </summary>
     public bool WasSent { get; }
 }
@@ -55,7 +60,10 @@ public sealed class OutboxFullException : InvalidOperationException
     public string Id { get; }
 }
 
-/// <summary>A line was taken, but can never be sent: it breaks a rule of the peer's that was not known before, such as its longest line.</summary>
+/// <summary>
+/// A line was taken, but can never be sent: it breaks a rule of the peer's that was not known before, such as its
+/// longest line.
+/// </summary>
 public sealed class InvalidLineException : InvalidOperationException
 {
     /// <summary>Says which link and rule.</summary>
@@ -66,13 +74,18 @@ public sealed class InvalidLineException : InvalidOperationException
     public string Id { get; }
 }
 
-/// <summary>A session store cannot be used, or did not keep what it was to keep. The message names the store, what is wrong and what to do.</summary>
+/// <summary>
+/// A session store cannot be used, or did not keep what it was to keep. The message names the store, what is wrong and
+/// what to do.
+/// </summary>
 public class SessionStoreException : IOException
 {
     /// <summary>Says which store, what is wrong, and what to do.</summary>
     /// <param name="store">The store: its file, or what else names it. Never with a secret.</param>
     /// <param name="fault">What is wrong.</param>
-    /// <param name="detail">The rest of a sentence that begins with the store: what is wrong, with the limit or the rule.</param>
+    /// <param name="detail">
+    /// The rest of a sentence that begins with the store: what is wrong, with the limit or the rule.
+    /// </param>
     /// <param name="remedy">A sentence that says what to do.</param>
     /// <param name="cause">What the library beneath it threw.</param>
     public SessionStoreException(string store, SessionStoreFault fault, string detail, string remedy, Exception? cause = null)

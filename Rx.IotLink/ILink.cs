@@ -10,11 +10,13 @@ namespace Rx.IotLink;
 /// <see cref="State"/>, never an error of <see cref="Lines"/>, and what was written waits until the link is up again.
 /// </summary>
 /// <remarks>
-/// All members may be used from any thread. No observer is called under a lock or inside the loop that serves the connection.
+/// All members may be used from any thread. No observer is called under a lock or inside the loop that serves the
+/// connection.
 /// <para>
-/// Whoever awaits a task of a link goes on on the thread pool (or where its own context says), never on a thread that calls observers. With a
-/// <see cref="LinkOptions.Scheduler"/> other than the default one it goes on as an action of the scheduler that calls observers: in virtual time on the
-/// thread of the clock, at the same time of that clock, so that code with <c>await</c> has one history for one seed. Then a task ends only when the clock is run.
+/// Whoever awaits a task of a link goes on on the thread pool (or where its own context says), never on a thread that
+/// calls observers. With a <see cref="LinkOptions.Scheduler"/> other than the default one it goes on as an action of
+/// the scheduler that calls observers: in virtual time on the thread of the clock, at the same time of that clock, so
+/// that code with <c>await</c> has one history for one seed. Then a task ends only when the clock is run.
 /// </para>
 /// </remarks>
 public interface ILink
@@ -23,74 +25,96 @@ public interface ILink
     string Id { get; }
 
     /// <summary>
-    /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: every line is handed to
-    /// all who observe at that moment, and only then acknowledged to the peer; with no observer (and no reader, see
-    /// <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, nothing else. One that is at a line for longer than
-    /// <see cref="LinkOptions.SlowObserverAfter"/> is told of (<see cref="LinkNoticeKind.ObserverSlow"/>).
-    /// Completes when this end is closed; fails only where the first connection failed and was not to be tried again (<see cref="LinkRefusedException"/>).
+    /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: every line is
+    /// handed to all who observe at that moment, and only then acknowledged to the peer; with no observer (and no
+    /// reader, see <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes,
+    /// nothing else. One that is at a line for longer than <see cref="LinkOptions.SlowObserverAfter"/> is told of
+    /// (<see cref="LinkNoticeKind.ObserverSlow"/>). Completes when this end is closed; fails only where the first
+    /// connection failed and was not to be tried again (<see cref="LinkRefusedException"/>).
     /// </summary>
     /// <remarks>
-    /// Do not wait in <c>OnNext</c> for a write of this link, nor for a line or an answer that comes by it: a line is accepted only when <c>OnNext</c> has
-    /// returned, so if the peer's observer waits for a write as well, each waits for the other, for ever. Write there without waiting
-    /// (<see cref="Writer"/>, <see cref="Write"/>), or take lines with <see cref="ReadLinesAsync"/>.
+    /// Do not wait in <c>OnNext</c> for a write of this link, nor for a line or an answer that comes by it: a line is
+    /// accepted only when <c>OnNext</c> has returned, so if the peer's observer waits for a write as well, each waits
+    /// for the other, for ever. Write there without waiting (<see cref="Writer"/>, <see cref="Write"/>), or take lines
+    /// with <see cref="ReadLinesAsync"/>.
     /// </remarks>
     IObservable<string> Lines { get; }
 
     /// <summary>
-    /// The same lines as UTF-8, for those who parse bytes: no text is made of a line that nobody observes as text. Delivery, order and acknowledgement are those of
-    /// <see cref="Lines"/>, and both may be observed.
+    /// The same lines as UTF-8, for those who parse bytes: no text is made of a line that nobody observes as text.
+    /// Delivery, order and acknowledgement are those of <see cref="Lines"/>, and both may be observed.
     /// </summary>
     /// <remarks>
-    /// The bytes are valid until <c>OnNext</c> returns, and are then used again: copy what is to be kept. So no operator that passes them on later or elsewhere
-    /// (<c>ObserveOn</c>, <c>Buffer</c>, <c>Delay</c>) may come before one that has made something else of them.
+    /// The bytes are valid until <c>OnNext</c> returns, and are then used again: copy what is to be kept. So no
+    /// operator that passes them on later or elsewhere (<c>ObserveOn</c>, <c>Buffer</c>, <c>Delay</c>) may come before
+    /// one that has made something else of them.
     /// </remarks>
     IObservable<ReadOnlyMemory<byte>> Utf8Lines => Lines.Select(static line => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(line));
 
     /// <summary>
-    /// Takes lines to be written exactly once and in order, without waiting. While <see cref="LinkOptions.OutboxLines"/> lines
-    /// are waiting, <see cref="LinkOptions.WriterOverflow"/> decides about a further one. <c>OnCompleted</c> and <c>OnError</c> of a source that
-    /// feeds it have no effect on the link.
+    /// Takes lines to be written exactly once and in order, without waiting. While
+    /// <see cref="LinkOptions.OutboxLines"/> lines are waiting, <see cref="LinkOptions.WriterOverflow"/> decides about
+    /// a further one. <c>OnCompleted</c> and <c>OnError</c> of a source that feeds it have no effect on the link.
     /// </summary>
     IObserver<string> Writer { get; }
 
     /// <summary>
-    /// Whether the link is up, since when and why not: the current value first, then each change. An observer that falls
-    /// behind by more than 64 changes misses the oldest of them, never the last.
+    /// Whether the link is up, since when and why not: the current value first, then each change. An observer that
+    /// falls behind by more than 64 changes misses the oldest of them, never the last.
     /// </summary>
     IObservable<LinkState> State { get; }
 
-    /// <summary>One value for each keepalive heard from the peer (for an indicator lamp). Dropped for an observer that is still busy with an earlier one.</summary>
+    /// <summary>
+    /// One value for each keepalive heard from the peer (for an indicator lamp). Dropped for an observer that is still
+    /// busy with an earlier one.
+    /// </summary>
     IObservable<Unit> Heartbeat { get; }
 
     /// <summary>
-    /// A value whenever anything was received from the peer: a line, a keepalive, an acknowledgement, a part of one. With it
-    /// <c>link.Heard.QuietFor(limit)</c> tells of a silence before it is an outage.
+    /// A value whenever anything was received from the peer: a line, a keepalive, an acknowledgement, a part of one.
+    /// With it <c>link.Heard.QuietFor(limit)</c> tells of a silence before it is an outage.
     /// </summary>
     /// <remarks>
-    /// Hot; nothing comes while the link is down. What is received while an observer is still busy comes as one value after that.
-    /// Costs nothing while nobody has asked for it. Completes when this end is closed or refused.
+    /// Hot; nothing comes while the link is down. What is received while an observer is still busy comes as one value
+    /// after that. Costs nothing while nobody has asked for it. Completes when this end is closed or refused.
     /// </remarks>
     IObservable<Unit> Heard { get; }
 
-    /// <summary>What an application should know and no state tells: a restarted peer, lines that were dropped, an observer that threw.</summary>
+    /// <summary>
+    /// What an application should know and no state tells: a restarted peer, lines that were dropped, an observer that
+    /// threw.
+    /// </summary>
     IObservable<LinkNotice> Notices { get; }
 
     /// <summary>Counts since the link was made: a snapshot.</summary>
     LinkCounters Counters { get; }
 
     /// <summary>
-    /// Writes one line. With <see cref="Delivery.ExactlyOnce"/> the task completes when the peer has accepted the line, however many
-    /// outages lie in between; with <see cref="Delivery.BestEffort"/> when it was handed to the connection, which waits for an outage to end.
+    /// Writes one line. With <see cref="Delivery.ExactlyOnce"/> the task completes when the peer has accepted the line,
+    /// however many outages lie in between; with <see cref="Delivery.BestEffort"/> when it was handed to the
+    /// connection, which waits for an outage to end.
     /// </summary>
-    /// <remarks>Waiting for it inside of <c>OnNext</c> of <see cref="Lines"/> may be waiting for ever: see there.</remarks>
-    /// <param name="line">The text: no line feed, in protocol 1 not empty, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.</param>
+    /// <remarks>
+    /// Waiting for it inside of <c>OnNext</c> of <see cref="Lines"/> may be waiting for ever: see there.
+    /// </remarks>
+    /// <param name="line">
+    /// The text: no line feed, in protocol 1 not empty, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.
+    /// </param>
     /// <param name="delivery">The promise made for the line.</param>
-    /// <param name="ordering">Whether an exactly-once line keeps its place among the others. Without effect on best effort.</param>
-    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.</param>
+    /// <param name="ordering">
+    /// Whether an exactly-once line keeps its place among the others. Without effect on best effort.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.
+    /// </param>
     /// <exception cref="ArgumentException">The text breaks one of its rules; nothing was sent.</exception>
-    /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
+    /// <exception cref="OutboxFullException">
+    /// More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.
+    /// </exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
-    /// <exception cref="WriteCancelledException">It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.</exception>
+    /// <exception cref="WriteCancelledException">
+    /// It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.
+    /// </exception>
     Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default);
 
     /// <summary>Writes one line, as the options say: for instance until it is stored.</summary>
@@ -100,7 +124,9 @@ public interface ILink
     /// Takes the line back if it was not sent yet. With <see cref="WrittenUntil.Stored"/> it only ends the waiting.
     /// </param>
     /// <exception cref="ArgumentException">The text breaks one of its rules; nothing was sent.</exception>
-    /// <exception cref="InvalidOperationException">It is to be stored, and there is no session store, or it is best effort.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It is to be stored, and there is no session store, or it is best effort.
+    /// </exception>
     /// <exception cref="OutboxFullException">The outbox, or the store, is full.</exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted, or stored.</exception>
     Task WriteAsync(string line, WriteOptions options, CancellationToken cancellationToken = default)
@@ -112,17 +138,28 @@ public interface ILink
     }
 
     /// <summary>
-    /// <c>WriteAsync</c> for a line that is UTF-8 already. With a token that cannot be cancelled it costs no allocation beyond those of warming up.
+    /// <c>WriteAsync</c> for a line that is UTF-8 already. With a token that cannot be cancelled it costs no allocation
+    /// beyond those of warming up.
     /// </summary>
-    /// <param name="utf8">The text: no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes. Copied before this returns.</param>
+    /// <param name="utf8">
+    /// The text: no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes. Copied before this returns.
+    /// </param>
     /// <param name="delivery">The promise made for the line.</param>
     /// <param name="ordering">Whether an exactly-once line keeps its place among the others.</param>
-    /// <param name="cancellationToken">Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.</param>
+    /// <param name="cancellationToken">
+    /// Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.
+    /// </param>
     /// <returns>To be awaited once, as every <see cref="ValueTask"/>.</returns>
-    /// <exception cref="ArgumentException">The bytes break one of their rules, or are not UTF-8; nothing was sent.</exception>
-    /// <exception cref="OutboxFullException">More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.</exception>
+    /// <exception cref="ArgumentException">
+    /// The bytes break one of their rules, or are not UTF-8; nothing was sent.
+    /// </exception>
+    /// <exception cref="OutboxFullException">
+    /// More than <see cref="LinkOptions.MaxWaitingWrites"/> writes beyond the outbox are waiting already.
+    /// </exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted.</exception>
-    /// <exception cref="WriteCancelledException">It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.</exception>
+    /// <exception cref="WriteCancelledException">
+    /// It was cancelled; <see cref="WriteCancelledException.WasSent"/> says whether the line may arrive all the same.
+    /// </exception>
     ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
         try
@@ -138,16 +175,19 @@ public interface ILink
     }
 
     /// <summary>
-    /// The Rx form of <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>: each subscription writes the line once, and completes (after one <see cref="Unit"/>) on the
-    /// scheduler that calls observers. Unsubscribing takes the line back if it was not sent yet, and has nobody to tell whether it was: who must know
-    /// cancels a <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>.
+    /// The Rx form of <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>: each subscription writes
+    /// the line once, and completes (after one <see cref="Unit"/>) on the scheduler that calls observers. Unsubscribing
+    /// takes the line back if it was not sent yet, and has nobody to tell whether it was: who must know cancels a
+    /// <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>.
     /// </summary>
-    /// <exception cref="ArgumentException">The text breaks one of its rules (thrown at the call, not at the subscription).</exception>
+    /// <exception cref="ArgumentException">
+    /// The text breaks one of its rules (thrown at the call, not at the subscription).
+    /// </exception>
     IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered);
 
     /// <summary>
-    /// Takes the next line, waiting for it. A line goes to one waiting reader, and to every observer of <see cref="Lines"/> as well; it counts as
-    /// accepted, and is acknowledged, when the reader has it.
+    /// Takes the next line, waiting for it. A line goes to one waiting reader, and to every observer of
+    /// <see cref="Lines"/> as well; it counts as accepted, and is acknowledged, when the reader has it.
     /// </summary>
     /// <exception cref="LinkClosedException">The link is closed.</exception>
     Task<string> ReadLineAsync(CancellationToken cancellationToken = default);
@@ -159,7 +199,10 @@ public interface ILink
     /// <exception cref="LinkClosedException">The link was closed instead.</exception>
     Task WaitUntilUpAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Completes when no written line waits any more: every exactly-once line was accepted by the peer, every best-effort line sent.</summary>
+    /// <summary>
+    /// Completes when no written line waits any more: every exactly-once line was accepted by the peer, every
+    /// best-effort line sent.
+    /// </summary>
     /// <exception cref="LinkClosedException">The link was closed instead.</exception>
     Task DrainAsync(CancellationToken cancellationToken = default);
 }

@@ -1,8 +1,8 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Keeps one end's memory of its links, so that it outlives the process: lines that were written and are not accepted by
-/// the peer, and how far the peer's lines are accepted here. One store serves all links of a process.
+/// Keeps one end's memory of its links, so that it outlives the process: lines that were written and are not accepted
+/// by the peer, and how far the peer's lines are accepted here. One store serves all links of a process.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -12,8 +12,8 @@ namespace Rx.IotLink;
 /// </para>
 /// <para>
 /// A batch that fails is written again, alone or with others, with pauses from 100 ms to 10 s, until it is kept. So a
-/// record may come twice: a store must take the second as the first (each record says what holds after it, not what is to
-/// be added to what held before). Meanwhile the links whose records failed are down
+/// record may come twice: a store must take the second as the first (each record says what holds after it, not what is
+/// to be added to what held before). Meanwhile the links whose records failed are down
 /// (<see cref="OutageReason.StoreFailed"/>). No promise is broken by any of it.
 /// </para>
 /// <para>Whoever writes a store runs the contract kit of Rx.IotLink.Testing (<c>SessionStoreContract</c>) on it.</para>
@@ -32,10 +32,12 @@ public interface ISessionStore
     ValueTask<ClaimedSession> ClaimAsync(string id, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Keeps a batch durably: all of it, in its order, or nothing. Records of claims that are fenced out are left out of
-    /// it.
+    /// Keeps a batch durably: all of it, in its order, or nothing. Records of claims that are fenced out are left out
+    /// of it.
     /// </summary>
-    /// <param name="batch">The records, those of one claim in their order. Not empty. Valid until the task has ended.</param>
+    /// <param name="batch">
+    /// The records, those of one claim in their order. Not empty. Valid until the task has ended.
+    /// </param>
     /// <param name="cancellationToken">Nobody waits for the batch any more.</param>
     /// <returns>The claims of the batch that are fenced out; empty if there are none.</returns>
     /// <exception cref="SessionStoreException">Nothing of the batch is kept; it will be written again.</exception>
@@ -61,7 +63,9 @@ public readonly record struct SessionClaim(string Id, long Token);
 public sealed record ClaimedSession(SessionClaim Claim, SessionMemory Memory);
 
 /// <summary>One end's memory of a session.</summary>
-/// <param name="Epoch">64 random bits that name this memory (protocol 2), or null: none has begun. Lines may wait all the same.</param>
+/// <param name="Epoch">
+/// 64 random bits that name this memory (protocol 2), or null: none has begun. Lines may wait all the same.
+/// </param>
 /// <param name="First">The number of the oldest line that waits, or of the next one if none does. At least 1.</param>
 /// <param name="PeerEpoch">The peer's memory that was met last, or null.</param>
 /// <param name="Accepted">The number of the last line that was accepted from it.</param>
@@ -117,7 +121,9 @@ public enum SessionRecordKind
     /// </summary>
     Begin,
 
-    /// <summary>A client opens a connection of this number: the next is never lower, whatever becomes of this one.</summary>
+    /// <summary>
+    /// A client opens a connection of this number: the next is never lower, whatever becomes of this one.
+    /// </summary>
     Connect,
 
     /// <summary>A line was written. Its position is greater than all before it.</summary>
@@ -136,8 +142,8 @@ public enum SessionRecordKind
     Accept,
 
     /// <summary>
-    /// All is forgotten: a later claim finds nothing. Nothing comes after it under this claim. When it comes again, the claim
-    /// is not fenced out; and tokens grow over it.
+    /// All is forgotten: a later claim finds nothing. Nothing comes after it under this claim. When it comes again, the
+    /// claim is not fenced out; and tokens grow over it.
     /// </summary>
     Forget,
 }

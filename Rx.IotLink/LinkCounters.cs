@@ -1,6 +1,9 @@
 namespace Rx.IotLink;
 
-/// <summary>Counts since a link was made. Lines are messages of the application; keepalives and acknowledgements are not counted.</summary>
+/// <summary>
+/// Counts since a link was made. Lines are messages of the application; keepalives and acknowledgements are not
+/// counted.
+/// </summary>
 public sealed record LinkCounters
 {
     /// <summary>Exactly-once lines that were taken for writing.</summary>
@@ -15,7 +18,9 @@ public sealed record LinkCounters
     /// <summary>Times a line was sent again.</summary>
     public long LinesRepeated { get; init; }
 
-    /// <summary>Lines of the <see cref="ILink.Writer"/> that <see cref="LinkOptions.WriterOverflow"/> dropped.</summary>
+    /// <summary>
+    /// Lines of the <see cref="ILink.Writer"/> that <see cref="LinkOptions.WriterOverflow"/> dropped.
+    /// </summary>
     public long LinesDropped { get; init; }
 
     /// <summary>Lines of the peer that were handed to the application.</summary>

@@ -10,39 +10,49 @@ public abstract record LinkOptions
     }
 
     /// <summary>
-    /// Silence after which an outage is declared; keepalives follow at a quarter of it. Default 2 s, as in micropython-iot: longer than
-    /// the pauses of a healthy Wi-Fi, short enough to act on. 100 ms to 1 h. Protocol 1 does not negotiate it: both ends must be given the same.
+    /// Silence after which an outage is declared; keepalives follow at a quarter of it. Default 2 s, as in
+    /// micropython-iot: longer than the pauses of a healthy Wi-Fi, short enough to act on. 100 ms to 1 h. Protocol 1
+    /// does not negotiate it: both ends must be given the same.
     /// </summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// The longest line, in bytes of UTF-8 without its line feed, that is written or accepted. Default 4,000: with what surrounds it, it fits the 4,096
-    /// bytes that a micropython-iot server reads at once. 1 to 1,048,576.
+    /// The longest line, in bytes of UTF-8 without its line feed, that is written or accepted. Default 4,000: with what
+    /// surrounds it, it fits the 4,096 bytes that a micropython-iot server reads at once. 1 to 1,048,576.
     /// </summary>
     public int MaxLineBytes { get; init; } = 4_000;
 
     /// <summary>
-    /// Lines that wait for an observer or reader, at most: so many written exactly once, and so many best effort. When it is full, further lines of the one kind are
-    /// not acknowledged and the peer repeats them; those of the other are dropped. Default 256; 1 to 1,000,000.
+    /// Lines that wait for an observer or reader, at most: so many written exactly once, and so many best effort. When
+    /// it is full, further lines of the one kind are not acknowledged and the peer repeats them; those of the other are
+    /// dropped. Default 256; 1 to 1,000,000.
     /// </summary>
     public int InboxLines { get; init; } = 256;
 
-    /// <summary>Lines that wait to be sent or accepted before <see cref="ILink.Writer"/> takes no more. Default 1,024; 1 to 1,000,000.</summary>
+    /// <summary>
+    /// Lines that wait to be sent or accepted before <see cref="ILink.Writer"/> takes no more. Default 1,024; 1 to
+    /// 1,000,000.
+    /// </summary>
     public int OutboxLines { get; init; } = 1_024;
 
-    /// <summary>What <see cref="ILink.Writer"/> does when the outbox is full. Default <see cref="OverflowPolicy.Fail"/>: nothing is lost unnoticed.</summary>
+    /// <summary>
+    /// What <see cref="ILink.Writer"/> does when the outbox is full. Default <see cref="OverflowPolicy.Fail"/>: nothing
+    /// is lost unnoticed.
+    /// </summary>
     public OverflowPolicy WriterOverflow { get; init; } = OverflowPolicy.Fail;
 
     /// <summary>
-    /// Calls of <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/> that may wait beyond <see cref="OutboxLines"/>, before a further one fails. Default 16,384: for
-    /// those who start writes without awaiting them. 0 to 1,000,000.
+    /// Calls of <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/> that may wait beyond
+    /// <see cref="OutboxLines"/>, before a further one fails. Default 16,384: for those who start writes without
+    /// awaiting them. 0 to 1,000,000.
     /// </summary>
     public int MaxWaitingWrites { get; init; } = 16_384;
 
     /// <summary>
     /// Lines that wait in the session store, at most, where there is one: then <see cref="OutboxLines"/> of them are in
-    /// memory, and the others in the store alone. A further one is rejected (<see cref="OutboxFullException"/>), or dropped
-    /// as <see cref="WriterOverflow"/> says. Default 1,000,000: a line a second for eleven days. 1 to 1,000,000,000.
+    /// memory, and the others in the store alone. A further one is rejected (<see cref="OutboxFullException"/>), or
+    /// dropped as <see cref="WriterOverflow"/> says. Default 1,000,000: a line a second for eleven days. 1 to
+    /// 1,000,000,000.
     /// </summary>
     public int StoredLines { get; init; } = 1_000_000;
 
@@ -53,28 +63,36 @@ public abstract record LinkOptions
     public long StoredBytes { get; init; } = 268_435_456;
 
     /// <summary>
-    /// How long closing waits for written lines to be accepted by the peer, and then for an observer that is at a line, so that this line is accepted and is not given
-    /// again to a later process. Default 5 s; 0 to 1 h.
+    /// How long closing waits for written lines to be accepted by the peer, and then for an observer that is at a line,
+    /// so that this line is accepted and is not given again to a later process. Default 5 s; 0 to 1 h.
     /// </summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long an observer may be at one line before a notice tells of it (<see cref="LinkNoticeKind.ObserverSlow"/>) and a counter counts it
-    /// (<see cref="LinkCounters.SlowObservers"/>). Nothing else happens then. Default 10 s: longer than a database or a disk makes one wait in good times, and
-    /// soon enough for somebody who looks why nothing comes. 10 ms to 1 day.
+    /// How long an observer may be at one line before a notice tells of it (<see cref="LinkNoticeKind.ObserverSlow"/>)
+    /// and a counter counts it (<see cref="LinkCounters.SlowObservers"/>). Nothing else happens then. Default 10 s:
+    /// longer than a database or a disk makes one wait in good times, and soon enough for somebody who looks why
+    /// nothing comes. 10 ms to 1 day.
     /// </summary>
     public TimeSpan SlowObserverAfter { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Seed of all that is left to chance (jitter, epochs, nonces), for histories that repeat themselves. Default null: a new one each time. For tests alone: with it, keys are no protection.</summary>
+    /// <summary>
+    /// Seed of all that is left to chance (jitter, epochs, nonces), for histories that repeat themselves. Default null:
+    /// a new one each time. For tests alone: with it, keys are no protection.
+    /// </summary>
     public int? Seed { get; init; }
 
-    /// <summary>The clock of everything: keepalives, timeouts, back-off. Default <see cref="DefaultScheduler"/>; a virtual one makes all of it testable.</summary>
+    /// <summary>
+    /// The clock of everything: keepalives, timeouts, back-off. Default <see cref="DefaultScheduler"/>; a virtual one
+    /// makes all of it testable.
+    /// </summary>
     public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
 
     /// <summary>
-    /// Where observers are called. Default (null): threads of their own, at most 16 for each link and for each stream of a server, so that an observer that
-    /// blocks delays no link but its own, however many block. Each that blocks costs a thread meanwhile. With a <see cref="Scheduler"/> other than the default
-    /// one: that scheduler, so that tests stay deterministic.
+    /// Where observers are called. Default (null): threads of their own, at most 16 for each link and for each stream
+    /// of a server, so that an observer that blocks delays no link but its own, however many block. Each that blocks
+    /// costs a thread meanwhile. With a <see cref="Scheduler"/> other than the default one: that scheduler, so that
+    /// tests stay deterministic.
     /// </summary>
     public IScheduler? ObserverScheduler { get; init; }
 

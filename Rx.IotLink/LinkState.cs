@@ -15,8 +15,8 @@ public enum LinkStatus
     Down,
 
     /// <summary>
-    /// Final: the first connection failed and was not to be tried again (<see cref="FirstConnection.Fail"/>). Nothing that a
-    /// server says leads to this: a client that is refused comes back (<see cref="LinkNoticeKind.Refused"/>).
+    /// Final: the first connection failed and was not to be tried again (<see cref="FirstConnection.Fail"/>). Nothing
+    /// that a server says leads to this: a client that is refused comes back (<see cref="LinkNoticeKind.Refused"/>).
     /// </summary>
     Refused,
 
@@ -26,7 +26,9 @@ public enum LinkStatus
 
 /// <summary>One state of a link.</summary>
 /// <param name="Status">Which.</param>
-/// <param name="Since">When it began, by the link's scheduler (for people to read; every timeout is measured monotonically).</param>
+/// <param name="Since">
+/// When it began, by the link's scheduler (for people to read; every timeout is measured monotonically).
+/// </param>
 /// <param name="Connections">How often the link has come up so far.</param>
 /// <param name="Outage">Why the link is not up, if an outage is the reason.</param>
 public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Connections, Outage? Outage = null)
@@ -77,14 +79,17 @@ public enum OutageReason
     /// <summary>The peer sends but does not read: what it was to receive exceeded its bound.</summary>
     PeerNotReading,
 
-    /// <summary>This end closed the link; or, at a server that is full, ended the connection of an unknown device.</summary>
+    /// <summary>
+    /// This end closed the link; or, at a server that is full, ended the connection of an unknown device.
+    /// </summary>
     ClosedHere,
 
     /// <summary>The peer left on purpose (protocol 2). Not counted as an outage.</summary>
     PeerLeft,
 
     /// <summary>
-    /// A newer connection of the same device took this one's place. A client that hears so comes back after its longest pause.
+    /// A newer connection of the same device took this one's place. A client that hears so comes back after its longest
+    /// pause.
     /// </summary>
     Displaced,
 
@@ -98,8 +103,8 @@ public enum OutageReason
     StoreFailed,
 
     /// <summary>
-    /// Another process, or another link, has claimed this device's memory in the session store. Final: what is written and
-    /// read goes on there.
+    /// Another process, or another link, has claimed this device's memory in the session store. Final: what is written
+    /// and read goes on there.
     /// </summary>
     ClaimedElsewhere,
 

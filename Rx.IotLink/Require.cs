@@ -1,6 +1,8 @@
 namespace Rx.IotLink;
 
-/// <summary>Checks of options: each failure is one exception that names the option, its limits and what was given.</summary>
+/// <summary>
+/// Checks of options: each failure is one exception that names the option, its limits and what was given.
+/// </summary>
 internal static class Require
 {
     public static void InRange<T>(T value, T least, T most, string option)

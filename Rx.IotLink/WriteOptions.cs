@@ -6,12 +6,14 @@ public sealed record WriteOptions
     /// <summary>The promise made for the line. Default <see cref="Delivery.ExactlyOnce"/>.</summary>
     public Delivery Delivery { get; init; } = Delivery.ExactlyOnce;
 
-    /// <summary>Whether an exactly-once line keeps its place among the others. Default <see cref="Ordering.Ordered"/>.</summary>
+    /// <summary>
+    /// Whether an exactly-once line keeps its place among the others. Default <see cref="Ordering.Ordered"/>.
+    /// </summary>
     public Ordering Ordering { get; init; } = Ordering.Ordered;
 
     /// <summary>
-    /// When the write completes. Default <see cref="WrittenUntil.Accepted"/>. <see cref="WrittenUntil.Stored"/> needs a session
-    /// store and an exactly-once line.
+    /// When the write completes. Default <see cref="WrittenUntil.Accepted"/>. <see cref="WrittenUntil.Stored"/> needs a
+    /// session store and an exactly-once line.
     /// </summary>
     public WrittenUntil Until { get; init; } = WrittenUntil.Accepted;
 }
@@ -23,8 +25,8 @@ public enum WrittenUntil
     Accepted,
 
     /// <summary>
-    /// The line is kept in the session store of this end: from then on it is delivered, by this process or a later one with
-    /// the same store. Nobody is told when.
+    /// The line is kept in the session store of this end: from then on it is delivered, by this process or a later one
+    /// with the same store. Nobody is told when.
     /// </summary>
     Stored,
 }

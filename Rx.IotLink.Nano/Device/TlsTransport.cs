@@ -4,7 +4,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>TLS 1.2 over TCP. The handshake stalls every thread of the device while it lasts; a key costs less and proves as much, but hides nothing.</summary>
+    /// <summary>
+    /// TLS 1.2 over TCP. The handshake stalls every thread of the device while it lasts; a key costs less and proves as
+    /// much, but hides nothing.
+    /// </summary>
     public sealed class TlsTransport : INanoTransport
     {
         private readonly string host;

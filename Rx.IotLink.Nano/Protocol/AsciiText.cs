@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Nano.Protocol
 {
-    /// <summary>Numbers and words as ASCII bytes: read and compared where they lie, so that nothing is allocated.</summary>
+    /// <summary>
+    /// Numbers and words as ASCII bytes: read and compared where they lie, so that nothing is allocated.
+    /// </summary>
     internal static class AsciiText
     {
         public const byte LineFeed = 10;
@@ -103,7 +105,9 @@ namespace Rx.IotLink.Nano.Protocol
             return number >= least;
         }
 
-        /// <summary>A decimal number; a greater one, however great, counts as the greatest. False: it is none.</summary>
+        /// <summary>
+        /// A decimal number; a greater one, however great, counts as the greatest. False: it is none.
+        /// </summary>
         public static bool TryDecimalUpTo(byte[] bytes, int offset, int count, ulong most, out ulong number)
         {
             number = 0;

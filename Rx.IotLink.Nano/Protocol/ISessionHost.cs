@@ -1,6 +1,9 @@
 namespace Rx.IotLink.Nano.Protocol
 {
-    /// <summary>What a session tells its owner. Calls come from inside the calls to <see cref="Session"/> and must only take note.</summary>
+    /// <summary>
+    /// What a session tells its owner. Calls come from inside the calls to <see cref="Session"/> and must only take
+    /// note.
+    /// </summary>
     internal interface ISessionHost
     {
         /// <summary>Lines flow both ways from now on.</summary>

@@ -3,8 +3,9 @@ using System;
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// Lines in one fixed buffer, oldest first: bounded in number and in bytes, and never a byte allocated after the start. Each line lies in one piece, since a text can
-    /// only be made of such; what does not fit at the end of the buffer goes to its beginning.
+    /// Lines in one fixed buffer, oldest first: bounded in number and in bytes, and never a byte allocated after the
+    /// start. Each line lies in one piece, since a text can only be made of such; what does not fit at the end of the
+    /// buffer goes to its beginning.
     /// </summary>
     internal sealed class LineRing
     {

@@ -97,7 +97,9 @@ namespace Rx.IotLink.Nano.Protocol
             return challenge.IsHex("nonce", 2 * NonceBytes) && challenge.TryBytes("mac", serverMac);
         }
 
-        /// <summary>Whether the server has proved that it knows this device's key. If so, this end's proof is ready to be said.</summary>
+        /// <summary>
+        /// Whether the server has proved that it knows this device's key. If so, this end's proof is ready to be said.
+        /// </summary>
         public bool ServerIsProven(OpeningTokens challenge)
         {
             Compute("iotlink/2 server\n", challenge);

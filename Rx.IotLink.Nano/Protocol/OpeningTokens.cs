@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// A server's line of the opening, taken apart where it lies: <c>IOTLINK/2</c>, a word, and <c>key=value</c> tokens.
-    /// Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
+    /// A server's line of the opening, taken apart where it lies: <c>IOTLINK/2</c>, a word, and <c>key=value</c>
+    /// tokens. Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
     /// </summary>
     internal sealed class OpeningTokens
     {

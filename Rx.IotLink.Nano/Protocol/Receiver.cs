@@ -65,14 +65,18 @@ namespace Rx.IotLink.Nano.Protocol
             peer.HasLines = accepted > 0;
         }
 
-        /// <summary>An opening was said: it tells what is accepted by now. What is accepted from here on is to be acknowledged.</summary>
+        /// <summary>
+        /// An opening was said: it tells what is accepted by now. What is accepted from here on is to be acknowledged.
+        /// </summary>
         public void Offered()
         {
             AcknowledgementDue = false;
             repeated = false;
         }
 
-        /// <summary>A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.</summary>
+        /// <summary>
+        /// A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.
+        /// </summary>
         public bool Recall(ulong epoch)
         {
             if (KnowsPeer && PeerEpoch == epoch)
@@ -91,7 +95,10 @@ namespace Rx.IotLink.Nano.Protocol
             return false;
         }
 
-        /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. False: lines from the number after the last that arrived were lost at the peer.</summary>
+        /// <summary>
+        /// A connection opens with a peer of this epoch whose oldest line has this number. False: lines from the number
+        /// after the last that arrived were lost at the peer.
+        /// </summary>
         public bool Open(ulong epoch, ulong oldest, out ulong firstLost)
         {
             firstLost = Arrived + 1;
@@ -152,7 +159,10 @@ namespace Rx.IotLink.Nano.Protocol
             }
         }
 
-        /// <summary>One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that it has arrived.</summary>
+        /// <summary>
+        /// One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here,
+        /// that it has arrived.
+        /// </summary>
         public void Acknowledge(Output output)
         {
             if (!AcknowledgementDue)
@@ -185,7 +195,9 @@ namespace Rx.IotLink.Nano.Protocol
             return true;
         }
 
-        /// <summary>Another memory takes the place of this one, which may come back; not one that has brought no line.</summary>
+        /// <summary>
+        /// Another memory takes the place of this one, which may come back; not one that has brought no line.
+        /// </summary>
         private void SetAside()
         {
             AcknowledgementDue = false;

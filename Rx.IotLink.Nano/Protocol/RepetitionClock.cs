@@ -1,9 +1,9 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// When what has not arrived is to be sent again: when nothing has progressed for the timeout, and twice as long after
-    /// each repetition that led to nothing. What was sent may still be on its way; a repetition is of use only where the
-    /// network stack of an end has lost something. Times are milliseconds.
+    /// When what has not arrived is to be sent again: when nothing has progressed for the timeout, and twice as long
+    /// after each repetition that led to nothing. What was sent may still be on its way; a repetition is of use only
+    /// where the network stack of an end has lost something. Times are milliseconds.
     /// </summary>
     internal sealed class RepetitionClock
     {
@@ -63,7 +63,10 @@ namespace Rx.IotLink.Nano.Protocol
             peerSends = true;
         }
 
-        /// <summary>The peer has nothing to send. An older word of it may have waited on the way; a newer one may be right behind.</summary>
+        /// <summary>
+        /// The peer has nothing to send. An older word of it may have waited on the way; a newer one may be right
+        /// behind.
+        /// </summary>
         public void PeerRests(long now)
         {
             if (peerSends)

@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// The sending side: numbers, the window, what must be sent again. All exactly-once lines, sent or not, are in one ring; the oldest has number <see cref="First"/>.
+    /// The sending side: numbers, the window, what must be sent again. All exactly-once lines, sent or not, are in one
+    /// ring; the oldest has number <see cref="First"/>.
     /// </summary>
     internal sealed class Sender
     {
@@ -38,7 +39,9 @@ namespace Rx.IotLink.Nano.Protocol
             get { return sentEnd; }
         }
 
-        /// <summary>Exactly-once lines that are not accepted yet, and best-effort lines that are not sent yet.</summary>
+        /// <summary>
+        /// Exactly-once lines that are not accepted yet, and best-effort lines that are not sent yet.
+        /// </summary>
         public int Count
         {
             get { return ring.Count + bestEffort.Count; }
@@ -90,8 +93,8 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>
-        /// A connection opens: everything unacknowledged goes again, within the peer's window. False: a line that was sent before is longer than the peer takes now; it has its
-        /// number, which cannot be left out.
+        /// A connection opens: everything unacknowledged goes again, within the peer's window. False: a line that was
+        /// sent before is longer than the peer takes now; it has its number, which cannot be left out.
         /// </summary>
         public bool Open(int peerWindow, int max, int timeoutMs)
         {
@@ -138,7 +141,9 @@ namespace Rx.IotLink.Nano.Protocol
             return true;
         }
 
-        /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
+        /// <summary>
+        /// All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.
+        /// </summary>
         public bool Arrived(ulong number, long now)
         {
             if (number >= sentEnd)
@@ -152,7 +157,10 @@ namespace Rx.IotLink.Nano.Protocol
             return true;
         }
 
-        /// <summary>Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged by now, the acknowledgement was lost.</summary>
+        /// <summary>
+        /// Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not
+        /// acknowledged by now, the acknowledgement was lost.
+        /// </summary>
         public void NothingWaits()
         {
             if (arrived >= first)
@@ -174,7 +182,10 @@ namespace Rx.IotLink.Nano.Protocol
             filled = next;
         }
 
-        /// <summary>When what has not arrived is to be sent again; never, if there is nothing, or some of it is still being sent.</summary>
+        /// <summary>
+        /// When what has not arrived is to be sent again; never, if there is nothing, or some of it is still being
+        /// sent.
+        /// </summary>
         public long RepeatAt
         {
             get { return Oldest < next && next <= filled ? Clock.Due(ring.Length((int)(Oldest - first))) : long.MaxValue; }
@@ -192,7 +203,9 @@ namespace Rx.IotLink.Nano.Protocol
             get { return HasNext || bestEffort.Count > 0; }
         }
 
-        /// <summary>Sends what the window and the output have room for; best effort after exactly once, which it must not delay.</summary>
+        /// <summary>
+        /// Sends what the window and the output have room for; best effort after exactly once, which it must not delay.
+        /// </summary>
         public void Send(Output output)
         {
             while (HasNext)

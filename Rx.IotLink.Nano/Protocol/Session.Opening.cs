@@ -134,7 +134,8 @@ namespace Rx.IotLink.Nano.Protocol
             }
             else if (receiver.KnowsPeer && (hasPeer || receiver.PeerEpoch != theirEpoch || sender.First != firstAtMeeting))
             {
-                // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
+                // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to
+                // its first opening.
                 host.Notice(SessionNotice.SessionNotResumed, 0, 0);
             }
 

@@ -23,8 +23,9 @@ namespace Rx.IotLink.Nano.Protocol
     }
 
     /// <summary>
-    /// The client's end of protocol 2 (docs/protocol.md), for one link through all its connections: bytes in, bytes out. It is told the time, and has no clock, thread or
-    /// socket of its own; the same calls give the same answers. Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
+    /// The client's end of protocol 2 (docs/protocol.md), for one link through all its connections: bytes in, bytes
+    /// out. It is told the time, and has no clock, thread or socket of its own; the same calls give the same answers.
+    /// Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
     /// </summary>
     internal sealed partial class Session
     {
@@ -110,7 +111,9 @@ namespace Rx.IotLink.Nano.Protocol
             return most > held ? held : most;
         }
 
-        /// <summary>Goes on where a memory ended that was kept elsewhere; what it held was written again before.</summary>
+        /// <summary>
+        /// Goes on where a memory ended that was kept elsewhere; what it held was written again before.
+        /// </summary>
         public void Restore(ulong keptEpoch, ulong first, bool knowsPeer, ulong peerEpoch, ulong accepted, ulong connections)
         {
             epoch = keptEpoch;
@@ -128,7 +131,9 @@ namespace Rx.IotLink.Nano.Protocol
             return sender.TryAdd(line, length);
         }
 
-        /// <summary>Takes a line to be sent once at most; the oldest such lines give way to it. Gives how many did.</summary>
+        /// <summary>
+        /// Takes a line to be sent once at most; the oldest such lines give way to it. Gives how many did.
+        /// </summary>
         public int WriteBestEffort(byte[] line, int length)
         {
             return sender.AddBestEffort(line, length);
@@ -215,7 +220,10 @@ namespace Rx.IotLink.Nano.Protocol
             }
         }
 
-        /// <summary>Fills the output with what may be sent; gives the number of bytes. To be called, and the bytes sent, until it gives 0.</summary>
+        /// <summary>
+        /// Fills the output with what may be sent; gives the number of bytes. To be called, and the bytes sent, until
+        /// it gives 0.
+        /// </summary>
         public int Fill(long now)
         {
             output.Clear();
@@ -257,7 +265,9 @@ namespace Rx.IotLink.Nano.Protocol
             return phase != Phase.Disconnected && now - lastHeard >= SilenceMs;
         }
 
-        /// <summary>In how many milliseconds <see cref="Elapse"/> or <see cref="IsSilent"/> may have something to say.</summary>
+        /// <summary>
+        /// In how many milliseconds <see cref="Elapse"/> or <see cref="IsSilent"/> may have something to say.
+        /// </summary>
         public long NextIn(long now)
         {
             if (phase == Phase.Disconnected)

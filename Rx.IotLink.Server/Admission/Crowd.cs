@@ -2,7 +2,8 @@ namespace Rx.IotLink.Server;
 
 /// <summary>
 /// What is there of each origin, in the order in which it came, and which origin has the most: that one gives way first
-/// when there is no room. Adding, removing and asking cost the same however many there are. Not safe for several threads.
+/// when there is no room. Adding, removing and asking cost the same however many there are. Not safe for several
+/// threads.
 /// </summary>
 internal sealed class Crowd<T>
 {

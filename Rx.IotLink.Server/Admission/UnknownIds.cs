@@ -22,7 +22,9 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
     /// <summary>How many there are, those that are being made included.</summary>
     public int Count => idle.Count + connected.Count + beingMade;
 
-    /// <summary>Whether there is a place for one more from this origin; who gives way for it, if somebody must.</summary>
+    /// <summary>
+    /// Whether there is a place for one more from this origin; who gives way for it, if somebody must.
+    /// </summary>
     public bool HasPlace(Origin? origin, out UnknownId? givesWay, out string limit)
     {
         givesWay = null;
@@ -47,8 +49,10 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
 
     /// <summary>Who gives way to a connection for which there is no room. Null: nobody.</summary>
     /// <param name="origin">Where it comes from.</param>
-    /// <param name="stranger">Whose it is, if it is a stranger's itself, and is among the connected ones already: then only
-    /// an origin that has more gives way.</param>
+    /// <param name="stranger">
+    /// Whose it is, if it is a stranger's itself, and is among the connected ones already: then only an origin that has
+    /// more gives way.
+    /// </param>
     public UnknownId? WhoGivesWay(Origin? origin, UnknownId? stranger) =>
         connected.Count > 0 && (stranger is null || connected.Most > connected.CountOf(origin)) ? connected.NewestOfBusiest() : null;
 
@@ -141,6 +145,8 @@ internal sealed class UnknownId
     /// <summary>Its place among the connected ones.</summary>
     public LinkedListNode<UnknownId> Node { get; }
 
-    /// <summary>How long it was up in all, when it was last connected. Not changed while it is among the others.</summary>
+    /// <summary>
+    /// How long it was up in all, when it was last connected. Not changed while it is among the others.
+    /// </summary>
     public TimeSpan UpFor { get; set; }
 }

@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Rx.IotLink.Sqlite.Database;
 
 /// <summary>
-/// CRC-32C of a row. SQLite has no checksums of its own for its pages: a byte that a disk flips in a text, or in a number,
-/// would go unseen.
+/// CRC-32C of a row. SQLite has no checksums of its own for its pages: a byte that a disk flips in a text, or in a
+/// number, would go unseen.
 /// </summary>
 internal struct Checksum()
 {

@@ -45,7 +45,8 @@ internal sealed class Connection : IDisposable
     /// <summary>Runs statements once.</summary>
     public void Execute(string sql)
     {
-        // What follows the first statement is left over: a command would prepare each of them, a raw statement does not.
+        // What follows the first statement is left over: a command would prepare each of them, a raw statement does
+        // not.
         var code = raw.sqlite3_exec(Handle, sql);
         if (code != raw.SQLITE_OK)
             throw SqliteFault.Of(Handle, code);

@@ -8,12 +8,14 @@ internal static class Schema
     /// <summary>"IoLk": says in the file's header whose it is.</summary>
     public const int ApplicationId = 0x496F4C6B;
 
-    /// <summary>Each step takes a file from the version that is its place in the list to the next. They are never changed.</summary>
+    /// <summary>
+    /// Each step takes a file from the version that is its place in the list to the next. They are never changed.
+    /// </summary>
     private static readonly string[] Steps =
     [
-        // A number of 64 bits without sign is kept as the signed one of the same bits.
-        // store.openings counts how often the file was opened: claims of an earlier process are lower than all later ones.
-        // lines.expires counts 100 ns since 1970.
+        // A number of 64 bits without sign is kept as the signed one of the same bits. store.openings counts how often
+        // the file was opened: claims of an earlier process are lower than all later ones. lines.expires counts 100 ns
+        // since 1970.
         """
         CREATE TABLE store (only INTEGER PRIMARY KEY CHECK (only = 1), openings INTEGER NOT NULL) STRICT;
         INSERT INTO store VALUES (1, 0);
@@ -43,7 +45,9 @@ internal static class Schema
     /// <summary>The version that this library writes.</summary>
     public static int Version => Steps.Length;
 
-    /// <summary>Makes the tables, or brings them up to date. Changes nothing in a file that is not a session store's.</summary>
+    /// <summary>
+    /// Makes the tables, or brings them up to date. Changes nothing in a file that is not a session store's.
+    /// </summary>
     /// <exception cref="SessionStoreException">It is somebody else's, or a newer library's.</exception>
     public static void Migrate(Connection connection, StoreFaults faults)
     {

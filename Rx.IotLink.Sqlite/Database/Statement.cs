@@ -3,8 +3,8 @@ using SQLitePCL;
 namespace Rx.IotLink.Sqlite.Database;
 
 /// <summary>
-/// A prepared statement that is run many times. It speaks to SQLite directly: a command of ADO.NET boxes each value, and
-/// ends a text at its first NUL.
+/// A prepared statement that is run many times. It speaks to SQLite directly: a command of ADO.NET boxes each value,
+/// and ends a text at its first NUL.
 /// </summary>
 internal sealed class Statement : IDisposable
 {

@@ -4,7 +4,9 @@ using SQLitePCL;
 
 namespace Rx.IotLink.Sqlite.Database;
 
-/// <summary>What is thrown for each thing that can be wrong with a file. It names the file, and says what to do.</summary>
+/// <summary>
+/// What is thrown for each thing that can be wrong with a file. It names the file, and says what to do.
+/// </summary>
 /// <param name="path">The file.</param>
 internal sealed class StoreFaults(string path)
 {

@@ -48,8 +48,8 @@ internal sealed class StoreFile : IDisposable
     }
 
     /// <summary>
-    /// Looks at what SQLite would look away from: it deletes the <c>-wal</c> file of a database that is empty, takes one of
-    /// a single byte for empty, and says of a damaged number in the first bytes that the file is read-only.
+    /// Looks at what SQLite would look away from: it deletes the <c>-wal</c> file of a database that is empty, takes
+    /// one of a single byte for empty, and says of a damaged number in the first bytes that the file is read-only.
     /// </summary>
     /// <returns>Whether there is nothing yet.</returns>
     /// <exception cref="SessionStoreException">It is no database, or has lost its first part.</exception>

@@ -48,8 +48,8 @@ internal sealed class Writer : IDisposable
 
             if (connection.Text("PRAGMA journal_mode = WAL") != "wal")
                 throw faults.New(SessionStoreFault.Unavailable, "is on a file system that has no shared memory", "Put it on a disk of this machine");
-            // A batch of 4,096 records may change as many pages: all fit into 32 MiB of memory, and two such batches into the
-            // -wal file before it is written back. One that a slow reader made longer is cut to that then.
+            // A batch of 4,096 records may change as many pages: all fit into 32 MiB of memory, and two such batches
+            // into the -wal file before it is written back. One that a slow reader made longer is cut to that then.
             connection.Execute("PRAGMA cache_size = -32768");
             connection.Execute("PRAGMA wal_autocheckpoint = 8192");
             connection.Execute("PRAGMA journal_size_limit = 33554432");
@@ -86,8 +86,8 @@ internal sealed class Writer : IDisposable
     /// <returns>What is remembered under it.</returns>
     public SessionRow Claim(string id, long token)
     {
-        // This need not outlive a power failure, so no disk is waited for: the next process counts an opening, so that its
-        // claims are greater than this one, which it may not find here.
+        // This need not outlive a power failure, so no disk is waited for: the next process counts an opening, so that
+        // its claims are greater than this one, which it may not find here.
         if (isFull)
             connection.Execute("PRAGMA synchronous = NORMAL");
         try

@@ -4,8 +4,8 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The clock of one process: the network's, as much too fast or slow as its machine's quartz. When the process ends, nothing that it had scheduled runs any more:
-/// that is what makes a crash a crash, whatever the process was made of.
+/// The clock of one process: the network's, as much too fast or slow as its machine's quartz. When the process ends,
+/// nothing that it had scheduled runs any more: that is what makes a crash a crash, whatever the process was made of.
 /// </summary>
 internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServiceProvider
 {

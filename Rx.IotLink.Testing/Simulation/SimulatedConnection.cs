@@ -46,7 +46,9 @@ internal sealed class SimulatedConnection
         }
     }
 
-    /// <summary>An end's process is no more, its machine is: the other end is told by a reset, a little later.</summary>
+    /// <summary>
+    /// An end's process is no more, its machine is: the other end is told by a reset, a little later.
+    /// </summary>
     public void Die(End dead)
     {
         dead.Incoming.Forget();

@@ -33,7 +33,9 @@ internal sealed class SimulatedDisk(Func<IScheduler> clock)
     /// <summary>Whether a write has to wait (<see cref="WaitAsync"/>).</summary>
     public bool IsSlow => faults[(int)DiskFault.Slow] > 0;
 
-    /// <summary>Completes when a slow disk has done a write, on the thread of the clock; never if the process ends before.</summary>
+    /// <summary>
+    /// Completes when a slow disk has done a write, on the thread of the clock; never if the process ends before.
+    /// </summary>
     public Task WaitAsync()
     {
         // Its continuation runs where it is completed.

@@ -4,15 +4,17 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// One direction of a simulated connection: what is written comes out later, in order, in pieces of the path's choosing; or never, if it is stalled or cut.
-/// Everything happens on the clock's thread, so one seed is one history.
+/// One direction of a simulated connection: what is written comes out later, in order, in pieces of the path's
+/// choosing; or never, if it is stalled or cut. Everything happens on the clock's thread, so one seed is one history.
 /// </summary>
 internal sealed class Wire
 {
     /// <summary>What a packet carries over Ethernet, with the usual headers of IPv4 and TCP.</summary>
     private const int PacketBytes = 1_460;
 
-    /// <summary>A path of so many bytes a second gives what it carries in this time together, so that a long write is a stream.</summary>
+    /// <summary>
+    /// A path of so many bytes a second gives what it carries in this time together, so that a long write is a stream.
+    /// </summary>
     private const int PiecesPerSecond = 20;
 
     private readonly SimulatedPath path;

@@ -5,8 +5,9 @@ using System.Threading.Tasks.Sources;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The end of a wire that is read: what has come out of it and was not read yet. Like a pipe, but without its locks, since everything happens on the thread of the virtual clock, on
-/// which continuations run too. It has no limit: a link always reads.
+/// The end of a wire that is read: what has come out of it and was not read yet. Like a pipe, but without its locks,
+/// since everything happens on the thread of the virtual clock, on which continuations run too. It has no limit: a link
+/// always reads.
 /// </summary>
 internal sealed class WireReader : PipeReader, IValueTaskSource<ReadResult>
 {

@@ -5,8 +5,8 @@ using System.Threading.Tasks.Sources;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The end of a wire that is written to: a pipe writer without a pipe, since the bytes go under way at once. A flush waits, as a socket's would, while too much is
-/// under way. Continuations run on the thread of the virtual clock.
+/// The end of a wire that is written to: a pipe writer without a pipe, since the bytes go under way at once. A flush
+/// waits, as a socket's would, while too much is under way. Continuations run on the thread of the virtual clock.
 /// </summary>
 internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<FlushResult>
 {

@@ -18,7 +18,9 @@ internal sealed class RandomLife(string id, Random random)
 
     public bool NeedsClaim => claim is null;
 
-    /// <summary>The claim under which the next records are written; nothing that an older one wrote comes again.</summary>
+    /// <summary>
+    /// The claim under which the next records are written; nothing that an older one wrote comes again.
+    /// </summary>
     public SessionClaim Claim
     {
         set
@@ -48,7 +50,9 @@ internal sealed class RandomLife(string id, Random random)
         return batch;
     }
 
-    /// <summary>The last records of this claim, a random number of them. A claim that forgot writes nothing any more.</summary>
+    /// <summary>
+    /// The last records of this claim, a random number of them. A claim that forgot writes nothing any more.
+    /// </summary>
     public SessionWrite[] Again() => claim is { } current
         ? [.. written.Skip(random.Next(written.Count + 1)).Select(record => new SessionWrite(current, record))]
         : [];

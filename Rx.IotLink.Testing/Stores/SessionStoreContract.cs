@@ -8,7 +8,8 @@ namespace Rx.IotLink.Testing;
 /// </summary>
 /// <remarks>
 /// <code>
-/// public static IEnumerable&lt;SessionStoreCheck&gt; Checks => SessionStoreContract.Checks(name => new MyStore(folder, name));
+/// public static IEnumerable&lt;SessionStoreCheck&gt; Checks =>
+///     SessionStoreContract.Checks(name => new MyStore(folder, name));
 ///
 /// [TestCaseSource(nameof(Checks))]
 /// public Task Keeps_the_contract(SessionStoreCheck check) => check.RunAsync();
@@ -18,13 +19,13 @@ public static class SessionStoreContract
 {
     /// <summary>The checks for one kind of store. They run one at a time, or side by side.</summary>
     /// <param name="open">
-    /// Opens the store of a name (letters, digits and hyphens). A name that was never used before gives an empty store; a
-    /// name that was, what the store of that name kept. A check disposes a store (<see cref="IAsyncDisposable"/>, or
+    /// Opens the store of a name (letters, digits and hyphens). A name that was never used before gives an empty store;
+    /// a name that was, what the store of that name kept. A check disposes a store (<see cref="IAsyncDisposable"/>, or
     /// <see cref="IDisposable"/>) before it opens the same name again, and when it ends.
     /// </param>
     /// <param name="breakStore">
-    /// Makes a store fail its next batches with a <see cref="SessionStoreException"/>, until what this returns is disposed.
-    /// Null: a store cannot be broken by a test, and the check of batches that fail is left out.
+    /// Makes a store fail its next batches with a <see cref="SessionStoreException"/>, until what this returns is
+    /// disposed. Null: a store cannot be broken by a test, and the check of batches that fail is left out.
     /// </param>
     public static IReadOnlyList<SessionStoreCheck> Checks(Func<string, ISessionStore> open, Func<ISessionStore, IDisposable>? breakStore = null)
     {
@@ -47,7 +48,9 @@ public static class SessionStoreContract
 
 /// <summary>One thing that a store must do.</summary>
 /// <param name="Name">A sentence that says what.</param>
-/// <param name="RunAsync">Tries it. Fails with a <see cref="SessionStoreContractException"/>, or with what the store threw.</param>
+/// <param name="RunAsync">
+/// Tries it. Fails with a <see cref="SessionStoreContractException"/>, or with what the store threw.
+/// </param>
 public sealed record SessionStoreCheck(string Name, Func<Task> RunAsync)
 {
     /// <summary>The name.</summary>

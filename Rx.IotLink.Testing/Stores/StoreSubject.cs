@@ -46,7 +46,9 @@ internal sealed class StoreSubject : IAsyncDisposable
         Check(fenced.Count == 0, $"{fenced.Count} claims are said to be fenced out, and none is");
     }
 
-    /// <summary>What an id has (null: nothing) must be this, now and when the store was closed and opened again.</summary>
+    /// <summary>
+    /// What an id has (null: nothing) must be this, now and when the store was closed and opened again.
+    /// </summary>
     /// <returns>A claim of the store as it is open now.</returns>
     public async Task<SessionClaim> KeepsAsync(string id, SessionMemory? memory, params StoredLine[] lines)
     {

@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>One fault at work: the same fault done twice is two effects, and the end of one is not the end of the other.</summary>
+/// <summary>
+/// One fault at work: the same fault done twice is two effects, and the end of one is not the end of the other.
+/// </summary>
 internal sealed class Effect(TcpFault fault) : IDisposable
 {
     private volatile bool _isOver;

@@ -24,8 +24,8 @@ internal static class Ending
     }
 
     /// <summary>
-    /// Closes with FIN. Bytes that the peer has sent must be read before the close, or the system makes an RST of it; a peer that goes on for
-    /// longer than <paramref name="patience"/> has itself to blame.
+    /// Closes with FIN. Bytes that the peer has sent must be read before the close, or the system makes an RST of it; a
+    /// peer that goes on for longer than <paramref name="patience"/> has itself to blame.
     /// </summary>
     public static async Task FinishAsync(Socket socket, TimeSpan patience, IScheduler scheduler)
     {

@@ -9,16 +9,19 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// A TCP proxy that stands between clients and a server, in the process of a test, and harms their connections when told to (see <see cref="TcpFault"/>).
-/// A client that connects to <see cref="EndPoint"/> takes it for the server. It carries bytes and knows no protocol, so whatever runs over TCP may go through it.
+/// A TCP proxy that stands between clients and a server, in the process of a test, and harms their connections when
+/// told to (see <see cref="TcpFault"/>). A client that connects to <see cref="EndPoint"/> takes it for the server. It
+/// carries bytes and knows no protocol, so whatever runs over TCP may go through it.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Left alone it passes bytes and the end of each way on at once, FIN as FIN and RST as RST. It holds at most 64 KiB for each way of each connection, in at most 16 pieces, and owns every
-/// socket it opens: after <see cref="DisposeAsync"/> none is left. All members may be used from any thread.
+/// Left alone it passes bytes and the end of each way on at once, FIN as FIN and RST as RST. It holds at most 64 KiB
+/// for each way of each connection, in at most 16 pieces, and owns every socket it opens: after
+/// <see cref="DisposeAsync"/> none is left. All members may be used from any thread.
 /// </para>
 /// <para>
-/// A connection whose server cannot be reached is reset. The system's own buffers lie before and behind the proxy: a sender may be some hundred KiB ahead before it is held back.
+/// A connection whose server cannot be reached is reset. The system's own buffers lie before and behind the proxy: a
+/// sender may be some hundred KiB ahead before it is held back.
 /// </para>
 /// </remarks>
 public sealed partial class FaultProxy : IAsyncDisposable
@@ -69,7 +72,10 @@ public sealed partial class FaultProxy : IAsyncDisposable
     /// <summary>Where clients connect to.</summary>
     public IPEndPoint EndPoint { get; }
 
-    /// <summary>Whether the latest connection has carried bytes both ways, lives, and has no fault at work: the present value first, then each change, for ever.</summary>
+    /// <summary>
+    /// Whether the latest connection has carried bytes both ways, lives, and has no fault at work: the present value
+    /// first, then each change, for ever.
+    /// </summary>
     public IObservable<bool> Healthy { get; }
 
     /// <summary>Every fault from now on, just before it is done. Completes when the proxy is closed.</summary>
@@ -88,8 +94,12 @@ public sealed partial class FaultProxy : IAsyncDisposable
     /// <summary>Bytes that the latest connection has carried to the server, and from it.</summary>
     internal (long Up, long Down) Carried => _latest?.Carried ?? (0, 0);
 
-    /// <summary>Harms the way: every connection that is open, and if the fault lasts, those that are made while it does.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A value of the fault is out of its range; nothing was done.</exception>
+    /// <summary>
+    /// Harms the way: every connection that is open, and if the fault lasts, those that are made while it does.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A value of the fault is out of its range; nothing was done.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>
     public FaultRecord Do(TcpFault fault)
     {
@@ -98,11 +108,14 @@ public sealed partial class FaultProxy : IAsyncDisposable
     }
 
     /// <summary>
-    /// Harms the latest connection alone, if it is healthy (see <see cref="Healthy"/>): a half-open connection whose client can make another one meanwhile. But
-    /// <see cref="TcpFault.Refuse"/> and <see cref="TcpFault.Away"/> refuse new connections here too.
+    /// Harms the latest connection alone, if it is healthy (see <see cref="Healthy"/>): a half-open connection whose
+    /// client can make another one meanwhile. But <see cref="TcpFault.Refuse"/> and <see cref="TcpFault.Away"/> refuse
+    /// new connections here too.
     /// </summary>
     /// <returns>The record; null if the latest connection is not healthy, and nothing was done.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">A value of the fault is out of its range; nothing was done.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A value of the fault is out of its range; nothing was done.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The proxy is closed.</exception>
     public FaultRecord? DoToLatest(TcpFault fault)
     {
@@ -193,7 +206,8 @@ public sealed partial class FaultProxy : IAsyncDisposable
             }
             catch (SocketException)
             {
-                // The client went away while it was accepted, or no descriptor is left for it: the listener itself is sound.
+                // The client went away while it was accepted, or no descriptor is left for it: the listener itself is
+                // sound.
                 await Observable.Timer(AcceptPause, _scheduler).ToTask(_closing.Token).ConfigureAwait(false);
             }
 

@@ -9,15 +9,20 @@ public sealed record FaultProxyOptions
     public string Name { get; init; } = "proxy";
 
     /// <summary>
-    /// Measures how long faults, latencies and pauses last. Default: real time. With a virtual one they end when the test lets time pass; the sockets
-    /// themselves know no virtual time.
+    /// Measures how long faults, latencies and pauses last. Default: real time. With a virtual one they end when the
+    /// test lets time pass; the sockets themselves know no virtual time.
     /// </summary>
     public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
 
-    /// <summary>Tells the time in the records, for those who compare them with other records. Default null: one of <see cref="Scheduler"/>, started with the proxy.</summary>
+    /// <summary>
+    /// Tells the time in the records, for those who compare them with other records. Default null: one of
+    /// <see cref="Scheduler"/>, started with the proxy.
+    /// </summary>
     public IStopwatch? Stopwatch { get; init; }
 
-    /// <summary>Connections that are open at a time, at most; a further one is reset. Default 64; 1 to 10,000.</summary>
+    /// <summary>
+    /// Connections that are open at a time, at most; a further one is reset. Default 64; 1 to 10,000.
+    /// </summary>
     public int MaxConnections { get; init; } = 64;
 
     internal void Validate()

@@ -7,7 +7,8 @@ namespace Rx.IotLink.Testing.Tcp;
 public static class FaultSchedule
 {
     /// <summary>
-    /// Does faults while it is subscribed, for ever: each one to the latest connection, when that has been healthy for a while, so that every fault has its own outage.
+    /// Does faults while it is subscribed, for ever: each one to the latest connection, when that has been healthy for
+    /// a while, so that every fault has its own outage.
     /// </summary>
     /// <param name="proxy">The proxy that does them. Unsubscribe before it is closed.</param>
     /// <param name="seed">Which faults, and how long.</param>
@@ -24,7 +25,10 @@ public static class FaultSchedule
                 .SelectMany(_ => proxy.DoToLatest(step.Fault) is { } done ? Observable.Return(done) : Observable.Empty<FaultRecord>()))
             .Concat();
 
-    /// <summary>The faults of a seed, without end. They are dealt like cards, so that each of the eight kinds comes once in eight.</summary>
+    /// <summary>
+    /// The faults of a seed, without end. They are dealt like cards, so that each of the eight kinds comes once in
+    /// eight.
+    /// </summary>
     public static IEnumerable<(TimeSpan Peace, TcpFault Fault)> Plan(int seed, TcpFaultMix mix)
     {
         var random = new Random(seed);

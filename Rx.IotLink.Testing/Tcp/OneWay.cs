@@ -7,7 +7,8 @@ using System.Threading.Channels;
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// Carries bytes one way through one connection. At most 64 KiB are on their way (as much again is being sent, where pieces pass together): then it reads no more, and the sender is held back by TCP itself.
+/// Carries bytes one way through one connection. At most 64 KiB are on their way (as much again is being sent, where
+/// pieces pass together): then it reads no more, and the sender is held back by TCP itself.
 /// </summary>
 /// <param name="from">Read from.</param>
 /// <param name="to">Written to.</param>
@@ -129,7 +130,10 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         }
     }
 
-    /// <summary>Where the way coalesces: waits for the next multiple of its time, and takes with it what has come through by then.</summary>
+    /// <summary>
+    /// Where the way coalesces: waits for the next multiple of its time, and takes with it what has come through by
+    /// then.
+    /// </summary>
     private async Task<ReadOnlyMemory<byte>> TogetherAsync(byte[] bytes, CancellationToken cancellationToken)
     {
         if (_conditions.Coalescing == TimeSpan.Zero)
@@ -170,7 +174,9 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         await PassableAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Waits until so much time has passed since then; a change of the conditions may make it less or more.</summary>
+    /// <summary>
+    /// Waits until so much time has passed since then; a change of the conditions may make it less or more.
+    /// </summary>
     private async Task ElapsedAsync(TimeSpan since, Func<Conditions, TimeSpan> length, CancellationToken cancellationToken)
     {
         while (true)
@@ -189,7 +195,9 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     /// <summary>Waits for the end of a stall, and of one that begins in the same moment.</summary>
     private Task PassableAsync(CancellationToken cancellationToken) => WhileAsync(conditions => conditions.IsStalled, cancellationToken);
 
-    /// <summary>Waits until the end of the connection may be told: it is not, where whatever comes is thrown away.</summary>
+    /// <summary>
+    /// Waits until the end of the connection may be told: it is not, where whatever comes is thrown away.
+    /// </summary>
     private Task ToldAsync(CancellationToken cancellationToken) => WhileAsync(conditions => conditions.IsStalled || conditions.Discards, cancellationToken);
 
     private async Task WhileAsync(Func<Conditions, bool> holds, CancellationToken cancellationToken)
@@ -213,7 +221,8 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
 
     private void Finish()
     {
-        // A system tells of a reset once: whoever writes to the broken socket first is told, and whoever reads from it finds a mere end.
+        // A system tells of a reset once: whoever writes to the broken socket first is told, and whoever reads from it
+        // finds a mere end.
         if (_senderIsBroken)
         {
             Ending.Reset(to);

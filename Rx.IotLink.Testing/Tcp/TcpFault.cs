@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// Something that goes wrong on the way between clients and a server: a value, to be kept in lists and records. <see cref="FaultProxy"/> does it.
+/// Something that goes wrong on the way between clients and a server: a value, to be kept in lists and records.
+/// <see cref="FaultProxy"/> does it.
 /// </summary>
 public abstract record TcpFault
 {
@@ -17,17 +18,18 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// Ends the connection at both ends. What was on its way inside the proxy is lost, in the middle of a line if need be.
+    /// Ends the connection at both ends. What was on its way inside the proxy is lost, in the middle of a line if need
+    /// be.
     /// </summary>
     /// <param name="Reset">
-    /// False (the default): both ends are told that the other one has finished (FIN), and may read what had arrived. True: both ends find the
-    /// connection reset (RST), and lose what they had not read yet.
+    /// False (the default): both ends are told that the other one has finished (FIN), and may read what had arrived.
+    /// True: both ends find the connection reset (RST), and lose what they had not read yet.
     /// </param>
     public sealed record Kill(bool Reset = false) : TcpFault
     {
         /// <summary>
-        /// For so long before the end, whatever is sent either way is taken and thrown away, so that its sender believes it on its way.
-        /// Default none; 0 to 1 h. Shorter than the timeout of the ends, or they find it first.
+        /// For so long before the end, whatever is sent either way is taken and thrown away, so that its sender
+        /// believes it on its way. Default none; 0 to 1 h. Shorter than the timeout of the ends, or they find it first.
         /// </summary>
         public TimeSpan LostTail { get; init; }
 
@@ -61,7 +63,9 @@ public abstract record TcpFault
         public override string Name => "refuse";
     }
 
-    /// <summary>A <see cref="Kill"/> with reset, and <see cref="Refuse"/> from then on: an access point that starts anew.</summary>
+    /// <summary>
+    /// A <see cref="Kill"/> with reset, and <see cref="Refuse"/> from then on: an access point that starts anew.
+    /// </summary>
     public sealed record Away : LastingFault
     {
         /// <inheritdoc/>
@@ -69,8 +73,8 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// Nothing passes, not even the end of the connection, so that each end has to find out by itself (half-open). What was under way arrives when
-    /// the stall is over, if anybody is still there to take it.
+    /// Nothing passes, not even the end of the connection, so that each end has to find out by itself (half-open). What
+    /// was under way arrives when the stall is over, if anybody is still there to take it.
     /// </summary>
     /// <param name="Direction">Both ways, or one.</param>
     public sealed record Stall(StallDirection Direction = StallDirection.Both) : LastingFault
@@ -91,8 +95,8 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// All bytes take so long for their way, in either direction, beyond what the network itself takes. They do not wait for each other; 64 KiB are on their
-    /// way at most, in 16 pieces at most, then the sender is held back.
+    /// All bytes take so long for their way, in either direction, beyond what the network itself takes. They do not
+    /// wait for each other; 64 KiB are on their way at most, in 16 pieces at most, then the sender is held back.
     /// </summary>
     /// <param name="By">How long one way takes. 0 to 1 h.</param>
     public sealed record Delay(TimeSpan By) : LastingFault
@@ -137,7 +141,9 @@ public abstract record TcpFault
         }
     }
 
-    /// <summary>What arrives within a time passes together, at the end of it, each way: many lines in one piece.</summary>
+    /// <summary>
+    /// What arrives within a time passes together, at the end of it, each way: many lines in one piece.
+    /// </summary>
     /// <param name="Within">The time. More than 0, at most 1 h.</param>
     public sealed record Coalesce(TimeSpan Within) : LastingFault
     {

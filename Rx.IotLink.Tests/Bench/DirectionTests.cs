@@ -4,7 +4,9 @@ using TcpSoak.Lines;
 
 namespace Rx.IotLink.Tests.Bench;
 
-/// <summary>Two processes have a half each of what the checker needs: the whole must find what one checker would.</summary>
+/// <summary>
+/// Two processes have a half each of what the checker needs: the whole must find what one checker would.
+/// </summary>
 [TestFixture]
 public sealed class DirectionTests
 {

@@ -8,7 +8,9 @@ using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.Cli;
 
-/// <summary>The real command as a process. What it prints can be awaited, also after the fact; disposing ends it.</summary>
+/// <summary>
+/// The real command as a process. What it prints can be awaited, also after the fact; disposing ends it.
+/// </summary>
 internal sealed class IotLinkProcess : IAsyncDisposable
 {
     /// <summary>For whatever should happen at once: generous, since test machines are slow.</summary>
@@ -60,7 +62,9 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static IotLinkProcess StartOther(string program, params string[] arguments) => new(program, arguments);
 
     /// <summary>Started by a shell that does something before, such as closing a stream.</summary>
-    /// <param name="script">What the shell does; <c>"$@"</c> is the command, and <c>exec</c> makes its process the one that is signalled.</param>
+    /// <param name="script">
+    /// What the shell does; <c>"$@"</c> is the command, and <c>exec</c> makes its process the one that is signalled.
+    /// </param>
     /// <param name="arguments">The arguments of the command.</param>
     /// <param name="environment">What is set beside the environment of the tests.</param>
     public static IotLinkProcess StartByShell(string script, string[] arguments, Dictionary<string, string>? environment = null) =>

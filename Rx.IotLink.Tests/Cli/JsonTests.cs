@@ -63,7 +63,10 @@ internal sealed class JsonTests
             Has.Exactly(2).Items.And.Some.EqualTo("line 3 of standard input was skipped: its id is 'b', not that of this device").And.Some.StartsWith("line 4 of standard input was skipped: it is not JSON"));
     }
 
-    /// <summary>What one server receives, another sends on to its own devices of the same ids: as it is, and through jq where there is one.</summary>
+    /// <summary>
+    /// What one server receives, another sends on to its own devices of the same ids: as it is, and through jq where
+    /// there is one.
+    /// </summary>
     [Test]
     public async Task A_server_reads_what_another_prints([Values] bool throughJq)
     {

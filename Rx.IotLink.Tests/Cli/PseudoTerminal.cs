@@ -5,7 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Rx.IotLink.Tests.Cli;
 
-/// <summary>A terminal that a test looks at: what a program writes to <see cref="Name"/> can be read here, what is typed here is its input. Linux.</summary>
+/// <summary>
+/// A terminal that a test looks at: what a program writes to <see cref="Name"/> can be read here, what is typed here is
+/// its input. Linux.
+/// </summary>
 internal sealed class PseudoTerminal : IDisposable
 {
     // Not the test's own terminal, and not inherited by what it starts, which could not see it go then.
@@ -38,7 +41,8 @@ internal sealed class PseudoTerminal : IDisposable
         var since = Stopwatch.StartNew();
         while (!screen.ToString().Contains(text, StringComparison.Ordinal))
         {
-            // A program that ends leaves the terminal without one: an error, which says what is missing less well than the screen does.
+            // A program that ends leaves the terminal without one: an error, which says what is missing less well than
+            // the screen does.
             var read = await master.ReadAsync(buffer).AsTask().WaitAsync(IotLinkProcess.Bound);
             screen.Append(Encoding.UTF8.GetString(buffer.AsSpan(0, read)));
             if (since.Elapsed > IotLinkProcess.Bound)

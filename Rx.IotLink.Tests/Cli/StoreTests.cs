@@ -54,7 +54,10 @@ internal sealed class StoreTests
         Assert.That(await server.OutputAsync(2), Is.EqualTo(new[] { "pump-1\tone", "pump-1\ttwo" }));
     }
 
-    /// <summary>Ten kills of each end. A server prints again what it had printed and not yet kept as accepted: nothing else comes twice.</summary>
+    /// <summary>
+    /// Ten kills of each end. A server prints again what it had printed and not yet kept as accepted: nothing else
+    /// comes twice.
+    /// </summary>
     [Test]
     public async Task Each_line_is_printed_in_order_though_either_end_is_killed_again_and_again()
     {

@@ -120,7 +120,10 @@ internal sealed partial class StreamsTests
         Assert.That(await IotLinkProcess.AllAsync(command.Events), error ? Is.EqualTo([NoOutput]) : Is.Empty);
     }
 
-    /// <summary>A pipe with a name. Open for both, so that whoever writes need not wait for a reader, nor is told that there is none.</summary>
+    /// <summary>
+    /// A pipe with a name. Open for both, so that whoever writes need not wait for a reader, nor is told that there is
+    /// none.
+    /// </summary>
     private static async Task<FileStream> OpenPipeAsync(string path)
     {
         using var making = Process.Start("mkfifo", [path]);

@@ -8,8 +8,8 @@ using Rx.IotLink.Testing.Tcp;
 namespace Rx.IotLink.Tests.House;
 
 /// <summary>
-/// The public API is kept in files, so that no change of it goes unseen. After a wanted change, run the tests once with the environment variable
-/// UPDATE_PUBLIC_API=1 and commit the files.
+/// The public API is kept in files, so that no change of it goes unseen. After a wanted change, run the tests once with
+/// the environment variable UPDATE_PUBLIC_API=1 and commit the files.
 /// </summary>
 public sealed class PublicApiTests
 {

@@ -9,7 +9,9 @@ namespace Rx.IotLink.Tests.House;
 /// <summary>Every C# snippet of the README and of the guides compiles against the libraries as they are.</summary>
 public sealed partial class ReadmeTests
 {
-    /// <summary>What a new program may use without saying so (<c>dotnet new console</c>), and nothing of ours.</summary>
+    /// <summary>
+    /// What a new program may use without saying so (<c>dotnet new console</c>), and nothing of ours.
+    /// </summary>
     private const string Implicit = """
         global using System; global using System.IO; global using System.Linq; global using System.Net.Http; global using System.Threading; global using System.Threading.Tasks;
         global using System.Collections.Generic;

@@ -5,7 +5,9 @@ using Rx.IotLink.Tests.Processes;
 
 namespace Rx.IotLink.Tests.MicroPython;
 
-/// <summary>What a device pays: bytes of MicroPython's heap for the code, compiled from source, and for a link.</summary>
+/// <summary>
+/// What a device pays: bytes of MicroPython's heap for the code, compiled from source, and for a link.
+/// </summary>
 public sealed class DeviceHeapTests
 {
     [Test]

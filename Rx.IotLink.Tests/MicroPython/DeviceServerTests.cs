@@ -27,8 +27,8 @@ public sealed class DeviceServerTests(string interpreter)
     public void Needs() => Interpreter.Need(interpreter);
 
     /// <summary>
-    /// Each line once, in order, in both directions, under eight kinds of fault and through a restart that keeps its memory.
-    /// The environment variable MICROPYTHON_FAULTS asks for more of them than the 10 of every day.
+    /// Each line once, in order, in both directions, under eight kinds of fault and through a restart that keeps its
+    /// memory. The environment variable MICROPYTHON_FAULTS asks for more of them than the 10 of every day.
     /// </summary>
     [TestCase(true, 7)]
     [TestCase(false, 8)]
@@ -80,7 +80,9 @@ public sealed class DeviceServerTests(string interpreter)
         }
     }
 
-    /// <summary>What a device that loses its memory costs: lines that were under way may come twice, and no other.</summary>
+    /// <summary>
+    /// What a device that loses its memory costs: lines that were under way may come twice, and no other.
+    /// </summary>
     [Test]
     public async Task After_a_power_failure_nothing_is_lost_that_was_accepted()
     {

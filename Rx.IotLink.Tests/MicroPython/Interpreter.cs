@@ -12,7 +12,9 @@ internal static class Interpreter
     /// <summary>Where a program of the device stands.</summary>
     public static string Script(string name) => Path.Combine(Repository.Root, "clients", "micropython", "tests", name);
 
-    /// <summary>The test fails without CPython. Few systems have MicroPython: without it the test is passed over, and says so.</summary>
+    /// <summary>
+    /// The test fails without CPython. Few systems have MicroPython: without it the test is passed over, and says so.
+    /// </summary>
     public static void Need(string interpreter)
     {
         if (Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, interpreter))))

@@ -4,7 +4,9 @@ using Rx.IotLink.Nano;
 
 namespace NanoTests;
 
-/// <summary>Connections in memory, whose other end is a function: what was sent goes in, what is to be received comes out.</summary>
+/// <summary>
+/// Connections in memory, whose other end is a function: what was sent goes in, what is to be received comes out.
+/// </summary>
 internal sealed class FakeTransport(Func<FakeConnection, string, string?> answer) : INanoTransport
 {
     public const string Ok = "IOTLINK/2 ok epoch=1 tx=1 window=64 max=1024 timeout=2000\n";

@@ -3,7 +3,10 @@ using Rx.IotLink.Tests.House;
 
 namespace NanoTests;
 
-/// <summary>The device's sources use what nanoFramework 1.x has, and nothing that fails on it; and the check finds what it looks for.</summary>
+/// <summary>
+/// The device's sources use what nanoFramework 1.x has, and nothing that fails on it; and the check finds what it looks
+/// for.
+/// </summary>
 public sealed class NanoApiTests
 {
     [Test]

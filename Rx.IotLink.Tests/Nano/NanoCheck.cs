@@ -6,7 +6,8 @@ using Rx.IotLink.Tests.House;
 namespace NanoTests;
 
 /// <summary>
-/// Compiles sources as nanoFramework 1.x does: C# 9, against the members it has (nano-api.txt) and nothing else. And finds what compiles there and fails on the device.
+/// Compiles sources as nanoFramework 1.x does: C# 9, against the members it has (nano-api.txt) and nothing else. And
+/// finds what compiles there and fails on the device.
 /// </summary>
 internal static class NanoCheck
 {

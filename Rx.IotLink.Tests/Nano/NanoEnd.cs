@@ -5,7 +5,10 @@ using Rx.IotLink.Tests.Protocol.Driving;
 
 namespace NanoTests;
 
-/// <summary>Plays connection, application and clock to the device's pure session. Events are named as in the conformance vectors.</summary>
+/// <summary>
+/// Plays connection, application and clock to the device's pure session. Events are named as in the conformance
+/// vectors.
+/// </summary>
 internal sealed class NanoEnd : ISessionHost, IRandomSource
 {
     private readonly Queue<byte> random = new();

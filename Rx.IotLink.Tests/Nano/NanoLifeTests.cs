@@ -6,7 +6,9 @@ using Rx.IotLink.Nano;
 
 namespace NanoTests;
 
-/// <summary>The client's threads, with connections in memory: reconnecting, giving up, escalating, and never leaking.</summary>
+/// <summary>
+/// The client's threads, with connections in memory: reconnecting, giving up, escalating, and never leaking.
+/// </summary>
 public sealed class NanoLifeTests
 {
     [Test]

@@ -5,7 +5,10 @@ using Rx.IotLink.Nano.Protocol;
 
 namespace NanoTests;
 
-/// <summary>Memory is counted. .NET's objects are larger than the device's (16 bytes of header, references of 8), so what fits here fits there.</summary>
+/// <summary>
+/// Memory is counted. .NET's objects are larger than the device's (16 bytes of header, references of 8), so what fits
+/// here fits there.
+/// </summary>
 [NonParallelizable]
 public sealed class NanoMemoryTests
 {

@@ -3,7 +3,9 @@ using Rx.IotLink.Nano;
 
 namespace NanoTests;
 
-/// <summary>However the application misuses it, and whatever the network says: the device neither crashes nor grows.</summary>
+/// <summary>
+/// However the application misuses it, and whatever the network says: the device neither crashes nor grows.
+/// </summary>
 public sealed class NanoMisuseTests
 {
     [TestCase(null, WriteResult.NotALine)]

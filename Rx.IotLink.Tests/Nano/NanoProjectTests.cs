@@ -3,7 +3,9 @@ using NUnit.Framework;
 
 namespace NanoTests;
 
-/// <summary>The files that only the nanoFramework extension of Visual Studio builds, and that nobody here would see break.</summary>
+/// <summary>
+/// The files that only the nanoFramework extension of Visual Studio builds, and that nobody here would see break.
+/// </summary>
 public sealed class NanoProjectTests
 {
     private static readonly NanoProject[] Projects = [NanoProject.Library, NanoProject.Example];

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Protocol.Driving;
 
 namespace NanoTests;
 
-/// <summary>The conformance vectors of protocol 2 (Protocol2/Vectors/README.md), those of a client, against the device's session.</summary>
+/// <summary>
+/// The conformance vectors of protocol 2 (Protocol2/Vectors/README.md), those of a client, against the device's
+/// session.
+/// </summary>
 public sealed class NanoVectorTests
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "Rx.IotLink.Tests", "Protocol2", "Vectors");

@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace NanoTests;
 
-/// <summary>A bad network between a device and its server: it can cut every connection, after so many bytes or at once, and stall them all.</summary>
+/// <summary>
+/// A bad network between a device and its server: it can cut every connection, after so many bytes or at once, and
+/// stall them all.
+/// </summary>
 internal sealed class Relay : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -16,7 +19,9 @@ internal sealed class Relay : IDisposable
     private bool disposed;
 
     /// <param name="server">Where the server listens.</param>
-    /// <param name="cutWithin">Each connection is cut after fewer bytes than this, chosen by chance; 0: none is.</param>
+    /// <param name="cutWithin">
+    /// Each connection is cut after fewer bytes than this, chosen by chance; 0: none is.
+    /// </param>
     public Relay(IPEndPoint server, int cutWithin = 0)
     {
         (this.server, this.cutWithin, random) = (server, cutWithin, new Random(cutWithin));

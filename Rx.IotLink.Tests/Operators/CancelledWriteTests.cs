@@ -6,7 +6,9 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Operators;
 
-/// <summary>Whoever cancels a write is told whether its line was sent: what certainly does not arrive may be written again.</summary>
+/// <summary>
+/// Whoever cancels a write is told whether its line was sent: what certainly does not arrive may be written again.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class CancelledWriteTests : IDisposable
 {
@@ -86,7 +88,10 @@ public sealed class CancelledWriteTests : IDisposable
         Assert.That(waiting.IsCompletedSuccessfully);
     }
 
-    /// <summary>Whether it was accepted is known to the link when the acknowledgement has come, to whoever waits a moment later: between the two it is cancelled.</summary>
+    /// <summary>
+    /// Whether it was accepted is known to the link when the acknowledgement has come, to whoever waits a moment later:
+    /// between the two it is cancelled.
+    /// </summary>
     [Test]
     public void A_line_that_is_accepted_when_it_is_cancelled_counts_as_accepted()
     {

@@ -4,7 +4,9 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Operators;
 
-/// <summary>Both ends of a link that is up, between a real client and a real server in virtual time, with outages at will.</summary>
+/// <summary>
+/// Both ends of a link that is up, between a real client and a real server in virtual time, with outages at will.
+/// </summary>
 internal sealed class LinkPair : IDisposable
 {
     private readonly SimulatedLink link;

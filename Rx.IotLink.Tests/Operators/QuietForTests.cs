@@ -139,7 +139,9 @@ internal sealed class QuietForTests : ReactiveTest
         }
     }
 
-    /// <summary>On the real clock, with values at about the moment of the ring: after each silence there is another.</summary>
+    /// <summary>
+    /// On the real clock, with values at about the moment of the ring: after each silence there is another.
+    /// </summary>
     [Test]
     public async Task On_the_default_scheduler_no_silence_is_missed_however_close_the_values_come()
     {

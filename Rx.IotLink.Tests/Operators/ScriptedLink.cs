@@ -3,7 +3,10 @@ using System.Reactive.Subjects;
 
 namespace Rx.IotLink.Tests.Operators;
 
-/// <summary>A link played by the test: it says what comes in, what state there is, and when, if ever, a written line is accepted.</summary>
+/// <summary>
+/// A link played by the test: it says what comes in, what state there is, and when, if ever, a written line is
+/// accepted.
+/// </summary>
 internal sealed class ScriptedLink : ILink
 {
     public Subject<string> Incoming { get; } = new();

@@ -91,7 +91,9 @@ internal sealed class TimeoutOnTests : ReactiveTest
         Assert.That(failedAt, Is.EqualTo(4 * Ms));
     }
 
-    /// <summary>On the real clock the ring comes while an observer is busy: it must wait, and not be forgotten.</summary>
+    /// <summary>
+    /// On the real clock the ring comes while an observer is busy: it must wait, and not be forgotten.
+    /// </summary>
     [Test]
     public async Task On_the_default_scheduler_it_fails_after_a_busy_observer_and_never_beside_it()
     {
@@ -107,7 +109,8 @@ internal sealed class TimeoutOnTests : ReactiveTest
                 busy = false;
             },
             _ => failed.TrySetResult(busy));
-        // Another watch with the same limit, begun later, says when the first one's ring has been carried out for certain.
+        // Another watch with the same limit, begun later, says when the first one's ring has been carried out for
+        // certain.
         var speaking = Task.Run(() => source.OnNext(1));
         await Observable.Never<Unit>().QuietFor(TimeSpan.FromMilliseconds(50)).FirstAsync(_ => true);
 

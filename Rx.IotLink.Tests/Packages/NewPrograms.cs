@@ -7,7 +7,8 @@ using Rx.IotLink.Tests.Processes;
 namespace Rx.IotLink.Tests.Packages;
 
 /// <summary>
-/// Each program that the documents show, as a reader makes it: <c>dotnet new</c>, a package, and the snippet pasted over <c>Program.cs</c>. Only addresses are changed, to those of a test.
+/// Each program that the documents show, as a reader makes it: <c>dotnet new</c>, a package, and the snippet pasted
+/// over <c>Program.cs</c>. Only addresses are changed, to those of a test.
 /// </summary>
 /// <param name="folder">Where; its nuget.config names the feeds.</param>
 /// <param name="port">The port that stands for 8123.</param>

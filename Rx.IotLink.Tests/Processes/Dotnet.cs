@@ -15,7 +15,10 @@ internal static class Dotnet
     public static Task<Ended> RunProgramAsync(string program, params string[] arguments) =>
         RunAsync(AppContext.BaseDirectory, [], [Path.Combine(AppContext.BaseDirectory, program + ".dll"), .. arguments]);
 
-    /// <summary>Runs one of them with a terminal of this size for its three streams; returns its exit code and what the terminal shows in the end.</summary>
+    /// <summary>
+    /// Runs one of them with a terminal of this size for its three streams; returns its exit code and what the terminal
+    /// shows in the end.
+    /// </summary>
     public static async Task<(int Exit, IReadOnlyList<string> Screen)> RunOnTerminalAsync(int columns, int rows, string program, params string[] arguments)
     {
         using var terminal = new PseudoTerminal();

@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Rx.IotLink.Tests.Processes;
 
-/// <summary>What a terminal shows after all that was written to it: the controls that the programs use, lines that are too long for it, and all that has scrolled away.</summary>
+/// <summary>
+/// What a terminal shows after all that was written to it: the controls that the programs use, lines that are too long
+/// for it, and all that has scrolled away.
+/// </summary>
 internal static partial class TerminalScreen
 {
     public static IReadOnlyList<string> Show(string written, int columns)

@@ -4,7 +4,9 @@ using static Rx.IotLink.Tests.Protocol.Driving.ProtocolDriver;
 
 namespace Rx.IotLink.Tests.Protocol;
 
-/// <summary>A line of the peer is acknowledged when the application has it, and what comes again is not handed on again.</summary>
+/// <summary>
+/// A line of the peer is acknowledged when the application has it, and what comes again is not handed on again.
+/// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]

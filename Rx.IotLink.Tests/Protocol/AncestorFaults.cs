@@ -8,7 +8,9 @@ using static Rx.IotLink.Tests.Protocol.Linking.LinkBench;
 
 namespace Rx.IotLink.Tests.Protocol;
 
-/// <summary>The faults of the ancestor that are faults of its protocol, each played to our ends by a scripted peer.</summary>
+/// <summary>
+/// The faults of the ancestor that are faults of its protocol, each played to our ends by a scripted peer.
+/// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -71,7 +73,8 @@ public sealed class AncestorFaults(Side side) : IDisposable
         foreach (var text in texts)
             bench.Link.Write(text, ordering: Ordering.Concurrent).Subscribe(_ => accepted++);
 
-        // A peer with the ancestor's filter, which loses every seventh acknowledgement, and its connection now and then.
+        // A peer with the ancestor's filter, which loses every seventh acknowledgement, and its connection now and
+        // then.
         var (filter, delivered, said) = (new AncestorFilter(), new List<string>(), 0);
         var peer = Connect();
         for (var round = 0; accepted < texts.Count; round++)

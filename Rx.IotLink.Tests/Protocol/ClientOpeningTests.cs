@@ -29,7 +29,10 @@ public sealed class ClientOpeningTests
         Assert.That(client.Protocol.Deadline, Is.Null);
     }
 
-    /// <summary>An ancestor's server whose last keepalive failed says nothing on the next connection before it has heard its client.</summary>
+    /// <summary>
+    /// An ancestor's server whose last keepalive failed says nothing on the next connection before it has heard its
+    /// client.
+    /// </summary>
     [Test]
     public void Keepalives_follow_the_id_at_once()
     {

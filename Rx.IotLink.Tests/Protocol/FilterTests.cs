@@ -4,7 +4,9 @@ using static Rx.IotLink.Tests.Protocol.Driving.ProtocolDriver;
 
 namespace Rx.IotLink.Tests.Protocol;
 
-/// <summary>How long a received line is known: until its mid is half a round old, or the peer can have no reason to repeat it.</summary>
+/// <summary>
+/// How long a received line is known: until its mid is half a round old, or the peer can have no reason to repeat it.
+/// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -173,7 +175,9 @@ public sealed class FilterTests(Side side)
         end.Take();
     }
 
-    /// <summary>The peer says a line with each mid, always with the same text, each is new to us, and accepted.</summary>
+    /// <summary>
+    /// The peer says a line with each mid, always with the same text, each is new to us, and accepted.
+    /// </summary>
     private void Hear(int from, int to)
     {
         for (var mid = from; mid <= to; mid++)

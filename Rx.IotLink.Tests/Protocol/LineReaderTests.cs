@@ -5,7 +5,9 @@ using Rx.IotLink.Tests.Protocol.Driving;
 
 namespace Rx.IotLink.Tests.Protocol;
 
-/// <summary>What a reader of lines rents, it gives back; which lines it finds is tested wherever bytes are received.</summary>
+/// <summary>
+/// What a reader of lines rents, it gives back; which lines it finds is tested wherever bytes are received.
+/// </summary>
 public sealed class LineReaderTests
 {
     private const int Rounds = 100;

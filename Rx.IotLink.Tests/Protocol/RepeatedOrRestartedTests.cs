@@ -6,7 +6,8 @@ using static Rx.IotLink.Tests.Protocol.Driving.ProtocolDriver;
 namespace Rx.IotLink.Tests.Protocol;
 
 /// <summary>
-/// The judgement of each line that comes: new, repeated, or new because the peer's process has started anew. The same at both ends.
+/// The judgement of each line that comes: new, repeated, or new because the peer's process has started anew. The same
+/// at both ends.
 /// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]
@@ -60,7 +61,9 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(end.Told, Is.EqualTo(["the peer has restarted: its message ids began anew at 00"]));
     }
 
-    /// <summary>A device that mixes lines with and without qos: those without are lost in the outage, their ids are not.</summary>
+    /// <summary>
+    /// A device that mixes lines with and without qos: those without are lost in the outage, their ids are not.
+    /// </summary>
     [Test]
     public void A_line_whose_acknowledgement_was_lost_is_given_once_however_many_ids_were_lost_with_it([Range(0, 600, 7)] int lost, [Values(0, 1, 40, 300)] int before)
     {
@@ -85,7 +88,8 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Reconnect();
         for (var skipped = 0; skipped < lost; skipped++)
             mid = Mid.After(mid);
-        // Its first line may be known: the same id with the same text, as if it were a repetition. From then on each follows the one before it.
+        // Its first line may be known: the same id with the same text, as if it were a repetition. From then on each
+        // follows the one before it.
         Judge($"{mid:x2}ping");
         Judge($"{mid = Mid.After(mid):x2}ping");
         var taken = 0;
@@ -173,7 +177,10 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(Judge("02c"), Is.EqualTo(Repeat), "it is of the process that speaks now");
     }
 
-    /// <summary>What shows a restart is of the process that speaks now, taken or not; and so is all that follows it, on this connection and on the next.</summary>
+    /// <summary>
+    /// What shows a restart is of the process that speaks now, taken or not; and so is all that follows it, on this
+    /// connection and on the next.
+    /// </summary>
     [Test]
     public void After_a_restart_that_showed_in_a_line_without_room_what_came_behind_it_is_still_known_on_the_next_connection()
     {
@@ -234,7 +241,8 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     /// <summary>
-    /// Where each way takes longer than the timeout, a connection may have been there for three timeouts before the peer is even open, and can repeat what it has no acknowledgement of.
+    /// Where each way takes longer than the timeout, a connection may have been there for three timeouts before the
+    /// peer is even open, and can repeat what it has no acknowledgement of.
     /// </summary>
     [Test]
     public void A_connection_on_which_all_is_late_proves_nothing_before_a_repetition_could_have_come()
@@ -260,7 +268,10 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(Judge("01b"), Is.EqualTo(["line b"]));
     }
 
-    /// <summary>What the peer repeats on a new connection comes one behind the other: while one trickles in, the next may be behind it.</summary>
+    /// <summary>
+    /// What the peer repeats on a new connection comes one behind the other: while one trickles in, the next may be
+    /// behind it.
+    /// </summary>
     [Test]
     public void A_line_that_takes_long_to_come_proves_nothing([Values] bool comesToItsEnd)
     {

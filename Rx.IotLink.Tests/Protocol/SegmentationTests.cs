@@ -5,12 +5,15 @@ using Rx.IotLink.Tests.Protocol.Replaying;
 namespace Rx.IotLink.Tests.Protocol;
 
 /// <summary>
-/// A stream means the same in whatever pieces it comes: cut in two at every place, and byte by byte, each session gives the same events, the same
-/// output and the same refusal, in the same order.
+/// A stream means the same in whatever pieces it comes: cut in two at every place, and byte by byte, each session gives
+/// the same events, the same output and the same refusal, in the same order.
 /// </summary>
 public sealed class SegmentationTests
 {
-    /// <summary>Text that is not ASCII, CR in payloads, keepalives, acknowledgements, repetitions, long lines, half a line at the end.</summary>
+    /// <summary>
+    /// Text that is not ASCII, CR in payloads, keepalives, acknowledgements, repetitions, long lines, half a line at
+    /// the end.
+    /// </summary>
     private static readonly string HandMade =
         "qos\n\n00a\n00\n\n\n01grün €\r\n02\U0001F600\r\r\n01\n02\n01grün €\r\n05" + new string('x', 1_200) + "\n03\n04\n06" + new string('é', 300)
         + "\n05" + new string('x', 1_200) + "\n07\0\t\n06\n05\nff~\n01other\n00a\n07half a li";

@@ -6,8 +6,8 @@ using static Rx.IotLink.Tests.Protocol.Driving.ProtocolDriver;
 namespace Rx.IotLink.Tests.Protocol;
 
 /// <summary>
-/// How much may be on its way: a micropython-iot client holds 20 lines, a micropython-iot server reads 4,096 bytes at once, and the filter of both
-/// forgets an id half a round later.
+/// How much may be on its way: a micropython-iot client holds 20 lines, a micropython-iot server reads 4,096 bytes at
+/// once, and the filter of both forgets an id half a round later.
 /// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]

@@ -8,7 +8,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>Lines are handed out, and reported as accepted, many at a time: what is acknowledged is still what every observer has had, all of it, and nothing else.</summary>
+/// <summary>
+/// Lines are handed out, and reported as accepted, many at a time: what is acknowledged is still what every observer
+/// has had, all of it, and nothing else.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class AcceptedTogetherTests : IDisposable
 {

@@ -4,7 +4,9 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>The connection is cut after every single byte, and after every pair of bytes, and nothing comes of it.</summary>
+/// <summary>
+/// The connection is cut after every single byte, and after every pair of bytes, and nothing comes of it.
+/// </summary>
 public sealed class CutTests
 {
     [Test]

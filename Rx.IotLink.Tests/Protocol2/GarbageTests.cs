@@ -9,7 +9,9 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>Garbage, and words of the protocol in any order: never anything but a protocol error, at either end, in every phase.</summary>
+/// <summary>
+/// Garbage, and words of the protocol in any order: never anything but a protocol error, at either end, in every phase.
+/// </summary>
 public sealed class GarbageTests
 {
     private static readonly byte[] Key = new byte[16];

@@ -6,8 +6,8 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 namespace Rx.IotLink.Tests.Protocol2;
 
 /// <summary>
-/// Whoever answers a client, or is on the path behind the proofs, may say anything. Nothing of it ends the link, or puts its
-/// next attempt off for longer than the client bears.
+/// Whoever answers a client, or is on the path behind the proofs, may say anything. Nothing of it ends the link, or
+/// puts its next attempt off for longer than the client bears.
 /// </summary>
 public sealed class NobodysWordTests
 {

@@ -6,7 +6,9 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>Anyone may be anyone at an open server; what a stranger says there under a device's id ends with its connection.</summary>
+/// <summary>
+/// Anyone may be anyone at an open server; what a stranger says there under a device's id ends with its connection.
+/// </summary>
 public sealed class OpenServerTests
 {
     private const string Device = "00000000000000aa";

@@ -8,7 +8,10 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>The grammar of an opening and its limits: what keeps them is taken, what breaks one is refused with a text that names the rule and the offender.</summary>
+/// <summary>
+/// The grammar of an opening and its limits: what keeps them is taken, what breaks one is refused with a text that
+/// names the rule and the offender.
+/// </summary>
 public sealed class OpeningErrorTests
 {
     private const string Least = "IOTLINK/2 id=a conn=1 epoch=1 tx=1 window=9 max=99";

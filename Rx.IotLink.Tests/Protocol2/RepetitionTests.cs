@@ -4,7 +4,9 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>What the vectors cannot say of when lines are sent again: what the connection has taken, and what it has not.</summary>
+/// <summary>
+/// What the vectors cannot say of when lines are sent again: what the connection has taken, and what it has not.
+/// </summary>
 public sealed class RepetitionTests
 {
     private static readonly TimeSpan T = TimeSpan.FromMilliseconds(2_000);

@@ -5,7 +5,9 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>Either end restarts at any moment of a session: without its memory, with it, or with an older one.</summary>
+/// <summary>
+/// Either end restarts at any moment of a session: without its memory, with it, or with an older one.
+/// </summary>
 public sealed class RestartTests
 {
     private static readonly string[] AfterRestart = ["new 1", "new 2", "new 3"];
@@ -61,8 +63,9 @@ public sealed class RestartTests
     }
 
     /// <summary>
-    /// Two things nobody can notice, since all that knew of them is gone: lines of this end that were given a number after the old memory was kept and never arrived;
-    /// and lines of the peer that were accepted after it was kept, whose acknowledgement never arrived: they are given to the application again.
+    /// Two things nobody can notice, since all that knew of them is gone: lines of this end that were given a number
+    /// after the old memory was kept and never arrived; and lines of the peer that were accepted after it was kept,
+    /// whose acknowledgement never arrived: they are given to the application again.
     /// </summary>
     [Test]
     public void An_older_memory_is_never_silent([Values] Side restarted, [Values] bool slow)

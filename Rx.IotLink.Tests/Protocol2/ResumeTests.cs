@@ -4,7 +4,9 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>The edges of the rules of resuming: what is told to the application, and what is not worth a word.</summary>
+/// <summary>
+/// The edges of the rules of resuming: what is told to the application, and what is not worth a word.
+/// </summary>
 public sealed class ResumeTests
 {
     [TestCase("peer=5 rx=2", "")]

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>The real client and server on a virtual clock, their first connection broken after every single byte, for both versions of the protocol.</summary>
+/// <summary>
+/// The real client and server on a virtual clock, their first connection broken after every single byte, for both
+/// versions of the protocol.
+/// </summary>
 public sealed class SimulatedCutTests
 {
     private static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(7);

@@ -7,7 +7,10 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>A client with a key meets servers that are not its own: it proves nothing to them, gives them no line, and goes on until its own is there.</summary>
+/// <summary>
+/// A client with a key meets servers that are not its own: it proves nothing to them, gives them no line, and goes on
+/// until its own is there.
+/// </summary>
 public sealed class StrangerTests
 {
     private static readonly byte[] Key = [.. Enumerable.Range(0, 16).Select(n => (byte)n)];

@@ -77,7 +77,10 @@ public sealed class StrangersWordsTests
         Assert.That(after, Is.EqualTo(alone));
     }
 
-    /// <summary>A device comes, goes, and comes again; a stranger may have been there meanwhile. Gives what the device and the application find then.</summary>
+    /// <summary>
+    /// A device comes, goes, and comes again; a stranger may have been there meanwhile. Gives what the device and the
+    /// application find then.
+    /// </summary>
     private static string AtServer(string? stranger, bool namesMemory = true)
     {
         using var bench = new ServerBench();

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>Runs one conformance vector against our own end. It plays the connection, the application and the clock, as Vectors/README.md says.</summary>
+/// <summary>
+/// Runs one conformance vector against our own end. It plays the connection, the application and the clock, as
+/// Vectors/README.md says.
+/// </summary>
 internal sealed class VectorRun
 {
     private readonly List<string> said = [];
@@ -189,13 +192,16 @@ internal sealed class VectorRun
         end!.Disconnect();
     }
 
-    /// <summary>Lets time pass as the link does: repetitions, keepalives and the silence of the peer each when they are due.</summary>
+    /// <summary>
+    /// Lets time pass as the link does: repetitions, keepalives and the silence of the peer each when they are due.
+    /// </summary>
     private void Advance(TimeSpan until)
     {
         while (true)
         {
             var keepalive = end!.IsOpen ? lastSaid + (end.Protocol.Timeout / 4) : TimeSpan.MaxValue;
-            // As the link has it: a client that awaits the answer to its opening is patient twice as long, by its own setting.
+            // As the link has it: a client that awaits the answer to its opening is patient twice as long, by its own
+            // setting.
             var silence = end.IsOpen ? lastHeard + end.Protocol.Timeout
                 : end.Connected && side == Side.Client ? lastHeard + (2 * options.Timeout)
                 : TimeSpan.MaxValue;

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>A device whose software is changed, so that it speaks another version of the protocol, keeps the lines that wait for it.</summary>
+/// <summary>
+/// A device whose software is changed, so that it speaks another version of the protocol, keeps the lines that wait for
+/// it.
+/// </summary>
 public sealed class VersionChangeTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);

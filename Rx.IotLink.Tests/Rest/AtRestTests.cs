@@ -15,9 +15,13 @@ public sealed class AtRestTests
 {
     private const int Links = 1_000;
 
-    /// <summary>A link, its connection, and the device's socket, which lives in this process too and takes more than a kilobyte of it.</summary>
+    /// <summary>
+    /// A link, its connection, and the device's socket, which lives in this process too and takes more than a kilobyte
+    /// of it.
+    /// </summary>
     /// <remarks>
-    /// What a link knows of earlier memories of its peer, and of a share of bytes, took some 100 bytes: before, 7,500 was the limit.
+    /// What a link knows of earlier memories of its peer, and of a share of bytes, took some 100 bytes: before, 7,500
+    /// was the limit.
     /// </remarks>
     private const int MostBytesEach = 7_600;
 

@@ -78,7 +78,9 @@ public sealed class GivenUpTests : IDisposable
         }
     }
 
-    /// <summary>A token that lives as long as the application, as the one of a host, is not to be filled with what is over.</summary>
+    /// <summary>
+    /// A token that lives as long as the application, as the one of a host, is not to be filled with what is over.
+    /// </summary>
     [Test]
     public void Waiting_that_came_to_an_end_leaves_nothing_at_its_token()
     {

@@ -79,7 +79,9 @@ public sealed class LivenessIsRxTests
         return deadline;
     }
 
-    /// <summary>What a link hears and says, at random times; many of them fall on the very tick of a deadline.</summary>
+    /// <summary>
+    /// What a link hears and says, at random times; many of them fall on the very tick of a deadline.
+    /// </summary>
     private sealed class Script
     {
         public Script(int seed, TestScheduler clock)

@@ -9,7 +9,9 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Rest;
 
-/// <summary>The system takes little for sending that it cannot send: the rest waits here, where it is known to wait.</summary>
+/// <summary>
+/// The system takes little for sending that it cannot send: the rest waits here, where it is known to wait.
+/// </summary>
 public sealed class SendBoundTests
 {
     private const int PieceBytes = 4_096;

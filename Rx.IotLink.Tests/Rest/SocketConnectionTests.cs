@@ -9,7 +9,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Rest;
 
-/// <summary>A connection over a socket without a pipe in between: nothing is lost, whatever pieces it comes in, and it ends in order.</summary>
+/// <summary>
+/// A connection over a socket without a pipe in between: nothing is lost, whatever pieces it comes in, and it ends in
+/// order.
+/// </summary>
 internal sealed class SocketConnectionTests : IDisposable
 {
     private Socket peer = null!;

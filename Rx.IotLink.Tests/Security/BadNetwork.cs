@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Rx.IotLink.Tests.Security;
 
-/// <summary>Stands between a client and a server as a bad network does: it cuts connections, or swallows all without a word.</summary>
+/// <summary>
+/// Stands between a client and a server as a bad network does: it cuts connections, or swallows all without a word.
+/// </summary>
 internal sealed class BadNetwork : IAsyncDisposable
 {
     private readonly int to;

@@ -7,7 +7,9 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Security;
 
-/// <summary>TLS options are copied, so that what the application gave stays as it was; nothing of them may be lost on the way.</summary>
+/// <summary>
+/// TLS options are copied, so that what the application gave stays as it was; nothing of them may be lost on the way.
+/// </summary>
 [TestFixture]
 internal sealed class CopiedOptionsTests
 {
@@ -18,7 +20,10 @@ internal sealed class CopiedOptionsTests
     [Test]
     public void Of_a_server() => AssertCopied(new HttpsConnectionAdapterOptions(), o => TlsAdmission.Watched(o, TimeSpan.FromHours(1)), nameof(HttpsConnectionAdapterOptions.ClientCertificateValidation));
 
-    /// <summary>Sets every property to something else than its default, as far as that is easily made, and looks for it in the copy.</summary>
+    /// <summary>
+    /// Sets every property to something else than its default, as far as that is easily made, and looks for it in the
+    /// copy.
+    /// </summary>
     private static void AssertCopied<T>(T options, Func<T, T> copy, params string[] except)
         where T : notnull
     {

@@ -111,8 +111,8 @@ internal sealed class KeyChangeTests
             {
                 Before = call =>
                 {
-                    // The second claim is that of pump-1, which has proved itself by now, and is not served yet: when the
-                    // links are looked at for revoked keys, it is not there.
+                    // The second claim is that of pump-1, which has proved itself by now, and is not served yet: when
+                    // the links are looked at for revoked keys, it is not there.
                     if (call != BreakableStore.Claim || Interlocked.Increment(ref claims) != 2)
                         return;
                     keys.Remove("pump-1");

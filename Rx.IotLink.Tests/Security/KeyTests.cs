@@ -60,7 +60,8 @@ internal sealed class KeyTests
     [Test]
     public async Task An_empty_key_is_nobodys([Values] bool ofTheApplication)
     {
-        // null becomes an empty key, not no key, where an array is expected: an application's mistake must not open the door.
+        // null becomes an empty key, not no key, where an array is expected: an application's mistake must not open the
+        // door.
         byte[]? none = null;
         await using var server = ofTheApplication ? await Ends.ServeAsync(options => options with { KeyOf = _ => none }) : await ServeAsync();
         using var tcp = new TcpClient();

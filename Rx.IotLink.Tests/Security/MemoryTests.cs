@@ -45,7 +45,9 @@ public sealed class MemoryTests
         Assert.That(await server.ExitAsync(), Is.Zero);
     }
 
-    /// <summary>Is let in, then sends as many lines of 4,000 bytes as the server has offered to take: 2 GB from all.</summary>
+    /// <summary>
+    /// Is let in, then sends as many lines of 4,000 bytes as the server has offered to take: 2 GB from all.
+    /// </summary>
     private static async Task<(string Ok, Task Talking)> TalkAsync(IPEndPoint endpoint, int n, CancellationToken over)
     {
         var peer = await RawPeer.ConnectAsync(endpoint, ServerBench.Opening("1", id: string.Create(CultureInfo.InvariantCulture, $"talker-{n}")));

@@ -62,7 +62,8 @@ internal sealed class SecureOutageTests(bool secure)
         var link = await server.LinkAsync();
         var received = link.LinesAsync(Lines);
 
-        // More than the buffers of the sockets hold, so that a send and a read are under way when silence ends the connection.
+        // More than the buffers of the sockets hold, so that a send and a read are under way when silence ends the
+        // connection.
         var down = client.StateAsync(s => s.Status == LinkStatus.Down);
         network.Stall();
         var writing = Enumerable.Range(0, Lines).Select(i => client.WriteAsync($"{i:d2}{big[2..]}")).ToList();

@@ -207,7 +207,9 @@ public sealed class StrangersTests : ServerTest
         await JoinAsync(server, "another", Honest);
     }
 
-    /// <summary>Half openings from one address, as many as there are places, and again as soon as one is ended.</summary>
+    /// <summary>
+    /// Half openings from one address, as many as there are places, and again as soon as one is ended.
+    /// </summary>
     private static async Task<Task> AttackAsync(IotLinkServer server, byte[] bytes, CancellationToken over)
     {
         const int Places = 1_000;

@@ -6,7 +6,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>Who is let in, and how one who is not is told of: closed by FIN, counted, logged with its address, and nothing else is affected.</summary>
+/// <summary>
+/// Who is let in, and how one who is not is told of: closed by FIN, counted, logged with its address, and nothing else
+/// is affected.
+/// </summary>
 public sealed class AdmissionTests : ServerTest
 {
     private static readonly IEnumerable<TestCaseData> BadIds =

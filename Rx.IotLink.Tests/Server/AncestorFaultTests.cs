@@ -5,7 +5,9 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>Faults of micropython-iot's server that ours must not have, by their numbers in the specification of protocol 1.</summary>
+/// <summary>
+/// Faults of micropython-iot's server that ours must not have, by their numbers in the specification of protocol 1.
+/// </summary>
 public sealed class AncestorFaultTests : ServerTest
 {
     private static readonly IPAddress Elsewhere = IPAddress.Parse("127.0.0.2");

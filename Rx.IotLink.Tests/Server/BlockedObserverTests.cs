@@ -6,7 +6,9 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>Observers that block for ever: they harm the link they observe, and no other; and not even its liveness.</summary>
+/// <summary>
+/// Observers that block for ever: they harm the link they observe, and no other; and not even its liveness.
+/// </summary>
 public sealed class BlockedObserverTests : ServerTest
 {
     /// <summary>More than the thread pool has to spare, on a small machine too.</summary>

@@ -10,8 +10,8 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Server;
 
 /// <summary>
-/// Memory of a server: all links share a budget of bytes. Who holds its part is slowed, and nothing else: it stays up, and
-/// all its lines come, once and in order.
+/// Memory of a server: all links share a budget of bytes. Who holds its part is slowed, and nothing else: it stays up,
+/// and all its lines come, once and in order.
 /// </summary>
 public sealed class BudgetTests
 {
@@ -90,8 +90,8 @@ public sealed class BudgetTests
     }
 
     /// <summary>
-    /// The server's application reads its next line only when its answer to the last was accepted. That acknowledgement is
-    /// behind lines that are not read, as the link holds its part, until the application reads on.
+    /// The server's application reads its next line only when its answer to the last was accepted. That acknowledgement
+    /// is behind lines that are not read, as the link holds its part, until the application reads on.
     /// </summary>
     [TestCase(1, 65_536)]
     [TestCase(2, 65_536)]
@@ -197,7 +197,9 @@ public sealed class BudgetTests
         Assert.That(bench.Server.Counters.BufferedBytes, Is.LessThan((3 * 65_536 / 2) + (20 * 8_192)), "and not 20 times 32 KB");
     }
 
-    /// <summary>A peer of protocol 1 that says lines behind its first: they are held until it has that one's acknowledgement.</summary>
+    /// <summary>
+    /// A peer of protocol 1 that says lines behind its first: they are held until it has that one's acknowledgement.
+    /// </summary>
     [Test]
     public void What_protocol_1_holds_back_counts_too()
     {

@@ -130,7 +130,9 @@ public sealed class ClientLifeTests : ServerTest
         using var second = await deaf.AcceptSocketAsync().Within();
     }
 
-    /// <summary>Protocol 1 has no word for a refusal, so that the client can only name the causes: the likely ones first.</summary>
+    /// <summary>
+    /// Protocol 1 has no word for a refusal, so that the client can only name the causes: the likely ones first.
+    /// </summary>
     [Test]
     public async Task A_client_of_protocol_1_whose_id_is_live_is_told_so()
     {

@@ -5,7 +5,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>In real time whoever awaits a task of the API goes on on the thread pool: never on a thread of observers, whose blocking would hold up lines.</summary>
+/// <summary>
+/// In real time whoever awaits a task of the API goes on on the thread pool: never on a thread of observers, whose
+/// blocking would hold up lines.
+/// </summary>
 public sealed class ContinuationTests : ServerTest
 {
     [Test]
@@ -46,7 +49,9 @@ public sealed class ContinuationTests : ServerTest
             Assert.That(await place.Within(), Is.EqualTo("pool"));
     }
 
-    /// <summary>Where the continuation of a task runs. It is hung up before the task is done, or it would run here.</summary>
+    /// <summary>
+    /// Where the continuation of a task runs. It is hung up before the task is done, or it would run here.
+    /// </summary>
     private static async Task<string> Where(Task task)
     {
         await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);

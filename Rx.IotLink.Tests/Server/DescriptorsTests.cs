@@ -47,8 +47,8 @@ public sealed class DescriptorsTests : ServerTest
     }
 
     /// <summary>
-    /// More strangers than the process may have descriptors: it lives. Silent ones keep nobody out; where they have said
-    /// ids, one more of the same address is told that it is full. When they have left, all is as it was.
+    /// More strangers than the process may have descriptors: it lives. Silent ones keep nobody out; where they have
+    /// said ids, one more of the same address is told that it is full. When they have left, all is as it was.
     /// </summary>
     [Test]
     [Platform(Include = "Linux")]

@@ -5,8 +5,8 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Server;
 
 /// <summary>
-/// Our server ends connections by FIN: a micropython-iot client that is reset may hang for ever. A scripted socket reads 0 bytes then; a RST would be a
-/// SocketException.
+/// Our server ends connections by FIN: a micropython-iot client that is reset may hang for ever. A scripted socket
+/// reads 0 bytes then; a RST would be a SocketException.
 /// </summary>
 public sealed class EndOfConnectionTests : ServerTest
 {
@@ -31,7 +31,10 @@ public sealed class EndOfConnectionTests : ServerTest
         Assert.That(down.Outage!.Reason, Is.EqualTo(OutageReason.Silence));
     }
 
-    /// <summary>One who writes at the very moment at which a connection is opened must not prolong the silence that is endured on it.</summary>
+    /// <summary>
+    /// One who writes at the very moment at which a connection is opened must not prolong the silence that is endured
+    /// on it.
+    /// </summary>
     [Test]
     public async Task After_one_timeout_of_silence_whoever_writes_while_the_connection_opens()
     {

@@ -96,7 +96,10 @@ public sealed class FleetTests : ServerTest
         Assert.That(told, Is.EqualTo(new LinkChange(LinkChangeKind.Refused, "stranger", null, stranger.Address, "the id is not expected", Refusal.UnknownId)));
     }
 
-    /// <summary>Two sockets with one new id at the same moment: one is let in, one refused, and nothing is missing from the story.</summary>
+    /// <summary>
+    /// Two sockets with one new id at the same moment: one is let in, one refused, and nothing is missing from the
+    /// story.
+    /// </summary>
     [Test]
     public async Task Many_connections_with_one_new_id_make_one_link()
     {

@@ -10,7 +10,9 @@ using Refusal = Rx.IotLink.Server.Refusal;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>Whoever reaches the port chooses an id: one of another form than ids have is seen by nothing of the application.</summary>
+/// <summary>
+/// Whoever reaches the port chooses an id: one of another form than ids have is seen by nothing of the application.
+/// </summary>
 public sealed class IdFormTests
 {
     private static readonly byte[] Key = [.. Enumerable.Range(0, 16).Select(n => (byte)n)];

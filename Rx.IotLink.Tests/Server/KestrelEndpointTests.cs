@@ -10,7 +10,9 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>A server whose connections come from an endpoint of an ASP.NET Core application, beside its pages.</summary>
+/// <summary>
+/// A server whose connections come from an endpoint of an ASP.NET Core application, beside its pages.
+/// </summary>
 public sealed class KestrelEndpointTests : ServerTest
 {
     private ListenOptions? linkEndPoint;
@@ -59,7 +61,10 @@ public sealed class KestrelEndpointTests : ServerTest
         Assert.That(await GetPageAsync(), Is.EqualTo("0 link"));
     }
 
-    /// <summary>Kestrel waits for its connections to end: the links must be drained and closed before it does, or it resets them at the end of its patience.</summary>
+    /// <summary>
+    /// Kestrel waits for its connections to end: the links must be drained and closed before it does, or it resets them
+    /// at the end of its patience.
+    /// </summary>
     [Test]
     public async Task The_application_stops_with_lines_drained_and_links_closed_in_order()
     {

@@ -15,8 +15,8 @@ public sealed class ObserverThreadsTests : ServerTest
     private const int Blocked = 300;
 
     /// <summary>
-    /// One thread is idle and gets work that blocks; just then there is more work. Whether the idle thread still looks idle then is a matter of
-    /// nanoseconds, so this is tried often, a little later each time.
+    /// One thread is idle and gets work that blocks; just then there is more work. Whether the idle thread still looks
+    /// idle then is a matter of nanoseconds, so this is tried often, a little later each time.
     /// </summary>
     [Test]
     public async Task However_many_block_one_more_is_called()
@@ -44,7 +44,10 @@ public sealed class ObserverThreadsTests : ServerTest
         }
     }
 
-    /// <summary>The system has no more threads and more work waits: as those that are there come free, all of it is done, though nobody could watch meanwhile.</summary>
+    /// <summary>
+    /// The system has no more threads and more work waits: as those that are there come free, all of it is done, though
+    /// nobody could watch meanwhile.
+    /// </summary>
     [Test]
     public async Task What_waits_while_there_are_no_more_threads_is_done_when_some_are_free()
     {
@@ -126,7 +129,10 @@ public sealed class ObserverThreadsTests : ServerTest
         Assert.That(await done.TakeAsync(Pieces), Is.EquivalentTo(Enumerable.Range(0, Pieces)));
     }
 
-    /// <summary>A thread that wants nothing but a processor, as on a busy machine, is not blocked: more threads would only take turns with it.</summary>
+    /// <summary>
+    /// A thread that wants nothing but a processor, as on a busy machine, is not blocked: more threads would only take
+    /// turns with it.
+    /// </summary>
     [TestCase("wait wait", ExpectedResult = true)]
     [TestCase("wait", ExpectedResult = false)]
     [TestCase("wait run wait", ExpectedResult = false, Description = "it gets on")]
@@ -139,7 +145,10 @@ public sealed class ObserverThreadsTests : ServerTest
         return looks.Split(' ').Select(look => suspicion.IsProven(waits: look == "wait")).ToList()[^1];
     }
 
-    /// <summary>Nobody can tell whether a thread that does not wait computes or is in a call of the system: after a while it counts as blocked all the same.</summary>
+    /// <summary>
+    /// Nobody can tell whether a thread that does not wait computes or is in a call of the system: after a while it
+    /// counts as blocked all the same.
+    /// </summary>
     [Test]
     public async Task Observers_that_compute_for_ever_do_not_keep_others_from_being_called()
     {

@@ -6,7 +6,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>A client that was not told a version, and a scripted server that does what micropython-iot's does: takes any first line for an id, and says a keepalive.</summary>
+/// <summary>
+/// A client that was not told a version, and a scripted server that does what micropython-iot's does: takes any first
+/// line for an id, and says a keepalive.
+/// </summary>
 public sealed class OldServerTests : ServerTest
 {
     [Test]
@@ -43,7 +46,10 @@ public sealed class OldServerTests : ServerTest
         Assert.That(second.FirstLine, Does.StartWith("IOTLINK/2 id=1 conn=2 "));
     }
 
-    /// <summary>After a reset in which its keepalive could not be sent, micropython-iot's server waits for its client to speak, before it says a word.</summary>
+    /// <summary>
+    /// After a reset in which its keepalive could not be sent, micropython-iot's server waits for its client to speak,
+    /// before it says a word.
+    /// </summary>
     [Test]
     public async Task A_server_that_waits_to_be_spoken_to_after_a_reset_is_spoken_to()
     {
@@ -61,7 +67,9 @@ public sealed class OldServerTests : ServerTest
         await client.State.FirstAsync(s => s is { IsUp: true, Connections: > 1 });
     }
 
-    /// <summary>Says a keepalive for each line that comes after the id, and nothing else, on one connection after the other.</summary>
+    /// <summary>
+    /// Says a keepalive for each line that comes after the id, and nothing else, on one connection after the other.
+    /// </summary>
     private static async Task AnswerEachLineAsync(TcpListener old)
     {
         while (true)

@@ -276,7 +276,9 @@ public sealed class ProxyTests : ServerTest
         Assert.That(changes.Values, Is.Empty);
     }
 
-    /// <summary>Not for a trusted proxy alone: the checks of balancers that say nothing are no strangers' refusals.</summary>
+    /// <summary>
+    /// Not for a trusted proxy alone: the checks of balancers that say nothing are no strangers' refusals.
+    /// </summary>
     [Test]
     public async Task Nor_is_one_to_a_port_of_TLS([Values] bool resets)
     {

@@ -7,7 +7,10 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>A slow connection of real sockets, whose buffers take much that has not arrived: nothing is carried twice, and what is written next does not wait behind copies.</summary>
+/// <summary>
+/// A slow connection of real sockets, whose buffers take much that has not arrived: nothing is carried twice, and what
+/// is written next does not wait behind copies.
+/// </summary>
 public sealed class SlowConnectionTests : ServerTest
 {
     /// <summary>A fraction of what the lines take; and more than a busy machine stands still.</summary>

@@ -79,7 +79,9 @@ public sealed class ThrowingObserverTests : ServerTest
         Assert.That(handled.Values, Is.EqualTo(["good: one", "good: two"]));
     }
 
-    /// <summary>The trap: one subscription for all. The notice of the link whose line it was says so, since the others cannot.</summary>
+    /// <summary>
+    /// The trap: one subscription for all. The notice of the link whose line it was says so, since the others cannot.
+    /// </summary>
     [Test]
     public async Task One_subscription_to_several_links_ends_for_all_and_the_notice_says_that_it_may()
     {

@@ -114,7 +114,9 @@ public sealed class WriteTests : ServerTest
         Assert.That((link.Counters.BestEffortSent, link.Counters.LinesWritten), Is.EqualTo((1L, 0L)));
     }
 
-    /// <summary>Cancelled while they are sent, from another thread: what is told must be true of each line, whoever comes first.</summary>
+    /// <summary>
+    /// Cancelled while they are sent, from another thread: what is told must be true of each line, whoever comes first.
+    /// </summary>
     [Test]
     public async Task What_is_told_of_cancelled_writes_is_true()
     {

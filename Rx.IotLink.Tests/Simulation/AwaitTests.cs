@@ -8,7 +8,10 @@ using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Simulation;
 
-/// <summary>Applications that await, in virtual time: whatever they wait for, they go on on the thread of the clock, so that one seed is one history.</summary>
+/// <summary>
+/// Applications that await, in virtual time: whatever they wait for, they go on on the thread of the clock, so that one
+/// seed is one history.
+/// </summary>
 public sealed class AwaitTests
 {
     private const int Lives = 40;

@@ -4,7 +4,9 @@ using Soak;
 
 namespace Rx.IotLink.Tests.Simulation;
 
-/// <summary>A thousand small fleets, each with faults and crashes of its own, for each protocol: the same lives as the soak's.</summary>
+/// <summary>
+/// A thousand small fleets, each with faults and crashes of its own, for each protocol: the same lives as the soak's.
+/// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class SeedTests
 {

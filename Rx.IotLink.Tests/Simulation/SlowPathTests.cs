@@ -5,7 +5,10 @@ using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Simulation;
 
-/// <summary>On a slow path that loses nothing, nothing is carried twice: what is still on its way is not sent again, and what is written next does not wait behind copies.</summary>
+/// <summary>
+/// On a slow path that loses nothing, nothing is carried twice: what is still on its way is not sent again, and what is
+/// written next does not wait behind copies.
+/// </summary>
 public sealed class SlowPathTests
 {
     [TestCase(2, 500, 100, 4_000)]

@@ -11,7 +11,8 @@ using Rx.IotLink.Server;
 namespace Rx.IotLink.Tests.Speed;
 
 /// <summary>
-/// What a line allocates, counted on one thread and in virtual time: the difference between many lines and twice as many, so that what is paid once, or for each batch, does not count.
+/// What a line allocates, counted on one thread and in virtual time: the difference between many lines and twice as
+/// many, so that what is paid once, or for each batch, does not count.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class AllocationTests : IDisposable
@@ -19,7 +20,10 @@ public sealed class AllocationTests : IDisposable
     private const int Lines = 100;
     private const int LineLength = 32;
 
-    /// <summary>A string of that many characters: header, type, length, characters and a terminating zero, rounded up to eight bytes.</summary>
+    /// <summary>
+    /// A string of that many characters: header, type, length, characters and a terminating zero, rounded up to eight
+    /// bytes.
+    /// </summary>
     private const int StringBytes = (8 + 8 + 4 + (2 * (LineLength + 1)) + 7) / 8 * 8;
 
     private readonly Link link = NewLink();

@@ -6,7 +6,10 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Speed;
 
-/// <summary>A connection in memory whose other end says prepared bytes and counts what it hears. It allocates nothing once it is warm, and all happens on the caller's thread.</summary>
+/// <summary>
+/// A connection in memory whose other end says prepared bytes and counts what it hears. It allocates nothing once it is
+/// warm, and all happens on the caller's thread.
+/// </summary>
 internal sealed class QuietPeer : IConnection
 {
     private readonly Pipe toLink = new(Inline);

@@ -12,7 +12,9 @@ internal sealed class BreakableStore : ISessionStore
     private readonly List<string> calls = [];
     private readonly MemorySessionStore kept = new();
 
-    /// <summary>Called with <see cref="Claim"/>, or the kind of each record, before it is kept: it may throw, or wait.</summary>
+    /// <summary>
+    /// Called with <see cref="Claim"/>, or the kind of each record, before it is kept: it may throw, or wait.
+    /// </summary>
     public Action<string> Before { get; set; } = _ => { };
 
     /// <summary>Called with the id of each claim: it may throw, or wait.</summary>

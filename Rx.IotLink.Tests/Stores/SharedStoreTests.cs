@@ -137,7 +137,9 @@ public sealed class SharedStoreTests
         return [.. Enumerable.Range(0, count).Select(n => network.AddDevice($"{n}", server))];
     }
 
-    /// <summary>A store that may be slow on a virtual clock, remembers its batches, and fails what one id has.</summary>
+    /// <summary>
+    /// A store that may be slow on a virtual clock, remembers its batches, and fails what one id has.
+    /// </summary>
     private sealed class CountingStore : ISessionStore
     {
         private readonly MemorySessionStore kept = new();

@@ -65,7 +65,9 @@ public sealed class StoredOutboxTests
         Assert.That(pump.Link.DrainAsync().IsCompletedSuccessfully);
     }
 
-    /// <summary>Lines of the store alone that an earlier process may have sent: all those that the largest window takes.</summary>
+    /// <summary>
+    /// Lines of the store alone that an earlier process may have sent: all those that the largest window takes.
+    /// </summary>
     [Test]
     public void What_an_earlier_process_may_have_sent_is_known_though_it_is_more_than_memory_takes()
     {
@@ -98,7 +100,9 @@ public sealed class StoredOutboxTests
         Assert.That((pump.Flash.LinesOf(Id).Count, pump.Link.Counters.Outbox), Is.EqualTo((0, 0)));
     }
 
-    /// <summary>A line that is taken back has no number: those behind it move up, and the next process must number them alike.</summary>
+    /// <summary>
+    /// A line that is taken back has no number: those behind it move up, and the next process must number them alike.
+    /// </summary>
     [Test]
     public void What_was_taken_back_moves_no_number_of_the_next_process()
     {
@@ -210,7 +214,9 @@ public sealed class StoredOutboxTests
         Assert.That(notices, Has.Member(LinkNoticeKind.StoreFailed));
     }
 
-    /// <summary>What a read finds is old when it arrives: what was kept meanwhile is kept for good, and nothing more may come.</summary>
+    /// <summary>
+    /// What a read finds is old when it arrives: what was kept meanwhile is kept for good, and nothing more may come.
+    /// </summary>
     [Test]
     public void Lines_that_are_kept_while_a_read_that_missed_them_is_on_its_way_are_delivered()
     {

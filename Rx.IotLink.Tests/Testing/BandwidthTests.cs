@@ -5,7 +5,10 @@ using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Testing;
 
-/// <summary>A path of so many bytes a second carries a little at a time, as a radio does: a long write is a stream, not a silence and then a blow.</summary>
+/// <summary>
+/// A path of so many bytes a second carries a little at a time, as a radio does: a long write is a stream, not a
+/// silence and then a blow.
+/// </summary>
 public sealed class BandwidthTests
 {
     [Test]

@@ -6,7 +6,9 @@ using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Testing;
 
-/// <summary>A simulated network does what it is told, on any virtual clock, and says so when it is told nonsense.</summary>
+/// <summary>
+/// A simulated network does what it is told, on any virtual clock, and says so when it is told nonsense.
+/// </summary>
 public sealed class SimulatedNetworkTests
 {
     private static readonly PathConditions At10Milliseconds = new() { Latency = 10.ms() };

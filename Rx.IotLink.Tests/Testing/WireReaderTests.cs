@@ -50,7 +50,9 @@ public sealed class WireReaderTests
         Assert.That(Text(Read()), Is.EqualTo("b"));
     }
 
-    /// <summary>Bytes that come while the reader is at work must not move what it works on, however many they are.</summary>
+    /// <summary>
+    /// Bytes that come while the reader is at work must not move what it works on, however many they are.
+    /// </summary>
     [Test]
     public void What_is_lent_stays_as_it_is_while_more_comes([Values(1, 300, 10_000)] int more)
     {

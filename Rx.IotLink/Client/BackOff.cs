@@ -1,9 +1,9 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Exponential back-off with jitter: the n-th delay is <c>min(Cap, Initial · Factor^n)</c>, less a random part of up to <see cref="Jitter"/> of it, so
-/// that devices which lost the server together do not come back together. A link that was up for
-/// <see cref="LinkOptions.Timeout"/> begins again with the first.
+/// Exponential back-off with jitter: the n-th delay is <c>min(Cap, Initial · Factor^n)</c>, less a random part of up to
+/// <see cref="Jitter"/> of it, so that devices which lost the server together do not come back together. A link that
+/// was up for <see cref="LinkOptions.Timeout"/> begins again with the first.
 /// </summary>
 /// <remarks>After M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.</remarks>
 public sealed record BackOff

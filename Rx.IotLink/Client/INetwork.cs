@@ -6,10 +6,16 @@ namespace Rx.IotLink;
 /// <summary>The network under a client: Wi-Fi on a device, nothing on a computer that is always connected.</summary>
 public interface INetwork
 {
-    /// <summary>Brings the network up: subscribed before each attempt to connect, which follows its completion. An error counts as a failed attempt. Unsubscribing abandons it.</summary>
+    /// <summary>
+    /// Brings the network up: subscribed before each attempt to connect, which follows its completion. An error counts
+    /// as a failed attempt. Unsubscribing abandons it.
+    /// </summary>
     IObservable<Unit> BringUp();
 
-    /// <summary>Takes the network down: subscribed after each outage, so that a confused radio starts afresh. Errors are ignored: the next attempt will tell.</summary>
+    /// <summary>
+    /// Takes the network down: subscribed after each outage, so that a confused radio starts afresh. Errors are
+    /// ignored: the next attempt will tell.
+    /// </summary>
     IObservable<Unit> BringDown();
 }
 

@@ -45,9 +45,9 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>. With
-    /// a <see cref="IotLinkClientOptions.SessionStore"/> that is slow to open, <see cref="OpenAsync"/> does not hold up
-    /// the thread.
+    /// Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.
+    /// With a <see cref="IotLinkClientOptions.SessionStore"/> that is slow to open, <see cref="OpenAsync"/> does not
+    /// hold up the thread.
     /// </summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     /// <exception cref="SessionStoreException">The session store cannot be used.</exception>
@@ -60,8 +60,8 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     }
 
     /// <summary>
-    /// Claims the memory in the <see cref="IotLinkClientOptions.SessionStore"/>, if there is one; then starts to connect,
-    /// and does not wait for that: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.
+    /// Claims the memory in the <see cref="IotLinkClientOptions.SessionStore"/>, if there is one; then starts to
+    /// connect, and does not wait for that: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.
     /// </summary>
     /// <param name="options">The options.</param>
     /// <param name="cancellationToken">Gives the claim up.</param>
@@ -143,8 +143,8 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     /// <summary>
     /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of
     /// <see cref="Lines"/> have returned from the line that they are at, which is acknowledged; hands out no line after
-    /// that one; then closes the link, and waits until the server has heard that: up to 1 s for one that is silent, up to
-    /// 5 s for one that goes on sending.
+    /// that one; then closes the link, and waits until the server has heard that: up to 1 s for one that is silent, up
+    /// to 5 s for one that goes on sending.
     /// </summary>
     /// <param name="cancellationToken">Ends the waiting; the link is closed all the same.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)
@@ -216,16 +216,17 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     };
 
     /// <summary>
-    /// The server wants no further attempt, as far as anybody can tell: what it says is not protected, but by TLS. Nobody's
-    /// word ends a link; but whoever is not wanted, or fights for its name with another of the same, comes back seldom.
+    /// The server wants no further attempt, as far as anybody can tell: what it says is not protected, but by TLS.
+    /// Nobody's word ends a link; but whoever is not wanted, or fights for its name with another of the same, comes
+    /// back seldom.
     /// </summary>
     private static bool IsRefusal(Outage outage) =>
         outage is { Reason: OutageReason.Displaced } or { Reason: OutageReason.Refused, RetryAfter: null };
 
     /// <summary>
-    /// How long to wait before the next attempt: after an outage, or an attempt that reached the server, long enough for the other end to notice
-    /// it too, where the protocol asks for it; after a failed attempt, or a connection that did not last, longer each time;
-    /// after a refusal as long as it can be.
+    /// How long to wait before the next attempt: after an outage, or an attempt that reached the server, long enough
+    /// for the other end to notice it too, where the protocol asks for it; after a failed attempt, or a connection that
+    /// did not last, longer each time; after a refusal as long as it can be.
     /// </summary>
     private TimeSpan Pause(bool wasUp, Outage outage)
     {
@@ -236,7 +237,8 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
             toSpeak = versions.Next(spoken: link.Snapshot.Protocol, asked: link.Wanted, lasted);
         var chance = random.NextDouble();
         var backOff = IsRefusal(outage) ? options.BackOff.Longest(chance) : options.BackOff.Delay(Math.Max(0, failures - 1), chance);
-        // The server's advice is not undercut, within what this end bears; the jitter comes on top, so that those it advised together do not come together.
+        // The server's advice is not undercut, within what this end bears; the jitter comes on top, so that those it
+        // advised together do not come together.
         if (outage.RetryAfter is { } advice)
             backOff = Longer(backOff, Shorter(advice, options.MaxRetryAfter) * (1 + (options.BackOff.Jitter * random.NextDouble())));
         var quiet = reachedServer ? link.QuietTime : TimeSpan.Zero;
@@ -250,10 +252,14 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 
     private TimeSpan ConnectTimeout => options.ConnectTimeout ?? Longer(options.Timeout, LeastConnectTimeout);
 
-    /// <summary>A server that closes without a word leaves a person to guess; at least at the right things, the likely ones first.</summary>
+    /// <summary>
+    /// A server that closes without a word leaves a person to guess; at least at the right things, the likely ones
+    /// first.
+    /// </summary>
     private string WhyNot(Outage outage) => (outage.Reason, link.Snapshot.Protocol) switch
     {
-        // That is how a server of protocol 1 refuses: it has no word for it, and resets the connection if it has not read all of it.
+        // That is how a server of protocol 1 refuses: it has no word for it, and resets the connection if it has not
+        // read all of it.
         (OutageReason.ClosedByPeer or OutageReason.ConnectionLost, 1) =>
             $"{Closed}: in protocol 1 that means a connection of id '{options.Id}' is live (of another device, or the last one of this device, which the server still believes in), "
             + $"or the server does not expect the id, or is full; it may also {WhyNotUnderstood}",

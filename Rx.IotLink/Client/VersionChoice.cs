@@ -1,13 +1,13 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Which version of the protocol a client speaks next that was not told one. Protocol 2; and 1 for one attempt, where the
-/// server seems to know no other. Whether it does is nothing but somebody's word: so 1 is gone on with only after it served
-/// for a while, and 2 is tried again all the same.
+/// Which version of the protocol a client speaks next that was not told one. Protocol 2; and 1 for one attempt, where
+/// the server seems to know no other. Whether it does is nothing but somebody's word: so 1 is gone on with only after
+/// it served for a while, and 2 is tried again all the same.
 /// </summary>
 /// <remarks>
-/// A server of micropython-iot takes each attempt with 2 for a new device with an odd name, and remembers it. So 2 is tried
-/// again after 1, 2, 4 … sessions of protocol 1, at most <see cref="Most"/>.
+/// A server of micropython-iot takes each attempt with 2 for a new device with an odd name, and remembers it. So 2 is
+/// tried again after 1, 2, 4 … sessions of protocol 1, at most <see cref="Most"/>.
 /// </remarks>
 internal sealed class VersionChoice
 {

@@ -27,13 +27,17 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>A keepalive was heard, or several.</summary>
     public bool Heartbeat;
 
-    /// <summary>The connection is to be ended, once all that it was given is sent. Nothing is sent for it any more.</summary>
+    /// <summary>
+    /// The connection is to be ended, once all that it was given is sent. Nothing is sent for it any more.
+    /// </summary>
     public EndOfConnection? Ended;
 
     /// <summary>The link has ended for good: the last effects but for what writers still do.</summary>
     public bool IsLast;
 
-    /// <summary>The first of the lines that are done with; the others follow it (<see cref="OutLine.DoneNext"/>).</summary>
+    /// <summary>
+    /// The first of the lines that are done with; the others follow it (<see cref="OutLine.DoneNext"/>).
+    /// </summary>
     public OutLine? FirstDone;
 
     /// <summary>The last of them.</summary>
@@ -54,7 +58,9 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>What the application should know. Null: nothing.</summary>
     public List<LinkNotice>? Notices;
 
-    /// <summary>When the engine wants to be told the time next. It may want that later, or not at all, at any other step.</summary>
+    /// <summary>
+    /// When the engine wants to be told the time next. It may want that later, or not at all, at any other step.
+    /// </summary>
     public TimeSpan? WakeAt;
 
     /// <summary>Why the input was not taken.</summary>
@@ -63,7 +69,9 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>TookBack: whether the line was sent, or may have been. Null: it was done with already.</summary>
     public bool? WasSent;
 
-    /// <summary>Bytes: up to where they were taken. Null: the peer broke the protocol, or there is no connection.</summary>
+    /// <summary>
+    /// Bytes: up to where they were taken. Null: the peer broke the protocol, or there is no connection.
+    /// </summary>
     public SequencePosition? Consumed;
 }
 
@@ -76,7 +84,9 @@ internal enum SendEffect
     /// <summary>At once: <see cref="Effects.Bytes"/>.</summary>
     Now,
 
-    /// <summary>In a moment: what gathers until then goes along. Whoever sends asks with <see cref="InputKind.OutputTaken"/>.</summary>
+    /// <summary>
+    /// In a moment: what gathers until then goes along. Whoever sends asks with <see cref="InputKind.OutputTaken"/>.
+    /// </summary>
     Later,
 }
 
@@ -115,7 +125,9 @@ internal readonly record struct Load(long After, int Count);
 
 /// <summary>The end of a connection.</summary>
 /// <param name="Outage">Why it ends.</param>
-/// <param name="SendIsUnderWay">Whether somebody sends on it, who then has the last word; if not, what is left is still to be sent.</param>
+/// <param name="SendIsUnderWay">
+/// Whether somebody sends on it, who then has the last word; if not, what is left is still to be sent.
+/// </param>
 internal sealed record EndOfConnection(Outage Outage, bool SendIsUnderWay);
 
 /// <summary>A new state. The shell adds the time of day.</summary>

@@ -70,7 +70,9 @@ internal readonly record struct Moment(TimeSpan Now, int HandledExactlyOnce = 0,
     public const long AnyRoom = long.MaxValue / 2;
 }
 
-/// <summary>Something that happened to a link, as a value. Whatever else is true at that moment comes with it.</summary>
+/// <summary>
+/// Something that happened to a link, as a value. Whatever else is true at that moment comes with it.
+/// </summary>
 internal readonly struct Input
 {
     private Input(InputKind kind, in Moment at) => (Kind, At) = (kind, at);
@@ -85,7 +87,9 @@ internal readonly struct Input
     /// <summary>Connected, at a server: what the peer has said.</summary>
     public PeerOpening? Opening { get; private init; }
 
-    /// <summary>Connected, at a client: the version that is to be spoken; null: as before, or as the peer asked.</summary>
+    /// <summary>
+    /// Connected, at a client: the version that is to be spoken; null: as before, or as the peer asked.
+    /// </summary>
     public int? Version { get; private init; }
 
     /// <summary>Bytes: valid during the step.</summary>

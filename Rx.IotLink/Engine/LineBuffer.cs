@@ -4,7 +4,10 @@ using System.Numerics;
 
 namespace Rx.IotLink.Engine;
 
-/// <summary>Lines as UTF-8, one after the other in one rented array, which is given back when the last of them is taken: an empty buffer holds nothing.</summary>
+/// <summary>
+/// Lines as UTF-8, one after the other in one rented array, which is given back when the last of them is taken: an
+/// empty buffer holds nothing.
+/// </summary>
 internal sealed class LineBuffer
 {
     private const int HeaderBytes = sizeof(int);

@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Engine;
 
-/// <summary>The running counts behind <see cref="LinkCounters"/>: fields, since a line must not cost an allocation here.</summary>
+/// <summary>
+/// The running counts behind <see cref="LinkCounters"/>: fields, since a line must not cost an allocation here.
+/// </summary>
 internal struct LinkCounts
 {
     public long LinesWritten { get; set; }

@@ -62,8 +62,8 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// Whether several lines may be sent together, where a send may be left for later: nobody waits for an answer to best
-    /// effort. A line that nothing is on its way with is sent at once.
+    /// Whether several lines may be sent together, where a send may be left for later: nobody waits for an answer to
+    /// best effort. A line that nothing is on its way with is sent at once.
     /// </summary>
     private bool SeveralMayFollow(OutLine line) => Unfinished > 1 || line.Delivery == Delivery.BestEffort;
 

@@ -3,13 +3,15 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// Lines that are kept in the store alone: an outbox there is longer than memory. The oldest lines are in memory, so many
-/// as <see cref="LinkOptions.OutboxLines"/>; what is written beyond them is in the store alone, and is read when there is
-/// room again.
+/// Lines that are kept in the store alone: an outbox there is longer than memory. The oldest lines are in memory, so
+/// many as <see cref="LinkOptions.OutboxLines"/>; what is written beyond them is in the store alone, and is read when
+/// there is room again.
 /// </summary>
 internal sealed partial class LinkEngine
 {
-    /// <summary>What is known of lines in the store. Null: nothing is kept, and a link at rest holds the less.</summary>
+    /// <summary>
+    /// What is known of lines in the store. Null: nothing is kept, and a link at rest holds the less.
+    /// </summary>
     private readonly StoredLines? kept;
 
     /// <summary>Lines that are in the store alone.</summary>
@@ -95,8 +97,8 @@ internal sealed partial class LinkEngine
         }
 
         kept.TakenBack.RemoveWhere(position => position <= kept.LoadedThrough);
-        // They were not kept yet when they were looked for: they are read once something more is kept. Or it was meanwhile,
-        // and nothing more may come: so they are looked for again in any case.
+        // They were not kept yet when they were looked for: they are read once something more is kept. Or it was
+        // meanwhile, and nothing more may come: so they are looked for again in any case.
         if (lines.Count == 0 && kept.Count > 0)
             (kept.WasTooEarly, kept.LoadAt) = (true, now + BetweenLoads);
         protocol.Send(now);

@@ -8,19 +8,21 @@ namespace Rx.IotLink.Engine;
 /// is to be done. Every input in every state gives effects, and none an exception.
 /// </summary>
 /// <remarks>
-/// It takes no lock, and knows no task, thread, store, socket, clock or random source: it reads its arguments and its own
-/// state, so the same inputs give the same effects. Its steps are serial. What is done with the effects is the shell's
-/// (<see cref="Link"/>).
+/// It takes no lock, and knows no task, thread, store, socket, clock or random source: it reads its arguments and its
+/// own state, so the same inputs give the same effects. Its steps are serial. What is done with the effects is the
+/// shell's (<see cref="Link"/>).
 /// </remarks>
 internal sealed partial class LinkEngine
 {
     /// <summary>
-    /// Bytes that may wait to be sent beyond one line of the greatest length: acknowledgements and keepalives, while the
-    /// peer does not read. A peer that lets them grow beyond it is not reading at all.
+    /// Bytes that may wait to be sent beyond one line of the greatest length: acknowledgements and keepalives, while
+    /// the peer does not read. A peer that lets them grow beyond it is not reading at all.
     /// </summary>
     private const int MaxOutputBytes = 65_536;
 
-    /// <summary>Lines are put into the output while it holds less than this; the rest wait until it has been sent.</summary>
+    /// <summary>
+    /// Lines are put into the output while it holds less than this; the rest wait until it has been sent.
+    /// </summary>
     private const int OutputHighWater = 32_768;
 
     /// <summary>Bytes that may always be sent at a time, whatever is held: the link must go on.</summary>
@@ -45,7 +47,8 @@ internal sealed partial class LinkEngine
     /// <summary>Why the protocol wants the connection ended. It is, at the end of the step.</summary>
     private Outage? ending;
 
-    // Lines at the application, which are not accepted yet; and whose they are since another version was spoken, oldest first.
+    // Lines at the application, which are not accepted yet; and whose they are since another version was spoken, oldest
+    // first.
     private int exactlyOnceWaiting;
     private int bestEffortWaiting;
     private Queue<IProtocol>? owed;
@@ -70,7 +73,9 @@ internal sealed partial class LinkEngine
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
     /// <param name="isKept">Whether what is written is kept outside the process.</param>
-    /// <param name="waiting">Lines that are kept there; those of them that the outbox does not get are read later.</param>
+    /// <param name="waiting">
+    /// Lines that are kept there; those of them that the outbox does not get are read later.
+    /// </param>
     /// <param name="effects">What is to be kept from the beginning.</param>
     public LinkEngine(LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes) waiting, ref Effects effects)
     {
@@ -125,7 +130,9 @@ internal sealed partial class LinkEngine
     /// <summary>Silence after which an outage is declared, once lines flow.</summary>
     public TimeSpan Timeout => protocol.Timeout;
 
-    /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
+    /// <summary>
+    /// How long a client must be silent after its last connection, for the other end to notice it too.
+    /// </summary>
     public TimeSpan QuietTime => protocol.QuietTime;
 
     /// <summary>Bytes that the protocol holds of lines that are not delivered yet.</summary>
@@ -141,11 +148,15 @@ internal sealed partial class LinkEngine
 
     private bool IsUp => Status == LinkStatus.Up;
 
-    /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null.</summary>
+    /// <summary>
+    /// What is wrong with a line of this length that is to be written, as the rest of a sentence; or null.
+    /// </summary>
     // By the rules of whoever was served last: one that was never up rules nothing out.
     public string? Fault(int bytes) => holder.Fault(bytes);
 
-    /// <summary>Whether this opening is of the client that is connected now, come back over a newer connection.</summary>
+    /// <summary>
+    /// Whether this opening is of the client that is connected now, come back over a newer connection.
+    /// </summary>
     public bool IsSuccessor(PeerOpening? opening) =>
         output is not null && opening is ClientOpening again && protocol is Version2Protocol two && two.IsSuccessor(again);
 
@@ -262,8 +273,8 @@ internal sealed partial class LinkEngine
 
     /// <summary>
     /// Another version is to be spoken than before: the device's software was changed, or the server knows no other. Or
-    /// somebody only says so: the protocol that was spoken keeps what it remembers, and the lines until that of the other
-    /// version is open.
+    /// somebody only says so: the protocol that was spoken keeps what it remembers, and the lines until that of the
+    /// other version is open.
     /// </summary>
     private void Speak(int version)
     {
@@ -275,7 +286,9 @@ internal sealed partial class LinkEngine
         (protocol, other, Version) = (next, protocol, version);
     }
 
-    /// <summary>The protocol that is spoken has the lines from here on: what the other one had not finished is sent again.</summary>
+    /// <summary>
+    /// The protocol that is spoken has the lines from here on: what the other one had not finished is sent again.
+    /// </summary>
     private void TakeOver()
     {
         if (holder == protocol)
@@ -434,7 +447,9 @@ internal sealed partial class LinkEngine
     /// <summary>When the line that observers are at will have been held for too long, if it was not told.</summary>
     private TimeSpan? HeldTooLongAt(in Moment at) => at.HeldSince is { } since && since != toldHeldSince ? since + limits.SlowObserverAfter : null;
 
-    /// <summary>Tells of a line that is held for too long, once: nothing else tells of it while the link is up.</summary>
+    /// <summary>
+    /// Tells of a line that is held for too long, once: nothing else tells of it while the link is up.
+    /// </summary>
     private void TellOfHeldLine(in Moment at)
     {
         if (at.HeldSince is not { } since || since == toldHeldSince || now - since is var held && held < limits.SlowObserverAfter)

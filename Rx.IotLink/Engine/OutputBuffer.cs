@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// What is to be sent on one connection: filled by the steps of the engine while what was filled before is being sent. All that gathers during a send
-/// goes with the next one. While there is nothing, it holds nothing.
+/// What is to be sent on one connection: filled by the steps of the engine while what was filled before is being sent.
+/// All that gathers during a send goes with the next one. While there is nothing, it holds nothing.
 /// </summary>
 internal sealed class OutputBuffer : IBufferWriter<byte>
 {

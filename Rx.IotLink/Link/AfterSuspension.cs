@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Awaits a read that has not completed, and tells a writer meanwhile: its code runs on a thread that has nothing else to do any more, since the next bytes are
-/// taken care of by another.
+/// Awaits a read that has not completed, and tells a writer meanwhile: its code runs on a thread that has nothing else
+/// to do any more, since the next bytes are taken care of by another.
 /// </summary>
 internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, TaskWrite told) : ICriticalNotifyCompletion
 {

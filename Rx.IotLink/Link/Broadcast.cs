@@ -13,8 +13,9 @@ internal enum Replay
 }
 
 /// <summary>
-/// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Publish"/> has them delivered. Each observer has a
-/// queue and a drain of its own, so that one which is slow or throws harms itself alone; a full queue loses its oldest value.
+/// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Publish"/>
+/// has them delivered. Each observer has a queue and a drain of its own, so that one which is slow or throws harms
+/// itself alone; a full queue loses its oldest value.
 /// </summary>
 internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capacity, string name, Action<string, Exception> observerFailed, Lock? gate = null) : IObservable<T>
 {

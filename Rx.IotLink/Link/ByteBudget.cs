@@ -1,10 +1,10 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Bytes that all links of a server may hold in their inboxes and outputs together. A link may go on as long as it holds
-/// less than is left of the budget: so one alone gets half of it, two a third each, and there is always something left for
-/// others. Whatever the others hold, a link may hold its part of half of the budget. So all together never hold more than
-/// one and a half, and a line or two each.
+/// Bytes that all links of a server may hold in their inboxes and outputs together. A link may go on as long as it
+/// holds less than is left of the budget: so one alone gets half of it, two a third each, and there is always something
+/// left for others. Whatever the others hold, a link may hold its part of half of the budget. So all together never
+/// hold more than one and a half, and a line or two each.
 /// </summary>
 /// <param name="most">The budget.</param>
 /// <param name="slowed">Called, by no lock's holder, for the id of a link that has its part and is slowed.</param>

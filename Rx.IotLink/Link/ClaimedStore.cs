@@ -9,7 +9,9 @@ internal static class ClaimedStore
     /// <summary>Lines that are read at once.</summary>
     private const int Piece = 4_096;
 
-    /// <summary>Lines that an earlier process may have sent, at most: their numbers must be known. A multiple of a piece.</summary>
+    /// <summary>
+    /// Lines that an earlier process may have sent, at most: their numbers must be known. A multiple of a piece.
+    /// </summary>
     private const int MayHaveBeenSent = SessionOffer.MaxWindow;
 
     /// <summary>Claims the memory of a device, and reads the lines that wait.</summary>

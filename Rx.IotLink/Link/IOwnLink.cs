@@ -8,7 +8,9 @@ internal interface IOwnLink : ILink
 {
     LinkOptions Options { get; }
 
-    /// <summary><see cref="ILink.Write"/>, and what became of a line whose observer has left: whether it was sent.</summary>
+    /// <summary>
+    /// <see cref="ILink.Write"/>, and what became of a line whose observer has left: whether it was sent.
+    /// </summary>
     IObservable<Unit> Write(string line, Action<bool> left);
 
     /// <summary>Tells the application something, as <see cref="ILink.Notices"/>.</summary>

@@ -6,14 +6,20 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader, and only then counts it as
-/// handled; without an observer or reader, lines wait. What is handled is reported to the link, and what has arrived meanwhile taken from it, many at a time.
+/// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader,
+/// and only then counts it as handled; without an observer or reader, lines wait. What is handled is reported to the
+/// link, and what has arrived meanwhile taken from it, many at a time.
 /// </summary>
-/// <remarks>The lock is the link's: who puts lines into it holds it already, and the drain needs it once for many lines.</remarks>
+/// <remarks>
+/// The lock is the link's: who puts lines into it holds it already, and the drain needs it once for many lines.
+/// </remarks>
 internal sealed partial class Inbox(
     LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<string, Exception> observerFailed) : IWork
 {
-    /// <summary>Lines that are handled one right after the other are reported together: so many at most, and within so short a time.</summary>
+    /// <summary>
+    /// Lines that are handled one right after the other are reported together: so many at most, and within so short a
+    /// time.
+    /// </summary>
     private const int ReportedTogether = 64;
 
     private const long NotHeld = -1;
@@ -73,7 +79,9 @@ internal sealed partial class Inbox(
         return ended ? (0, 0) : (newExactlyOnce, newBestEffort);
     }
 
-    /// <summary>The last lines are gone with the end: they were not accepted, so the peer still has them. Under the lock.</summary>
+    /// <summary>
+    /// The last lines are gone with the end: they were not accepted, so the peer still has them. Under the lock.
+    /// </summary>
     public void End(Exception? withError, Func<Exception> forReaders)
     {
         (ended, error, readersError) = (true, withError, forReaders);
@@ -86,15 +94,17 @@ internal sealed partial class Inbox(
     /// <summary>Since when observers have been at the line that they are at, if they are.</summary>
     public TimeSpan? HeldSince => Volatile.Read(ref heldSince) is var ticks and not NotHeld ? TimeSpan.FromTicks(ticks) : null;
 
-    /// <summary>No further line is handed out: those that wait are not accepted, so the peer keeps them. Under the lock.</summary>
+    /// <summary>
+    /// No further line is handed out: those that wait are not accepted, so the peer keeps them. Under the lock.
+    /// </summary>
     public void Pause() => paused = true;
 
     /// <summary>Whether a drain must be started now; it counts as started then. Under the lock.</summary>
     public bool TryBeginDrain() => !draining && HasWork && (draining = true);
 
     /// <summary>
-    /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. Where only readers wait, no code of the application's is called, and no other thread is needed:
-    /// their tasks continue elsewhere.
+    /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. Where only readers wait, no code of the
+    /// application's is called, and no other thread is needed: their tasks continue elsewhere.
     /// </summary>
     public void StartDrain()
     {
@@ -104,7 +114,9 @@ internal sealed partial class Inbox(
             DrainToReaders();
     }
 
-    /// <summary>Whether the drain goes on: takes what has arrived if it has handed out all it had. Under the lock.</summary>
+    /// <summary>
+    /// Whether the drain goes on: takes what has arrived if it has handed out all it had. Under the lock.
+    /// </summary>
     public bool TryGoOn()
     {
         if (taken.IsEmpty)
@@ -175,7 +187,10 @@ internal sealed partial class Inbox(
         while (report(true));
     }
 
-    /// <summary>Observers get lines now. Told once for many; how long they are at each is looked at only when it may have been too long.</summary>
+    /// <summary>
+    /// Observers get lines now. Told once for many; how long they are at each is looked at only when it may have been
+    /// too long.
+    /// </summary>
     private void Hold(TimeSpan since)
     {
         // A full fence: whoever looks at that moment finds this, or is asked to look again.

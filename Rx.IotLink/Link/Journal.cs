@@ -5,8 +5,8 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// What one link has to keep, in its order: <see cref="Append"/> only takes note; the journal of the store
-/// (<see cref="StoreJournal"/>) writes it outside the lock, together with what other links have, and the link is told how
-/// far it is. What could not be kept is tried again, with longer pauses each time.
+/// (<see cref="StoreJournal"/>) writes it outside the lock, together with what other links have, and the link is told
+/// how far it is. What could not be kept is tried again, with longer pauses each time.
 /// </summary>
 /// <remarks>The lock is the link's: whoever has something to keep holds it already.</remarks>
 internal sealed class Journal
@@ -51,7 +51,9 @@ internal sealed class Journal
     /// <summary>How long the store may take before the application is told.</summary>
     public TimeSpan Patience { get; }
 
-    /// <summary>Whether what it has failed the last time, and is better not put together with what others have.</summary>
+    /// <summary>
+    /// Whether what it has failed the last time, and is better not put together with what others have.
+    /// </summary>
     public bool HasFailed { get; private set; }
 
     /// <summary>Takes note of a record, and gives its place. Under the lock.</summary>
@@ -73,7 +75,9 @@ internal sealed class Journal
     /// <summary>Has what gathered written, where <see cref="TryBegin"/> said yes.</summary>
     public void Start() => writer.Write(this);
 
-    /// <summary>Puts what is to be written now into a batch, as far as it has room. False: there is nothing (any more).</summary>
+    /// <summary>
+    /// Puts what is to be written now into a batch, as far as it has room. False: there is nothing (any more).
+    /// </summary>
     public bool TryTake(Batch batch)
     {
         lock (gate)
@@ -105,7 +109,9 @@ internal sealed class Journal
         return again;
     }
 
-    /// <summary>What was taken could not be kept: the store is left alone for a while, which is longer each time.</summary>
+    /// <summary>
+    /// What was taken could not be kept: the store is left alone for a while, which is longer each time.
+    /// </summary>
     public void Failed(Exception exception)
     {
         lock (gate)
@@ -189,8 +195,8 @@ internal sealed class Journal
     }
 
     /// <summary>
-    /// Tells the link. It ends connections, which are somebody else's and may throw: the journal of the store, which serves
-    /// other links too, goes on all the same.
+    /// Tells the link. It ends connections, which are somebody else's and may throw: the journal of the store, which
+    /// serves other links too, goes on all the same.
     /// </summary>
     /// <returns>Whether nothing was thrown. The link has taken its step in any case.</returns>
     private bool TryTell<T>(T what, Action<IJournalOwner, T> tell)

@@ -12,7 +12,8 @@ internal sealed partial class Link
 
     private readonly ByteBudget? budget;
 
-    // Guarded by the lock: bytes of a line that has begun and not ended, beyond the buffer that a connection has for any.
+    // Guarded by the lock: bytes of a line that has begun and not ended, beyond the buffer that a connection has for
+    // any.
     private long unfinishedBytes;
 
     // Written under the lock: what is counted, and the room that a line needs which found none.
@@ -54,7 +55,8 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Counts what is held after a step. Gives the connection that may be read again, if one waits for that. Under the lock.
+    /// Counts what is held after a step. Gives the connection that may be read again, if one waits for that. Under the
+    /// lock.
     /// </summary>
     private ServedConnection? Settle(int wanted)
     {

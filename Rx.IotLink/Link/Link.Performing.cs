@@ -28,7 +28,9 @@ internal sealed partial class Link
         return new(Now, exactlyOnce, bestEffort, inbox.HeldSince, Room());
     }
 
-    /// <summary>Has the engine decide what follows from an input. Under the lock; what it gives must be performed.</summary>
+    /// <summary>
+    /// Has the engine decide what follows from an input. Under the lock; what it gives must be performed.
+    /// </summary>
     private void Step(in Input input, out Work work)
     {
         work = new Work { Effects = new(inbox.Arrived), On = served };
@@ -189,8 +191,8 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Takes note that all who wait for something are to be told: that it has come, or (with an error) that it never will.
-    /// Under the lock.
+    /// Takes note that all who wait for something are to be told: that it has come, or (with an error) that it never
+    /// will. Under the lock.
     /// </summary>
     private void TellLater(Waiters<Unit>? waiters, Exception? error)
     {

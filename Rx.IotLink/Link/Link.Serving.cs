@@ -13,14 +13,14 @@ internal sealed partial class Link
     private static readonly Outage Displaced = new(OutageReason.Displaced, "another connection of this device took its place");
 
     /// <summary>
-    /// Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is not
-    /// touched then.
+    /// Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is
+    /// not touched then.
     /// </summary>
     /// <param name="connection">The connection.</param>
     /// <param name="opening">What it said, at a server.</param>
     /// <param name="replaces">
-    /// Whether it takes the place of one that is being served: its device has proved itself, and must not wait for its own
-    /// ghost. One that is known by its memory does so in any case. Both are one step: no other comes in between.
+    /// Whether it takes the place of one that is being served: its device has proved itself, and must not wait for its
+    /// own ghost. One that is known by its memory does so in any case. Both are one step: no other comes in between.
     /// </param>
     /// <param name="version">The version of the protocol that a client speaks on it; null: as before.</param>
     public ServedConnection? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false, int? version = null)
@@ -64,8 +64,8 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// The connection of a ghost is somebody else's, and may throw: that must not keep the newcomer out. It does not serve
-    /// any more, whatever becomes of its end.
+    /// The connection of a ghost is somebody else's, and may throw: that must not keep the newcomer out. It does not
+    /// serve any more, whatever becomes of its end.
     /// </summary>
     private bool TryPerform(ref Work displaced)
     {
@@ -80,7 +80,9 @@ internal sealed partial class Link
         }
     }
 
-    /// <summary>Ends the connection that serves, if there is one, since it has to make room. The link goes on.</summary>
+    /// <summary>
+    /// Ends the connection that serves, if there is one, since it has to make room. The link goes on.
+    /// </summary>
     public void TurnAway()
     {
         if (Serving is { } serving)
@@ -125,7 +127,10 @@ internal sealed partial class Link
         Perform(ref work);
     }
 
-    /// <summary>Gives received bytes to the engine; the position up to which they were consumed, or null if the connection has ended.</summary>
+    /// <summary>
+    /// Gives received bytes to the engine; the position up to which they were consumed, or null if the connection has
+    /// ended.
+    /// </summary>
     public SequencePosition? Receive(ServedConnection from, in ReadOnlySequence<byte> bytes)
     {
         Work work;
@@ -157,7 +162,10 @@ internal sealed partial class Link
         Perform(ref work);
     }
 
-    /// <summary>The bytes to send next on a connection, for whoever has begun to send on it; null if there are none, and then nobody sends any more.</summary>
+    /// <summary>
+    /// The bytes to send next on a connection, for whoever has begun to send on it; null if there are none, and then
+    /// nobody sends any more.
+    /// </summary>
     /// <param name="on">The connection.</param>
     /// <param name="closed">Whether it is closed: who sends on it has the last word.</param>
     public ReadOnlyMemory<byte>? TakeOutput(ServedConnection on, out bool closed)
@@ -183,7 +191,10 @@ internal sealed partial class Link
     /// <summary>Whether the peer needs each line in a send of its own.</summary>
     public bool OneSendPerLine => engine.OneSendPerLine;
 
-    /// <summary>The drain of the inbox has handled lines: they are accepted, and acknowledged with one word. Gives whether it goes on, if it has nothing left.</summary>
+    /// <summary>
+    /// The drain of the inbox has handled lines: they are accepted, and acknowledged with one word. Gives whether it
+    /// goes on, if it has nothing left.
+    /// </summary>
     private bool Report(bool nothingLeft)
     {
         Work work;
@@ -212,7 +223,10 @@ internal sealed partial class Link
         opened.StartKeepalives(engine.Timeout / 4, engine.KeepaliveAlways);
     }
 
-    /// <summary>Observers get lines from now on: has it looked at in time. A comparison, as long as the alarm is set for an earlier time.</summary>
+    /// <summary>
+    /// Observers get lines from now on: has it looked at in time. A comparison, as long as the alarm is set for an
+    /// earlier time.
+    /// </summary>
     private void WatchHolding(TimeSpan since) => (alarm ?? MakeAlarm()).Set(since + options.SlowObserverAfter);
 
     private void TimeCame()

@@ -122,8 +122,9 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Before the end: waits for the outbox to drain, and then for an observer that is at a line, so that what it has handled is accepted and is not given
-    /// again to a later process. No line is handed out after that one. For a limited time; never fails.
+    /// Before the end: waits for the outbox to drain, and then for an observer that is at a line, so that what it has
+    /// handled is accepted and is not given again to a later process. No line is handed out after that one. For a
+    /// limited time; never fails.
     /// </summary>
     public async Task DrainWithinAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -167,7 +168,9 @@ internal sealed partial class Link
         return standStill.Task;
     }
 
-    /// <summary>Checks a line, by the rules of all and those of the peer that are known so far; gives its length in bytes.</summary>
+    /// <summary>
+    /// Checks a line, by the rules of all and those of the peer that are known so far; gives its length in bytes.
+    /// </summary>
     private int Check(string line)
     {
         var bytes = LineText.Check(line, options.MaxLineBytes);
@@ -202,7 +205,10 @@ internal sealed partial class Link
         _ => new OutboxFullException(Id, $"{nameof(LinkOptions.OutboxLines)} + {nameof(LinkOptions.MaxWaitingWrites)}", options.OutboxLines + options.MaxWaitingWrites),
     };
 
-    /// <summary>Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is done with already.</summary>
+    /// <summary>
+    /// Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is done with
+    /// already.
+    /// </summary>
     private bool? TakeBack(PendingWrite line)
     {
         Work work;

@@ -9,14 +9,14 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// A link at either end: the shell around its engine (<see cref="LinkEngine"/>), at most one <see cref="ServedConnection"/> (the
-/// connection that serves it now), and the streams the application sees. Connections are given to it
-/// (<see cref="TryServe"/>); it makes none.
+/// A link at either end: the shell around its engine (<see cref="LinkEngine"/>), at most one
+/// <see cref="ServedConnection"/> (the connection that serves it now), and the streams the application sees.
+/// Connections are given to it (<see cref="TryServe"/>); it makes none.
 /// </summary>
 /// <remarks>
 /// One lock guards everything. Under it the engine takes a step, and what is to be done is collected; after it that is
-/// performed: bytes sent, observers called, writers told. So no user code, and no call of a pipe, a scheduler or another
-/// link, ever runs under it.
+/// performed: bytes sent, observers called, writers told. So no user code, and no call of a pipe, a scheduler or
+/// another link, ever runs under it.
 /// </remarks>
 internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 {
@@ -135,7 +135,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         }
     }
 
-    /// <summary>The version of the protocol that is spoken on the next connection, if <see cref="TryServe"/> is told no other.</summary>
+    /// <summary>
+    /// The version of the protocol that is spoken on the next connection, if <see cref="TryServe"/> is told no other.
+    /// </summary>
     public int Wanted
     {
         get
@@ -145,7 +147,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         }
     }
 
-    /// <summary>How long a client must be silent after its last connection, for the other end to notice it too.</summary>
+    /// <summary>
+    /// How long a client must be silent after its last connection, for the other end to notice it too.
+    /// </summary>
     public TimeSpan QuietTime => engine.QuietTime;
 
     public LinkState Current
@@ -215,8 +219,8 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     }
 
     /// <summary>
-    /// Completes, once this end is closed, when the peer was told so or cannot be, the connection is gone, and the memory
-    /// is kept or cannot be.
+    /// Completes, once this end is closed, when the peer was told so or cannot be, the connection is gone, and the
+    /// memory is kept or cannot be.
     /// </summary>
     public Task Goodbye { get; private set; } = Task.CompletedTask;
 

@@ -3,13 +3,13 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Nothing is read from a connection for now, since its link holds its part of what it shares with others: until the link
-/// may hold more again, or for a while. What is read after that, and finds no room, is not taken, and the peer keeps it;
-/// but it is heard what the peer acknowledges, and whether it still lives.
+/// Nothing is read from a connection for now, since its link holds its part of what it shares with others: until the
+/// link may hold more again, or for a while. What is read after that, and finds no room, is not taken, and the peer
+/// keeps it; but it is heard what the peer acknowledges, and whether it still lives.
 /// </summary>
 /// <remarks>
-/// The while is a timeout; a quarter of it where acknowledgements are awaited, which may be behind lines that are not read.
-/// The application may wait for them, and read no line before they come.
+/// The while is a timeout; a quarter of it where acknowledgements are awaited, which may be behind lines that are not
+/// read. The application may wait for them, and read no line before they come.
 /// </remarks>
 internal sealed class Pause(Link link, Deadlines queue, TimeSpan timeout, LinkOptions options) : Deadline(queue)
 {

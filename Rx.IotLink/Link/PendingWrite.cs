@@ -11,7 +11,9 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
     /// <summary>Why it will not be delivered by this link, if it is done and will not. Set by who tells it.</summary>
     public Exception? Error { get; set; }
 
-    /// <summary>Called once, outside the link's lock. An error if the line will not be delivered by this link.</summary>
+    /// <summary>
+    /// Called once, outside the link's lock. An error if the line will not be delivered by this link.
+    /// </summary>
     public abstract void Finish(Exception? error);
 }
 
@@ -21,7 +23,10 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
 /// <param name="delivery">The promise made for it.</param>
 /// <param name="ordering">Whether it keeps its place.</param>
 /// <param name="continuations">Where whoever waits for it goes on (<see cref="Continuations"/>).</param>
-/// <param name="isAlone">Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that tells, as the last thing there.</param>
+/// <param name="isAlone">
+/// Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that
+/// tells, as the last thing there.
+/// </param>
 /// <param name="untilStored">Whether it is done as soon as it is kept.</param>
 internal sealed class TaskWrite(
     string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false, bool untilStored = false)
@@ -55,7 +60,9 @@ internal sealed class TaskWrite(
             completion.TrySetException(Error);
     }
 
-    /// <summary>Tells whoever waits that it was cancelled. Instead of <see cref="Finish"/>, which is not called any more.</summary>
+    /// <summary>
+    /// Tells whoever waits that it was cancelled. Instead of <see cref="Finish"/>, which is not called any more.
+    /// </summary>
     public void Cancel(WriteCancelledException cancelled) => Continuations.Inline((completion, cancelled), static s => s.completion.TrySetException(s.cancelled));
 
     void IThreadPoolWorkItem.Execute() => FinishHere();

@@ -26,8 +26,8 @@ internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
     public KeptSession? Kept { get; init; }
 
     /// <summary>
-    /// The version that a link begins with whose peer is to speak this one. Only that of protocol 2 takes up a memory that
-    /// was kept; another takes its lines over from there.
+    /// The version that a link begins with whose peer is to speak this one. Only that of protocol 2 takes up a memory
+    /// that was kept; another takes its lines over from there.
     /// </summary>
     public int FirstFor(int version) => Kept is { Memory.Epoch: not null } ? 2 : version;
 

@@ -12,8 +12,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink;
 
 /// <summary>
-/// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its liveness. It owns the connection,
-/// and knows nothing of lines.
+/// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its
+/// liveness. It owns the connection, and knows nothing of lines.
 /// </summary>
 internal sealed class ServedConnection(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
 {
@@ -49,7 +49,10 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         }
     }
 
-    /// <summary>Completes when the connection is done with: nothing is read from it any more, and the last word is said. To be awaited at most once.</summary>
+    /// <summary>
+    /// Completes when the connection is done with: nothing is read from it any more, and the last word is said. To be
+    /// awaited at most once.
+    /// </summary>
     public ValueTask Finished { get; private set; }
 
     /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
@@ -63,7 +66,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// <summary>Tells the key that the peer has proved from others; 0: it has proved none.</summary>
     public ulong KeyMark { get; init; }
 
-    /// <summary>What is to be sent. Guarded by the link's lock, until the connection ends: then it is whose the last word is.</summary>
+    /// <summary>
+    /// What is to be sent. Guarded by the link's lock, until the connection ends: then it is whose the last word is.
+    /// </summary>
     public OutputBuffer Output { get; } = new();
 
     /// <summary>Whether nothing is read for now: the link holds its part of what it shares with others.</summary>
@@ -75,7 +80,10 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// <summary>Declares an outage after a silence of this length.</summary>
     public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, deadlines, limit));
 
-    /// <summary>Sends keepalives every interval: counted from the last one, or (unless always) from the last bytes of any kind, if they are later.</summary>
+    /// <summary>
+    /// Sends keepalives every interval: counted from the last one, or (unless always) from the last bytes of any kind,
+    /// if they are later.
+    /// </summary>
     public void StartKeepalives(TimeSpan interval, bool always) => Start(ref keepalives, new KeepalivesOf(this, deadlines, interval, always));
 
     public void Heard(TimeSpan now) => Volatile.Write(ref heardAt, now.Ticks);
@@ -87,7 +95,10 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
 #pragma warning restore CA2012
 
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
-    /// <remarks>Pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is not left.</remarks>
+    /// <remarks>
+    /// Pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is
+    /// not left.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadAsync()
     {
@@ -183,7 +194,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         told?.Finish(told.Error);
     }
 
-    /// <summary>Sends bytes, and what gathers meanwhile. Once for each time that something is to be sent and nobody sends.</summary>
+    /// <summary>
+    /// Sends bytes, and what gathers meanwhile. Once for each time that something is to be sent and nobody sends.
+    /// </summary>
     /// <param name="bytes">What to send first, if it was taken already.</param>
     public async Task SendAsync(ReadOnlyMemory<byte>? bytes)
     {
@@ -213,8 +226,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     }
 
     /// <summary>
-    /// Has a writer told when the loop that reads waits for the next bytes, on its thread. Only where that thread is not needed for reading any more then: the loop waits for the
-    /// socket itself. Asked by that loop alone.
+    /// Has a writer told when the loop that reads waits for the next bytes, on its thread. Only where that thread is
+    /// not needed for reading any more then: the loop waits for the socket itself. Asked by that loop alone.
     /// </summary>
     public bool TryTellAfterSuspension(TaskWrite write)
     {
@@ -224,10 +237,15 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         return true;
     }
 
-    /// <summary>No call of this connection counts any more. Under the link's lock, before <see cref="Close"/>.</summary>
+    /// <summary>
+    /// No call of this connection counts any more. Under the link's lock, before <see cref="Close"/>.
+    /// </summary>
     public void LetGo(EndOfConnection how) => (hasLastWord, over) = (!how.SendIsUnderWay, true);
 
-    /// <summary>Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for ever.</summary>
+    /// <summary>
+    /// Ends the connection, in order (FIN) where it can: a micropython-iot client that is reset (RST) may hang for
+    /// ever.
+    /// </summary>
     public void Close(Outage outage)
     {
         Volatile.Read(ref silence)?.Dispose();
@@ -237,7 +255,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         Resume();
         if (hasLastWord)
             _ = SayLastWordAsync();
-        // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes nothing.
+        // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes
+        // nothing.
         if (outage.Reason is OutageReason.Silence or OutageReason.ConnectionLost or OutageReason.PeerNotReading)
             Release();
         else

@@ -102,7 +102,9 @@ internal sealed class StoreJournal : IWork
         }
     }
 
-    /// <summary>A batch of several links failed: perhaps for what one of them has. None is to suffer from another.</summary>
+    /// <summary>
+    /// A batch of several links failed: perhaps for what one of them has. None is to suffer from another.
+    /// </summary>
     private async Task WriteEachAsync(Exception failure)
     {
         Journal[] links;

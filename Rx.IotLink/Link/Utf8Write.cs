@@ -6,7 +6,10 @@ using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
-/// <summary>A line that was written as bytes, and a value task that waits for it. It is used again when its writer has been told.</summary>
+/// <summary>
+/// A line that was written as bytes, and a value task that waits for it. It is used again when its writer has been
+/// told.
+/// </summary>
 internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 {
     private const int MostKept = 1_024;

@@ -4,11 +4,14 @@ using System.Text.Json.Serialization.Metadata;
 namespace Rx.IotLink;
 
 /// <summary>
-/// A line that is a request or an answer: a JSON object with exactly one of the names <c>req</c> and <c>res</c>, whose value, the id, is a string or number.
-/// Everything else is somebody else's line. The format is told in docs/request-response.md.
+/// A line that is a request or an answer: a JSON object with exactly one of the names <c>req</c> and <c>res</c>, whose
+/// value, the id, is a string or number. Everything else is somebody else's line. The format is told in
+/// docs/request-response.md.
 /// </summary>
 /// <param name="IsRequest">Request, else answer.</param>
-/// <param name="Id">The id as it came, at most <see cref="MaxIdLength"/> characters of JSON: a responder gives it back unchanged.</param>
+/// <param name="Id">
+/// The id as it came, at most <see cref="MaxIdLength"/> characters of JSON: a responder gives it back unchanged.
+/// </param>
 /// <param name="Body">The body; JSON's null if there is none.</param>
 /// <param name="Error">What went wrong, if it says so. It has no meaning in a request.</param>
 internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body, string? Error)
@@ -20,7 +23,8 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
     /// <summary>The envelope that a line is, or null.</summary>
     public static Envelope? Parse(string line)
     {
-        // Spares lines of other kinds the parsing. Escaped names ("\u0072eq") are allowed by JSON and written by nobody.
+        // Spares lines of other kinds the parsing. Escaped names ("\u0072eq") are allowed by JSON and written by
+        // nobody.
         if (!line.Contains("\"req\"", StringComparison.Ordinal) && !line.Contains("\"res\"", StringComparison.Ordinal))
             return null;
         try

@@ -7,13 +7,26 @@ namespace Rx.IotLink;
 
 public static partial class JsonOperators
 {
-    /// <summary>Reads each line as JSON. A bad line is skipped, after it was told to <paramref name="onBadLine"/>: one garbled line of a device must not end its stream.</summary>
+    /// <summary>
+    /// Reads each line as JSON. A bad line is skipped, after it was told to <paramref name="onBadLine"/>: one garbled
+    /// line of a device must not end its stream.
+    /// </summary>
     /// <typeparam name="T">What a line should say.</typeparam>
     /// <param name="lines">The lines, one JSON text each.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
-    /// <param name="onBadLine">Told each bad line and what is wrong with it, before the next line is read. Default: nobody. What it throws ends the stream as <c>OnError</c>, so throwing the exception it is given makes bad lines fatal.</param>
-    /// <remarks>What a bad line is, and what is not a line's fault, is said at <see cref="TryFromJson{T}(IObservable{string}, JsonTypeInfo{T})"/>, which leaves no line out. Lines of other kinds on the same link are bad lines too, unless they happen to fit: see <see cref="RequestOperators.WithoutRequests"/>.</remarks>
-    /// <exception cref="ArgumentNullException"><paramref name="lines"/> or <paramref name="typeInfo"/> is null.</exception>
+    /// <param name="onBadLine">
+    /// Told each bad line and what is wrong with it, before the next line is read. Default: nobody. What it throws ends
+    /// the stream as <c>OnError</c>, so throwing the exception it is given makes bad lines fatal.
+    /// </param>
+    /// <remarks>
+    /// What a bad line is, and what is not a line's fault, is said at
+    /// <see cref="TryFromJson{T}(IObservable{string}, JsonTypeInfo{T})"/>, which leaves no line out. Lines of other
+    /// kinds on the same link are bad lines too, unless they happen to fit: see
+    /// <see cref="RequestOperators.WithoutRequests"/>.
+    /// </remarks>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="lines"/> or <paramref name="typeInfo"/> is null.
+    /// </exception>
     public static IObservable<T> FromJson<T>(this IObservable<string> lines, JsonTypeInfo<T> typeInfo, Action<string, JsonException>? onBadLine = null) =>
         lines.TryFromJson(typeInfo)
             .Where(line =>
@@ -28,8 +41,12 @@ public static partial class JsonOperators
     /// <typeparam name="T">What a line should say. It must not keep the bytes it is made of.</typeparam>
     /// <param name="utf8Lines">The lines, one JSON text each.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
-    /// <param name="onBadLine">Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="utf8Lines"/> or <paramref name="typeInfo"/> is null.</exception>
+    /// <param name="onBadLine">
+    /// Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.
+    /// </param>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="utf8Lines"/> or <paramref name="typeInfo"/> is null.
+    /// </exception>
     public static IObservable<T> FromJson<T>(this IObservable<ReadOnlyMemory<byte>> utf8Lines, JsonTypeInfo<T> typeInfo, Action<string, JsonException>? onBadLine = null)
     {
         ArgumentNullException.ThrowIfNull(utf8Lines);
@@ -45,11 +62,18 @@ public static partial class JsonOperators
             .Select(line => line.Value!);
     }
 
-    /// <summary>The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.</summary>
+    /// <summary>
+    /// The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.
+    /// </summary>
     /// <typeparam name="T">What a line should say.</typeparam>
     /// <param name="lines">The lines, one JSON text each.</param>
-    /// <param name="options">How JSON is read. Default: <see cref="JsonSerializerOptions.Web"/>, so that a device's <c>"celsius"</c> finds the property <c>Celsius</c>. Made read-only.</param>
-    /// <param name="onBadLine">Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.</param>
+    /// <param name="options">
+    /// How JSON is read. Default: <see cref="JsonSerializerOptions.Web"/>, so that a device's <c>"celsius"</c> finds
+    /// the property <c>Celsius</c>. Made read-only.
+    /// </param>
+    /// <param name="onBadLine">
+    /// Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="lines"/> is null.</exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> cannot be read from JSON.</exception>
     [RequiresUnreferencedCode(Json.Reflection)]

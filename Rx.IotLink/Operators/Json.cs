@@ -12,8 +12,9 @@ internal static class Json
     public const string Reflection = "How T is read and written is found by reflection; give a JsonTypeInfo<T> of a source-generated context instead.";
 
     /// <summary>
-    /// A value, or why there is none. Only what the line is to blame for becomes an error of the line: besides broken JSON, what the constructor or
-    /// a property of <typeparamref name="T"/> throws when it will not have a value. A type that the serializer cannot handle is the program's fault, and thrown.
+    /// A value, or why there is none. Only what the line is to blame for becomes an error of the line: besides broken
+    /// JSON, what the constructor or a property of <typeparamref name="T"/> throws when it will not have a value. A
+    /// type that the serializer cannot handle is the program's fault, and thrown.
     /// </summary>
     public static JsonLine<T> Parse<T>(string line, JsonTypeInfo<T> typeInfo)
     {
@@ -61,7 +62,9 @@ internal static class Json
             : typeInfo;
     }
 
-    /// <summary>The type's description by reflection. Default options: <see cref="JsonSerializerOptions.Web"/>.</summary>
+    /// <summary>
+    /// The type's description by reflection. Default options: <see cref="JsonSerializerOptions.Web"/>.
+    /// </summary>
     [RequiresUnreferencedCode(Reflection)]
     [RequiresDynamicCode(Reflection)]
     public static JsonTypeInfo<T> TypeInfo<T>(JsonSerializerOptions? options)
@@ -72,8 +75,8 @@ internal static class Json
     }
 
     /// <summary>
-    /// The same JSON on one line of ASCII. A control character can only stand between tokens, where a blank means the same; a character that is
-    /// not ASCII only inside a string, where its escape means the same.
+    /// The same JSON on one line of ASCII. A control character can only stand between tokens, where a blank means the
+    /// same; a character that is not ASCII only inside a string, where its escape means the same.
     /// </summary>
     public static string OneAsciiLine(string json)
     {

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Rx.IotLink;
 
-/// <summary>A line and what it says as JSON: either <paramref name="Value"/> or <paramref name="Error"/>. Made by <c>TryFromJson</c>.</summary>
+/// <summary>
+/// A line and what it says as JSON: either <paramref name="Value"/> or <paramref name="Error"/>. Made by
+/// <c>TryFromJson</c>.
+/// </summary>
 /// <typeparam name="T">What a line should say.</typeparam>
 /// <param name="Line">The line as it came.</param>
 /// <param name="Value">Its value; not null if <see cref="IsValid"/>.</param>

@@ -3,8 +3,12 @@ using System.Reactive.Disposables;
 
 namespace Rx.IotLink;
 
-/// <summary>One subscription of <see cref="WriteOperators.WriteTo"/>: a bounded queue, and at most one line on its way.</summary>
-/// <remarks>The lock guards the queue alone; the link, the callback and the observer are called outside of it.</remarks>
+/// <summary>
+/// One subscription of <see cref="WriteOperators.WriteTo"/>: a bounded queue, and at most one line on its way.
+/// </summary>
+/// <remarks>
+/// The lock guards the queue alone; the link, the callback and the observer are called outside of it.
+/// </remarks>
 internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overflow, Delivery delivery, Action<string>? onDropped, IObserver<Unit> observer)
     : IObserver<string>, IDisposable
 {
@@ -90,7 +94,10 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
         Pump();
     }
 
-    /// <summary>Starts what can be started. A loop and not a recursion: a link that accepts at once would otherwise fill the stack.</summary>
+    /// <summary>
+    /// Starts what can be started. A loop and not a recursion: a link that accepts at once would otherwise fill the
+    /// stack.
+    /// </summary>
     private void Pump()
     {
         if (Interlocked.Increment(ref turns) != 1)

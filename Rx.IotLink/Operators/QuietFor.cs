@@ -13,7 +13,8 @@ public static partial class LivenessOperators
     private static readonly TimeSpan LongestSilence = TimeSpan.FromDays(365);
 
     /// <summary>
-    /// Gives one value when nothing came from a source for a whole duration. The next value of the source starts the watch again.
+    /// Gives one value when nothing came from a source for a whole duration. The next value of the source starts the
+    /// watch again.
     /// </summary>
     /// <typeparam name="T">What the source gives.</typeparam>
     /// <param name="source">The source, such as <see cref="ILink.Heard"/>.</param>
@@ -22,14 +23,14 @@ public static partial class LivenessOperators
     /// </param>
     /// <param name="scheduler">The clock; the values come on it. Default <see cref="DefaultScheduler"/>.</param>
     /// <returns>
-    /// One value for each silence, however long it is. It completes and fails at once when the source does: a silence that
-    /// was not over gives no value then.
+    /// One value for each silence, however long it is. It completes and fails at once when the source does: a silence
+    /// that was not over gives no value then.
     /// </returns>
     /// <remarks>
-    /// <c>source.StartWith(x).Select(_ => Observable.Timer(duration, scheduler)).Switch()</c> gives the same values. Here a value
-    /// of the source costs neither a timer nor an allocation, and on the default scheduler all watches share one timer. A silence
-    /// is never told early. It is told late when the threads of the pool are busy; what came from the source meanwhile counts,
-    /// and then there was no silence.
+    /// <c>source.StartWith(x).Select(_ => Observable.Timer(duration, scheduler)).Switch()</c> gives the same values.
+    /// Here a value of the source costs neither a timer nor an allocation, and on the default scheduler all watches
+    /// share one timer. A silence is never told early. It is told late when the threads of the pool are busy; what came
+    /// from the source meanwhile counts, and then there was no silence.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="duration"/> is out of its range.</exception>

@@ -6,18 +6,27 @@ namespace Rx.IotLink;
 
 public static partial class RequestOperators
 {
-    /// <summary>The task form of <see cref="Request(ILink, string, RequestOptions?)"/>: the same, sent at the call.</summary>
+    /// <summary>
+    /// The task form of <see cref="Request(ILink, string, RequestOptions?)"/>: the same, sent at the call.
+    /// </summary>
     /// <param name="link">The link.</param>
     /// <param name="body">What is asked, sent as a JSON string.</param>
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <param name="cancellationToken">Ends the waiting; the request is taken back if it was not sent yet.</param>
-    /// <returns>The answer's text. Whoever awaits it goes on as after <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.</returns>
+    /// <returns>
+    /// The answer's text. Whoever awaits it goes on as after
+    /// <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.
+    /// </returns>
     /// <exception cref="RemoteErrorException">The peer answered with an error.</exception>
     /// <exception cref="TimeoutException">No answer came in time.</exception>
     /// <exception cref="TooManyRequestsException">Too many requests are waiting.</exception>
     /// <exception cref="LinkClosedException">The link was closed.</exception>
-    /// <exception cref="ArgumentException">An option is out of range, or the request is not a line that the link takes.</exception>
-    /// <exception cref="WriteCancelledException">It was cancelled; the exception says whether the request had been sent, so that the peer may act on it.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or the request is not a line that the link takes.
+    /// </exception>
+    /// <exception cref="WriteCancelledException">
+    /// It was cancelled; the exception says whether the request had been sent, so that the peer may act on it.
+    /// </exception>
     public static Task<string> RequestAsync(this ILink link, string body, RequestOptions? options = null, CancellationToken cancellationToken = default) =>
         RequestAsync(link, Envelope.Quote(body ?? throw new ArgumentNullException(nameof(body))), Envelope.Text, options, cancellationToken);
 
@@ -30,9 +39,14 @@ public static partial class RequestOperators
     /// <param name="answerType">How an answer is read, from a source-generated context.</param>
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <param name="cancellationToken">Ends the waiting; the request is taken back if it was not sent yet.</param>
-    /// <returns>The answer. Whoever awaits it goes on as after <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.</returns>
+    /// <returns>
+    /// The answer. Whoever awaits it goes on as after
+    /// <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.
+    /// </returns>
     /// <exception cref="System.Text.Json.JsonException">The answer is no <typeparamref name="TAnswer"/>.</exception>
-    /// <remarks>Throws as <see cref="RequestAsync(ILink, string, RequestOptions?, CancellationToken)"/> besides.</remarks>
+    /// <remarks>
+    /// Throws as <see cref="RequestAsync(ILink, string, RequestOptions?, CancellationToken)"/> besides.
+    /// </remarks>
     public static Task<TAnswer> RequestAsync<TRequest, TAnswer>(
         this ILink link,
         TRequest body,
@@ -50,7 +64,10 @@ public static partial class RequestOperators
         return FirstAsync(link, link.Send(json, read, options, fate), fate, cancellationToken);
     }
 
-    /// <summary>Not Rx's ToTask, which runs what awaits it inside the observer: a blocking line of code after an await would hold up the link's lines.</summary>
+    /// <summary>
+    /// Not Rx's ToTask, which runs what awaits it inside the observer: a blocking line of code after an await would
+    /// hold up the link's lines.
+    /// </summary>
     private static async Task<T> FirstAsync<T>(ILink link, IObservable<T> source, RequestFate fate, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)

@@ -9,20 +9,27 @@ public sealed record RequestOptions
     public static RequestOptions Default { get; } = new();
 
     /// <summary>
-    /// How long an answer may take, outages, the way there and the work included. Default 10 s: a short outage and the reconnection after it fit in, and a
-    /// person who waits has not given up. 1 ms to 1 day.
+    /// How long an answer may take, outages, the way there and the work included. Default 10 s: a short outage and the
+    /// reconnection after it fit in, and a person who waits has not given up. 1 ms to 1 day.
     /// </summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Requests of one link that may wait for an answer at the same time; a further one fails with <see cref="TooManyRequestsException"/>. Default 256, as <see cref="LinkOptions.InboxLines"/>; 1 to 100,000.</summary>
+    /// <summary>
+    /// Requests of one link that may wait for an answer at the same time; a further one fails with
+    /// <see cref="TooManyRequestsException"/>. Default 256, as <see cref="LinkOptions.InboxLines"/>; 1 to 100,000.
+    /// </summary>
     public int MaxInFlight { get; init; } = 256;
 
-    /// <summary>The clock of <see cref="Timeout"/>. Default null: the link's (<see cref="LinkOptions.Scheduler"/>); <see cref="DefaultScheduler"/> for an <see cref="ILink"/> of another make.</summary>
+    /// <summary>
+    /// The clock of <see cref="Timeout"/>. Default null: the link's (<see cref="LinkOptions.Scheduler"/>);
+    /// <see cref="DefaultScheduler"/> for an <see cref="ILink"/> of another make.
+    /// </summary>
     public IScheduler? Scheduler { get; init; }
 
     /// <summary>
-    /// The part of a request's id that no earlier link of this device may have had, so that a late answer to an earlier process is never taken for an answer to this one.
-    /// Default null: 64 random bits, drawn once for each link object. Give one only where histories are to repeat themselves: 1 to 32 ASCII letters, digits, '-' or '_'.
+    /// The part of a request's id that no earlier link of this device may have had, so that a late answer to an earlier
+    /// process is never taken for an answer to this one. Default null: 64 random bits, drawn once for each link object.
+    /// Give one only where histories are to repeat themselves: 1 to 32 ASCII letters, digits, '-' or '_'.
     /// </summary>
     public string? Session { get; init; }
 

@@ -40,8 +40,8 @@ internal sealed class Requester
         var refused = Observable.Defer(() => (fate ?? new RequestFate()).Write(link, Envelope.Request(id, body)))
             .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
 
-        // Amb keeps the first to speak and drops the other. The answer is listened for before the request is on its way. The place is free
-        // before the observer is called, who may want it for the next request.
+        // Amb keeps the first to speak and drops the other. The answer is listened for before the request is on its
+        // way. The place is free before the observer is called, who may want it for the next request.
         return Observable.Amb(answer, refused)
             .TimeoutOn(options.Timeout, options.Scheduler ?? link.Clock(), () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."))
             .Do(_ => place.Dispose(), _ => place.Dispose())

@@ -7,22 +7,32 @@ namespace Rx.IotLink;
 
 public static partial class RequestOperators
 {
-    /// <summary>Answers the peer's requests, as long as it is subscribed. Subscribe once: a second subscription would answer everything a second time.</summary>
+    /// <summary>
+    /// Answers the peer's requests, as long as it is subscribed. Subscribe once: a second subscription would answer
+    /// everything a second time.
+    /// </summary>
     /// <param name="link">The link.</param>
     /// <param name="handler">
-    /// Given a request's body (the text if it is a JSON string, "" if it is missing or null, else its JSON), gives the answer: its first value, sent as a JSON string. If it fails, throws or ends without a value, the peer
-    /// is sent an error. Called where the link calls the observers of its lines, so it should return soon; several answers may be in the making at once, and are sent as they come.
+    /// Given a request's body (the text if it is a JSON string, "" if it is missing or null, else its JSON), gives the
+    /// answer: its first value, sent as a JSON string. If it fails, throws or ends without a value, the peer is sent an
+    /// error. Called where the link calls the observers of its lines, so it should return soon; several answers may be
+    /// in the making at once, and are sent as they come.
     /// </param>
     /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>
-    /// One <see cref="Unit"/> for each answer, errors included, that the peer accepted. Completes when the link is closed and the last handler is done. Fails as <see cref="ILink.Lines"/> does, and
-    /// when an answer cannot be written: <see cref="OutboxFullException"/>. An answer that is too long for a line is replaced by an error.
+    /// One <see cref="Unit"/> for each answer, errors included, that the peer accepted. Completes when the link is
+    /// closed and the last handler is done. Fails as <see cref="ILink.Lines"/> does, and when an answer cannot be
+    /// written: <see cref="OutboxFullException"/>. An answer that is too long for a line is replaced by an error.
     /// </returns>
     /// <remarks>
-    /// Requests reach the handler once each, and in order. Lines of other kinds are left to the link's other observers; subscribe those first, since an observed line leaves the inbox.
-    /// A handler that never ends keeps its place among <see cref="RespondOptions.MaxInFlight"/>: give it a timeout. Unsubscribing unsubscribes from the handlers, whose requests then stay without an answer.
+    /// Requests reach the handler once each, and in order. Lines of other kinds are left to the link's other observers;
+    /// subscribe those first, since an observed line leaves the inbox. A handler that never ends keeps its place among
+    /// <see cref="RespondOptions.MaxInFlight"/>: give it a timeout. Unsubscribing unsubscribes from the handlers, whose
+    /// requests then stay without an answer.
     /// </remarks>
-    /// <exception cref="ArgumentNullException"><paramref name="link"/> or <paramref name="handler"/> is null.</exception>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="link"/> or <paramref name="handler"/> is null.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public static IObservable<Unit> Respond(this ILink link, Func<string, IObservable<string>> handler, RespondOptions? options = null)
     {
@@ -35,7 +45,9 @@ public static partial class RequestOperators
     /// <param name="handler">Gives the answer. The token is cancelled by unsubscribing.</param>
     /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>As <see cref="Respond(ILink, Func{string, IObservable{string}}, RespondOptions?)"/>.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="link"/> or <paramref name="handler"/> is null.</exception>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="link"/> or <paramref name="handler"/> is null.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public static IObservable<Unit> Respond(this ILink link, Func<string, CancellationToken, Task<string>> handler, RespondOptions? options = null)
     {
@@ -43,7 +55,10 @@ public static partial class RequestOperators
         return link.Respond(body => Observable.FromAsync(cancelled => handler(body, cancelled)), options);
     }
 
-    /// <summary>The same with bodies of any JSON. A request whose body is no <typeparamref name="TRequest"/> is answered with an error.</summary>
+    /// <summary>
+    /// The same with bodies of any JSON. A request whose body is no <typeparamref name="TRequest"/> is answered with an
+    /// error.
+    /// </summary>
     /// <typeparam name="TRequest">What is asked.</typeparam>
     /// <typeparam name="TAnswer">What is answered.</typeparam>
     /// <param name="link">The link.</param>
@@ -53,7 +68,10 @@ public static partial class RequestOperators
     /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>As <see cref="Respond(ILink, Func{string, IObservable{string}}, RespondOptions?)"/>.</returns>
     /// <exception cref="ArgumentNullException">An argument other than <paramref name="options"/> is null.</exception>
-    /// <exception cref="ArgumentException">An option is out of range, or <paramref name="answerType"/> says <see cref="JsonSerializerOptions.WriteIndented"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or <paramref name="answerType"/> says
+    /// <see cref="JsonSerializerOptions.WriteIndented"/>.
+    /// </exception>
     public static IObservable<Unit> Respond<TRequest, TAnswer>(
         this ILink link, Func<TRequest, IObservable<TAnswer>> handler, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, RespondOptions? options = null)
     {
@@ -73,7 +91,10 @@ public static partial class RequestOperators
     /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>As <see cref="Respond(ILink, Func{string, IObservable{string}}, RespondOptions?)"/>.</returns>
     /// <exception cref="ArgumentNullException">An argument other than <paramref name="options"/> is null.</exception>
-    /// <exception cref="ArgumentException">An option is out of range, or <paramref name="answerType"/> says <see cref="JsonSerializerOptions.WriteIndented"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or <paramref name="answerType"/> says
+    /// <see cref="JsonSerializerOptions.WriteIndented"/>.
+    /// </exception>
     public static IObservable<Unit> Respond<TRequest, TAnswer>(
         this ILink link, Func<TRequest, CancellationToken, Task<TAnswer>> handler, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, RespondOptions? options = null)
     {

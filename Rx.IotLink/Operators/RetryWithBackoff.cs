@@ -6,21 +6,43 @@ namespace Rx.IotLink;
 /// <summary>Trying again.</summary>
 public static class RetryOperators
 {
-    /// <summary>Subscribes to a source again when it fails, after a delay that grows with each failure in a row.</summary>
+    /// <summary>
+    /// Subscribes to a source again when it fails, after a delay that grows with each failure in a row.
+    /// </summary>
     /// <typeparam name="T">What the source gives.</typeparam>
     /// <param name="source">The source; each repetition is a new subscription.</param>
-    /// <param name="backOff">The delays: <see cref="BackOff.Delay"/> of 0 before the first repetition in a row, of 1 before the second. Default <see cref="BackOff.Default"/>: 0.5 s doubling to 30 s, half of it random.</param>
-    /// <param name="maxAttempts">Repetitions in a row, at most; when they are used up the last error comes through. 0 for none. Default null: for ever.</param>
-    /// <param name="retryOn">Which errors are worth a repetition; any other comes through at once. Default: all. What it throws comes through instead of the error.</param>
-    /// <param name="resetOnValue">Whether a value of the source shows that it works, so that delays and count start afresh. Default true. A source that always gives a value before it fails is then repeated for ever, at the first delay.</param>
-    /// <param name="random">The jitter's source: give a seeded one, for one subscription, where histories are to repeat themselves. Default <see cref="Random.Shared"/>.</param>
-    /// <param name="scheduler">The clock of the delays, and where repetitions are subscribed. Default <see cref="DefaultScheduler"/>.</param>
+    /// <param name="backOff">
+    /// The delays: <see cref="BackOff.Delay"/> of 0 before the first repetition in a row, of 1 before the second.
+    /// Default <see cref="BackOff.Default"/>: 0.5 s doubling to 30 s, half of it random.
+    /// </param>
+    /// <param name="maxAttempts">
+    /// Repetitions in a row, at most; when they are used up the last error comes through. 0 for none. Default null: for
+    /// ever.
+    /// </param>
+    /// <param name="retryOn">
+    /// Which errors are worth a repetition; any other comes through at once. Default: all. What it throws comes through
+    /// instead of the error.
+    /// </param>
+    /// <param name="resetOnValue">
+    /// Whether a value of the source shows that it works, so that delays and count start afresh. Default true. A source
+    /// that always gives a value before it fails is then repeated for ever, at the first delay.
+    /// </param>
+    /// <param name="random">
+    /// The jitter's source: give a seeded one, for one subscription, where histories are to repeat themselves. Default
+    /// <see cref="Random.Shared"/>.
+    /// </param>
+    /// <param name="scheduler">
+    /// The clock of the delays, and where repetitions are subscribed. Default <see cref="DefaultScheduler"/>.
+    /// </param>
     /// <remarks>
-    /// Nothing a source gives while nobody is subscribed is kept: what a hot source produces during a delay is lost to the observer.
-    /// Unsubscribing ends a delay too. Not needed for a link, which heals by itself: it is for what stands behind one (a database, a web service).
+    /// Nothing a source gives while nobody is subscribed is kept: what a hot source produces during a delay is lost to
+    /// the observer. Unsubscribing ends a delay too. Not needed for a link, which heals by itself: it is for what
+    /// stands behind one (a database, a web service).
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxAttempts"/> is negative, or a value of <paramref name="backOff"/> is out of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="maxAttempts"/> is negative, or a value of <paramref name="backOff"/> is out of its range.
+    /// </exception>
     public static IObservable<T> RetryWithBackoff<T>(
         this IObservable<T> source,
         BackOff? backOff = null,

@@ -4,8 +4,9 @@ using System.Reactive;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Hands what several threads say to one observer, one thing at a time, without a lock: whoever comes while the observer is busy leaves its
-/// notification to the one who keeps it busy. After the end, and after the observer threw, everything is ignored.
+/// Hands what several threads say to one observer, one thing at a time, without a lock: whoever comes while the
+/// observer is busy leaves its notification to the one who keeps it busy. After the end, and after the observer threw,
+/// everything is ignored.
 /// </summary>
 internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
 {
@@ -82,7 +83,8 @@ internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
         }
         catch
         {
-            // owed stays above zero, so nothing is delivered any more; what others enqueued meanwhile goes with this object.
+            // owed stays above zero, so nothing is delivered any more; what others enqueued meanwhile goes with this
+            // object.
             ended = true;
             throw;
         }

@@ -7,7 +7,9 @@ internal sealed class Slots
 {
     private int taken;
 
-    /// <summary>Takes a place if fewer than <paramref name="most"/> are taken; disposing it, once or more often, gives it back.</summary>
+    /// <summary>
+    /// Takes a place if fewer than <paramref name="most"/> are taken; disposing it, once or more often, gives it back.
+    /// </summary>
     public bool TryTake(int most, out IDisposable place)
     {
         if (Interlocked.Increment(ref taken) > most)

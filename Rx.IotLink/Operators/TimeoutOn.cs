@@ -13,20 +13,25 @@ public static partial class LivenessOperators
     /// <typeparam name="T">What the source gives.</typeparam>
     /// <param name="source">The source.</param>
     /// <param name="limit">
-    /// How long nothing may come; 1 ms to 365 days. Measured from the subscription first, then from each value: from the moment
-    /// at which the observer has returned.
+    /// How long nothing may come; 1 ms to 365 days. Measured from the subscription first, then from each value: from
+    /// the moment at which the observer has returned.
     /// </param>
     /// <param name="scheduler">The clock; the failure comes on it. Default <see cref="DefaultScheduler"/>.</param>
     /// <returns>The values of the source and its end. After a silence it leaves the source and fails.</returns>
     /// <remarks>
-    /// This is Rx's <c>Timeout(limit, scheduler)</c> for sources with many values, and for many sources. The differences:
+    /// This is Rx's <c>Timeout(limit, scheduler)</c> for sources with many values, and for many sources. The
+    /// differences:
     /// <list type="bullet">
     /// <item>A value costs neither a timer nor an allocation. Rx ends a timer and makes another for each value.</item>
     /// <item>On the default scheduler all sources share one timer. The failure never comes early.</item>
-    /// <item>A value that comes before the failure is told counts, even if the limit is over: a busy machine gives fewer false
-    /// alarms.</item>
-    /// <item>On a virtual clock it fails at the same tick as Rx. Within that tick it may come later than other things that Rx
-    /// would come before, since it takes its place on the clock when its time may have come, and not at each value.</item>
+    /// <item>
+    /// A value that comes before the failure is told counts, even if the limit is over: a busy machine gives fewer
+    /// false alarms.
+    /// </item>
+    /// <item>
+    /// On a virtual clock it fails at the same tick as Rx. Within that tick it may come later than other things that Rx
+    /// would come before, since it takes its place on the clock when its time may have come, and not at each value.
+    /// </item>
     /// <item>The limit has a range: it is neither zero nor infinite.</item>
     /// </list>
     /// </remarks>
@@ -61,8 +66,8 @@ public static partial class LivenessOperators
     {
         private const long Ended = long.MaxValue;
 
-        // Which value it waits for. Whoever changes the number has the word: the source with its next value, or the silence
-        // with the end.
+        // Which value it waits for. Whoever changes the number has the word: the source with its next value, or the
+        // silence with the end.
         private long turn;
 
         // Calls of the observer that are under way; more than one where the observer makes the source speak.

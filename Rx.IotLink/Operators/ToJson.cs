@@ -9,22 +9,38 @@ namespace Rx.IotLink;
 public static partial class JsonOperators
 {
     /// <summary>
-    /// A value as one line of JSON: no line feed, and nothing but ASCII. Other characters are escaped (<c>\u00E9</c>), whatever encoder the options name,
-    /// since a micropython-iot peer loses the connection's lines over a character that two packets share.
+    /// A value as one line of JSON: no line feed, and nothing but ASCII. Other characters are escaped (<c>\u00E9</c>),
+    /// whatever encoder the options name, since a micropython-iot peer loses the connection's lines over a character
+    /// that two packets share.
     /// </summary>
     /// <typeparam name="T">What the line says.</typeparam>
     /// <param name="value">The value; null is written as <c>null</c>.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is written, from a source-generated context.</param>
-    /// <remarks>The line's length is not looked at here: the link refuses one that is longer than <see cref="LinkOptions.MaxLineBytes"/>.</remarks>
+    /// <remarks>
+    /// The line's length is not looked at here: the link refuses one that is longer than
+    /// <see cref="LinkOptions.MaxLineBytes"/>.
+    /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="typeInfo"/> is null.</exception>
-    /// <exception cref="ArgumentException">The options say <see cref="JsonSerializerOptions.WriteIndented"/>, or the value has no JSON (a number that is not finite).</exception>
+    /// <exception cref="ArgumentException">
+    /// The options say <see cref="JsonSerializerOptions.WriteIndented"/>, or the value has no JSON (a number that is
+    /// not finite).
+    /// </exception>
     public static string ToJson<T>(this T value, JsonTypeInfo<T> typeInfo) => Json.Line(value, Json.RequireOneLine(typeInfo));
 
-    /// <summary>The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.</summary>
-    /// <typeparam name="T">What the line says, as the compiler sees it: a derived type's own properties are left out.</typeparam>
+    /// <summary>
+    /// The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.
+    /// </summary>
+    /// <typeparam name="T">
+    /// What the line says, as the compiler sees it: a derived type's own properties are left out.
+    /// </typeparam>
     /// <param name="value">The value; null is written as <c>null</c>.</param>
-    /// <param name="options">How JSON is written. Default: <see cref="JsonSerializerOptions.Web"/> (<c>Celsius</c> becomes <c>"celsius"</c>). Made read-only.</param>
-    /// <exception cref="ArgumentException">The options say <see cref="JsonSerializerOptions.WriteIndented"/>, or the value has no JSON.</exception>
+    /// <param name="options">
+    /// How JSON is written. Default: <see cref="JsonSerializerOptions.Web"/> (<c>Celsius</c> becomes <c>"celsius"</c>).
+    /// Made read-only.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The options say <see cref="JsonSerializerOptions.WriteIndented"/>, or the value has no JSON.
+    /// </exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> cannot be written as JSON.</exception>
     [RequiresUnreferencedCode(Json.Reflection)]
     [RequiresDynamicCode(Json.Reflection)]
@@ -34,9 +50,13 @@ public static partial class JsonOperators
     /// <typeparam name="T">What a line says.</typeparam>
     /// <param name="values">The values.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is written, from a source-generated context.</param>
-    /// <remarks>A value that has no JSON (a number that is not finite, say) ends the stream with the serializer's exception.</remarks>
+    /// <remarks>
+    /// A value that has no JSON (a number that is not finite, say) ends the stream with the serializer's exception.
+    /// </remarks>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">The options say <see cref="JsonSerializerOptions.WriteIndented"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// The options say <see cref="JsonSerializerOptions.WriteIndented"/>.
+    /// </exception>
     public static IObservable<string> ToJson<T>(this IObservable<T> values, JsonTypeInfo<T> typeInfo)
     {
         ArgumentNullException.ThrowIfNull(values);
@@ -44,12 +64,19 @@ public static partial class JsonOperators
         return values.Select(value => Json.Line(value, typeInfo));
     }
 
-    /// <summary>The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.</summary>
+    /// <summary>
+    /// The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.
+    /// </summary>
     /// <typeparam name="T">What a line says.</typeparam>
     /// <param name="values">The values.</param>
-    /// <param name="options">How JSON is written. Default: <see cref="JsonSerializerOptions.Web"/> (<c>Celsius</c> becomes <c>"celsius"</c>). Made read-only.</param>
+    /// <param name="options">
+    /// How JSON is written. Default: <see cref="JsonSerializerOptions.Web"/> (<c>Celsius</c> becomes <c>"celsius"</c>).
+    /// Made read-only.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="values"/> is null.</exception>
-    /// <exception cref="ArgumentException">The options say <see cref="JsonSerializerOptions.WriteIndented"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// The options say <see cref="JsonSerializerOptions.WriteIndented"/>.
+    /// </exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> cannot be written as JSON.</exception>
     [OverloadResolutionPriority(1)] // else a Subject<T> would itself be taken for the value
     [RequiresUnreferencedCode(Json.Reflection)]

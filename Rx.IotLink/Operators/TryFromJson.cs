@@ -8,14 +8,19 @@ namespace Rx.IotLink;
 /// <summary>Lines to values and back, as JSON.</summary>
 public static partial class JsonOperators
 {
-    /// <summary>Reads each line as JSON, and gives what came of it: a value or an error. No line is left out, none ends the stream.</summary>
+    /// <summary>
+    /// Reads each line as JSON, and gives what came of it: a value or an error. No line is left out, none ends the
+    /// stream.
+    /// </summary>
     /// <typeparam name="T">What a line should say.</typeparam>
     /// <param name="lines">The lines, one JSON text each.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
     /// <remarks>
-    /// A line is bad if it is not JSON, not JSON for <typeparamref name="T"/>, <c>null</c>, or has a value that <typeparamref name="T"/> itself will not have:
-    /// its constructor or a property throws <see cref="ArgumentException"/>, <see cref="FormatException"/> or <see cref="OverflowException"/>.
-    /// Any other exception of the serializer (a <see cref="NotSupportedException"/>, say) is not the line's fault and comes as <c>OnError</c>.
+    /// A line is bad if it is not JSON, not JSON for <typeparamref name="T"/>, <c>null</c>, or has a value that
+    /// <typeparamref name="T"/> itself will not have: its constructor or a property throws
+    /// <see cref="ArgumentException"/>, <see cref="FormatException"/> or <see cref="OverflowException"/>. Any other
+    /// exception of the serializer (a <see cref="NotSupportedException"/>, say) is not the line's fault and comes as
+    /// <c>OnError</c>.
     /// </remarks>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public static IObservable<JsonLine<T>> TryFromJson<T>(this IObservable<string> lines, JsonTypeInfo<T> typeInfo)
@@ -25,10 +30,15 @@ public static partial class JsonOperators
         return lines.Select(line => Json.Parse(line, typeInfo));
     }
 
-    /// <summary>The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.</summary>
+    /// <summary>
+    /// The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.
+    /// </summary>
     /// <typeparam name="T">What a line should say.</typeparam>
     /// <param name="lines">The lines, one JSON text each.</param>
-    /// <param name="options">How JSON is read. Default: <see cref="JsonSerializerOptions.Web"/>, so that a device's <c>"celsius"</c> finds the property <c>Celsius</c>. Made read-only.</param>
+    /// <param name="options">
+    /// How JSON is read. Default: <see cref="JsonSerializerOptions.Web"/>, so that a device's <c>"celsius"</c> finds
+    /// the property <c>Celsius</c>. Made read-only.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="lines"/> is null.</exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> cannot be read from JSON.</exception>
     [RequiresUnreferencedCode(Json.Reflection)]

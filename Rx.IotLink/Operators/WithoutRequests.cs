@@ -5,8 +5,9 @@ namespace Rx.IotLink;
 public static partial class RequestOperators
 {
     /// <summary>
-    /// Leaves out the lines that are requests or answers of <c>Request</c> and <c>Respond</c>, which every observer of a link's lines sees. Worth it before <c>FromJson</c>:
-    /// an answer is JSON too, and may pass for a value with nothing set.
+    /// Leaves out the lines that are requests or answers of <c>Request</c> and <c>Respond</c>, which every observer of
+    /// a link's lines sees. Worth it before <c>FromJson</c>: an answer is JSON too, and may pass for a value with
+    /// nothing set.
     /// </summary>
     /// <param name="lines">The lines, as a rule <see cref="ILink.Lines"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="lines"/> is null.</exception>

@@ -3,10 +3,14 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
-/// One end of one link in one version of the wire protocol: bytes in, bytes and events out. It lives as long as the link, through all its
-/// connections, and is a pure state machine: it is told the time, and the same calls give the same answers.
+/// One end of one link in one version of the wire protocol: bytes in, bytes and events out. It lives as long as the
+/// link, through all its connections, and is a pure state machine: it is told the time, and the same calls give the
+/// same answers.
 /// </summary>
-/// <remarks>Calls are serial (the link makes them under its lock). What it has to say goes to the output given by <see cref="Connect"/> and to its <see cref="IProtocolHost"/>.</remarks>
+/// <remarks>
+/// Calls are serial (the link makes them under its lock). What it has to say goes to the output given by
+/// <see cref="Connect"/> and to its <see cref="IProtocolHost"/>.
+/// </remarks>
 internal interface IProtocol
 {
     /// <summary>Whether the peer needs each line in a send of its own.</summary>
@@ -15,10 +19,15 @@ internal interface IProtocol
     /// <summary>Whether keepalives are due at a fixed rate, or only when nothing else was sent.</summary>
     bool KeepaliveAlways { get; }
 
-    /// <summary>How long a client must be silent after its last connection, whether lines flowed on it or not, before it connects again.</summary>
+    /// <summary>
+    /// How long a client must be silent after its last connection, whether lines flowed on it or not, before it
+    /// connects again.
+    /// </summary>
     TimeSpan QuietTime { get; }
 
-    /// <summary>When <see cref="Elapse"/> wants to be called next, or null. It may move later, or away, at any time.</summary>
+    /// <summary>
+    /// When <see cref="Elapse"/> wants to be called next, or null. It may move later, or away, at any time.
+    /// </summary>
     TimeSpan? Deadline { get; }
 
     /// <summary>Silence after which an outage is declared, once lines flow.</summary>
@@ -30,8 +39,12 @@ internal interface IProtocol
     /// <summary>A connection was made (client), or the peer has said who it is (server: its opening).</summary>
     void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening);
 
-    /// <summary>Bytes arrived. What follows the returned position is an unfinished line, to be given again with what comes next.</summary>
-    /// <exception cref="ProtocolException">The peer broke the protocol. Complete lines before the offender have been taken.</exception>
+    /// <summary>
+    /// Bytes arrived. What follows the returned position is an unfinished line, to be given again with what comes next.
+    /// </summary>
+    /// <exception cref="ProtocolException">
+    /// The peer broke the protocol. Complete lines before the offender have been taken.
+    /// </exception>
     SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
 
     /// <summary>The connection has ended.</summary>
@@ -40,13 +53,17 @@ internal interface IProtocol
     /// <summary>Sends what may be sent: a line was put into the outbox, or there is room in the output again.</summary>
     void Send(TimeSpan now);
 
-    /// <summary>What was said so far is being given to the connection. Only one such piece is under way at a time.</summary>
+    /// <summary>
+    /// What was said so far is being given to the connection. Only one such piece is under way at a time.
+    /// </summary>
     void Handed();
 
     /// <summary>The connection has taken what it was given. Also called where it was given nothing.</summary>
     void Taken(TimeSpan now);
 
-    /// <summary>The application has accepted the oldest line that was delivered to the host and not accepted yet.</summary>
+    /// <summary>
+    /// The application has accepted the oldest line that was delivered to the host and not accepted yet.
+    /// </summary>
     void Accept(TimeSpan now);
 
     /// <summary>
@@ -63,7 +80,10 @@ internal interface IProtocol
     /// <summary>Says farewell, if the protocol has a word for it: this end leaves on purpose.</summary>
     void Bye(string text);
 
-    /// <summary>What is wrong with a line of this length that is to be written, as the rest of a sentence; or null. May be asked at any time.</summary>
+    /// <summary>
+    /// What is wrong with a line of this length that is to be written, as the rest of a sentence; or null. May be asked
+    /// at any time.
+    /// </summary>
     string? Fault(int bytes);
 
     /// <summary>Time has passed: does what was due by now.</summary>
@@ -76,13 +96,15 @@ internal interface IProtocol
     IEnumerable<OutLine> Unfinished { get; }
 
     /// <summary>
-    /// Gives the unfinished lines up: the peer speaks another version, whose protocol takes them over. What was received
-    /// is remembered, for the peer may come back to this one.
+    /// Gives the unfinished lines up: the peer speaks another version, whose protocol takes them over. What was
+    /// received is remembered, for the peer may come back to this one.
     /// </summary>
     IReadOnlyList<OutLine> Surrender();
 }
 
-/// <summary>What a protocol tells its link. Calls come from inside the calls to <see cref="IProtocol"/> and must only take note.</summary>
+/// <summary>
+/// What a protocol tells its link. Calls come from inside the calls to <see cref="IProtocol"/> and must only take note.
+/// </summary>
 internal interface IProtocolHost
 {
     /// <summary>Lines flow both ways from now on, until the connection ends.</summary>
@@ -91,7 +113,10 @@ internal interface IProtocolHost
     /// <summary>A keepalive was heard.</summary>
     void Heartbeat();
 
-    /// <summary>A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, the line must not be acknowledged.</summary>
+    /// <summary>
+    /// A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, the line must not
+    /// be acknowledged.
+    /// </summary>
     /// <param name="utf8">Its text: valid UTF-8, to be copied.</param>
     /// <param name="delivery">The promise it was written with, as far as the wire tells.</param>
     bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery);

@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol;
 
-/// <summary>Splits bytes into lines ended by LF. It keeps nothing: an unfinished line stays with the caller, and is gone with the connection.</summary>
+/// <summary>
+/// Splits bytes into lines ended by LF. It keeps nothing: an unfinished line stays with the caller, and is gone with
+/// the connection.
+/// </summary>
 internal ref struct LineReader
 {
     private ReadOnlySequence<byte> rest;

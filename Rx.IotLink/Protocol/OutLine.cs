@@ -3,7 +3,10 @@ namespace Rx.IotLink.Protocol;
 /// <summary>A line to be written: what a protocol needs to know of it.</summary>
 internal class OutLine(string? text, int bytes, Delivery delivery, Ordering ordering)
 {
-    /// <summary>The text. A line that was given as bytes makes it when it is asked for: a store or a message wants it, the wire does not.</summary>
+    /// <summary>
+    /// The text. A line that was given as bytes makes it when it is asked for: a store or a message wants it, the wire
+    /// does not.
+    /// </summary>
     public string Text => text ?? MakeText();
 
     /// <summary>The length of the text as UTF-8.</summary>
@@ -45,7 +48,9 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     /// <summary>Whether its writer is to be told as soon as it is kept.</summary>
     public virtual bool IsDoneWhenStored => false;
 
-    /// <summary>Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.</summary>
+    /// <summary>
+    /// Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.
+    /// </summary>
     internal OutLine? Before { get; set; }
 
     internal OutLine? After { get; set; }

@@ -4,9 +4,9 @@ namespace Rx.IotLink.Protocol;
 internal static class Repetition
 {
     /// <summary>
-    /// A path that is slower than this is not waited for. A long line takes its time on a slow path, and nothing is heard of
-    /// it until it has passed. A system on the way may have taken it from this one long before, so what lies here does not
-    /// tell.
+    /// A path that is slower than this is not waited for. A long line takes its time on a slow path, and nothing is
+    /// heard of it until it has passed. A system on the way may have taken it from this one long before, so what lies
+    /// here does not tell.
     /// </summary>
     private const int SlowestBytesPerSecond = 1_000;
 

@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Rings when a deadline has come. A deadline that moves later costs nothing: the alarm rings at the old one and is set again.
+/// Rings when a deadline has come. A deadline that moves later costs nothing: the alarm rings at the old one and is set
+/// again.
 /// </summary>
 internal sealed class Alarm(Deadlines queue, Action ring) : Deadline(queue)
 {

@@ -3,8 +3,9 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Where code of the application goes on that has awaited a task of the API. Never inside of what tells it, which has other things to do: in real time on the thread pool; on any other
-/// clock as an action of the scheduler that calls observers, so that the thread of a virtual clock is not left.
+/// Where code of the application goes on that has awaited a task of the API. Never inside of what tells it, which has
+/// other things to do: in real time on the thread pool; on any other clock as an action of the scheduler that calls
+/// observers, so that the thread of a virtual clock is not left.
 /// </summary>
 internal static class Continuations
 {
@@ -25,7 +26,8 @@ internal static class Continuations
 
     /// <summary>Completes a task here and now.</summary>
     /// <remarks>
-    /// A task looks at the context of the thread that completes it: under one of a test framework, or of a window that runs a virtual clock, its continuations would leave the thread.
+    /// A task looks at the context of the thread that completes it: under one of a test framework, or of a window that
+    /// runs a virtual clock, its continuations would leave the thread.
     /// </remarks>
     public static void Inline<T>(T state, Action<T> complete)
     {

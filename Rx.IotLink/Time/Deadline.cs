@@ -1,6 +1,9 @@
 namespace Rx.IotLink.Time;
 
-/// <summary>Something that is due at a time, which may move: the queue asks when its place has come, so that moving it later costs nothing.</summary>
+/// <summary>
+/// Something that is due at a time, which may move: the queue asks when its place has come, so that moving it later
+/// costs nothing.
+/// </summary>
 internal abstract class Deadline(Deadlines queue) : IDisposable, IThreadPoolWorkItem
 {
     /// <summary>Its place in the queue, or -1. The queue's.</summary>
@@ -9,13 +12,19 @@ internal abstract class Deadline(Deadlines queue) : IDisposable, IThreadPoolWork
     /// <summary>Whether it never rings again. The queue's.</summary>
     public bool IsOver { get; set; }
 
-    /// <summary>When it is due, as far as is known now; null: not at all. Asked under the queue's lock, so it only reads.</summary>
+    /// <summary>
+    /// When it is due, as far as is known now; null: not at all. Asked under the queue's lock, so it only reads.
+    /// </summary>
     public abstract TimeSpan? Due { get; }
 
-    /// <summary>Whether it was looked at early and found to be due soon, so that it is looked at again only then. The queue's.</summary>
+    /// <summary>
+    /// Whether it was looked at early and found to be due soon, so that it is looked at again only then. The queue's.
+    /// </summary>
     public bool IsSoon { get; set; }
 
-    /// <summary>How much earlier it may be looked at where the clock is shared, so that many are looked at together.</summary>
+    /// <summary>
+    /// How much earlier it may be looked at where the clock is shared, so that many are looked at together.
+    /// </summary>
     public virtual TimeSpan Early => TimeSpan.Zero;
 
     /// <summary>Whether it may ring as early as that.</summary>
@@ -23,7 +32,10 @@ internal abstract class Deadline(Deadlines queue) : IDisposable, IThreadPoolWork
 
     protected Deadlines Queue { get; } = queue;
 
-    /// <summary>It is about to ring: takes note of it, so that <see cref="Due"/> says when it rings next. Under the queue's lock.</summary>
+    /// <summary>
+    /// It is about to ring: takes note of it, so that <see cref="Due"/> says when it rings next. Under the queue's
+    /// lock.
+    /// </summary>
     public abstract void Rang(TimeSpan now);
 
     /// <summary>Does what was due. Not under a lock.</summary>

@@ -4,15 +4,18 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Deadlines on one scheduler, with one timer for the next of them. On the default scheduler all links share one queue (docs/adr/0014): thousands at rest then wake the process a few times a second, and not for each
-/// keepalive. On any other scheduler each link has its own, which rings at the very tick.
+/// Deadlines on one scheduler, with one timer for the next of them. On the default scheduler all links share one queue
+/// (docs/adr/0014): thousands at rest then wake the process a few times a second, and not for each keepalive. On any
+/// other scheduler each link has its own, which rings at the very tick.
 /// </summary>
 /// <remarks>A heap: setting and removing a deadline costs the logarithm of their number.</remarks>
 #pragma warning disable CA1001 // Its timer ends with the last deadline.
 internal sealed class Deadlines
 #pragma warning restore CA1001
 {
-    /// <summary>On a shared clock nothing is waited for that is nearer than this: a timer of the system counts milliseconds.</summary>
+    /// <summary>
+    /// On a shared clock nothing is waited for that is nearer than this: a timer of the system counts milliseconds.
+    /// </summary>
     private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1);
 
     private static readonly Deadlines Shared = new(DefaultScheduler.Instance, isShared: true);
@@ -77,7 +80,10 @@ internal sealed class Deadlines
         }
     }
 
-    /// <summary>The timer must be another, if the first deadline is before it. It is started after the lock: a scheduler is nobody to call under one.</summary>
+    /// <summary>
+    /// The timer must be another, if the first deadline is before it. It is started after the lock: a scheduler is
+    /// nobody to call under one.
+    /// </summary>
     private Countdown? Arm()
     {
         if (count == 0 || (timer is not null && timer.At <= heap[0].At))

@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Rings when it has been quiet for a limit. When it was last not quiet is only read when the limit may have come: what is received or sent costs no timer.
+/// Rings when it has been quiet for a limit. When it was last not quiet is only read when the limit may have come: what
+/// is received or sent costs no timer.
 /// </summary>
 internal abstract class Quiet(Deadlines queue, TimeSpan limit) : Deadline(queue)
 {
@@ -14,8 +15,8 @@ internal abstract class Quiet(Deadlines queue, TimeSpan limit) : Deadline(queue)
 }
 
 /// <summary>
-/// Outage detection: rings once, when nothing was heard for the limit; not a tick earlier, and at the very tick on a virtual clock. What was heard before
-/// the ring is carried out counts: then it was no silence.
+/// Outage detection: rings once, when nothing was heard for the limit; not a tick earlier, and at the very tick on a
+/// virtual clock. What was heard before the ring is carried out counts: then it was no silence.
 /// </summary>
 internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, limit)
 {
@@ -53,8 +54,8 @@ internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, 
 
     /// <summary>Something was heard, as <see cref="HeardAt"/> says already: watches again if it has rung.</summary>
     /// <remarks>
-    /// One thread writes the time and then reads the phase, the other writes the phase and then reads the time. With a barrier in between at least one of
-    /// them sees what the other wrote, so that no watch is lost.
+    /// One thread writes the time and then reads the phase, the other writes the phase and then reads the time. With a
+    /// barrier in between at least one of them sees what the other wrote, so that no watch is lost.
     /// </remarks>
     protected void WatchAgain()
     {
@@ -65,8 +66,8 @@ internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, 
 }
 
 /// <summary>
-/// Keepalives: rings each time that nothing was said for the interval. A ring counts as said even if nothing came of it (a client before the server's first line, a send that does not end), or it would ring again at
-/// once, for ever.
+/// Keepalives: rings each time that nothing was said for the interval. A ring counts as said even if nothing came of it
+/// (a client before the server's first line, a send that does not end), or it would ring again at once, for ever.
 /// </summary>
 internal abstract class Keepalives(Deadlines queue, TimeSpan interval) : Quiet(queue, interval)
 {

@@ -4,8 +4,9 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Where the observers of one link, or of one stream of a server, are called by default. So many of them at a time as <see cref="MaxThreads"/>: what else they have to do waits for
-/// one of these threads. So a link whose observers block takes no threads from others, and there is no bound that all links share.
+/// Where the observers of one link, or of one stream of a server, are called by default. So many of them at a time as
+/// <see cref="MaxThreads"/>: what else they have to do waits for one of these threads. So a link whose observers block
+/// takes no threads from others, and there is no bound that all links share.
 /// </summary>
 /// <param name="threads">Whose threads.</param>
 /// <param name="most">How many of them at a time.</param>
@@ -14,7 +15,8 @@ internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverL
     /// <summary>More than the streams of a link have observers, as a rule.</summary>
     public const int MaxThreads = 16;
 
-    // Guarded by the lock of the threads: pieces of work that have a thread or wait for one, and those that wait for their turn here.
+    // Guarded by the lock of the threads: pieces of work that have a thread or wait for one, and those that wait for
+    // their turn here.
     private int admitted;
     private Queue<IWork>? waiting;
 
@@ -55,7 +57,9 @@ internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverL
         return false;
     }
 
-    /// <summary>A piece of work is done: gives the one whose turn it is now, if there is one. Under the lock of the threads.</summary>
+    /// <summary>
+    /// A piece of work is done: gives the one whose turn it is now, if there is one. Under the lock of the threads.
+    /// </summary>
     public IWork? Done()
     {
         if (waiting is not null && waiting.TryDequeue(out var next))

@@ -3,10 +3,13 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Where observers are called by default: threads of our own, so that observers that block take no thread from the pool, on which keepalives, timeouts
-/// and sockets of all links depend. As many threads work as there are processors; one that is found waiting in the same piece of work twice, a millisecond apart, while other work waits is taken
-/// for blocked, and another thread takes its place. A thread that does not wait may compute, or want nothing but a processor on a busy machine, and more threads would help neither; or it is in a call of
-/// the system, which nobody can tell: it counts as blocked after twenty milliseconds. Their number is bounded by those who have them called: <see cref="ObserverLane"/>. They end when they have been idle for a while.
+/// Where observers are called by default: threads of our own, so that observers that block take no thread from the
+/// pool, on which keepalives, timeouts and sockets of all links depend. As many threads work as there are processors;
+/// one that is found waiting in the same piece of work twice, a millisecond apart, while other work waits is taken for
+/// blocked, and another thread takes its place. A thread that does not wait may compute, or want nothing but a
+/// processor on a busy machine, and more threads would help neither; or it is in a call of the system, which nobody can
+/// tell: it counts as blocked after twenty milliseconds. Their number is bounded by those who have them called:
+/// <see cref="ObserverLane"/>. They end when they have been idle for a while.
 /// </summary>
 /// <remarks>With <see cref="ObserverLane"/> the one place that adapts threads to a scheduler.</remarks>
 internal sealed class ObserverThreads
@@ -71,7 +74,9 @@ internal sealed class ObserverThreads
         Go(chosen);
     }
 
-    /// <summary>A thread that watches those that work, if none does. Null: one does, or the system has no more.</summary>
+    /// <summary>
+    /// A thread that watches those that work, if none does. Null: one does, or the system has no more.
+    /// </summary>
     private Worker? TryChooseWatch()
     {
         var chosen = watching ? null : TryChoose(new ActionWork(Watch), lane: null);
@@ -79,7 +84,9 @@ internal sealed class ObserverThreads
         return chosen;
     }
 
-    /// <summary>A thread for a piece of work: the one that became idle last, or a new one. Null: the system has no more.</summary>
+    /// <summary>
+    /// A thread for a piece of work: the one that became idle last, or a new one. Null: the system has no more.
+    /// </summary>
     /// <param name="work">The work.</param>
     /// <param name="lane">Whose it is; null: our own, which does not count as active.</param>
     private Worker? TryChoose(IWork work, ObserverLane? lane)
@@ -117,7 +124,9 @@ internal sealed class ObserverThreads
         }
     }
 
-    /// <summary>The system has no thread for it: its work waits for one of the others, or until another is asked for.</summary>
+    /// <summary>
+    /// The system has no thread for it: its work waits for one of the others, or until another is asked for.
+    /// </summary>
     private void Refused(Worker without)
     {
         lock (gate)
@@ -165,7 +174,8 @@ internal sealed class ObserverThreads
                     chosen.Add(worker);
                 }
 
-                // Where no other thread is to be had, this one is the last: it takes the work itself, as any that has finished.
+                // Where no other thread is to be had, this one is the last: it takes the work itself, as any that has
+                // finished.
                 var isLast = active < wanted;
                 goesOn = watching = waiting.Count > 0 && !isLast;
             }

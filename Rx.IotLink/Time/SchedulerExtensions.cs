@@ -13,7 +13,9 @@ internal static class SchedulerExtensions
             return Disposable.Empty;
         });
 
-    /// <summary>Runs a piece of work as soon as the scheduler can; where that is a thread of observers, without an allocation.</summary>
+    /// <summary>
+    /// Runs a piece of work as soon as the scheduler can; where that is a thread of observers, without an allocation.
+    /// </summary>
     public static void Run(this IScheduler scheduler, IWork work)
     {
         if (scheduler is ObserverLane lane)

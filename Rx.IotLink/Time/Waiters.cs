@@ -12,7 +12,9 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
     /// <summary>Under the lock.</summary>
     public bool IsEmpty => waiting.Count == 0;
 
-    /// <summary>One who is going to wait. Not under the lock: a token that is cancelled already calls back at once.</summary>
+    /// <summary>
+    /// One who is going to wait. Not under the lock: a token that is cancelled already calls back at once.
+    /// </summary>
     public Waiter<T> Make(CancellationToken cancellationToken)
     {
         var waiter = new Waiter<T>(continuations);

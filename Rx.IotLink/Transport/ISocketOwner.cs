@@ -5,12 +5,14 @@ namespace Rx.IotLink.Transport;
 /// <summary>Who counts a socket.</summary>
 internal interface ISocketOwner
 {
-    /// <summary>Its device is expected, or has proved itself: no limit for strangers concerns it. At most once.</summary>
+    /// <summary>
+    /// Its device is expected, or has proved itself: no limit for strangers concerns it. At most once.
+    /// </summary>
     void Known();
 
     /// <summary>
-    /// A load balancer has said whose connection it is, so that it counts as one of theirs. Before <see cref="Known"/>, at
-    /// most once. False: they have too many already.
+    /// A load balancer has said whose connection it is, so that it counts as one of theirs. Before <see cref="Known"/>,
+    /// at most once. False: they have too many already.
     /// </summary>
     bool TryCountFor(EndPoint client);
 

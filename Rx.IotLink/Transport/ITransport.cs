@@ -7,15 +7,17 @@ namespace Rx.IotLink.Transport;
 public interface ITransport
 {
     /// <summary>
-    /// Makes a connection for each subscription: gives it and completes, or fails with an <see cref="IOException"/> that names the endpoint. Unsubscribing
-    /// abandons the attempt. A stream rather than a task, because the continuation of a task may leave the thread of a virtual clock.
+    /// Makes a connection for each subscription: gives it and completes, or fails with an <see cref="IOException"/>
+    /// that names the endpoint. Unsubscribing abandons the attempt. A stream rather than a task, because the
+    /// continuation of a task may leave the thread of a virtual clock.
     /// </summary>
     IObservable<IConnection> Connect();
 }
 
 /// <summary>
-/// One connection: a duplex pipe of bytes that can fail. Who is given it owns it: completing <see cref="IDuplexPipe.Output"/> ends it in order once what was
-/// written is sent (FIN), disposing releases it, and must make reads and writes that are under way come to an end.
+/// One connection: a duplex pipe of bytes that can fail. Who is given it owns it: completing
+/// <see cref="IDuplexPipe.Output"/> ends it in order once what was written is sent (FIN), disposing releases it, and
+/// must make reads and writes that are under way come to an end.
 /// </summary>
 public interface IConnection : IDuplexPipe, IDisposable
 {

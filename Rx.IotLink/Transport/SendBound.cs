@@ -9,10 +9,14 @@ namespace Rx.IotLink.Transport;
 /// </summary>
 internal static class SendBound
 {
-    /// <summary>Bytes that Linux takes and has not sent; what it has sent and the peer has not acknowledged comes on top.</summary>
+    /// <summary>
+    /// Bytes that Linux takes and has not sent; what it has sent and the peer has not acknowledged comes on top.
+    /// </summary>
     private const int UnsentBytes = 16_384;
 
-    /// <summary>Bytes elsewhere, where there is no such limit: those that the peer has not acknowledged count too.</summary>
+    /// <summary>
+    /// Bytes elsewhere, where there is no such limit: those that the peer has not acknowledged count too.
+    /// </summary>
     private const int UnacknowledgedBytes = 65_536;
 
     // IPPROTO_TCP and TCP_NOTSENT_LOWAT of <linux/tcp.h>, which .NET has no names for.

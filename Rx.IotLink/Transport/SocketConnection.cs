@@ -60,7 +60,9 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
 
     public PipeWriter Output => writer;
 
-    /// <summary>Where the other end is; or the client's, where a load balancer has said whose connection it is.</summary>
+    /// <summary>
+    /// Where the other end is; or the client's, where a load balancer has said whose connection it is.
+    /// </summary>
     public EndPoint? RemoteEndPoint { get; private set; }
 
     public Task Closed

@@ -7,9 +7,12 @@ using System.Threading.Tasks.Sources;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Reads a socket. While nothing is unread it holds no memory: it waits for bytes without a buffer to put them in. All that is unread lies in one piece. One reader at a time.
+/// Reads a socket. While nothing is unread it holds no memory: it waits for bytes without a buffer to put them in. All
+/// that is unread lies in one piece. One reader at a time.
 /// </summary>
-/// <remarks>The next read may continue on the thread that heard from the socket, so whoever reads must not block.</remarks>
+/// <remarks>
+/// The next read may continue on the thread that heard from the socket, so whoever reads must not block.
+/// </remarks>
 internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem, IDisposable
 {
     public const int LeastBuffer = 4_096;

@@ -5,7 +5,10 @@ using System.Runtime.CompilerServices;
 
 namespace Rx.IotLink.Transport;
 
-/// <summary>Writes to a socket: what it takes at once is sent at once, and only what it does not take is waited for. One writer at a time.</summary>
+/// <summary>
+/// Writes to a socket: what it takes at once is sent at once, and only what it does not take is waited for. One writer
+/// at a time.
+/// </summary>
 internal sealed class SocketWriter(Socket socket) : PipeWriter
 {
     private const int LeastBuffer = 256;
@@ -14,7 +17,10 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
     private int length;
     private bool completed;
 
-    /// <summary>A send that is under way, or was the last to have to wait; its end may be the end of the output. Null: nothing ever had to wait.</summary>
+    /// <summary>
+    /// A send that is under way, or was the last to have to wait; its end may be the end of the output. Null: nothing
+    /// ever had to wait.
+    /// </summary>
     public Task? Unsent { get; private set; }
 
     public override bool CanGetUnflushedBytes => true;
@@ -58,7 +64,10 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
         return sent == source.Length ? default : WaitAsync(source[sent..]);
     }
 
-    /// <summary>Sends what is left and ends the output (FIN). It does not wait for a peer that is slow to take it: see <see cref="Unsent"/>.</summary>
+    /// <summary>
+    /// Sends what is left and ends the output (FIN). It does not wait for a peer that is slow to take it: see
+    /// <see cref="Unsent"/>.
+    /// </summary>
     public override void Complete(Exception? exception = null)
     {
         if (completed)

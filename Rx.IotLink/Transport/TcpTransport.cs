@@ -74,7 +74,7 @@ public sealed class TcpTransport : ITransport
         }
     }
 
-#pragma warning disable CA1001 // A source that no timer and no other source is behind holds nothing that must be released.
+#pragma warning disable CA1001 // A token source without a timer and without a parent holds nothing to release.
     private sealed class Attempting(IObserver<IConnection> observer) : IDisposable
     {
         private readonly CancellationTokenSource abandoned = new();

@@ -9,8 +9,8 @@ namespace Rooms;
 
 /// <summary>The protocol room: lines of 32 bytes, all figures per line.</summary>
 /// <remarks>
-/// Ids and numbers go round (255 lines in protocol 1, 65,536 in protocol 2), so the bytes are made beforehand for one round. They come in batches: 15 lines are what protocol 1 has in flight,
-/// and 128 half a window of protocol 2.
+/// Ids and numbers go round (255 lines in protocol 1, 65,536 in protocol 2), so the bytes are made beforehand for one
+/// round. They come in batches: 15 lines are what protocol 1 has in flight, and 128 half a window of protocol 2.
 /// </remarks>
 public class ProtocolBenchmarks
 {

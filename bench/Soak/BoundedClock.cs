@@ -3,8 +3,10 @@ using System.Reactive.Concurrency;
 namespace Soak;
 
 /// <summary>
-/// A virtual clock on which every loop has an end: a timer that is set again for the same instant for ever would otherwise hold up a campaign without a word. What is due first runs first, and of what is
-/// due at once what was scheduled first, as on a <see cref="HistoricalScheduler"/>; with one object for each action instead of four, and a queue that knows ticks, since a campaign does little else.
+/// A virtual clock on which every loop has an end: a timer that is set again for the same instant for ever would
+/// otherwise hold up a campaign without a word. What is due first runs first, and of what is due at once what was
+/// scheduled first, as on a <see cref="HistoricalScheduler"/>; with one object for each action instead of four, and a
+/// queue that knows ticks, since a campaign does little else.
 /// </summary>
 internal sealed class BoundedClock : VirtualTimeSchedulerBase<DateTimeOffset, TimeSpan>
 {

@@ -6,7 +6,8 @@ using Rx.IotLink.Testing.Simulation;
 namespace Soak;
 
 /// <summary>
-/// Watches one end of one link from outside: by when the last byte came out of the wire, and by that alone, it knows when an outage must be declared, and when not.
+/// Watches one end of one link from outside: by when the last byte came out of the wire, and by that alone, it knows
+/// when an outage must be declared, and when not.
 /// </summary>
 internal sealed class LivenessWatch
 {
@@ -47,7 +48,9 @@ internal sealed class LivenessWatch
         };
     }
 
-    /// <summary>A process has its link: from its first state on, so that none is told too late for the bytes that led to it.</summary>
+    /// <summary>
+    /// A process has its link: from its first state on, so that none is told too late for the bytes that led to it.
+    /// </summary>
     public void Follow(ILink link)
     {
         (watched, serving) = (link, null);

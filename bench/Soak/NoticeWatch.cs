@@ -2,7 +2,9 @@ using Rx.IotLink;
 
 namespace Soak;
 
-/// <summary>Watches that the survivor is told of a memory that was lost, and that nobody is told of one that was not.</summary>
+/// <summary>
+/// Watches that the survivor is told of a memory that was lost, and that nobody is told of one that was not.
+/// </summary>
 internal sealed class NoticeWatch(Setting setting, Action<string> violation)
 {
     private readonly HashSet<string> forgetful = new(StringComparer.Ordinal);
@@ -16,7 +18,9 @@ internal sealed class NoticeWatch(Setting setting, Action<string> violation)
         untold.RemoveWhere(survivor => survivor.End == machine);
     }
 
-    /// <summary>The peer of an end that had met it has lost its memory. Protocol 1 cannot always tell (docs/protocol-1.md).</summary>
+    /// <summary>
+    /// The peer of an end that had met it has lost its memory. Protocol 1 cannot always tell (docs/protocol-1.md).
+    /// </summary>
     public void MustBeTold(string end, string id)
     {
         if (setting.Protocol == 2)

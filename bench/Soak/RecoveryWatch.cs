@@ -13,7 +13,9 @@ internal sealed class RecoveryWatch(Setting setting, SimulatedNetwork network, A
     /// <summary>Attempts are made on the clock, some ticks of 100 ns after they are due.</summary>
     private static readonly TimeSpan Telling = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>The first pause; in protocol 1 also the time that the server's end needs to notice the outage.</summary>
+    /// <summary>
+    /// The first pause; in protocol 1 also the time that the server's end needs to notice the outage.
+    /// </summary>
     private readonly TimeSpan longest = BackOff.Default.Initial + (setting.Protocol == 1 ? 1.25 * setting.Timeout : TimeSpan.Zero) + Telling;
 
     /// <summary>A device's link is down.</summary>

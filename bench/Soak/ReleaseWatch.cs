@@ -4,8 +4,9 @@ using Rx.IotLink;
 namespace Soak;
 
 /// <summary>
-/// Watches that what has ended is let go: at the end of a life no observer may still be held, neither by the links that are there nor by those of processes that crashed, and none of the latter.
-/// It asks the garbage collector, which nobody can talk out of what it finds; that takes as long as a life, so only one life in a hundred is asked.
+/// Watches that what has ended is let go: at the end of a life no observer may still be held, neither by the links that
+/// are there nor by those of processes that crashed, and none of the latter. It asks the garbage collector, which
+/// nobody can talk out of what it finds; that takes as long as a life, so only one life in a hundred is asked.
 /// </summary>
 internal sealed class ReleaseWatch(int seed, Action<string> violation)
 {
@@ -13,7 +14,8 @@ internal sealed class ReleaseWatch(int seed, Action<string> violation)
     public const int Every = 100;
 
     /// <summary>
-    /// While other lives are lived and collected beside it, what is unreachable can outlive some collections (up to 61 were seen); what is held outlives all.
+    /// While other lives are lived and collected beside it, what is unreachable can outlive some collections (up to 61
+    /// were seen); what is held outlives all.
     /// </summary>
     private const int Collections = 500;
 

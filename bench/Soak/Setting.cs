@@ -3,7 +3,10 @@ using Rx.IotLink.Testing;
 
 namespace Soak;
 
-/// <summary>What one seed makes of a world: how many devices, how good their paths, how tight their bounds, what their applications do.</summary>
+/// <summary>
+/// What one seed makes of a world: how many devices, how good their paths, how tight their bounds, what their
+/// applications do.
+/// </summary>
 public sealed record Setting
 {
     /// <summary>The name of the server.</summary>
@@ -60,7 +63,8 @@ public sealed record Setting
     public required bool BreaksDisks { get; init; }
 
     /// <summary>
-    /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin anew at 65,536: a link that is years old, for those lives that have them.
+    /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin
+    /// anew at 65,536: a link that is years old, for those lives that have them.
     /// </summary>
     public required ulong FirstNumber { get; init; }
 
@@ -99,13 +103,15 @@ public sealed record Setting
             BreaksDisks = random.Next(3) == 0 && protocol == 2,
         };
         setting = setting with { Path = setting.Path with { SendBufferBytes = OneOf(65_536, 2_000) } };
-        // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for outages.
+        // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for
+        // outages.
         var least = 5 * setting.Burst * setting.TimeForOneLine;
         return setting.MeanBetweenWrites < least ? setting with { MeanBetweenWrites = least } : setting;
     }
 
     /// <summary>
-    /// Protocol 1 takes a round trip for each line, protocol 2 one for each window; and those lines of a burst that find no room in the inbox protocol 1 repeats a timeout later, when as many find room again.
+    /// Protocol 1 takes a round trip for each line, protocol 2 one for each window; and those lines of a burst that
+    /// find no room in the inbox protocol 1 repeats a timeout later, when as many find room again.
     /// </summary>
     private TimeSpan TimeForOneLine =>
         (2 * (Path.Latency + Path.Jitter + Path.Coalescing) / (Protocol == 1 ? 1 : InboxLines))
@@ -147,13 +153,16 @@ public sealed record Setting
     public static TimeSpan LongestPauseOfStores { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The lengths of lines that are written at once each way when everything has healed. On a slow path they are on their
-    /// way for several timeouts, one alone for longer than one. Where they are sliced they are short: each piece costs as much.
+    /// The lengths of lines that are written at once each way when everything has healed. On a slow path they are on
+    /// their way for several timeouts, one alone for longer than one. Where they are sliced they are short: each piece
+    /// costs as much.
     /// </summary>
     /// <param name="up">Whether to the server: the long ones of one way meet the short ones of the other.</param>
     public IEnumerable<int> QuietLines(bool up) => Enumerable.Range(up ? 0 : 2, 12).Select(n => (n % 4 == 0 ? 3_900 : 500) / (Path.SliceBytes is null ? 1 : 10));
 
-    /// <summary>Within this time they have all been accepted: each way for itself, in protocol 1 one after the other.</summary>
+    /// <summary>
+    /// Within this time they have all been accepted: each way for itself, in protocol 1 one after the other.
+    /// </summary>
     public TimeSpan QuietTime => TimeSpan.FromSeconds(10) + (24 * TimeForOneLine)
         + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 3.0 * QuietLines(up: true).Sum() / rate : 0)
         + (Protocol == 1 ? 24 * TimeSpan.FromMilliseconds(200) : TimeSpan.Zero);
@@ -162,8 +171,10 @@ public sealed record Setting
     public TimeSpan RestingTime => 4 * Timeout;
 
     /// <summary>
-    /// Within this time after the last fault every line is accepted: a stall that was just missed is noticed (twice the timeout while a connection opens, which a server's ghost can
-    /// double), a failed attempt is given up, and the longest pause goes by, which the server's advice can lengthen by half; then what waits is sent: some bursts, where the last faults came late.
+    /// Within this time after the last fault every line is accepted: a stall that was just missed is noticed (twice the
+    /// timeout while a connection opens, which a server's ghost can double), a failed attempt is given up, and the
+    /// longest pause goes by, which the server's advice can lengthen by half; then what waits is sent: some bursts,
+    /// where the last faults came late.
     /// </summary>
     public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20) + (4 * Burst * TimeForOneLine)
         + (BreaksDisks ? LongestPauseOfStores : TimeSpan.Zero);

@@ -18,7 +18,10 @@ internal sealed record Settings(IReadOnlyList<int> Protocols, int First, int Cou
     private static readonly Option<double> MinutesOption = new("--minutes") { Description = "How long each life is, in virtual minutes, before all faults end.", DefaultValueFactory = _ => 5 };
     private static readonly Option<int> WorkersOption = new("--workers") { Description = "How many lives are lived at the same time.", DefaultValueFactory = _ => Environment.ProcessorCount };
 
-    /// <summary>Runs the program with what the command line asks for, or says in one sentence what is wrong with it and returns 2.</summary>
+    /// <summary>
+    /// Runs the program with what the command line asks for, or says in one sentence what is wrong with it and returns
+    /// 2.
+    /// </summary>
     public static int Run(string[] args, Func<Settings, CancellationToken, int> program)
     {
         ProtocolOption.AcceptOnlyFromAmong("1", "2", "both");

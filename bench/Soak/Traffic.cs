@@ -8,7 +8,10 @@ using Rx.IotLink.Testing;
 
 namespace Soak;
 
-/// <summary>Lines in one direction of one link: numbers, some with a long tail, and in between, with a letter before theirs, best-effort lines and in some lives lines that need no order.</summary>
+/// <summary>
+/// Lines in one direction of one link: numbers, some with a long tail, and in between, with a letter before theirs,
+/// best-effort lines and in some lives lines that need no order.
+/// </summary>
 internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint, ReleaseWatch releases) : IDisposable
 {
     private readonly Random random = new(HashCode(setting.Seed, id));
@@ -101,7 +104,8 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     /// <summary>The reader's process is gone, and its subscription with it.</summary>
     public void ReaderCrashed()
     {
-        // The first line of a process is repeated by protocol 1 until it is acknowledged, best effort or not: a server without its memory is given it again.
+        // The first line of a process is repeated by protocol 1 until it is acknowledged, best effort or not: a server
+        // without its memory is given it again.
         if (setting.Protocol == 1)
             lastBestEffort = -1;
         reading.Disposable = Disposable.Empty;

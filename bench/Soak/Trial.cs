@@ -107,7 +107,10 @@ public sealed class Trial
         releases.Check([.. network.Devices.Select(device => device.Link), .. setting.Devices.Select(server.Process.Find).OfType<ILink>()]);
     }
 
-    /// <summary>On a network that loses nothing, nothing is sent twice, however slow it is; but in protocol 1 what found no room is.</summary>
+    /// <summary>
+    /// On a network that loses nothing, nothing is sent twice, however slow it is; but in protocol 1 what found no room
+    /// is.
+    /// </summary>
     private void StreamQuietly(SimulatedServer server)
     {
         var ends = network.Devices.SelectMany(device => new[]
@@ -164,7 +167,9 @@ public sealed class Trial
         SessionStore = setting.Devices.Aggregate((MemorySessionStore)options.SessionStore!, Aged),
     };
 
-    /// <summary>A memory that begins does so where the setting says, as if the lines before had long been accepted.</summary>
+    /// <summary>
+    /// A memory that begins does so where the setting says, as if the lines before had long been accepted.
+    /// </summary>
     private MemorySessionStore Aged(MemorySessionStore store, string id)
     {
         if (setting.FirstNumber > 1 && store.MemoryOf(id) is null)

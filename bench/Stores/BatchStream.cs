@@ -15,7 +15,9 @@ internal static class BatchStream
     private const ulong Epoch = 0xFEDC_BA98_7654_3210;
     private const ulong PeerEpoch = 0x8000_0000_0000_0001;
 
-    /// <summary>Goes on where the file ends, until it is cancelled or killed; the number of each kept batch is printed.</summary>
+    /// <summary>
+    /// Goes on where the file ends, until it is cancelled or killed; the number of each kept batch is printed.
+    /// </summary>
     public static async Task RunAsync(SqliteSessionStoreOptions options, int devices, TextWriter output, CancellationToken cancellationToken)
     {
         await using var store = SqliteSessionStore.Open(options);

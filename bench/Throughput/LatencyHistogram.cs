@@ -3,7 +3,10 @@ using System.Numerics;
 
 namespace Throughput;
 
-/// <summary>Counts durations in buckets of at most 1/64 of their value. Adding allocates nothing and may be done by many threads.</summary>
+/// <summary>
+/// Counts durations in buckets of at most 1/64 of their value. Adding allocates nothing and may be done by many
+/// threads.
+/// </summary>
 internal sealed class LatencyHistogram
 {
     private const int SubBits = 6;

@@ -1,7 +1,8 @@
 using Throughput;
 using Throughput.Report;
 
-// What a link costs beside the socket under it: both are measured in turn, in one process, with the client and the server of each on this machine.
+// What a link costs beside the socket under it: both are measured in turn, in one process, with the client and the
+// server of each on this machine.
 return await Settings.RunAsync(args, async (settings, cancellation) =>
 {
     var machine = Machine.Describe();

@@ -8,7 +8,9 @@ internal sealed record Result(Measurement Measurement, IReadOnlyList<Sample> Sam
 {
     public double Median(Func<Sample, double> of) => Median(Samples.Select(of));
 
-    /// <summary>Of the ratios within each round, since what else the machine does changes from round to round.</summary>
+    /// <summary>
+    /// Of the ratios within each round, since what else the machine does changes from round to round.
+    /// </summary>
     public double? RatioToBaseline =>
         Baseline is null ? null : Median(Samples.Zip(Baseline, (sample, raw) => sample.LinesPerSecond / raw.LinesPerSecond));
 

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Throughput;
 
-/// <summary>One measurement in one round. CPU time and allocations are those of the whole process: client, server and runtime.</summary>
+/// <summary>
+/// One measurement in one round. CPU time and allocations are those of the whole process: client, server and runtime.
+/// </summary>
 internal sealed record Sample(double LinesPerSecond, double CpuMicrosecondsPerLine, double BytesPerLine, double? P50, double? P99, double? P999);
 
 /// <summary>What the process has used up to a moment.</summary>

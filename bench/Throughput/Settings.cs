@@ -18,7 +18,10 @@ internal sealed record Settings(int Rounds, double Seconds, int Protocol, IReadO
 
     public TimeSpan Length => TimeSpan.FromSeconds(Seconds);
 
-    /// <summary>Runs the program with what the command line asks for, or says in one sentence what is wrong with it and returns 2.</summary>
+    /// <summary>
+    /// Runs the program with what the command line asks for, or says in one sentence what is wrong with it and returns
+    /// 2.
+    /// </summary>
     public static async Task<int> RunAsync(string[] args, Func<Settings, CancellationToken, Task<int>> program)
     {
         var command = new RootCommand("What a link costs beside a raw socket.") { RoundsOption, SecondsOption, ProtocolOption, OnlyOption, JsonOption };

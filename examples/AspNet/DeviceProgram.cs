@@ -5,7 +5,9 @@ using Rx.IotLink;
 
 namespace Examples.AspNet;
 
-/// <summary>A device, for those who have none at hand: sends what it knows of this process, and says what it was told.</summary>
+/// <summary>
+/// A device, for those who have none at hand: sends what it knows of this process, and says what it was told.
+/// </summary>
 internal sealed class DeviceProgram : IAsyncDisposable
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);

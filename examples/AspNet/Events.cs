@@ -1,6 +1,8 @@
 namespace Examples.AspNet;
 
-/// <summary>The streams of events to the open pages. Each costs a queue and a subscription, so their number has a bound.</summary>
+/// <summary>
+/// The streams of events to the open pages. Each costs a queue and a subscription, so their number has a bound.
+/// </summary>
 internal static class Events
 {
     /// <summary>Pages at a time. Far more than people look at, far fewer than would weigh on the devices.</summary>

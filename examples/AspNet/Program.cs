@@ -7,7 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
-// A web application with the server of its devices beside its pages: what they say comes into every open page at once, and what a page says goes to a device, once.
+// A web application with the server of its devices beside its pages: what they say comes into every open page at once,
+// and what a page says goes to a device, once.
 var web = Choice.Whole("--web-port", "The port of the pages; 0 is any free one.", 8080, 0, 65_535);
 var links = Choice.Whole("--port", "The port of the devices; 0 is any free one.", 8123, 0, 65_535);
 var listen = Choice.OneOf("--listen", "Who may connect: programs of this machine, or all.", "local", "all");

@@ -4,8 +4,9 @@ using Spectre.Console.Rendering;
 namespace Examples.Common;
 
 /// <summary>
-/// A picture at the end of what a terminal shows, drawn anew again and again, and lines that stand above it for good. All that is written while it stands must go through it: whoever writes
-/// past it writes into the picture, and is drawn over.
+/// A picture at the end of what a terminal shows, drawn anew again and again, and lines that stand above it for good.
+/// All that is written while it stands must go through it: whoever writes past it writes into the picture, and is drawn
+/// over.
 /// </summary>
 public sealed class Picture
 {

@@ -43,7 +43,10 @@ public sealed class Stage
     /// <summary>One value when the time is up, or the user has had enough.</summary>
     public IObservable<Unit> Over { get; }
 
-    /// <summary>Runs an example with what the command line asks for, or says in one sentence what is wrong with it and returns 2.</summary>
+    /// <summary>
+    /// Runs an example with what the command line asks for, or says in one sentence what is wrong with it and returns
+    /// 2.
+    /// </summary>
     /// <param name="args">The command line.</param>
     /// <param name="description">What the example shows.</param>
     /// <param name="seconds">How long it plays if not told; 0: until Ctrl-C.</param>
@@ -91,7 +94,9 @@ public sealed class Stage
     /// <summary>Completes when the time is up.</summary>
     public Task WaitAsync() => Over.ToTask();
 
-    /// <summary>Waits for work that ends once all is delivered; false, after saying so, if that takes too long.</summary>
+    /// <summary>
+    /// Waits for work that ends once all is delivered; false, after saying so, if that takes too long.
+    /// </summary>
     public async Task<bool> FinishAsync(string what, Task work)
     {
         try

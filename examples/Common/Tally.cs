@@ -1,8 +1,8 @@
 namespace Examples.Common;
 
 /// <summary>
-/// Counts numbered lines in one direction as they are written and received, and judges them at once, so that a run may last for ever. It uses nothing of the library it judges.
-/// Called from both ends' threads.
+/// Counts numbered lines in one direction as they are written and received, and judges them at once, so that a run may
+/// last for ever. It uses nothing of the library it judges. Called from both ends' threads.
 /// </summary>
 public sealed class Tally
 {

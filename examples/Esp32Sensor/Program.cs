@@ -6,7 +6,9 @@ using Rx.IotLink.Nano;
 
 namespace Esp32Sensor
 {
-    /// <summary>Sends readings, obeys commands, blinks with the server's keepalives, and comes back from whatever happens.</summary>
+    /// <summary>
+    /// Sends readings, obeys commands, blinks with the server's keepalives, and comes back from whatever happens.
+    /// </summary>
     public class Program
     {
         private const int RestMs = 10000;
@@ -64,7 +66,10 @@ namespace Esp32Sensor
             }
         }
 
-        /// <summary>Called by the link, one line at a time; what it throws would be caught there, but here it is known what it means.</summary>
+        /// <summary>
+        /// Called by the link, one line at a time; what it throws would be caught there, but here it is known what it
+        /// means.
+        /// </summary>
         private static void Obey(string line)
         {
             Command command = null;

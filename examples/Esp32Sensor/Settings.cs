@@ -18,7 +18,10 @@ namespace Esp32Sensor
         /// <summary>This device's name, unique among the server's devices.</summary>
         public const string Id = "sensor-1";
 
-        /// <summary>This device's key as hex digits (the server's <c>iotlink key new sensor-1</c> makes one), or nothing: an open link.</summary>
+        /// <summary>
+        /// This device's key as hex digits (the server's <c>iotlink key new sensor-1</c> makes one), or nothing: an
+        /// open link.
+        /// </summary>
         public const string Key = "";
 
         /// <summary>The pin of the lamp: 2 on most boards.</summary>

@@ -5,7 +5,9 @@ using Rx.IotLink.Server;
 
 namespace Examples.Fleet;
 
-/// <summary>The object on the server that one device belongs to. There is one of it for each, and none knows of the others.</summary>
+/// <summary>
+/// The object on the server that one device belongs to. There is one of it for each, and none knows of the others.
+/// </summary>
 internal sealed class Application(string id, Voice voice) : IDisposable
 {
     private IDisposable? _reading;
@@ -13,7 +15,9 @@ internal sealed class Application(string id, Voice voice) : IDisposable
     /// <summary>Reports that have arrived.</summary>
     public int Reports { get; private set; }
 
-    /// <summary>Reports that are missing between those that have arrived: none, whatever happens to the connections.</summary>
+    /// <summary>
+    /// Reports that are missing between those that have arrived: none, whatever happens to the connections.
+    /// </summary>
     public int Missing { get; private set; }
 
     /// <summary>Waits for the device's first connection, then talks to it for good.</summary>

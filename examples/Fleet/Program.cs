@@ -5,7 +5,8 @@ using Examples.Fleet;
 using Rx.IotLink.Server;
 using Rx.IotLink.Testing.Tcp;
 
-// Four devices report to a server, where each has an application object of its own. After a third of the time the Wi-Fi of device 3 goes for a while.
+// Four devices report to a server, where each has an application object of its own. After a third of the time the Wi-Fi
+// of device 3 goes for a while.
 string[] ids = ["1", "2", "3", "4"];
 var port = Choice.Whole("--port", "The server's port; 0 is any free one.", 0, 0, 65_535);
 var count = Choice.Whole("--devices", "How many devices run in this process. The others may be real ones, with the ids 1 to 4.", ids.Length, 0, ids.Length);

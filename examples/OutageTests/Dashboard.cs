@@ -12,7 +12,9 @@ namespace OutageTests;
 /// <param name="IsStale">Whether it may be wrong by now.</param>
 public readonly record struct Tile(double Value, bool IsStale);
 
-/// <summary>Shows the last value of a device; stale when its link is down, or when nothing came for a while although it is up.</summary>
+/// <summary>
+/// Shows the last value of a device; stale when its link is down, or when nothing came for a while although it is up.
+/// </summary>
 public static class Dashboard
 {
     public static IObservable<Tile> Tiles(ILink link, TimeSpan fresh, IScheduler clock) =>

@@ -6,7 +6,8 @@ using Examples.PeerToPeer;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
-// Clients that wait for each other. They come one by one; when all are there, a token goes round among them, each passing it to the next one through the server.
+// Clients that wait for each other. They come one by one; when all are there, a token goes round among them, each
+// passing it to the next one through the server.
 var number = Choice.Whole("--peers", "How many clients.", 4, 2, 26);
 var pause = TimeSpan.FromMilliseconds(400);
 

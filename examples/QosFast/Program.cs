@@ -6,7 +6,8 @@ using Examples.Common;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
-// How fast exactly once is: lines that are written one at a time, each awaited, and lines that are written while others are on their way. In both directions at once.
+// How fast exactly once is: lines that are written one at a time, each awaited, and lines that are written while others
+// are on their way. In both directions at once.
 var together = Choice.Whole("--together", "How many writes are under way at a time.", 64, 2, 1_000);
 
 return await Stage.PlayAsync(args, "Concurrent writes, exactly once and in order.", 6, async stage =>
@@ -39,7 +40,8 @@ return await Stage.PlayAsync(args, "Concurrent writes, exactly once and in order
     return up.Sum().IsFlawless && down.Sum().IsFlawless ? 0 : 1;
 }, together);
 
-// As many writers as writes shall be under way, each awaiting its own. Line numbers are taken and lines written in the same order.
+// As many writers as writes shall be under way, each awaiting its own. Line numbers are taken and lines written in the
+// same order.
 static Task WriteAsync(ILink link, Tally tally, int writes, Task over)
 {
     var gate = new Lock();

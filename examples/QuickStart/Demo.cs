@@ -5,7 +5,9 @@ namespace QuickStart;
 /// <summary>The times of this demonstration: hurried, so that twenty seconds hold dozens of outages.</summary>
 internal static class Demo
 {
-    /// <summary>Silence after which an outage is declared. Protocol 1 does not negotiate it: both ends are given the same.</summary>
+    /// <summary>
+    /// Silence after which an outage is declared. Protocol 1 does not negotiate it: both ends are given the same.
+    /// </summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long the end may take to deliver what was written, once nothing disturbs it any more.</summary>

@@ -8,7 +8,9 @@ using Rx.IotLink;
 
 namespace QuickStart;
 
-/// <summary>A device: measures, sends what it measured, and does what it is told. Nothing in here knows about outages.</summary>
+/// <summary>
+/// A device: measures, sends what it measured, and does what it is told. Nothing in here knows about outages.
+/// </summary>
 internal sealed class Device : IAsyncDisposable
 {
     private readonly IotLinkClient _link;

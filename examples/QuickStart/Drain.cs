@@ -9,7 +9,9 @@ namespace QuickStart;
 /// <summary>The end of a run.</summary>
 internal static class Drain
 {
-    /// <summary>Waits until the writers have written all and every link has delivered it; says so if that takes too long.</summary>
+    /// <summary>
+    /// Waits until the writers have written all and every link has delivered it; says so if that takes too long.
+    /// </summary>
     public static async Task WaitAsync(IEnumerable<Task> writers, IEnumerable<ILink> links, IScheduler scheduler)
     {
         try

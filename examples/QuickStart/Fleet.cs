@@ -23,7 +23,8 @@ internal sealed class Fleet
                     select new Arrival(link.Id, reading, stopwatch.Elapsed.TotalMilliseconds - reading.Ms))
                    .Publish().RefCount();
 
-        // Each second of each device, and its averages. Seconds of an outage are empty; what was measured in them comes in the next one.
+        // Each second of each device, and its averages. Seconds of an outage are empty; what was measured in them comes
+        // in the next one.
         Windows = (from device in Arrivals.GroupBy(arrival => arrival.Device)
                    from window in device.Buffer(Second, scheduler)
                    where window.Count > 0
@@ -44,8 +45,8 @@ internal sealed class Fleet
                    .SkipWhile(gone => !gone)
                select new Alarm(link.Id, gone);
 
-        // The other way: the lamp of a device is lit while its lines take longer than those of the fleet. Told again and again, whether it is up or not:
-        // the link keeps what is written until the device has it.
+        // The other way: the lamp of a device is lit while its lines take longer than those of the fleet. Told again
+        // and again, whether it is up or not: the link keeps what is written until the device has it.
         Lamps = from link in links
                 let isLate = Windows.Where(window => window.Device == link.Id).WithLatestFrom(Delay, (window, fleet) => window.Delay > fleet)
                 from lit in Observable.Interval(CommandEvery, scheduler).WithLatestFrom(isLate.StartWith(false), (_, lit) => lit)

@@ -16,7 +16,9 @@ internal sealed record Command(long N, bool Led);
 /// <summary>Lines of text and what they mean: JSON, since a line is any text without a line feed.</summary>
 internal static class Lines
 {
-    /// <summary>The number of a line that cannot be read: no line was written with it, so the checker will say so.</summary>
+    /// <summary>
+    /// The number of a line that cannot be read: no line was written with it, so the checker will say so.
+    /// </summary>
     public const long Unreadable = -1;
 
     public static string ToLine<T>(this T message) => JsonSerializer.Serialize(message, JsonSerializerOptions.Web);

@@ -11,8 +11,8 @@ using QuickStart.Screen;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
-// Four devices send readings of this machine to a server, which tells them what to do, over connections that break again and again.
-// At the end every line is counted.
+// Four devices send readings of this machine to a server, which tells them what to do, over connections that break
+// again and again. At the end every line is counted.
 return await Settings.RunAsync(args, async (settings, cancellation) =>
 {
     var scheduler = DefaultScheduler.Instance;
@@ -22,7 +22,8 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     using var over = new Subject<Unit>();
     Page.Say($"{sensors.Count} devices, {settings.Length.TotalSeconds} s of faults, --seed {settings.Seed}, protocol {settings.Protocol}{(settings.Protocol == 2 ? " with a key for each device" : "")}");
 
-    // 1. A server, on a free port of this machine. It holds one link for each device, for good; connections come and go underneath. Each device has a
+    // 1. A server, on a free port of this machine. It holds one link for each device, for good; connections come and go
+    // underneath. Each device has a
     //    key: both ends prove that they know it. (Protocol 1 has no keys; there anyone may be anyone.)
     var keys = DeviceKeys.Parse(sensors.Select(sensor => $"{sensor.Name} {DeviceKeys.NewKey()}"));
     Func<string, ReadOnlyMemory<byte>?>? keyOf = settings.Protocol == 2 ? keys.Find : null;

@@ -17,7 +17,10 @@ internal sealed record Settings(TimeSpan Length, int Seed, int Protocol, bool Pl
     private static readonly Option<int> ProtocolOption = new("--protocol") { Description = "What the devices speak: 2, or 1 (micropython-iot).", DefaultValueFactory = _ => 2 };
     private static readonly Option<bool> PlainOption = new("--plain") { Description = "Write line by line, not a live table." };
 
-    /// <summary>Runs the program with what the command line asks for, or says in one sentence what is wrong with it and returns 2.</summary>
+    /// <summary>
+    /// Runs the program with what the command line asks for, or says in one sentence what is wrong with it and returns
+    /// 2.
+    /// </summary>
     public static async Task<int> RunAsync(string[] args, Func<Settings, CancellationToken, Task<int>> program)
     {
         var command = new RootCommand("Four devices, one server, bad connections, and not a line lost.") { SecondsOption, SeedOption, ProtocolOption, PlainOption };

@@ -13,7 +13,9 @@ internal static class Lamp
     /// <param name="stage">Where it is drawn.</param>
     /// <param name="voice">Tells what it does.</param>
     /// <param name="press">What the button says.</param>
-    /// <param name="oneClock">Whether the button is in the same process: otherwise the two clocks have nothing in common.</param>
+    /// <param name="oneClock">
+    /// Whether the button is in the same process: otherwise the two clocks have nothing in common.
+    /// </param>
     public static void Draw(Stage stage, Voice voice, Press press, bool oneClock)
     {
         var late = oneClock ? $", {stage.Stopwatch.Elapsed.TotalMilliseconds - press.Ms:F1} ms after the key" : "";

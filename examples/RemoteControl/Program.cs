@@ -8,8 +8,8 @@ using Examples.RemoteControl;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
-// One device controls another through the server: a key press here lights a lamp there. Without options all three are in this process;
-// with --role each may be on a machine of its own.
+// One device controls another through the server: a key press here lights a lamp there. Without options all three are
+// in this process; with --role each may be on a machine of its own.
 const int DefaultPort = 8_123;
 var role = Choice.OneOf("--role", "Which part to play.", "all", "server", "button", "lamp");
 var host = new Option<string>("--host") { Description = "Where the button and the lamp find the server.", DefaultValueFactory = _ => "127.0.0.1" };
@@ -29,7 +29,8 @@ return await Stage.PlayAsync(args, "A key press at one device lights a lamp at a
         var server = running.Add(await IotLinkServer.StartAsync(new() { Port = serverPort, Bind = part == "all" ? IPAddress.Loopback : IPAddress.IPv6Any, Expected = ["button", "lamp"] }));
         serverPort = server.EndPoint.Port;
         voice.Say("server", $"listens on {server.EndPoint}");
-        // The whole application: what the button says, the lamp is told. An outage of either delays it, and loses nothing.
+        // The whole application: what the button says, the lamp is told. An outage of either delays it, and loses
+        // nothing.
         running.Add(server.WaitForAllAsync().ToObservable().Subscribe(links => links["button"].Lines.Subscribe(links["lamp"].Writer)));
         running.Add(server.ObserveConnections().Subscribe(device => voice.Say("server", $"{device.Id} is {(device.IsUp ? "up" : "not up")}", device.IsUp ? Mood.Good : Mood.Bad)));
     }

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Rx.IotLink.Tests.Protocol.Driving;
 
-/// <summary>Bytes as readable text: printable ASCII stands for itself; <c>\n</c>, <c>\r</c>, <c>\\</c> and <c>\xNN</c> for the rest.</summary>
+/// <summary>
+/// Bytes as readable text: printable ASCII stands for itself; <c>\n</c>, <c>\r</c>, <c>\\</c> and <c>\xNN</c> for the
+/// rest.
+/// </summary>
 internal static class Escaped
 {
     public static byte[] ToBytes(string text)

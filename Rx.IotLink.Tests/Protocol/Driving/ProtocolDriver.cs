@@ -6,11 +6,13 @@ using Rx.IotLink.Protocol.Version1;
 namespace Rx.IotLink.Tests.Protocol.Driving;
 
 /// <summary>
-/// Plays the link to one end of protocol 1: tells it the time, hands it bytes as a pipe would, and keeps a log of what it says and tells, in order.
+/// Plays the link to one end of protocol 1: tells it the time, hands it bytes as a pipe would, and keeps a log of what
+/// it says and tells, in order.
 /// </summary>
 /// <remarks>
-/// The log has a line for each line that was said (<c>&gt; 00text</c>; <c>&gt; </c> is a keepalive) and one for each event: <c>opened</c>, <c>heartbeat</c>,
-/// <c>line text</c>, <c>withheld text</c>, <c>not taken</c>, <c>duplicate</c>, <c>finished text</c>, <c>repeated</c>, <c>restarted</c>.
+/// The log has a line for each line that was said (<c>&gt; 00text</c>; <c>&gt; </c> is a keepalive) and one for each
+/// event: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>withheld text</c>, <c>not taken</c>, <c>duplicate</c>,
+/// <c>finished text</c>, <c>repeated</c>, <c>restarted</c>.
 /// </remarks>
 internal sealed class ProtocolDriver : IProtocolHost
 {
@@ -87,7 +89,9 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     public void Receive(string text) => Receive(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>Hands over a piece of what the peer sent; what the protocol leaves is put before the next piece.</summary>
+    /// <summary>
+    /// Hands over a piece of what the peer sent; what the protocol leaves is put before the next piece.
+    /// </summary>
     public void Receive(byte[] piece)
     {
         unread.Add(piece);
@@ -126,7 +130,9 @@ internal sealed class ProtocolDriver : IProtocolHost
             Accept();
     }
 
-    /// <summary>Lets time pass: the protocol is called at its deadlines, and at the end once more though it did not ask for it.</summary>
+    /// <summary>
+    /// Lets time pass: the protocol is called at its deadlines, and at the end once more though it did not ask for it.
+    /// </summary>
     public void Advance(TimeSpan by)
     {
         var end = Now + by;

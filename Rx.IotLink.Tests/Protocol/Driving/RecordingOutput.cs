@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Rx.IotLink.Tests.Protocol.Driving;
 
-/// <summary>Hands on every line as soon as its LF is written, so that what is said keeps its place among what happens.</summary>
+/// <summary>
+/// Hands on every line as soon as its LF is written, so that what is said keeps its place among what happens.
+/// </summary>
 internal sealed class RecordingOutput(Action<string> line) : IBufferWriter<byte>
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

@@ -4,7 +4,9 @@ using Microsoft.FSharp.Core;
 
 namespace Rx.IotLink.Tests.Protocol.Garbage;
 
-/// <summary>Many generated cases, always the same ones; a failure names the smallest that fails, and how to have it again.</summary>
+/// <summary>
+/// Many generated cases, always the same ones; a failure names the smallest that fails, and how to have it again.
+/// </summary>
 internal static class Cases
 {
     private const ulong Seed = 94_071;
@@ -26,7 +28,10 @@ internal static class Cases
     /// <summary>Checks that something holds for each case, and looks for the smallest case where it does not.</summary>
     public static void All<T>(Gen<T[]> cases, Action<T[]> check) => All(cases, Smaller, check);
 
-    /// <summary>Fails a case. An assertion would be noted for each smaller case that is tried, and the smallest be lost among them.</summary>
+    /// <summary>
+    /// Fails a case. An assertion would be noted for each smaller case that is tried, and the smallest be lost among
+    /// them.
+    /// </summary>
     public static void Require(bool holds, Func<string> what)
     {
         if (!holds)

@@ -5,7 +5,9 @@ using Rx.IotLink.Tests.Protocol.Driving;
 
 namespace Rx.IotLink.Tests.Protocol.Garbage;
 
-/// <summary>Any bytes are lines or a typed refusal, the same whole and byte by byte; nothing else is ever thrown.</summary>
+/// <summary>
+/// Any bytes are lines or a typed refusal, the same whole and byte by byte; nothing else is ever thrown.
+/// </summary>
 public sealed class GarbageTests
 {
     private static IEnumerable<TestCaseData> Ends =>

@@ -44,8 +44,9 @@ internal sealed record Step(Happening What, string Bytes, int Amount)
 }
 
 /// <summary>
-/// The rules that hold whatever happens: what is said is well formed, no line is finished twice, best effort is said once, nothing is acknowledged that was
-/// not accepted on this connection, a client is silent after its id, and what is on its way stays within its bounds.
+/// The rules that hold whatever happens: what is said is well formed, no line is finished twice, best effort is said
+/// once, nothing is acknowledged that was not accepted on this connection, a client is silent after its id, and what is
+/// on its way stays within its bounds.
 /// </summary>
 internal sealed class Life(Side side)
 {

@@ -7,7 +7,9 @@ using Rx.IotLink.Tests.Protocol.Replaying;
 
 namespace Rx.IotLink.Tests.Protocol.Garbage;
 
-/// <summary>Real sessions with small faults in them: what a confused peer or a hostile one would send that knows the protocol.</summary>
+/// <summary>
+/// Real sessions with small faults in them: what a confused peer or a hostile one would send that knows the protocol.
+/// </summary>
 public sealed class NearlyValidTests
 {
     private static IEnumerable<TestCaseData> Ends =>

@@ -3,7 +3,9 @@ using Microsoft.Reactive.Testing;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
-/// <summary>Counts what is scheduled: a loop that spins is fast in virtual time, and shows only in what it costs.</summary>
+/// <summary>
+/// Counts what is scheduled: a loop that spins is fast in virtual time, and shows only in what it costs.
+/// </summary>
 internal sealed class CountingScheduler : TestScheduler
 {
     public int Scheduled { get; private set; }

@@ -6,7 +6,10 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
-/// <summary>Both of our ends over a path that fails in one direction and then in the other, so that a server hears of the end of a connection late.</summary>
+/// <summary>
+/// Both of our ends over a path that fails in one direction and then in the other, so that a server hears of the end of
+/// a connection late.
+/// </summary>
 public sealed class HeldUpEndTests
 {
     [Test]
@@ -20,7 +23,8 @@ public sealed class HeldUpEndTests
         link.Client.Write("first").Subscribe();
         link.Run(TimeSpan.FromSeconds(1));
 
-        // Nothing comes down: the client hears neither the acknowledgement nor a keepalive. Then nothing goes up either, until its end gets through.
+        // Nothing comes down: the client hears neither the acknowledgement nor a keepalive. Then nothing goes up
+        // either, until its end gets through.
         var down = link.Path.Stall(StallDirection.Down);
         link.Client.Write("second").Subscribe();
         link.Run(TimeSpan.FromMilliseconds(1_400));

@@ -88,7 +88,10 @@ public sealed class KeepaliveTests
         Assert.That(server.Heard, Has.Count.EqualTo(5));
     }
 
-    /// <summary>The ancestor's server after a reset in which its keepalive failed: it says nothing until it has heard its client.</summary>
+    /// <summary>
+    /// The ancestor's server after a reset in which its keepalive failed: it says nothing until it has heard its
+    /// client.
+    /// </summary>
     [Test]
     public void A_server_that_waits_for_its_client_to_speak_is_spoken_to()
     {

@@ -3,7 +3,10 @@ using Microsoft.Reactive.Testing;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
-/// <summary>Does something in the middle of a call that schedules: what another thread might do there, at the worst moment, and always.</summary>
+/// <summary>
+/// Does something in the middle of a call that schedules: what another thread might do there, at the worst moment, and
+/// always.
+/// </summary>
 internal sealed class MeddlingScheduler : TestScheduler
 {
     /// <summary>Done once, at the next scheduling.</summary>

@@ -3,7 +3,9 @@ using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
-/// <summary>What a client does after an outage: it is silent until the server must have noticed it too, and then tries for ever.</summary>
+/// <summary>
+/// What a client does after an outage: it is silent until the server must have noticed it too, and then tries for ever.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class QuietTimeTests
 {
@@ -54,7 +56,10 @@ public sealed class QuietTimeTests
         Assert.That(old.Heard, Is.Empty);
     }
 
-    /// <summary>It has said its id: the server may have taken it, and may have got to it late, since it greets one client after the other.</summary>
+    /// <summary>
+    /// It has said its id: the server may have taken it, and may have got to it late, since it greets one client after
+    /// the other.
+    /// </summary>
     [TestCase(2_000, 4_000)]
     [TestCase(500, 1_000)]
     [TestCase(100, 350)]
@@ -75,7 +80,8 @@ public sealed class QuietTimeTests
         using var client = Start(T);
         network.Server.Say("\n");
         network.Server.Reset();
-        // The quiet time after an outage, then 2 T in which the server says nothing, then 2 T of quiet; the back-off is 1, 2, 4, 8 ms, since a link that is up for a moment does not begin it anew.
+        // The quiet time after an outage, then 2 T in which the server says nothing, then 2 T of quiet; the back-off is
+        // 1, 2, 4, 8 ms, since a link that is up for a moment does not begin it anew.
         network.Scheduler.AdvanceBy((T * 14).Ticks);
         var ms = TimeSpan.TicksPerMillisecond;
         var first = (T * 5 / 4).Ticks + ms;

@@ -6,7 +6,9 @@ using Rx.IotLink.Tests.Protocol.Driving;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
-/// <summary>How a server receives connections, up to their ids: the rules of opening that concern more than one connection.</summary>
+/// <summary>
+/// How a server receives connections, up to their ids: the rules of opening that concern more than one connection.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ReceptionTests : IDisposable
 {

@@ -7,7 +7,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
 /// <summary>
-/// A connection in memory whose other end is played by a test: everything happens at once, on the thread that causes it.
+/// A connection in memory whose other end is played by a test: everything happens at once, on the thread that causes
+/// it.
 /// </summary>
 internal sealed class ScriptedPeer : IConnection
 {

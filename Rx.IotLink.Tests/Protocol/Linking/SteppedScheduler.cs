@@ -3,7 +3,10 @@ using Microsoft.Reactive.Testing;
 
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
-/// <summary>A clock that people set by hand: what it shows jumps, while time passes as ever (its stopwatch and its delays are right).</summary>
+/// <summary>
+/// A clock that people set by hand: what it shows jumps, while time passes as ever (its stopwatch and its delays are
+/// right).
+/// </summary>
 internal sealed class SteppedScheduler(TestScheduler time) : IScheduler, IStopwatchProvider, IServiceProvider
 {
     /// <summary>By how much the clock is wrong.</summary>

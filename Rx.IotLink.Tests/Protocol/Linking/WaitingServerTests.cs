@@ -4,7 +4,8 @@ using NUnit.Framework;
 namespace Rx.IotLink.Tests.Protocol.Linking;
 
 /// <summary>
-/// A server that does what micropython-iot's does after a keepalive that could not be sent: on the next connections it says nothing until its client has spoken, and then, a moment later, all it has to say.
+/// A server that does what micropython-iot's does after a keepalive that could not be sent: on the next connections it
+/// says nothing until its client has spoken, and then, a moment later, all it has to say.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class WaitingServerTests
@@ -47,7 +48,9 @@ public sealed class WaitingServerTests
         Assert.That(server.Take(), Is.EqualTo(["\n"]), "at once");
     }
 
-    /// <summary>The server's end of the newest connection, until it has spoken. False: nobody spoke to it in time.</summary>
+    /// <summary>
+    /// The server's end of the newest connection, until it has spoken. False: nobody spoke to it in time.
+    /// </summary>
     private bool PlayWaiting(TimeSpan patience)
     {
         var server = network.Server;

@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Tests.Protocol.Replaying;
 
 /// <summary>
-/// The duplicate filter of the ancestor, which both of its ends have: a map of 32 bytes. It tells what the recorded applications were given,
-/// which the captures do not hold.
+/// The duplicate filter of the ancestor, which both of its ends have: a map of 32 bytes. It tells what the recorded
+/// applications were given, which the captures do not hold.
 /// </summary>
 internal sealed class AncestorFilter
 {

@@ -4,7 +4,9 @@ using Rx.IotLink.Tests.Protocol.Driving;
 
 namespace Rx.IotLink.Tests.Protocol.Replaying;
 
-/// <summary>A recorded session of the ancestor, both of its ends unmodified. What each is about is said in its file.</summary>
+/// <summary>
+/// A recorded session of the ancestor, both of its ends unmodified. What each is about is said in its file.
+/// </summary>
 internal sealed class Capture
 {
     /// <summary>Every capture.</summary>
@@ -54,7 +56,9 @@ internal sealed class Capture
     /// <summary>The id that its client says.</summary>
     public string Id => Records.First(r => r.Direction == Direction.ToServer).Lines().First().Text;
 
-    /// <summary>The connections of its one client, in order. In one capture another client comes, and is not let in.</summary>
+    /// <summary>
+    /// The connections of its one client, in order. In one capture another client comes, and is not let in.
+    /// </summary>
     public int[] Connections => Name == "duplicate_id" ? [1] : [.. Records.Select(r => r.Connection).Distinct()];
 
     /// <summary>The messages said in one direction, also those that were lost, in the order they were said.</summary>

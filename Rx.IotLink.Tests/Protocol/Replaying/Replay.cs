@@ -6,8 +6,8 @@ using Rx.IotLink.Tests.Protocol.Driving;
 namespace Rx.IotLink.Tests.Protocol.Replaying;
 
 /// <summary>
-/// One of our ends in the place of one of the ancestor's: it is given what arrived there, when it arrived, its application writes a line whenever the
-/// recorded one did, and accepts at once.
+/// One of our ends in the place of one of the ancestor's: it is given what arrived there, when it arrived, its
+/// application writes a line whenever the recorded one did, and accepts at once.
 /// </summary>
 internal sealed class Replay
 {

@@ -6,8 +6,8 @@ using Rx.IotLink.Tests.Protocol.Linking;
 namespace Rx.IotLink.Tests.Protocol.Replaying;
 
 /// <summary>
-/// A link in the place of one of the ancestor's ends, with its keepalives and its watch of silence. Compared with the recording is when it is up, when it
-/// notices an outage, and when it says keepalives.
+/// A link in the place of one of the ancestor's ends, with its keepalives and its watch of silence. Compared with the
+/// recording is when it is up, when it notices an outage, and when it says keepalives.
 /// </summary>
 public sealed class ReplayLinkTests
 {

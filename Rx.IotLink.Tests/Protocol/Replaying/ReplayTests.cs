@@ -4,9 +4,10 @@ using Rx.IotLink.Tests.Protocol.Driving;
 namespace Rx.IotLink.Tests.Protocol.Replaying;
 
 /// <summary>
-/// Each of our ends in the place of the ancestor's, in each recorded session. Compared with the recording is what the protocol determines: which lines
-/// are acknowledged, and in which order; which are delivered; which messages are said, how often, in which order, with which mids, and when
-/// (within what the ancestor, which polls, is late); how a connection begins. Where ours differs on purpose, the test says so and asserts the difference.
+/// Each of our ends in the place of the ancestor's, in each recorded session. Compared with the recording is what the
+/// protocol determines: which lines are acknowledged, and in which order; which are delivered; which messages are said,
+/// how often, in which order, with which mids, and when (within what the ancestor, which polls, is late); how a
+/// connection begins. Where ours differs on purpose, the test says so and asserts the difference.
 /// </summary>
 [TestFixture(Side.Client)]
 [TestFixture(Side.Server)]

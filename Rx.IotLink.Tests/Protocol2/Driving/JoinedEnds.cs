@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
-/// <summary>Two ends, joined by bytes in memory, on a connection that may be cut after any byte. Nothing here takes time.</summary>
+/// <summary>
+/// Two ends, joined by bytes in memory, on a connection that may be cut after any byte. Nothing here takes time.
+/// </summary>
 internal sealed class JoinedEnds(TestEnd client, TestEnd server)
 {
     private const int MaxRounds = 100_000;
@@ -13,8 +15,8 @@ internal sealed class JoinedEnds(TestEnd client, TestEnd server)
     public int Carried { get; private set; }
 
     /// <summary>
-    /// One connection, until nothing more is said and done, or it is cut, or an end leaves. Each round the ends work (false: nothing to do), then each
-    /// hears what the other said.
+    /// One connection, until nothing more is said and done, or it is cut, or an end leaves. Each round the ends work
+    /// (false: nothing to do), then each hears what the other said.
     /// </summary>
     /// <returns>Whether the connection still stands.</returns>
     public bool Connect(Func<bool> work, int cutAfter = int.MaxValue, int pieceBytes = int.MaxValue)

@@ -4,8 +4,8 @@ using Rx.IotLink.Testing;
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
 /// <summary>
-/// A store of one device that keeps every memory it ever held, so that a test can restart an end with the latest, or with
-/// an older one.
+/// A store of one device that keeps every memory it ever held, so that a test can restart an end with the latest, or
+/// with an older one.
 /// </summary>
 internal sealed class MemoryStore : ISessionStore
 {

@@ -7,12 +7,12 @@ using Rx.IotLink.Tests.Protocol.Driving;
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
 /// <summary>
-/// Plays the link and the application to one end of protocol 2 (a server's greeting included): tells it the time, hands it bytes as a pipe would, and
-/// keeps what it says as bytes and what happens as events.
+/// Plays the link and the application to one end of protocol 2 (a server's greeting included): tells it the time, hands
+/// it bytes as a pipe would, and keeps what it says as bytes and what happens as events.
 /// </summary>
 /// <remarks>
-/// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>finished text</c>, <c>impossible text</c>, <c>notice kind</c>,
-/// <c>leave reason [retry=ms]</c>.
+/// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>finished text</c>, <c>impossible text</c>,
+/// <c>notice kind</c>, <c>leave reason [retry=ms]</c>.
 /// </remarks>
 internal sealed class TestEnd : IProtocolHost
 {

@@ -2,7 +2,9 @@ using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
-/// <summary>Lines that are written in one direction, one a round, and what became of them. Each text stands once.</summary>
+/// <summary>
+/// Lines that are written in one direction, one a round, and what became of them. Each text stands once.
+/// </summary>
 internal sealed class Traffic(params IReadOnlyList<string> lines)
 {
     private int next;

@@ -10,16 +10,18 @@ using Refusal = Rx.IotLink.Server.Refusal;
 namespace Rx.IotLink.Tests.Security.Callbacks;
 
 /// <summary>
-/// Whatever an application gives to a server may throw, and what it throws may hold secrets: the peer hears nothing of it,
-/// the owner does, and the server lives. Which callbacks there are is found in the options: a new one is tested without
-/// another line here, or fails.
+/// Whatever an application gives to a server may throw, and what it throws may hold secrets: the peer hears nothing of
+/// it, the owner does, and the server lives. Which callbacks there are is found in the options: a new one is tested
+/// without another line here, or fails.
 /// </summary>
 [TestFixture]
 internal sealed class ServerCallbackTests
 {
     private const string Id = "pump-1";
 
-    /// <summary>Schedulers are not among them: without one there is nothing to be done, and nobody to be told.</summary>
+    /// <summary>
+    /// Schedulers are not among them: without one there is nothing to be done, and nobody to be told.
+    /// </summary>
     private static readonly IEnumerable<string> Names = Planting.Of(typeof(IotLinkServerOptions)).Where(n => !n.Contains("Scheduler.", StringComparison.Ordinal));
 
     /// <summary>Those that a server has no use for.</summary>

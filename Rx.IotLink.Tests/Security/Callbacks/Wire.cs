@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Rx.IotLink.Tests.Security.Callbacks;
 
-/// <summary>One end of a connection, played by a test, and every byte that it has heard: below TLS and above it.</summary>
+/// <summary>
+/// One end of a connection, played by a test, and every byte that it has heard: below TLS and above it.
+/// </summary>
 internal sealed class Wire : IDisposable
 {
     private readonly Heard raw;

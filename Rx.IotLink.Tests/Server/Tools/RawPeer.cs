@@ -64,7 +64,9 @@ internal sealed class RawPeer : IDisposable
         }
     }
 
-    /// <summary>The next line without its LF, keepalives included; null once the other end has ended the connection (FIN).</summary>
+    /// <summary>
+    /// The next line without its LF, keepalives included; null once the other end has ended the connection (FIN).
+    /// </summary>
     /// <exception cref="SocketException">The other end has reset the connection (RST).</exception>
     public async Task<string?> HearAsync()
     {
@@ -93,7 +95,9 @@ internal sealed class RawPeer : IDisposable
         return line;
     }
 
-    /// <summary>The next so many lines that are no keepalives. Messages and acknowledgements come in any order.</summary>
+    /// <summary>
+    /// The next so many lines that are no keepalives. Messages and acknowledgements come in any order.
+    /// </summary>
     public async Task<IReadOnlyList<string?>> HearLinesAsync(int count)
     {
         var lines = new List<string?>();

@@ -10,7 +10,10 @@ namespace Rx.IotLink.Tests.Server.Tools;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public abstract class ServerTest
 {
-    /// <summary>A timeout for tests of outages. A busy machine may have more outages with it than the test wants: it must not mind.</summary>
+    /// <summary>
+    /// A timeout for tests of outages. A busy machine may have more outages with it than the test wants: it must not
+    /// mind.
+    /// </summary>
     protected static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
 
     /// <summary>A timeout for tests that want none.</summary>
@@ -74,7 +77,10 @@ public abstract class ServerTest
         return peer;
     }
 
-    /// <summary>What is written when it is subscribed to. (For analyzers, Write in an asynchronous method is a WriteAsync that was forgotten.)</summary>
+    /// <summary>
+    /// What is written when it is subscribed to. (For analyzers, Write in an asynchronous method is a WriteAsync that
+    /// was forgotten.)
+    /// </summary>
     private protected static IObservable<Unit> Written(ILink link, string line) => link.Write(line);
 
     private protected async Task<RawPeer> ConnectAsync(IotLinkServer server, string? id = null, IPAddress? from = null) =>

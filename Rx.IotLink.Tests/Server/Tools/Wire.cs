@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace Rx.IotLink.Tests.Server.Tools;
 
-/// <summary>A TCP relay that can stop forwarding without closing anything, as a broken radio link does, or reset what it carries.</summary>
+/// <summary>
+/// A TCP relay that can stop forwarding without closing anything, as a broken radio link does, or reset what it
+/// carries.
+/// </summary>
 internal sealed class Wire : IDisposable
 {
     private readonly Lock gate = new();

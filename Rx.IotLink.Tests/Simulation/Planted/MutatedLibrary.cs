@@ -8,7 +8,8 @@ using Rx.IotLink.Tests.House;
 namespace Rx.IotLink.Tests.Simulation.Planted;
 
 /// <summary>
-/// The library, compiled from the sources of the checkout with a bug in it or none, in a world of its own together with its server, the simulated network and the soak.
+/// The library, compiled from the sources of the checkout with a bug in it or none, in a world of its own together with
+/// its server, the simulated network and the soak.
 /// </summary>
 internal sealed class MutatedLibrary : AssemblyLoadContext, IDisposable
 {

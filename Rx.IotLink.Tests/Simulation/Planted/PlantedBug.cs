@@ -8,7 +8,9 @@ namespace Rx.IotLink.Tests.Simulation.Planted;
 public sealed record PlantedBug(string Name, IReadOnlyList<int> Protocols, string File, params IReadOnlyList<Edit> Edits)
 {
     /// <summary>The source with the bug in it.</summary>
-    /// <exception cref="InvalidOperationException">The source has changed, so that the bug can no longer be planted where it was.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The source has changed, so that the bug can no longer be planted where it was.
+    /// </exception>
     public string PlantIn(string source)
     {
         foreach (var edit in Edits)

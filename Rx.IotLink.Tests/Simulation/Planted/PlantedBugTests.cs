@@ -6,10 +6,10 @@ using Rx.IotLink.Tests.House;
 namespace Rx.IotLink.Tests.Simulation.Planted;
 
 /// <summary>
-/// The soak finds what is wrong: each of many mistakes, planted in the library one at a time, breaks a promise within 1,000
-/// seeds. The seed that docs/reliability.md names for a mistake is tried first: usually one life is enough. After a wanted
-/// change, run these tests once with the environment variable UPDATE_PLANTED_BUGS=1 (they take minutes then, since each
-/// search begins with seed 1) and commit docs/reliability.md.
+/// The soak finds what is wrong: each of many mistakes, planted in the library one at a time, breaks a promise within
+/// 1,000 seeds. The seed that docs/reliability.md names for a mistake is tried first: usually one life is enough. After
+/// a wanted change, run these tests once with the environment variable UPDATE_PLANTED_BUGS=1 (they take minutes then,
+/// since each search begins with seed 1) and commit docs/reliability.md.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class PlantedBugTests
@@ -18,7 +18,9 @@ public sealed class PlantedBugTests
 
     private const string Header = "| it … | protocol | seed | what was noticed |\n|---|---|---|---|\n";
 
-    /// <summary>A life takes some milliseconds: one that takes this long will not end, however busy the machine is.</summary>
+    /// <summary>
+    /// A life takes some milliseconds: one that takes this long will not end, however busy the machine is.
+    /// </summary>
     private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(2);
 
     private static readonly string Page = Path.Combine(Repository.Root, "docs", "reliability.md");
@@ -85,7 +87,9 @@ public sealed class PlantedBugTests
         return (start, end);
     }
 
-    /// <summary>Which seed caught a bug when the page was written: its row begins with the bug and the protocol.</summary>
+    /// <summary>
+    /// Which seed caught a bug when the page was written: its row begins with the bug and the protocol.
+    /// </summary>
     private static int? KnownSeed(PlantedBug bug, int protocol)
     {
         var text = File.ReadAllText(Page);
@@ -95,7 +99,9 @@ public sealed class PlantedBugTests
         return found < 0 ? null : int.Parse(text[(found + row.Length)..].Split(' ', 2)[0], CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The life of the known seed. Null when it is flawless now, or when all are to be searched anew.</summary>
+    /// <summary>
+    /// The life of the known seed. Null when it is flawless now, or when all are to be searched anew.
+    /// </summary>
     private static async Task<(int Seed, string Complaint)?> KnownComplaint(MutatedLibrary library, PlantedBug bug, int protocol)
     {
         if (Updates || KnownSeed(bug, protocol) is not (> 0 and <= MostSeeds and var seed))

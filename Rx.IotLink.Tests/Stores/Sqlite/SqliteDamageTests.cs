@@ -7,7 +7,9 @@ using Stores;
 
 namespace Rx.IotLink.Tests.Stores.Sqlite;
 
-/// <summary>Files that are torn, flipped, of somebody else or of another version: refused and left as they are, or whole.</summary>
+/// <summary>
+/// Files that are torn, flipped, of somebody else or of another version: refused and left as they are, or whole.
+/// </summary>
 [TestFixture]
 public sealed class SqliteDamageTests
 {
@@ -67,7 +69,9 @@ public sealed class SqliteDamageTests
         }
     }
 
-    /// <summary>Each place in it: SQLite finds what is wrong with its pages, and the checksums of the rows the rest.</summary>
+    /// <summary>
+    /// Each place in it: SQLite finds what is wrong with its pages, and the checksums of the rows the rest.
+    /// </summary>
     [Test]
     public async Task A_flipped_byte_of_the_database_is_found_when_it_is_opened_or_harms_nothing()
     {

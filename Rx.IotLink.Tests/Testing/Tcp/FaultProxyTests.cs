@@ -241,7 +241,8 @@ public sealed class FaultProxyTests
 
         var started = harness.Time.Clock;
         await UntilAsync(harness, TimeSpan.FromMilliseconds(10), ReadAsync(server, text.Length), text);
-        // The pause after the last piece is not waited for. Steps that pass while the proxy is still at work make it longer, never shorter.
+        // The pause after the last piece is not waited for. Steps that pass while the proxy is still at work make it
+        // longer, never shorter.
         Assert.That(harness.Time.Clock - started, Is.AtLeast(TimeSpan.FromMilliseconds(490)));
     }
 
@@ -429,7 +430,9 @@ public sealed class FaultProxyTests
             .TakeUntil(_ => harness.Proxy.Connections == 0)
             .ToTask().WaitAsync(Bound);
 
-    /// <summary>Lets time pass until it was read. Time that passes before the proxy has begun a pause does not count for it.</summary>
+    /// <summary>
+    /// Lets time pass until it was read. Time that passes before the proxy has begun a pause does not count for it.
+    /// </summary>
     private static async Task UntilAsync(ProxyHarness harness, TimeSpan step, Task<string> reading, string text)
     {
         await Observable.Interval(TimeSpan.FromMilliseconds(1)).Do(_ => harness.Time.AdvanceBy(step)).TakeUntil(_ => reading.IsCompleted).ToTask().WaitAsync(Bound);

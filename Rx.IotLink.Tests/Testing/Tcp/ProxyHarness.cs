@@ -8,7 +8,10 @@ using Rx.IotLink.Testing.Tcp;
 
 namespace Rx.IotLink.Tests.Testing.Tcp;
 
-/// <summary>A listener, a fault proxy before it and plain sockets at both ends. The proxy's time passes only when a test says so.</summary>
+/// <summary>
+/// A listener, a fault proxy before it and plain sockets at both ends. The proxy's time passes only when a test says
+/// so.
+/// </summary>
 internal sealed class ProxyHarness : IAsyncDisposable
 {
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
@@ -55,7 +58,9 @@ internal sealed class ProxyHarness : IAsyncDisposable
         return client;
     }
 
-    /// <summary>How a connection ends that the proxy does not want. The end may come before the beginning has been told.</summary>
+    /// <summary>
+    /// How a connection ends that the proxy does not want. The end may come before the beginning has been told.
+    /// </summary>
     public async Task<string> DialAndEndAsync()
     {
         try

@@ -1,6 +1,9 @@
 namespace Rx.IotLink.Protocol.Version1;
 
-/// <summary>FNV-1a, 64 bits (RFC 9923): tells lines with the same id apart. Not a defence: a peer can only deceive itself with it.</summary>
+/// <summary>
+/// FNV-1a, 64 bits (RFC 9923): tells lines with the same id apart. Not a defence: a peer can only deceive itself with
+/// it.
+/// </summary>
 internal static class Fnv1a
 {
     public static ulong Hash(ReadOnlySpan<byte> bytes)

@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol.Version1;
 
-/// <summary>Message ids: one byte, written as two lower-case hex digits; 00, 01 … ff, 01, 02 …: 00 is a process's first and never comes again.</summary>
+/// <summary>
+/// Message ids: one byte, written as two lower-case hex digits; 00, 01 … ff, 01, 02 …: 00 is a process's first and
+/// never comes again.
+/// </summary>
 internal static class Mid
 {
     public const int Count = 256;

@@ -6,7 +6,10 @@ internal enum Phase
     /// <summary>There is no connection.</summary>
     Disconnected,
 
-    /// <summary>Client: the id was sent, and nothing may follow until the server's first line. Server: a keepalive was sent, messages wait for the client's first bytes.</summary>
+    /// <summary>
+    /// Client: the id was sent, and nothing may follow until the server's first line. Server: a keepalive was sent,
+    /// messages wait for the client's first bytes.
+    /// </summary>
     Greeting,
 
     /// <summary>Server: the client has spoken; messages wait a moment more, for its reader to be ready.</summary>

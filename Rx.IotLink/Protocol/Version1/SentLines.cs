@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Protocol.Version1;
 
 /// <summary>
-/// The lines that were sent and are not done with, and the rules of how many there may be: few enough that a micropython-iot device
-/// can hold a burst of them, and that no id comes near its own next use.
+/// The lines that were sent and are not done with, and the rules of how many there may be: few enough that a
+/// micropython-iot device can hold a burst of them, and that no id comes near its own next use.
 /// </summary>
 internal sealed class SentLines(TimeSpan timeout)
 {
@@ -10,8 +10,8 @@ internal sealed class SentLines(TimeSpan timeout)
     public const int BurstLines = 16;
 
     /// <summary>
-    /// A micropython-iot server reads at most 4,096 bytes at a time, and mistakes a line whose LF is read apart. Half of them is for
-    /// exactly-once lines; a line that needs more goes alone.
+    /// A micropython-iot server reads at most 4,096 bytes at a time, and mistakes a line whose LF is read apart. Half
+    /// of them is for exactly-once lines; a line that needs more goes alone.
     /// </summary>
     public const int BurstBytes = 2_048;
 
@@ -28,7 +28,10 @@ internal sealed class SentLines(TimeSpan timeout)
 
     public IReadOnlyList<Sent> All => lines;
 
-    /// <summary>When the next line is due to be repeated, or given up (best effort). Null: there is none, or all are still to be sent.</summary>
+    /// <summary>
+    /// When the next line is due to be repeated, or given up (best effort). Null: there is none, or all are still to be
+    /// sent.
+    /// </summary>
     public TimeSpan? Deadline
     {
         get
@@ -49,7 +52,8 @@ internal sealed class SentLines(TimeSpan timeout)
     {
         if (lines.Count == 0)
             return true;
-        // Until the first line of this process has arrived, the peer's filter is that of an earlier process: nothing may overtake 00.
+        // Until the first line of this process has arrived, the peer's filter is that of an earlier process: nothing
+        // may overtake 00.
         if (!firstAcknowledged || GoesAlone(line) || lines.Exists(l => GoesAlone(l.Line)))
             return false;
         if (lines.Find(l => !l.IsSentOnce) is { } oldest && Mid.Distance(oldest.Mid, next) >= MaxSpan)
@@ -65,7 +69,8 @@ internal sealed class SentLines(TimeSpan timeout)
 
     public Sent Add(OutLine line)
     {
-        // An acknowledgement that is this late will not come: not to be taken for that of the id's next use, it is not waited for.
+        // An acknowledgement that is this late will not come: not to be taken for that of the id's next use, it is not
+        // waited for.
         lines.RemoveAll(l => l.IsSentOnce && Mid.Distance(l.Mid, next) >= MaxSpan);
         var sent = new Sent(line, next);
         next = Mid.After(next);
@@ -137,8 +142,9 @@ internal sealed class SentLines(TimeSpan timeout)
         public TimeSpan Since { get; set; }
 
         /// <summary>
-        /// Best effort is not repeated; but the first line of a process clears the peer's filter, so it is carried through whatever its
-        /// delivery: lost, it would make the peer take the next lines for repetitions of an earlier process's.
+        /// Best effort is not repeated; but the first line of a process clears the peer's filter, so it is carried
+        /// through whatever its delivery: lost, it would make the peer take the next lines for repetitions of an
+        /// earlier process's.
         /// </summary>
         public bool IsSentOnce => Line.Delivery == Delivery.BestEffort && Mid != 0;
     }

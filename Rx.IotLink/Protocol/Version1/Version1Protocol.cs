@@ -149,7 +149,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
     }
 
-    /// <summary>Nothing waits for what is kept: only written lines are, which are written again after a restart.</summary>
+    /// <summary>
+    /// Nothing waits for what is kept: only written lines are, which are written again after a restart.
+    /// </summary>
     public void Saved(long upTo, TimeSpan now)
     {
     }

@@ -23,7 +23,9 @@ internal sealed class ClientGreeting(Version2Settings settings)
         return opening = new ClientOpening(settings.Id, connections, offer, nonce).Write();
     }
 
-    /// <summary>The answer to the server's proof, or null if that is not a proof: then nothing is proved to it either.</summary>
+    /// <summary>
+    /// The answer to the server's proof, or null if that is not a proof: then nothing is proved to it either.
+    /// </summary>
     public string? Prove(Tokens challenge)
     {
         // It makes the macs of this connection unlike all others; as it stands on the line, which is what is signed.

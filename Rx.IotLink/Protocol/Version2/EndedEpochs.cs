@@ -1,8 +1,9 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// The numbers that lines had under a few ended epochs of this end, the oldest of which goes first. Another peer than the
-/// one that had the lines may have ended the epoch; when that one comes back, and names it, what it had accepted is done with.
+/// The numbers that lines had under a few ended epochs of this end, the oldest of which goes first. Another peer than
+/// the one that had the lines may have ended the epoch; when that one comes back, and names it, what it had accepted is
+/// done with.
 /// </summary>
 internal sealed class EndedEpochs
 {

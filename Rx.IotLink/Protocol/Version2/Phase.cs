@@ -15,7 +15,9 @@ internal enum Phase
     /// <summary>Lines flow.</summary>
     Open,
 
-    /// <summary>This end has said its last word (a refusal, a farewell), or heard the peer's; what still comes does not count.</summary>
+    /// <summary>
+    /// This end has said its last word (a refusal, a farewell), or heard the peer's; what still comes does not count.
+    /// </summary>
     Over,
 }
 
@@ -44,7 +46,9 @@ internal enum Step
 /// <summary>All transitions of protocol 2.</summary>
 internal static class Phases
 {
-    /// <summary>The next phase, or null: this step may not come in this phase (from a peer, that is a protocol error).</summary>
+    /// <summary>
+    /// The next phase, or null: this step may not come in this phase (from a peer, that is a protocol error).
+    /// </summary>
     public static Phase? Next(Phase phase, Step step) => (phase, step) switch
     {
         (Phase.Disconnected, Step.Connect) => Phase.Greeting,

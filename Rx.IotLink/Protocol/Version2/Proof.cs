@@ -5,8 +5,8 @@ using System.Text;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// Proof that an end knows the device's key: HMAC-SHA-256 (RFC 2104, FIPS 180-4) over who proves it and what both ends have said, so that it can be neither
-/// replayed nor reflected.
+/// Proof that an end knows the device's key: HMAC-SHA-256 (RFC 2104, FIPS 180-4) over who proves it and what both ends
+/// have said, so that it can be neither replayed nor reflected.
 /// </summary>
 internal static class Proof
 {
@@ -20,7 +20,10 @@ internal static class Proof
     /// <summary>The most keys of one id: the old one, and the one that replaces it.</summary>
     public const int MostKeys = 2;
 
-    /// <summary>The keys that protect: none that is too short counts, least of all an empty one, which every short key of zeros equals (and a null array becomes one).</summary>
+    /// <summary>
+    /// The keys that protect: none that is too short counts, least of all an empty one, which every short key of zeros
+    /// equals (and a null array becomes one).
+    /// </summary>
     public static ReadOnlyMemory<byte>[] Usable(IReadOnlyList<ReadOnlyMemory<byte>> keys) => [.. keys.Where(k => k.Length >= LeastKeyBytes).Take(MostKeys)];
 
     /// <summary>Which of two keys a client's nonce asks for: the lowest bit of its last byte.</summary>

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// The receiving side: what has arrived, what of it is accepted, and what the peer must be told of both. Of a few earlier
-/// memories of the peer it goes on knowing that: on an open server a stranger may have come in between.
+/// The receiving side: what has arrived, what of it is accepted, and what the peer must be told of both. Of a few
+/// earlier memories of the peer it goes on knowing that: on an open server a stranger may have come in between.
 /// </summary>
 internal sealed class Receiver(IProtocolHost host, bool isKept)
 {
@@ -12,7 +12,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     public const int MaxEarlier = 4;
 
     /// <summary>
-    /// For each line that waits for the application: the memory that it is of and its number there; none for best effort.
+    /// For each line that waits for the application: the memory that it is of and its number there; none for best
+    /// effort.
     /// </summary>
     /// <remarks>Made with the first line: a link at rest holds none.</remarks>
     private Queue<(PeerMemory? Of, ulong Number)>? waiting;
@@ -47,10 +48,14 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
             peer = new(epoch, memory.Accepted) { HasLines = memory.Accepted > 0 };
     }
 
-    /// <summary>This end's opening tells what is accepted by now; only what is accepted from here on is to be acknowledged.</summary>
+    /// <summary>
+    /// This end's opening tells what is accepted by now; only what is accepted from here on is to be acknowledged.
+    /// </summary>
     public void Offered() => AcknowledgementDue = repeated = false;
 
-    /// <summary>A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.</summary>
+    /// <summary>
+    /// A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.
+    /// </summary>
     public bool Recall(ulong epoch)
     {
         if (earlier is null || PeerEpoch == epoch || earlier.Find(e => e.Epoch == epoch) is not { } known)
@@ -62,7 +67,10 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         return true;
     }
 
-    /// <summary>A connection opens with a peer of this epoch whose oldest line has this number. Gives the numbers of lines that were lost at the peer, if any.</summary>
+    /// <summary>
+    /// A connection opens with a peer of this epoch whose oldest line has this number. Gives the numbers of lines that
+    /// were lost at the peer, if any.
+    /// </summary>
     public (ulong First, ulong Last)? Open(ulong epoch, ulong oldest)
     {
         if (PeerEpoch != epoch)
@@ -75,7 +83,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         if (oldest <= Arrived + 1)
             return null;
         var lost = (Arrived + 1, oldest - 1);
-        // The peer holds none of those before it, and wants to hear of none: what still waits is the application's alone.
+        // The peer holds none of those before it, and wants to hear of none: what still waits is the application's
+        // alone.
         GoOnFrom(epoch, oldest);
         return lost;
     }
@@ -135,7 +144,10 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
             saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);
     }
 
-    /// <summary>One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that it has arrived.</summary>
+    /// <summary>
+    /// One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that
+    /// it has arrived.
+    /// </summary>
     public void Acknowledge(IBufferWriter<byte> output)
     {
         if (!AcknowledgementDue)

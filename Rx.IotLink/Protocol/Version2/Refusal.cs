@@ -36,7 +36,10 @@ internal enum RefusalCode
 /// <param name="Text">A sentence for people.</param>
 internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
 {
-    /// <summary>Milliseconds of a day. A server that names more means "not soon": to refuse its refusal would bring the client back at once.</summary>
+    /// <summary>
+    /// Milliseconds of a day. A server that names more means "not soon": to refuse its refusal would bring the client
+    /// back at once.
+    /// </summary>
     private const ulong MaxRetry = 86_400_000;
 
     public static Refusal Read(Tokens tokens) => new(

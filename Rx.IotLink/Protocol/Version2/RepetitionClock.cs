@@ -1,9 +1,9 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// When what has not arrived is to be sent again (RFC 6298, 5.3 and 5.5): when nothing has progressed for the timeout, and
-/// twice as long after each repetition that led to nothing. TCP carries what it has taken. So a repetition is of use only
-/// where the peer's system has lost something; on a slow path it would be carried behind what it repeats.
+/// When what has not arrived is to be sent again (RFC 6298, 5.3 and 5.5): when nothing has progressed for the timeout,
+/// and twice as long after each repetition that led to nothing. TCP carries what it has taken. So a repetition is of
+/// use only where the peer's system has lost something; on a slow path it would be carried behind what it repeats.
 /// </summary>
 internal sealed class RepetitionClock
 {
@@ -37,8 +37,8 @@ internal sealed class RepetitionClock
     public void Repeat() => (doublings, isCopy) = (Math.Min(doublings + 1, MostDoublings), true);
 
     /// <summary>
-    /// The peer has told of progress, for which a line was waited for. The time stays doubled where the time undoubled would
-    /// not have been enough.
+    /// The peer has told of progress, for which a line was waited for. The time stays doubled where the time undoubled
+    /// would not have been enough.
     /// </summary>
     public void Progress(OutLine waitedFor, TimeSpan now)
     {
@@ -53,7 +53,9 @@ internal sealed class RepetitionClock
     /// <summary>The peer sends lines: what it has to say of ours may wait behind them.</summary>
     public void PeerSends() => peerSends = true;
 
-    /// <summary>The peer has nothing to send. An older word of it may have waited on the way; a newer one may be right behind.</summary>
+    /// <summary>
+    /// The peer has nothing to send. An older word of it may have waited on the way; a newer one may be right behind.
+    /// </summary>
     public void PeerRests(TimeSpan now)
     {
         if (peerSends)

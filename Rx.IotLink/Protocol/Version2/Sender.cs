@@ -30,8 +30,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     public RepetitionClock Clock { get; } = new();
 
     /// <summary>
-    /// When what has not arrived is to be sent again. Null: there is nothing, or some of it is still to be sent, and a copy
-    /// would only wait behind it.
+    /// When what has not arrived is to be sent again. Null: there is nothing, or some of it is still to be sent, and a
+    /// copy would only wait behind it.
     /// </summary>
     public TimeSpan? RepeatAt => Oldest < next && next <= taken ? Clock.Due(ring[Oldest]) : null;
 
@@ -53,7 +53,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     }
 
     /// <summary>
-    /// What is kept up to this record decides about the numbers of lines: none is sent under a new one before it is kept.
+    /// What is kept up to this record decides about the numbers of lines: none is sent under a new one before it is
+    /// kept.
     /// </summary>
     public void SendAfter(long record) => barrier = Math.Max(barrier, record);
 
@@ -122,7 +123,9 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         return true;
     }
 
-    /// <summary>All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.</summary>
+    /// <summary>
+    /// All lines up to this number have arrived, and wait for the peer's application: they need not be sent again.
+    /// </summary>
     public bool Arrived(ulong number, TimeSpan now)
     {
         if (!MayHaveSent(number))
@@ -134,7 +137,10 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         return true;
     }
 
-    /// <summary>Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged by now, the acknowledgement was lost.</summary>
+    /// <summary>
+    /// Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged
+    /// by now, the acknowledgement was lost.
+    /// </summary>
     public void NothingWaits() => arrived = Math.Min(arrived, ring.First - 1);
 
     /// <summary>What has not arrived is lost: it goes again.</summary>
@@ -147,7 +153,9 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>
     public ulong Whole(ushort low) => ring.Next + (ulong)(long)(short)(low - (ushort)ring.Next);
 
-    /// <summary>Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.</summary>
+    /// <summary>
+    /// Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.
+    /// </summary>
     public void Send(IBufferWriter<byte> output)
     {
         while (host.HasRoomToSend && HasNext())
@@ -209,7 +217,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// <summary>Takes note of what must be kept before a line is sent under the next number.</summary>
     private void Number(OutLine line)
     {
-        // So the records of the numbers grow with them: a line that was put back is older than the epoch that numbers it anew.
+        // So the records of the numbers grow with them: a line that was put back is older than the epoch that numbers
+        // it anew.
         barrier = Math.Max(barrier, line.Record);
         if (saving!.Last is null && barrier <= saved)
             kept = ring.Next;

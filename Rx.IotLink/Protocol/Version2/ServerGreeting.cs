@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// The server's part of an opening, before there is a link: reads the client's first line, and where keys are asked for, proves itself and has the client prove itself.
+/// The server's part of an opening, before there is a link: reads the client's first line, and where keys are asked
+/// for, proves itself and has the client prove itself.
 /// </summary>
 /// <param name="keysOf">The keys of a device, if it has any; null on an open server.</param>
 /// <param name="random">Where nonces come from.</param>
@@ -16,7 +17,9 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
     /// <summary>Tells the key that the proofs are made with from others; 0 on an open server.</summary>
     public ulong KeyMark { get; private set; }
 
-    /// <summary>Takes the client's first line; gives a challenge to send, or null: the client is as good as it will be.</summary>
+    /// <summary>
+    /// Takes the client's first line; gives a challenge to send, or null: the client is as good as it will be.
+    /// </summary>
     /// <exception cref="ProtocolException">The line is malformed.</exception>
     /// <exception cref="NotProvenException">The server asks for proof and the client offers none.</exception>
     public string? First(string line)
@@ -59,5 +62,8 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
     }
 }
 
-/// <summary>A client did not prove that it knows its key: unknown id, no proof, or a wrong one; the outside must not learn which.</summary>
+/// <summary>
+/// A client did not prove that it knows its key: unknown id, no proof, or a wrong one; the outside must not learn
+/// which.
+/// </summary>
 internal sealed class NotProvenException() : Exception("it did not prove that it knows its key");

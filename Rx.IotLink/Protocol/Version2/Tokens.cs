@@ -5,8 +5,8 @@ using System.Text;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// A line of the opening: <c>IOTLINK/2</c>, perhaps a word, and <c>key=value</c> tokens. A value that is a text is percent-encoded.
-/// Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
+/// A line of the opening: <c>IOTLINK/2</c>, perhaps a word, and <c>key=value</c> tokens. A value that is a text is
+/// percent-encoded. Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
 /// </summary>
 internal sealed class Tokens
 {
@@ -24,7 +24,9 @@ internal sealed class Tokens
 
     private Tokens(string line, string word) => (asItStands, Word) = (line, word);
 
-    /// <summary>What the line says: <c>ok</c>, <c>no</c>, <c>prove</c>, <c>proof</c>, or nothing (the client's first).</summary>
+    /// <summary>
+    /// What the line says: <c>ok</c>, <c>no</c>, <c>prove</c>, <c>proof</c>, or nothing (the client's first).
+    /// </summary>
     public string Word { get; }
 
     public static bool IsOpening(string line) =>

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>Protocol 2: sessions that resume. The specification is docs/protocol.md; all states are in <see cref="Phases"/>.</summary>
+/// <summary>
+/// Protocol 2: sessions that resume. The specification is docs/protocol.md; all states are in <see cref="Phases"/>.
+/// </summary>
 internal sealed class Version2Protocol : IProtocol
 {
     private readonly Version2Settings settings;
@@ -69,8 +71,8 @@ internal sealed class Version2Protocol : IProtocol
     public IEnumerable<OutLine> Unfinished => sender.Ring.All;
 
     /// <summary>
-    /// Server: whether this opening is of the very client that is connected now, come back over a newer connection. An older opening may be late, when its client
-    /// has long gone on to the connection that lives.
+    /// Server: whether this opening is of the very client that is connected now, come back over a newer connection. An
+    /// older opening may be late, when its client has long gone on to the connection that lives.
     /// </summary>
     public bool IsSuccessor(ClientOpening opening) =>
         phase == Phase.Open && receiver.PeerEpoch == opening.Offer.Epoch && opening.Connection > peerConnection;
@@ -134,7 +136,8 @@ internal sealed class Version2Protocol : IProtocol
         Timeout = settings.Timeout;
         // The next peer may be another one.
         peerMax = int.MaxValue;
-        // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands yet.
+        // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands
+        // yet.
         if (!epochEnds)
             return;
         epochEnds = false;
@@ -184,7 +187,8 @@ internal sealed class Version2Protocol : IProtocol
         if (phase != Phase.Open)
             return;
         receiver.Acknowledge(output!);
-        // A sign of life that also tells a peer with a slow application not to repeat what has arrived; an empty line says that nothing waits.
+        // A sign of life that also tells a peer with a slow application not to repeat what has arrived; an empty line
+        // says that nothing waits.
         if (receiver.LinesWait)
             receiver.SayArrived(output!);
         else
@@ -220,8 +224,8 @@ internal sealed class Version2Protocol : IProtocol
     }
 
     /// <summary>
-    /// The peer has said who it is. Where it is one of those before the last, it is gone on with. One that was served under
-    /// an ended epoch has accepted lines under the numbers that they had then.
+    /// The peer has said who it is. Where it is one of those before the last, it is gone on with. One that was served
+    /// under an ended epoch has accepted lines under the numbers that they had then.
     /// </summary>
     private void Meet(SessionOffer theirs)
     {
@@ -248,8 +252,8 @@ internal sealed class Version2Protocol : IProtocol
     }
 
     /// <summary>
-    /// Whether what the peer says to have can be. Only a memory that was restored can have been rolled back: one that has
-    /// lived through all it sent knows better, and a stranger must not end it.
+    /// Whether what the peer says to have can be. Only a memory that was restored can have been rolled back: one that
+    /// has lived through all it sent knows better, and a stranger must not end it.
     /// </summary>
     private bool IsCredible(SessionOffer theirs) => isRestored || theirs.Peer != epoch || sender.MayHaveSent(theirs.Seen);
 
@@ -272,7 +276,8 @@ internal sealed class Version2Protocol : IProtocol
         }
         else if (receiver.PeerEpoch is { } met && !(theirs.Peer is null && theirs.Epoch == met && sender.Ring.First == firstAtMeeting))
         {
-            // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its first opening.
+            // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its
+            // first opening.
             host.Notify(LinkNoticeKind.SessionNotResumed, $"the peer remembers nothing of this end's session; {sender.Ring.Count} unacknowledged lines are sent again");
         }
 

@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>What protocol 2 is told at the start. Chance comes from outside, so that a seed can make it repeat itself.</summary>
+/// <summary>
+/// What protocol 2 is told at the start. Chance comes from outside, so that a seed can make it repeat itself.
+/// </summary>
 internal sealed record Version2Settings
 {
     public required Role Role { get; init; }

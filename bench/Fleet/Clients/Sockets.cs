@@ -17,7 +17,8 @@ internal static class Sockets
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            // A port is chosen with the connection: chosen with the address alone, the kernel looks through all that have one, and that is what would be measured.
+            // A port is chosen with the connection: chosen with the address alone, the kernel looks through all that
+            // have one, and that is what would be measured.
             if (OperatingSystem.IsLinux())
                 socket.SetRawSocketOption(SolIp, IpBindAddressNoPort, BitConverter.GetBytes(1));
             socket.Bind(new IPEndPoint(place.Source, 0));

@@ -7,8 +7,8 @@ using Rx.IotLink.Bench.Fleet.Control;
 namespace Rx.IotLink.Bench.Fleet.Clients;
 
 /// <summary>
-/// Devices that only open and say keepalives (protocol 2), so light that thousands of them take nothing from the server they share the machine with. They leave what the server says unread: at rest that is a byte
-/// a keepalive.
+/// Devices that only open and say keepalives (protocol 2), so light that thousands of them take nothing from the server
+/// they share the machine with. They leave what the server says unread: at rest that is a byte a keepalive.
 /// </summary>
 internal sealed class Speakers(Place place, bool bare, bool tls) : IClients
 {

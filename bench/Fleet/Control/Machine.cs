@@ -17,7 +17,9 @@ internal sealed record Machine(string Processor, int Cores, string System, strin
     /// <summary>Memory that this process holds, in bytes.</summary>
     public static long Resident => KiloBytes("/proc/self/status", "VmRSS");
 
-    /// <summary>Fails with the command that helps, if a process of this many connections would run out of descriptors.</summary>
+    /// <summary>
+    /// Fails with the command that helps, if a process of this many connections would run out of descriptors.
+    /// </summary>
     public static void RequireDescriptors(int connections)
     {
         // Beside its connections, a process has files, pipes, the epoll of each core and the listening socket.

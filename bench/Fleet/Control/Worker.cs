@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Rx.IotLink.Bench.Fleet.Control;
 
-/// <summary>The other side of a <see cref="Child"/>: answers each line of standard input with one of standard output, and ends with its input, so that it never outlives who started it.</summary>
+/// <summary>
+/// The other side of a <see cref="Child"/>: answers each line of standard input with one of standard output, and ends
+/// with its input, so that it never outlives who started it.
+/// </summary>
 internal static class Worker
 {
     public static async Task<int> RunAsync(object greeting, Func<Request, Task<object>> answer)

@@ -8,7 +8,9 @@ namespace Rx.IotLink.Bench.Fleet.Measurements;
 /// <summary>A server and its devices, each in a process of its own.</summary>
 internal sealed class Bed : IAsyncDisposable
 {
-    /// <summary>Threads of the pool that have nothing to do sleep at once, and do not first look for more in vain.</summary>
+    /// <summary>
+    /// Threads of the pool that have nothing to do sleep at once, and do not first look for more in vain.
+    /// </summary>
     private static readonly Dictionary<string, string> NoSpinning = new(StringComparer.Ordinal) { ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" };
 
     private static readonly Dictionary<string, string> AsItIs = [];

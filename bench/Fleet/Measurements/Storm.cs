@@ -4,7 +4,8 @@ using Rx.IotLink.Bench.Fleet.Control;
 namespace Rx.IotLink.Bench.Fleet.Measurements;
 
 /// <summary>
-/// All connections reset at once, with exactly-once lines under way. Ours are real clients; the baseline is devices that come back after the same back-off, to a server that accepts and reads a line.
+/// All connections reset at once, with exactly-once lines under way. Ours are real clients; the baseline is devices
+/// that come back after the same back-off, to a server that accepts and reads a line.
 /// </summary>
 internal static class Storm
 {
@@ -45,7 +46,8 @@ internal static class Storm
         await Bed.PauseAsync(TimeSpan.FromSeconds(3)).ConfigureAwait(false);
         var before = await bed.SampleAsync().ConfigureAwait(false);
         var storm = await bed.StormAsync().ConfigureAwait(false);
-        // Bare, the server has a line of each; with links, the devices have seen all lines accepted. Either way nothing may be under way any more.
+        // Bare, the server has a line of each; with links, the devices have seen all lines accepted. Either way nothing
+        // may be under way any more.
         var after = await bed.UntilAsync(s => s.Connections == count && s.Lines >= before.Lines + (bare ? 1 : 2) * count, "lines").ConfigureAwait(false);
         var ended = bare ? Math.Max(storm.Ended, after.At) : storm.Ended;
         if (await bed.CountAsync().ConfigureAwait(false) is var up && up != count)

@@ -18,8 +18,8 @@ using Rx.IotLink.Bench.Fleet.Control;
 namespace Rx.IotLink.Bench.Fleet.Server;
 
 /// <summary>
-/// The limit that ours is measured beside: the same Kestrel, whose handler accepts, reads lines and counts them. Its keepalives are the cheapest there can be: one loop that writes a byte to the next
-/// connections.
+/// The limit that ours is measured beside: the same Kestrel, whose handler accepts, reads lines and counts them. Its
+/// keepalives are the cheapest there can be: one loop that writes a byte to the next connections.
 /// </summary>
 internal sealed class BareServer : IServer
 {

@@ -5,7 +5,9 @@ using Rx.IotLink.Transport;
 
 namespace Fuzz.Targets;
 
-/// <summary>A whole client on a virtual clock, whose server is the attacker: it never fails, and says no more than it must.</summary>
+/// <summary>
+/// A whole client on a virtual clock, whose server is the attacker: it never fails, and says no more than it must.
+/// </summary>
 #pragma warning disable CA1001 // What it owns is ended on the virtual clock, by the last part of an attack.
 internal sealed class ClientEnd : IEnd, ITransport
 #pragma warning restore CA1001

@@ -7,7 +7,9 @@ namespace TcpSoak.Ends;
 /// <summary>What became of each kind of fault, over all links.</summary>
 internal sealed class Findings(IStopwatch stopwatch)
 {
-    /// <summary>The name of what no fault explains: an end that went down though nothing had been done to it since it came up.</summary>
+    /// <summary>
+    /// The name of what no fault explains: an end that went down though nothing had been done to it since it came up.
+    /// </summary>
     private const string NoFault = "(no fault)";
 
     private readonly Lock _gate = new();

@@ -27,7 +27,9 @@ internal sealed record Outcome
 
     public required IReadOnlyList<Trend> Trends { get; init; }
 
-    /// <summary>Sockets that were not there before the run and are after it; null where the system does not tell.</summary>
+    /// <summary>
+    /// Sockets that were not there before the run and are after it; null where the system does not tell.
+    /// </summary>
     public int? SocketsLeft { get; init; }
 
     public DeliveryVerdict All => ToServer + ToDevices;

@@ -11,12 +11,18 @@ using TcpSoak.Memory;
 
 namespace TcpSoak.Ends;
 
-/// <summary>Real clients and a real server over loopback, each link through a proxy that breaks it again and again, with lines both ways all the time.</summary>
+/// <summary>
+/// Real clients and a real server over loopback, each link through a proxy that breaks it again and again, with lines
+/// both ways all the time.
+/// </summary>
 internal static class SoakRun
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Runs until there were outages enough, the time is up or it is cancelled; then heals all, waits for the last lines, and judges.</summary>
+    /// <summary>
+    /// Runs until there were outages enough, the time is up or it is cancelled; then heals all, waits for the last
+    /// lines, and judges.
+    /// </summary>
     public static async Task<Outcome> RunAsync(SoakPlan plan, IObserver<SoakProgress> progress, CancellationToken cancellation)
     {
         var before = Descriptors.Sockets();

@@ -1,6 +1,9 @@
 namespace TcpSoak.Ends;
 
-/// <summary>How long something took, again and again: a histogram in steps of 5 ms, in bounded memory. Used under its owner's lock.</summary>
+/// <summary>
+/// How long something took, again and again: a histogram in steps of 5 ms, in bounded memory. Used under its owner's
+/// lock.
+/// </summary>
 internal sealed class Times
 {
     private const int StepMs = 5;

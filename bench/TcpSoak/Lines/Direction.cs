@@ -15,7 +15,10 @@ internal enum Teller
     Receiver,
 }
 
-/// <summary>The lines of one direction of a link, before the checker. Where the ends are in two processes, each has a half of it, and <see cref="Join"/> makes the whole.</summary>
+/// <summary>
+/// The lines of one direction of a link, before the checker. Where the ends are in two processes, each has a half of
+/// it, and <see cref="Join"/> makes the whole.
+/// </summary>
 internal sealed class Direction(Teller teller)
 {
     private const int WidestGap = 1_000_000;

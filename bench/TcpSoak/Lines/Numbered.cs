@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace TcpSoak.Lines;
 
-/// <summary>Lines that carry a number, and text that follows from it: a line that was torn, joined or changed is known for what it is.</summary>
+/// <summary>
+/// Lines that carry a number, and text that follows from it: a line that was torn, joined or changed is known for what
+/// it is.
+/// </summary>
 internal static class Numbered
 {
     /// <summary>A number that no line has.</summary>

@@ -1,6 +1,9 @@
 namespace TcpSoak.Memory;
 
-/// <summary>Samples at even distances, in bounded memory: when there are too many, every other one is dropped and they come half as often.</summary>
+/// <summary>
+/// Samples at even distances, in bounded memory: when there are too many, every other one is dropped and they come half
+/// as often.
+/// </summary>
 /// <param name="every">The distance at first.</param>
 /// <param name="take">Takes one, given the time and the outages so far.</param>
 internal sealed class Samples(TimeSpan every, Func<TimeSpan, long, Sample> take)

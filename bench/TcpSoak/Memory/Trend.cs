@@ -15,7 +15,8 @@ internal sealed record Trend(string What, double First, double Last, double Most
     public bool IsFlat => Last <= Most;
 
     /// <summary>
-    /// The trends of a run; none if it was too short. A tenth more is noise, and so is a little beside it: the parts of a run differ in how many connections happen to be open.
+    /// The trends of a run; none if it was too short. A tenth more is noise, and so is a little beside it: the parts of
+    /// a run differ in how many connections happen to be open.
     /// </summary>
     public static IReadOnlyList<Trend> Of(IReadOnlyList<Sample> samples) => samples.Count < LeastSamples
         ? []

@@ -10,8 +10,8 @@ using TcpSoak.Lines;
 namespace TcpSoak.Namespaces;
 
 /// <summary>
-/// One end of all links, in a process of its own. It tells its status every second; the first line of its standard input says "write no more", the second
-/// "go". The end of its input is both: whoever started it is gone.
+/// One end of all links, in a process of its own. It tells its status every second; the first line of its standard
+/// input says "write no more", the second "go". The end of its input is both: whoever started it is gone.
 /// </summary>
 internal static class EndRole
 {

@@ -8,13 +8,18 @@ using TcpSoak.Lines;
 
 namespace TcpSoak.Namespaces;
 
-/// <summary>A server and devices in two namespaces, with packets dropped at random and the cable pulled again and again: the system's own network, and nothing of ours between.</summary>
+/// <summary>
+/// A server and devices in two namespaces, with packets dropped at random and the cable pulled again and again: the
+/// system's own network, and nothing of ours between.
+/// </summary>
 internal static class NamespaceSoak
 {
     private const int Port = 8123;
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
-    /// <summary>Runs for the length of the plan, then heals the network, waits for the last lines, and counts.</summary>
+    /// <summary>
+    /// Runs for the length of the plan, then heals the network, waits for the last lines, and counts.
+    /// </summary>
     /// <param name="plan">Timeout, protocol, links, length and seed.</param>
     /// <param name="dropPercent">How many packets of a hundred are dropped, each way.</param>
     /// <param name="told">Called about every second.</param>
@@ -44,7 +49,9 @@ internal static class NamespaceSoak
         return new NamespaceOutcome(length, pulls, isDrained, atServer, atDevices);
     }
 
-    /// <summary>Pulls the cable at one end or the other, and puts it back, until the time is up; returns how often.</summary>
+    /// <summary>
+    /// Pulls the cable at one end or the other, and puts it back, until the time is up; returns how often.
+    /// </summary>
     private static async Task<int> PullAsync(TwoNamespaces network, SoakPlan plan, IStopwatch stopwatch, Action<int> told, CancellationToken cancellation)
     {
         var random = new Random(plan.Seed);

@@ -3,7 +3,8 @@ using System.Net;
 namespace TcpSoak.Namespaces;
 
 /// <summary>
-/// Two network namespaces and a cable between them, and nothing else: no address in here is reachable from outside, nor the other way round. Removed at the end.
+/// Two network namespaces and a cable between them, and nothing else: no address in here is reachable from outside, nor
+/// the other way round. Removed at the end.
 /// </summary>
 internal sealed class TwoNamespaces : IAsyncDisposable
 {

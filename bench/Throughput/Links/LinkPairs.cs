@@ -63,7 +63,7 @@ internal sealed class LinkPairs : IAsyncDisposable
         return new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(begin, begin.AddYears(30));
     }
 
-#pragma warning disable CA5359 // The certificate was made a moment ago in this process, and what is measured is what encryption costs.
+#pragma warning disable CA5359 // This process has just made the certificate; the cost of encryption is measured.
     private static SslClientAuthenticationOptions Trusting() => new() { RemoteCertificateValidationCallback = static (_, _, _, _) => true };
 #pragma warning restore CA5359
 }

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Throughput.Links;
 
-/// <summary>Lines of 32 bytes, made beforehand, that differ from their neighbours; and the check that they come once each and in order.</summary>
+/// <summary>
+/// Lines of 32 bytes, made beforehand, that differ from their neighbours; and the check that they come once each and in
+/// order.
+/// </summary>
 internal sealed class NumberedLines : IObserver<string>
 {
     private const int Count = 4_096;

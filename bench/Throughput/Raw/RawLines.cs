@@ -28,7 +28,10 @@ internal static class RawLines
         return AcknowledgementBytes;
     }
 
-    /// <summary>Takes the next complete acknowledgement, and gives how many lines it adds to those that were acknowledged before.</summary>
+    /// <summary>
+    /// Takes the next complete acknowledgement, and gives how many lines it adds to those that were acknowledged
+    /// before.
+    /// </summary>
     public static bool TryTake(ref Span<byte> bytes, long acknowledged, out int lines)
     {
         lines = 0;

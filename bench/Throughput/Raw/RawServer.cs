@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Throughput.Raw;
 
 /// <summary>
-/// The limit: sockets and nothing else. Reads lines and acknowledges them, with one send for what came in one chunk. No strings, no observers, no memory of
-/// what was sent.
+/// The limit: sockets and nothing else. Reads lines and acknowledges them, with one send for what came in one chunk. No
+/// strings, no observers, no memory of what was sent.
 /// </summary>
 /// <param name="together">Whether the lines of a chunk get one acknowledgement together, or one each.</param>
 internal sealed class RawServer(bool together) : IAsyncDisposable

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Throughput.Raw;
 
-/// <summary>Acknowledged lines over raw sockets: so many connections, each with at most so many lines in flight; written and sent as many at a time as there is room for.</summary>
+/// <summary>
+/// Acknowledged lines over raw sockets: so many connections, each with at most so many lines in flight; written and
+/// sent as many at a time as there is room for.
+/// </summary>
 internal sealed class RawWorkload(int connections, int window, bool together = false) : Workload
 {
     // Counts of different connections stay out of each other's cache lines.

@@ -2,7 +2,9 @@ using System.Reactive.Concurrency;
 
 namespace QuickStart.Machine;
 
-/// <summary>Four sensors that every machine has: from /proc where there is one, else from what .NET knows on any system.</summary>
+/// <summary>
+/// Four sensors that every machine has: from /proc where there is one, else from what .NET knows on any system.
+/// </summary>
 internal static class ThisMachine
 {
     public static IReadOnlyList<Sensor> Sensors(IStopwatch stopwatch) =>

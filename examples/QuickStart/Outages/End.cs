@@ -25,7 +25,9 @@ public sealed record Sight(string Device, End End, TimeSpan At, bool IsUp, strin
 /// <param name="Device">Whose link.</param>
 /// <param name="FoundByServer">From the fault until the server's end went down; null if it did not.</param>
 /// <param name="FoundByDevice">From the fault until the device's end went down; null if it did not.</param>
-/// <param name="Healed">From the fault until both ends were up again; null if nothing went down, or it lasts still.</param>
+/// <param name="Healed">
+/// From the fault until both ends were up again; null if nothing went down, or it lasts still.
+/// </param>
 public sealed record Finding(FaultRecord? Fault, string Device, TimeSpan? FoundByServer, TimeSpan? FoundByDevice, TimeSpan? Healed)
 {
     /// <summary>Whether any end went down.</summary>

@@ -6,8 +6,8 @@ namespace QuickStart.Outages;
 public static class Matching
 {
     /// <summary>
-    /// One finding for each fault. What is seen belongs to the latest fault of that device before it. An end that goes down a second time, or before
-    /// any fault, has an outage that no fault explains: a false alarm, or worse.
+    /// One finding for each fault. What is seen belongs to the latest fault of that device before it. An end that goes
+    /// down a second time, or before any fault, has an outage that no fault explains: a false alarm, or worse.
     /// </summary>
     public static IReadOnlyList<Finding> Match(IReadOnlyList<FaultRecord> faults, IReadOnlyList<Sight> sights)
     {

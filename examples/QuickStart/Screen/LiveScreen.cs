@@ -12,7 +12,8 @@ internal static class LiveScreen
 {
     private const int Sentences = 6;
 
-    // What the table takes beside its sentences: a title, two lines for each device, three rules, the headings, the caption, and a line to spare.
+    // What the table takes beside its sentences: a title, two lines for each device, three rules, the headings, the
+    // caption, and a line to spare.
     private const int TableLines = 7;
     private const int WideColumns = 80;
     private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(200);

@@ -2,7 +2,9 @@ using Spectre.Console;
 
 namespace QuickStart.Screen;
 
-/// <summary>Text below the table. A file or a pipe has lines of any length; on a terminal they end between words.</summary>
+/// <summary>
+/// Text below the table. A file or a pipe has lines of any length; on a terminal they end between words.
+/// </summary>
 internal static class Page
 {
     /// <summary>How many characters a line may have.</summary>
