@@ -95,7 +95,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
     private void Publish(Subscription subscription)
     {
         if (subscription.TryBeginDrain())
-            observers.Run(subscription, static s => s.Drain());
+            observers.Run(subscription);
     }
 
     private sealed class Feed(DeviceFeed feed, TimeSpan? refresh) : IObservable<DeviceConnection>
@@ -117,13 +117,11 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
         }
     }
 
-    private sealed class Subscription(DeviceFeed feed, IObserver<DeviceConnection> observer) : IDisposable
+    private sealed class Subscription(DeviceFeed feed, IObserver<DeviceConnection> observer) : ObserverDrain<DeviceConnection>(observer)
     {
         private readonly Dictionary<Link, Row> rows = [];
         private readonly Queue<Row> due = new();
         private readonly SingleAssignmentDisposable refreshing = new();
-        private bool draining;
-        private volatile bool over;
 
         /// <summary>Guarded by the feed's lock, as all the queue.</summary>
         public void Add(Link link)
@@ -157,7 +155,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
 
         public void Refresh(TimeSpan? every)
         {
-            if (every is not { } interval || over)
+            if (every is not { } interval || IsOver)
                 return;
             refreshing.Disposable = Observable.Interval(interval, feed.clock).Subscribe(_ =>
             {
@@ -167,66 +165,51 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
             });
         }
 
-        public bool TryBeginDrain()
+        public override void Dispose()
         {
-            lock (feed.gate)
-            {
-                if (draining || over || (due.Count == 0 && !feed.ended))
-                    return false;
-                return draining = true;
-            }
-        }
-
-        public void Drain()
-        {
-            try
-            {
-                while (!over && TryNext(out var row))
-                    Tell(row);
-            }
-            catch (Exception exception)
-            {
-                Dispose();
-                feed.observerFailed(exception);
-            }
-        }
-
-        public void Dispose()
-        {
-            over = true;
             refreshing.Dispose();
+            base.Dispose();
+        }
+
+        protected override Lock Gate => feed.gate;
+
+        protected override bool HasValues => due.Count > 0;
+
+        protected override bool IsSourceEnded => feed.ended;
+
+        /// <summary>A device that is as the observer saw it last is passed over.</summary>
+        protected override bool TryDequeue(out DeviceConnection value)
+        {
+            while (TryDequeue(out Row row))
+            {
+                value = DeviceConnection.Of(row.Link);
+                if (value == row.Told)
+                    continue;
+                row.Told = value;
+                return true;
+            }
+
+            value = null!;
+            return false;
+        }
+
+        protected override void Unsubscribe()
+        {
             lock (feed.gate)
                 feed.subscriptions = feed.subscriptions.Remove(this);
         }
 
-        private void Tell(Row row)
-        {
-            var now = DeviceConnection.Of(row.Link);
-            if (now == row.Told)
-                return;
-            row.Told = now;
-            observer.OnNext(now);
-        }
+        protected override void Report(Exception exception) => feed.observerFailed(exception);
 
-        private bool TryNext(out Row row)
+        private bool TryDequeue(out Row row)
         {
             lock (feed.gate)
             {
-                if (due.TryDequeue(out row!))
-                {
-                    row.IsDue = false;
-                    return true;
-                }
-
-                // Once ended it stays in this drain, so that the end is told once.
-                draining = feed.ended;
-                if (!feed.ended)
+                if (!due.TryDequeue(out row!))
                     return false;
+                row.IsDue = false;
+                return true;
             }
-
-            Dispose();
-            observer.OnCompleted();
-            return false;
         }
     }
 

@@ -99,14 +99,12 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
         return subscription;
     }
 
-    private sealed class Subscription(Broadcast<T> source, IObserver<T> observer, IScheduler scheduler) : IDisposable, IWork
+    private sealed class Subscription(Broadcast<T> source, IObserver<T> observer, IScheduler scheduler) : ObserverDrain<T>(observer)
     {
         public IScheduler Scheduler => scheduler;
 
         // Only while there is something in it.
         private Queue<T>? queue;
-        private bool draining;
-        private volatile bool over;
 
         public void Add(T value, int capacity)
         {
@@ -116,58 +114,31 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
             queue.Enqueue(value);
         }
 
-        public bool TryBeginDrain()
-        {
-            lock (source.gate)
-            {
-                if (draining || over || (queue is null && !source.ended))
-                    return false;
-                return draining = true;
-            }
-        }
+        protected override Lock Gate => source.gate;
 
-        void IWork.Run() => Drain();
+        protected override bool HasValues => queue is not null;
 
-        public void Drain()
-        {
-            try
-            {
-                while (!over && TryNext(out var value))
-                    observer.OnNext(value);
-            }
-            catch (Exception exception)
-            {
-                Dispose();
-                source.observerFailed(source.name, exception);
-            }
-        }
+        protected override bool IsSourceEnded => source.ended;
 
-        public void Dispose()
-        {
-            over = true;
-            lock (source.gate)
-                source.subscriptions = source.subscriptions.Remove(this);
-        }
+        protected override Exception? Error => source.error;
 
-        private bool TryNext(out T value)
+        protected override bool TryDequeue(out T value)
         {
             lock (source.gate)
             {
                 if (queue is not null && queue.TryDequeue(out value!))
                     return true;
                 (queue, value) = (null, default!);
-                // Once ended it stays in this drain, so that the end is told once.
-                draining = source.ended;
-                if (!source.ended)
-                    return false;
+                return false;
             }
-
-            Dispose();
-            if (source.error is { } error)
-                observer.OnError(error);
-            else
-                observer.OnCompleted();
-            return false;
         }
+
+        protected override void Unsubscribe()
+        {
+            lock (source.gate)
+                source.subscriptions = source.subscriptions.Remove(this);
+        }
+
+        protected override void Report(Exception exception) => source.observerFailed(source.name, exception);
     }
 }
