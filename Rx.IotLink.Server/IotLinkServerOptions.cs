@@ -7,7 +7,7 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Where a server listens, whom it expects and what it endures.</summary>
+/// <summary>Where a server listens, which devices it expects, and its limits.</summary>
 public sealed record IotLinkServerOptions : LinkOptions
 {
     /// <summary>
@@ -20,128 +20,129 @@ public sealed record IotLinkServerOptions : LinkOptions
     public IPAddress Bind { get; init; } = IPAddress.IPv6Any;
 
     /// <summary>
-    /// The load balancers in front of the server, which say whose connection each is by the PROXY protocol, version 1
-    /// or 2, before TLS. From these addresses such a header must come first, or the connection is refused
-    /// (<see cref="Refusal.ProxyHeader"/>); the address that it names counts wherever one does: limits,
-    /// <see cref="PinAddresses"/>, logs, <see cref="DeviceConnection.RemoteEndPoint"/>. From all others it is refused.
-    /// It may take as long as <see cref="OpeningTimeout"/>, and have 107 bytes (version 1) or 2,048. Default: none. A
-    /// network of every address is an error: then anybody could claim any address.
+    /// The load balancers in front of the server. They send the address of each device with the PROXY protocol, version
+    /// 1 or 2, before TLS. A connection from these addresses must begin with such a header, or it is refused
+    /// (<see cref="Refusal.ProxyHeader"/>). The address in the header is then used for limits,
+    /// <see cref="PinAddresses"/>, logs and <see cref="DeviceConnection.RemoteEndPoint"/>. From all other addresses the
+    /// header is refused. It may take as long as <see cref="OpeningTimeout"/>, and have at most 107 bytes (version 1)
+    /// or 2,048. Default: none. A network of every address is an error, since then anybody could claim any address.
     /// </summary>
     public IReadOnlyCollection<IPNetwork> TrustedProxies { get; init; } = [];
 
     /// <summary>
-    /// Whether the server listens by itself. False: its connections come from Kestrel endpoints of an ASP.NET Core
+    /// Whether the server opens its own port. False: its connections come from Kestrel endpoints of an ASP.NET Core
     /// application that call <c>UseIotLink()</c>. Default true.
     /// </summary>
     public bool Listen { get; init; } = true;
 
-    /// <summary>Whether protocol 2 is spoken. Default true.</summary>
+    /// <summary>Whether the server speaks protocol 2. Default true.</summary>
     public bool Protocol2 { get; init; } = true;
 
     /// <summary>
-    /// Whether protocol 1 (micropython-iot) is spoken on the same port; the first line of a connection tells which.
-    /// Default null: yes on an open server, no where <see cref="KeyOf"/>, <see cref="Keys"/> or <see cref="KeyFile"/>
-    /// asks for keys, which protocol 1 does not have. If true beside keys, an id that has a key is still refused over
-    /// protocol 1.
+    /// Whether the server speaks protocol 1 (micropython-iot) on the same port; the first line of a connection shows
+    /// the protocol. Default null: yes on an open server; no if <see cref="KeyOf"/>, <see cref="Keys"/> or
+    /// <see cref="KeyFile"/> asks for keys, which protocol 1 does not have. If it is true and there are keys, an id
+    /// with a key is still refused over protocol 1.
     /// </summary>
     public bool? Protocol1 { get; init; }
 
     /// <summary>
-    /// The key of a device, at least 16 bytes, or null for an id that has none, which is refused (as is a shorter one);
-    /// called when a device connects, and must be quick. Default null: an open server, where anyone may be anyone. See
-    /// <see cref="DeviceKeys"/>.
+    /// Returns the key of a device, at least 16 bytes, or null for an id without a key. An id without a key, or with a
+    /// shorter key, is refused. Called when a device connects; it must return quickly. Default null: an open server,
+    /// where a device may claim any id. See <see cref="DeviceKeys"/>.
     /// </summary>
     public Func<string, ReadOnlyMemory<byte>?>? KeyOf { get; init; }
 
     /// <summary>
-    /// Where the keys of devices are found, which may change while the server runs: two keys an id while one is
-    /// replaced, links that end at once when their key is revoked. Default null: see <see cref="KeyOf"/>. At most one
-    /// of <see cref="KeyOf"/>, <see cref="Keys"/> and <see cref="KeyFile"/> is given.
+    /// The keys of devices, which may change while the server runs. An id may have two keys while one replaces the
+    /// other; a link ends at once when its key is revoked. Default null: see <see cref="KeyOf"/>. Set at most one of
+    /// <see cref="KeyOf"/>, <see cref="Keys"/> and <see cref="KeyFile"/>.
     /// </summary>
     public IDeviceKeys? Keys { get; init; }
 
     /// <summary>
-    /// A file with the devices' keys (<see cref="DeviceKeys"/>), for those who configure by text. It is read at the
-    /// start, and again when it has changed and then stayed the same for a second: replace it as a whole (write another
-    /// one and rename it). A file that is bad then, or holds no key, changes nothing; the log says why. Default null:
-    /// none.
+    /// A file with the devices' keys (<see cref="DeviceKeys"/>), for configuration by text. The server reads it at the
+    /// start, and again when it has changed and then stayed the same for a second. Replace it as a whole (write another
+    /// file and rename it). If the new file is bad or holds no key, nothing changes, and the log says why. Default
+    /// null: none.
     /// </summary>
     public string? KeyFile { get; init; }
 
     /// <summary>
-    /// Whether <see cref="KeyFile"/> is read though its group or others may read or write it. Default false: it is
-    /// refused. Windows has other rights than these; there it is not asked.
+    /// Whether the server reads <see cref="KeyFile"/> even if its group or others may read or write it. Default false:
+    /// such a file is refused. Windows has other access rights; there the option has no effect.
     /// </summary>
     public bool InsecureKeyFile { get; init; }
 
     /// <summary>
-    /// Encrypts every connection with TLS: the server's certificate, and whether clients must present one. Default
-    /// null: plain TCP.
+    /// Encrypts every connection with TLS. It holds the server's certificate, and says whether clients must present
+    /// one. Default null: plain TCP.
     /// </summary>
     public HttpsConnectionAdapterOptions? Tls { get; init; }
 
     /// <summary>
-    /// Whether a client's certificate may speak for an id; one that may not is refused
-    /// (<see cref="Refusal.Certificate"/>), after it has proved its key where keys are asked for, and told what one
-    /// with a wrong key is. Default null: if the id is exactly the common name (CN) of its subject, or one of its
-    /// alternative names: a DNS name, a URI, or the last part of a URI (behind its last <c>/</c> or <c>:</c>). Called
-    /// where a client presented a certificate (<see cref="Tls"/>, or the <c>UseHttps</c> of an endpoint with
-    /// <c>UseIotLink</c>), and not under a lock: a call that waits longer than an opening may take, or throws, keeps
-    /// out that client alone (<see cref="Refusal.ServerFailed"/>). A client that need not present one, and does not, is
-    /// not asked about.
+    /// Returns whether a client's certificate is valid for an id. If it is not, the client is refused
+    /// (<see cref="Refusal.Certificate"/>), after it has proved its key if the server asks for keys. It gets the same
+    /// answer as a client with a wrong key. Default null: the certificate is valid if the id is exactly the common name
+    /// (CN) of its subject, or one of its alternative names: a DNS name, a URI, or the last part of a URI (after its
+    /// last <c>/</c> or <c>:</c>). Called when a client presented a certificate (<see cref="Tls"/>, or the
+    /// <c>UseHttps</c> of an endpoint with <c>UseIotLink</c>), and not under a lock. If a call takes longer than an
+    /// opening may take, or throws, only that client is refused (<see cref="Refusal.ServerFailed"/>). Not called for a
+    /// client that need not present a certificate and does not.
     /// </summary>
     public Func<X509Certificate2, string, bool>? IsCertificateOf { get; init; }
 
     /// <summary>
-    /// How long a client that is refused for a passing reason (its id is live, too many connections) is asked to wait.
-    /// Default 1 s; 0 to 1 h.
+    /// How long the server asks a client to wait that it refuses for a temporary reason (its id is live, too many
+    /// connections). Default 1 s; 0 to 1 h.
     /// </summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Keeps the memory of all links, so that it outlives this process: lines that were written and are not accepted,
-    /// and (protocol 2) how far the devices' lines are accepted. A device's memory is claimed when it connects for the
-    /// first time, and not under a lock: a claim that waits, or throws, keeps out that device alone, which is refused
-    /// (<see cref="Refusal.StoreFailed"/>). The store is the caller's: the server does not dispose of it. Default null:
-    /// in memory, as long as this server lives.
+    /// Keeps the memory of all links, so that it survives this process: lines that were written and are not accepted,
+    /// and (protocol 2) how far the devices' lines are accepted. The server claims a device's memory when the device
+    /// connects for the first time, and not under a lock. If the claim waits or throws, only that device is refused
+    /// (<see cref="Refusal.StoreFailed"/>). The caller owns the store: the server does not dispose of it. Default null:
+    /// in memory, as long as this server exists.
     /// </summary>
     public ISessionStore? SessionStore { get; init; }
 
     /// <summary>
-    /// The ids of the devices that are expected. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them. Others are
+    /// The ids of the expected devices. <see cref="IotLinkServer.WaitForAllAsync"/> waits for them. Other devices are
     /// unknown, unless they have proved themselves with a key (<see cref="KeyOf"/>). Default: none.
     /// </summary>
     public IReadOnlyCollection<string> Expected { get; init; } = [];
 
     /// <summary>
-    /// What happens to a device that is unknown: neither expected nor proven. Default: accepted; with a warning, as in
-    /// micropython-iot, where <see cref="Expected"/> names any.
+    /// What happens to an unknown device, which is neither expected nor proven. Default: it is accepted; with a
+    /// warning, as in micropython-iot, if <see cref="Expected"/> is not empty.
     /// </summary>
     public UnknownIdPolicy UnknownIds { get; init; } = UnknownIdPolicy.Accept;
 
     /// <summary>
-    /// Links of unknown ids at a time, at most: of devices that are neither expected nor have proved themselves. A
-    /// further one takes the place of another: of the one that is not connected and was up for the shortest time in
-    /// all. If all are connected, it takes that of an address that has more of them; if there is none, it is refused
-    /// (<c>overloaded</c>). What gives way is forgotten with all its memory: its link is closed, with lines that were
-    /// not delivered or read; what a session store has kept of it stays there. Default 1,000; 0 to 10,000,000.
+    /// The most links of unknown ids at a time, that is of devices that are neither expected nor proven. A further one
+    /// replaces the unknown link that is not connected and was up for the shortest time in all. If all are connected,
+    /// it replaces one of an address that has more of them; if there is no such address, it is refused
+    /// (<c>overloaded</c>). The server forgets the replaced link with all its memory: it closes the link, and lines
+    /// that were not delivered or read are lost. Records in a session store stay there. Default 1,000; 0 to 10,000,000.
     /// </summary>
     public int MaxUnknownIds { get; init; } = 1_000;
 
     /// <summary>
-    /// Links of unknown ids at a time that one address (of IPv6: one /64 network) has made, at most. A further one
-    /// takes the place of another of the same address, or is refused. Default null: no limit of its own, since many
-    /// devices may share an address; <see cref="MaxUnknownIds"/> is shared fairly.
+    /// The most links of unknown ids at a time that one address (IPv6: one /64 network) has made. A further one
+    /// replaces another of the same address, or is refused. Default null: no separate limit, since many devices may
+    /// share an address; addresses share <see cref="MaxUnknownIds"/> fairly.
     /// </summary>
     public int? MaxUnknownIdsPerAddress { get; init; }
 
     /// <summary>
-    /// Bytes that all links together may hold: lines that nobody has read yet, and what is being sent. A link that
-    /// holds more than is left for others, and more than its part of half of it, is slowed: hardly anything is read
-    /// from its connection, which stays up, and its device keeps its lines (those of best effort may be lost). Others
-    /// go on. Each link may always have one line waiting and one being sent, whatever is held. Lines that the
-    /// application has written have a limit of their own (<see cref="LinkOptions.OutboxLines"/>). Default null: a
-    /// quarter of the memory that the process may have, at least 8 MiB and at most 4 GiB. 64 KiB to 1 TiB.
+    /// The bytes that all links together may hold: lines that are not read yet, and bytes that are being sent. A link
+    /// that holds more than what is left for others, and more than its share of half of this number, is slowed. The
+    /// server then reads hardly anything from its connection. The connection stays up, and the device keeps its lines
+    /// (best-effort lines may be lost). Other links are not affected. Each link may always have one line waiting and
+    /// one being sent. Lines that the application has written have a limit of their own
+    /// (<see cref="LinkOptions.OutboxLines"/>). Default null: a quarter of the memory that the process may have, at
+    /// least 8 MiB and at most 4 GiB. 64 KiB to 1 TiB.
     /// </summary>
     public long? MaxBufferedBytes { get; init; }
 
@@ -149,74 +150,74 @@ public sealed record IotLinkServerOptions : LinkOptions
     public int MaxIdBytes { get; init; } = 128;
 
     /// <summary>
-    /// The form of ids: a regular expression (without look-around and back-references) that is to match all of an id.
-    /// One of another form is refused (<see cref="Refusal.IdForm"/>) before anything of the application sees it. Those
-    /// of <see cref="Expected"/> and of a key file or <see cref="DeviceKeys"/> have any form, since the owner named
-    /// them. Default null: ASCII letters, digits, blanks and <c>._:@+#-</c>, the first a letter or digit, the last no
-    /// blank or dot. Whatever the form: no control, invisible or direction-changing characters; with
-    /// <see cref="SessionStore"/> no part of dots alone between <c>/</c> and <c>\</c>.
+    /// The form of ids: a regular expression (without look-around and back-references) that must match the whole id. An
+    /// id of another form is refused (<see cref="Refusal.IdForm"/>) before the application sees it. Ids in
+    /// <see cref="Expected"/>, in a key file or in <see cref="DeviceKeys"/> may have any form, since the owner chose
+    /// them. Default null: ASCII letters, digits, blanks and <c>._:@+#-</c>; the first is a letter or digit, the last
+    /// is not a blank or dot. In any form, control, invisible and direction-changing characters are refused; with
+    /// <see cref="SessionStore"/> also a part of dots alone between <c>/</c> and <c>\</c>.
     /// </summary>
     public string? IdPattern { get; init; }
 
     /// <summary>
-    /// Connections at a time, at most. For a further one of a device that is expected or has proved itself one of an
-    /// unknown device is ended; for one of an unknown device only if another address has more of them. Else it is
-    /// refused (<c>overloaded</c>). Default 100,000; 1 to 10,000,000. Where the process
-    /// may not open so many files and sockets (<c>ulimit -n</c>), fewer are served:
-    /// a reserve is kept, without which the runtime would end the process; a warning at the start says how many.
+    /// The most connections at a time. For a further connection of an expected or proven device, the server ends one of
+    /// an unknown device. For a further connection of an unknown device it does so only if another address has more of
+    /// them. Otherwise the further connection is refused (<c>overloaded</c>). Default 100,000; 1 to 10,000,000. If the
+    /// process may not open so many files and sockets (<c>ulimit -n</c>), the server serves fewer, and a warning at the
+    /// start says how many. It keeps a reserve, without which the runtime would end the process.
     /// </summary>
     public int MaxConnections { get; init; } = 100_000;
 
     /// <summary>
-    /// Connections at a time of unknown devices from one address (of IPv6: one /64 network), at most; a further one is
-    /// refused (<c>overloaded</c>). Those that are expected or have proved themselves do not count: a gateway with
-    /// 50,000 of them needs no other setting. Default null: no limit of its own; where there is no room left, the
-    /// address that has most gives way. Where the process may not open as many files and sockets as
-    /// <see cref="MaxConnections"/> says, half of those that it may.
+    /// The most connections at a time of unknown devices from one address (IPv6: one /64 network); a further one is
+    /// refused (<c>overloaded</c>). Expected or proven devices do not count: a gateway with 50,000 of them needs no
+    /// other setting. Default null: no separate limit; when there is no room left, the address with the most
+    /// connections loses one. If the process may not open as many files and sockets as <see cref="MaxConnections"/>
+    /// says, the limit is half of what it may open.
     /// </summary>
     public int? MaxConnectionsPerAddress { get; init; }
 
     /// <summary>
-    /// Connections at a time that have not said their id, or made their TLS handshake, yet, at most; never more than
-    /// half of the connections that there may be. A further one takes the place of the oldest from the address that has
-    /// most of them, which is refused (<c>overloaded</c>): an honest device needs a round trip for its opening, so that
-    /// the oldest is one that dawdles. Default 1,000; 1 to 10,000,000. More for a fleet that comes back all at once
-    /// over slow networks: as many as come within a round trip.
+    /// The most connections at a time that have not finished their opening (the TLS handshake and the id). Never more
+    /// than half of the allowed connections. A further one replaces the oldest from the address that has the most of
+    /// them, which is refused (<c>overloaded</c>). An honest device needs one round trip for its opening, so the oldest
+    /// one is unusually slow. Default 1,000; 1 to 10,000,000. Set more for a fleet that comes back all at once over
+    /// slow networks: as many as connect within a round trip.
     /// </summary>
     public int MaxOpenings { get; init; } = 1_000;
 
     /// <summary>
-    /// The same for those from one address (of IPv6: one /64 network): a further one takes the place of the oldest of
-    /// the same address. Default null: no limit of its own.
+    /// The same for one address (IPv6: one /64 network): a further one replaces the oldest of the same address. Default
+    /// null: no separate limit.
     /// </summary>
     public int? MaxOpeningsPerAddress { get; init; }
 
     /// <summary>
-    /// Connections a second that one address (of IPv6: one /64 network) may make, in the long run; twice as many at
-    /// once. A further one is refused (<c>overloaded</c>; closed before its handshake with TLS). Those that turn out to
-    /// be of expected or proven devices do not count. Default 2,000: 4,000 unknown devices behind one address can come
-    /// back at once. Null: no limit; 1 to 1,000,000.
+    /// The connections a second that one address (IPv6: one /64 network) may make on average; twice as many at once. A
+    /// further one is refused (<c>overloaded</c>; with TLS it is closed before its handshake). Connections that prove
+    /// to be of expected or proven devices do not count. Default 2,000: 4,000 unknown devices behind one address can
+    /// come back at once. Null: no limit; 1 to 1,000,000.
     /// </summary>
     public int? MaxOpeningRatePerAddress { get; init; } = 2_000;
 
     /// <summary>
-    /// How long a connection may take to say its id, and as long before that for the TLS handshake where the server
-    /// listens itself. Default null: <see cref="LinkOptions.Timeout"/>.
+    /// How long a connection may take for its opening, and as long again before that for the TLS handshake, if the
+    /// server has its own port. Default null: <see cref="LinkOptions.Timeout"/>.
     /// </summary>
     public TimeSpan? OpeningTimeout { get; init; }
 
     /// <summary>
-    /// Whether an id belongs to the network address it comes from: while it is up there, and afterwards for as long as
-    /// it was up there in all (a <see cref="LinkOptions.Timeout"/> at least), another address is refused
-    /// (<see cref="Refusal.OtherAddress"/>, <c>busy</c>). So a stranger that came first does not have an id for good.
-    /// It is not kept: a restarted server begins anew. Default false: addresses given by DHCP may change. A change is
-    /// told as <see cref="LinkNoticeKind.AddressChanged"/> either way, since protocol 1 lets whoever presents an id
-    /// have its lines.
+    /// Whether an id is reserved for the network address it comes from. While it is up there, and afterwards for as
+    /// long as it was up there in all (at least one <see cref="LinkOptions.Timeout"/>), other addresses are refused
+    /// (<see cref="Refusal.OtherAddress"/>, <c>busy</c>). So a stranger that came first does not keep an id for good. A
+    /// restarted server forgets these addresses. Default false, since addresses given by DHCP may change. With either
+    /// setting <see cref="LinkNoticeKind.AddressChanged"/> reports a change, since in protocol 1 any device with an id
+    /// gets its lines.
     /// </summary>
     public bool PinAddresses { get; init; }
 
     /// <summary>
-    /// Where the server logs. What a provider throws harms nothing, and is counted
+    /// Where the server logs. An exception of a log provider does no harm, and is counted
     /// (<see cref="ServerCounters.LogFailures"/>). Default: nowhere.
     /// </summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
@@ -230,7 +231,7 @@ public sealed record IotLinkServerOptions : LinkOptions
 
     private bool AsksForKeys => KeyOf is not null || Keys is not null || KeyFile is not null;
 
-    /// <summary>The same with its keys in one form, read from their file if they are in one.</summary>
+    /// <summary>The same options with the keys in one form, read from the key file if there is one.</summary>
     internal IotLinkServerOptions WithKeys(ServerLog log) => this with
     {
         Keys = KeyFile is not null ? new KeyFileWatch(KeyFile, InsecureKeyFile, Scheduler, log) : KeyOf is not null ? new KeysOfOne(KeyOf) : Keys,
@@ -282,11 +283,11 @@ public sealed record IotLinkServerOptions : LinkOptions
 }
 
 /// <summary>
-/// What happens to a device that is neither among the expected ones nor has proved itself with a key.
+/// What happens to a device that is neither expected nor proven with a key.
 /// </summary>
 public enum UnknownIdPolicy
 {
-    /// <summary>It is served like any other, with a warning in the log where some are expected.</summary>
+    /// <summary>It is served like any other, with a warning in the log if some devices are expected.</summary>
     Accept,
 
     /// <summary>Its connection is closed.</summary>

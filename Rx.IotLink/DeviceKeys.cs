@@ -6,9 +6,9 @@ using Rx.IotLink.Protocol.Version2;
 namespace Rx.IotLink;
 
 /// <summary>
-/// The keys of devices, as a text of lines <c>id key</c>: the key is hex digits, the id all that stands before it. An
-/// id may stand twice, with its old key and then its new one, while the device is given the new one. Empty lines and
-/// lines that begin with <c>#</c> are skipped. Keep such a file readable by its owner alone.
+/// The keys of devices, from lines <c>id key</c>. The key is written as hex digits; the id is everything before it. An
+/// id may appear twice, first with its old key and then with its new one, until the device has the new one. Empty lines
+/// and lines that begin with <c>#</c> are skipped. Only the owner should be able to read such a file.
 /// </summary>
 public sealed class DeviceKeys : IDeviceKeys
 {
@@ -26,7 +26,7 @@ public sealed class DeviceKeys : IDeviceKeys
     /// <summary>The ids of the devices that have one.</summary>
     public IReadOnlyCollection<string> Ids => keys.Keys;
 
-    /// <summary>Reads the keys from a file, whoever else may read or write it.</summary>
+    /// <summary>Reads the keys from a file, also if other users may read or write it.</summary>
     /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
     /// key.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -34,8 +34,8 @@ public sealed class DeviceKeys : IDeviceKeys
     public static DeviceKeys Load(string path) => Load(path, mayBeShared: true);
 
     /// <summary>
-    /// Reads the keys from a file that nobody but its owner may read or write. Windows has other rights than these;
-    /// there it is the same as <see cref="Load(string)"/>.
+    /// Reads the keys from a file that only its owner may read or write. Windows has other access rights; there it does
+    /// the same as <see cref="Load(string)"/>.
     /// </summary>
     /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
     /// key.</exception>
@@ -66,8 +66,8 @@ public sealed class DeviceKeys : IDeviceKeys
     /// <summary>Makes a new key of 32 random bytes, as hex digits.</summary>
     public static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Proof.MacBytes));
 
-    /// <summary>The key of a device, the newer one of two, or null: what a device itself proves.</summary>
-    // The type is said, or null would become a byte[], and that an empty key: one that everybody knows.
+    /// <summary>The key of a device, the newer one of two, or null. A device proves this key.</summary>
+    // Without the type, null would become a byte[], and that an empty key, which everybody knows.
     public ReadOnlyMemory<byte>? Find(string id) => keys.TryGetValue(id, out var all) ? all[^1] : default(ReadOnlyMemory<byte>?);
 
     /// <summary>The keys of a device: none, one, or the old and the new one.</summary>
@@ -79,12 +79,12 @@ public sealed class DeviceKeys : IDeviceKeys
         return Read(file, path, mayBeShared);
     }
 
-    /// <summary>Opens a file, which its owner may replace meanwhile.</summary>
+    /// <summary>Opens a file; its owner may replace it meanwhile.</summary>
     internal static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     internal static DeviceKeys Read(FileStream file, string path, bool mayBeShared)
     {
-        // Of the file that is open, since another may stand under its name by now.
+        // The mode of the open file, since another file may have its name by now.
         if (!mayBeShared && !OperatingSystem.IsWindows() && (File.GetUnixFileMode(file.SafeFileHandle) & Others) != UnixFileMode.None)
             throw new UnauthorizedAccessException($"{path} holds keys, and others than its owner may read or write it: 'chmod 600' mends that.");
         try
@@ -112,7 +112,7 @@ public sealed class DeviceKeys : IDeviceKeys
         var (id, key) = (text[..blank].TrimEnd(), text[(blank + 1)..]);
         if (LinkId.Fault(id, LinkId.MaxBytes) is { } fault)
             return $"the id {fault}";
-        // The id is not told: where the two stand in the wrong order, it is the key.
+        // The message does not contain the id: if the two are in the wrong order, it is the key.
         if (key.Length % 2 != 0 || key.Length < 2 * Proof.LeastKeyBytes || !key.All(char.IsAsciiHexDigit))
             return $"the key, at the end of the line, must be an even number of hex digits, at least {2 * Proof.LeastKeyBytes}";
         return Add(id, Convert.FromHexString(key));

@@ -1,6 +1,6 @@
 namespace Rx.IotLink;
 
-/// <summary>The link was closed; lines that were not accepted by then are not delivered by it any more.</summary>
+/// <summary>The link was closed; it no longer delivers lines that were not accepted before.</summary>
 public sealed class LinkClosedException : IOException
 {
     /// <summary>Says which link.</summary>
@@ -12,8 +12,8 @@ public sealed class LinkClosedException : IOException
 }
 
 /// <summary>
-/// The link will never be up: its first connection failed and was not to be tried again
-/// (<see cref="FirstConnection.Fail"/>).
+/// The link will never be up: its first connection failed, and <see cref="FirstConnection.Fail"/> says not to try
+/// again.
 /// </summary>
 public sealed class LinkRefusedException : IOException
 {
@@ -29,8 +29,8 @@ public sealed class LinkRefusedException : IOException
 }
 
 /// <summary>
-/// A write was cancelled, and this says what became of its line. Whoever writes it again although it
-/// <see cref="WasSent"/> may have it arrive twice.
+/// A write was cancelled; <see cref="WasSent"/> says what happened to its line. If it is true and the line is written
+/// again, the line may arrive twice.
 /// </summary>
 public sealed class WriteCancelledException : OperationCanceledException
 {
@@ -43,8 +43,8 @@ public sealed class WriteCancelledException : OperationCanceledException
     public string Id { get; }
 
     /// <summary>
-    /// False: the line was taken back before it was sent, and certainly does not arrive. True: it had been sent; it may
-    /// have arrived, or may still arrive, and only the peer knows.
+    /// False: the line was taken back before it was sent, and does not arrive. True: the line was sent, and may have
+    /// arrived or may still arrive.
     /// </summary>
     public bool WasSent { get; }
 }
@@ -61,8 +61,8 @@ public sealed class OutboxFullException : InvalidOperationException
 }
 
 /// <summary>
-/// A line was taken, but can never be sent: it breaks a rule of the peer's that was not known before, such as its
-/// longest line.
+/// A line was taken, but can never be sent: it breaks a rule of the peer that was not known before, such as the longest
+/// line.
 /// </summary>
 public sealed class InvalidLineException : InvalidOperationException
 {
@@ -75,23 +75,23 @@ public sealed class InvalidLineException : InvalidOperationException
 }
 
 /// <summary>
-/// A session store cannot be used, or did not keep what it was to keep. The message names the store, what is wrong and
-/// what to do.
+/// A session store cannot be used, or could not keep its records. The message names the store, what is wrong and what
+/// to do.
 /// </summary>
 public class SessionStoreException : IOException
 {
     /// <summary>Says which store, what is wrong, and what to do.</summary>
-    /// <param name="store">The store: its file, or what else names it. Never with a secret.</param>
+    /// <param name="store">The store: its file, or another name. It must not contain a secret.</param>
     /// <param name="fault">What is wrong.</param>
     /// <param name="detail">
     /// The rest of a sentence that begins with the store: what is wrong, with the limit or the rule.
     /// </param>
     /// <param name="remedy">A sentence that says what to do.</param>
-    /// <param name="cause">What the library beneath it threw.</param>
+    /// <param name="cause">The exception of the library below.</param>
     public SessionStoreException(string store, SessionStoreFault fault, string detail, string remedy, Exception? cause = null)
         : base($"The session store {store} {detail}. {remedy}", cause) => (Store, Fault) = (store, fault);
 
-    /// <summary>The store: its file, or what else names it.</summary>
+    /// <summary>The store: its file, or another name.</summary>
     public string Store { get; }
 
     /// <summary>What is wrong.</summary>
@@ -101,19 +101,19 @@ public class SessionStoreException : IOException
 /// <summary>What is wrong with a session store.</summary>
 public enum SessionStoreFault
 {
-    /// <summary>It cannot be reached, or failed for a reason that may pass. Trying again may help.</summary>
+    /// <summary>It cannot be reached, or failed for a reason that may be temporary. Trying again may help.</summary>
     Unavailable,
 
-    /// <summary>There is no room. It heals by itself when there is.</summary>
+    /// <summary>There is no room. The store works again by itself when there is room.</summary>
     Full,
 
-    /// <summary>It may not be written: a read-only file, folder or file system, or missing rights.</summary>
+    /// <summary>It cannot be written: a read-only file, folder or file system, or missing rights.</summary>
     ReadOnly,
 
     /// <summary>Another process uses it.</summary>
     InUse,
 
-    /// <summary>What it holds is damaged, or is not what a session store wrote.</summary>
+    /// <summary>Its content is damaged, or was not written by a session store.</summary>
     Damaged,
 
     /// <summary>A newer version of this library wrote it.</summary>

@@ -7,16 +7,16 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// A full-duplex link of text lines with one peer. It outlives its connections: an outage is a value of
-/// <see cref="State"/>, never an error of <see cref="Lines"/>, and what was written waits until the link is up again.
+/// <see cref="State"/>, never an error of <see cref="Lines"/>, and written lines wait until the link is up again.
 /// </summary>
 /// <remarks>
 /// All members may be used from any thread. No observer is called under a lock or inside the loop that serves the
 /// connection.
 /// <para>
-/// Whoever awaits a task of a link goes on on the thread pool (or where its own context says), never on a thread that
-/// calls observers. With a <see cref="LinkOptions.Scheduler"/> other than the default one it goes on as an action of
-/// the scheduler that calls observers: in virtual time on the thread of the clock, at the same time of that clock, so
-/// that code with <c>await</c> has one history for one seed. Then a task ends only when the clock is run.
+/// Code that awaits a task of a link continues on the thread pool (or in its own context), never on a thread that calls
+/// observers. With a <see cref="LinkOptions.Scheduler"/> other than the default one, it continues as an action of the
+/// scheduler that calls observers. In virtual time that is the thread of the clock, at the same virtual time, so code
+/// with <c>await</c> has one history for one seed. Such a task completes only while the clock runs.
 /// </para>
 /// </remarks>
 public interface ILink
@@ -25,36 +25,37 @@ public interface ILink
     string Id { get; }
 
     /// <summary>
-    /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: every line is
-    /// handed to all who observe at that moment, and only then acknowledged to the peer; with no observer (and no
-    /// reader, see <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes,
-    /// nothing else. One that is at a line for longer than <see cref="LinkOptions.SlowObserverAfter"/> is told of
-    /// (<see cref="LinkNoticeKind.ObserverSlow"/>). Completes when this end is closed; fails only where the first
-    /// connection failed and was not to be tried again (<see cref="LinkRefusedException"/>).
+    /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: the link hands
+    /// each line to all current observers, and only then acknowledges it to the peer. Without an observer (and without
+    /// a reader, see <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, and
+    /// nothing else. A notice reports an observer that takes longer than <see cref="LinkOptions.SlowObserverAfter"/>
+    /// for one line (<see cref="LinkNoticeKind.ObserverSlow"/>). Completes when this end is closed. Fails only if the
+    /// first connection failed and <see cref="FirstConnection.Fail"/> is set (<see cref="LinkRefusedException"/>).
     /// </summary>
     /// <remarks>
-    /// Do not wait in <c>OnNext</c> for a write of this link, nor for a line or an answer that comes by it: a line is
-    /// accepted only when <c>OnNext</c> has returned, so if the peer's observer waits for a write as well, each waits
+    /// Do not wait in <c>OnNext</c> for a write of this link, or for a line or an answer of this link. A line is
+    /// accepted only when <c>OnNext</c> has returned. So if the peer's observer waits for a write as well, each waits
     /// for the other, for ever. Write there without waiting (<see cref="Writer"/>, <see cref="Write"/>), or take lines
     /// with <see cref="ReadLinesAsync"/>.
     /// </remarks>
     IObservable<string> Lines { get; }
 
     /// <summary>
-    /// The same lines as UTF-8, for those who parse bytes: no text is made of a line that nobody observes as text.
-    /// Delivery, order and acknowledgement are those of <see cref="Lines"/>, and both may be observed.
+    /// The same lines as UTF-8 bytes. The link makes no string of a line that nobody observes as text. Delivery, order
+    /// and acknowledgement are those of <see cref="Lines"/>, and both streams may be observed.
     /// </summary>
     /// <remarks>
-    /// The bytes are valid until <c>OnNext</c> returns, and are then used again: copy what is to be kept. So no
-    /// operator that passes them on later or elsewhere (<c>ObserveOn</c>, <c>Buffer</c>, <c>Delay</c>) may come before
-    /// one that has made something else of them.
+    /// The bytes are valid until <c>OnNext</c> returns; then the link reuses the buffer. Copy bytes that you keep.
+    /// Convert the bytes before any operator that passes them on later or on another thread (<c>ObserveOn</c>,
+    /// <c>Buffer</c>, <c>Delay</c>).
     /// </remarks>
     IObservable<ReadOnlyMemory<byte>> Utf8Lines => Lines.Select(static line => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(line));
 
     /// <summary>
     /// Takes lines to be written exactly once and in order, without waiting. While
-    /// <see cref="LinkOptions.OutboxLines"/> lines are waiting, <see cref="LinkOptions.WriterOverflow"/> decides about
-    /// a further one. <c>OnCompleted</c> and <c>OnError</c> of a source that feeds it have no effect on the link.
+    /// <see cref="LinkOptions.OutboxLines"/> lines are waiting, <see cref="LinkOptions.WriterOverflow"/> decides what
+    /// happens to a further one. <c>OnCompleted</c> and <c>OnError</c> of a source that feeds it have no effect on the
+    /// link.
     /// </summary>
     IObserver<string> Writer { get; }
 
@@ -65,37 +66,37 @@ public interface ILink
     IObservable<LinkState> State { get; }
 
     /// <summary>
-    /// One value for each keepalive heard from the peer (for an indicator lamp). Dropped for an observer that is still
-    /// busy with an earlier one.
+    /// One value for each keepalive received from the peer (for an indicator lamp). An observer that is still busy with
+    /// an earlier value misses it.
     /// </summary>
     IObservable<Unit> Heartbeat { get; }
 
     /// <summary>
-    /// A value whenever anything was received from the peer: a line, a keepalive, an acknowledgement, a part of one.
-    /// With it <c>link.Heard.QuietFor(limit)</c> tells of a silence before it is an outage.
+    /// A value whenever anything was received from the peer: a line, a keepalive, an acknowledgement, or a part of one.
+    /// <c>link.Heard.QuietFor(limit)</c> reports a silence before it is an outage.
     /// </summary>
     /// <remarks>
-    /// Hot; nothing comes while the link is down. What is received while an observer is still busy comes as one value
-    /// after that. Costs nothing while nobody has asked for it. Completes when this end is closed or refused.
+    /// Hot; no value comes while the link is down. While an observer is busy, all that is received leads to one value
+    /// after that. Costs nothing while nobody observes it. Completes when this end is closed or refused.
     /// </remarks>
     IObservable<Unit> Heard { get; }
 
     /// <summary>
-    /// What an application should know and no state tells: a restarted peer, lines that were dropped, an observer that
-    /// threw.
+    /// Events that an application should know and that no state shows: a restarted peer, dropped lines, an observer
+    /// that threw.
     /// </summary>
     IObservable<LinkNotice> Notices { get; }
 
-    /// <summary>Counts since the link was made: a snapshot.</summary>
+    /// <summary>Counts since the link was created, as a snapshot.</summary>
     LinkCounters Counters { get; }
 
     /// <summary>
     /// Writes one line. With <see cref="Delivery.ExactlyOnce"/> the task completes when the peer has accepted the line,
-    /// however many outages lie in between; with <see cref="Delivery.BestEffort"/> when it was handed to the
-    /// connection, which waits for an outage to end.
+    /// however many outages lie in between; with <see cref="Delivery.BestEffort"/> when a connection has taken it, so
+    /// in an outage the task waits for its end.
     /// </summary>
     /// <remarks>
-    /// Waiting for it inside of <c>OnNext</c> of <see cref="Lines"/> may be waiting for ever: see there.
+    /// A wait for this task inside <c>OnNext</c> of <see cref="Lines"/> may never end: see there.
     /// </remarks>
     /// <param name="line">
     /// The text: no line feed, in protocol 1 not empty, at most <see cref="LinkOptions.MaxLineBytes"/> bytes as UTF-8.
@@ -117,7 +118,7 @@ public interface ILink
     /// </exception>
     Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default);
 
-    /// <summary>Writes one line, as the options say: for instance until it is stored.</summary>
+    /// <summary>Writes one line with the given options, for example until it is stored.</summary>
     /// <param name="line">The text, as in the other <c>WriteAsync</c>.</param>
     /// <param name="options">What is promised, and when the task completes.</param>
     /// <param name="cancellationToken">
@@ -125,7 +126,7 @@ public interface ILink
     /// </param>
     /// <exception cref="ArgumentException">The text breaks one of its rules; nothing was sent.</exception>
     /// <exception cref="InvalidOperationException">
-    /// It is to be stored, and there is no session store, or it is best effort.
+    /// The options ask for a stored line, but the link has no session store, or the line is best effort.
     /// </exception>
     /// <exception cref="OutboxFullException">The outbox, or the store, is full.</exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted, or stored.</exception>
@@ -138,8 +139,8 @@ public interface ILink
     }
 
     /// <summary>
-    /// <c>WriteAsync</c> for a line that is UTF-8 already. With a token that cannot be cancelled it costs no allocation
-    /// beyond those of warming up.
+    /// <c>WriteAsync</c> for a line that is UTF-8 already. With a token that cannot be cancelled it allocates nothing
+    /// once it has warmed up.
     /// </summary>
     /// <param name="utf8">
     /// The text: no line feed, at most <see cref="LinkOptions.MaxLineBytes"/> bytes. Copied before this returns.
@@ -149,7 +150,7 @@ public interface ILink
     /// <param name="cancellationToken">
     /// Takes the line back if it was not sent yet; a line already sent may still arrive. The exception says which.
     /// </param>
-    /// <returns>To be awaited once, as every <see cref="ValueTask"/>.</returns>
+    /// <returns>A task that may be awaited once, like every <see cref="ValueTask"/>.</returns>
     /// <exception cref="ArgumentException">
     /// The bytes break one of their rules, or are not UTF-8; nothing was sent.
     /// </exception>
@@ -177,7 +178,7 @@ public interface ILink
     /// <summary>
     /// The Rx form of <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>: each subscription writes
     /// the line once, and completes (after one <see cref="Unit"/>) on the scheduler that calls observers. Unsubscribing
-    /// takes the line back if it was not sent yet, and has nobody to tell whether it was: who must know cancels a
+    /// takes the line back if it was not sent yet, but does not report whether it was sent. To learn that, cancel a
     /// <see cref="WriteAsync(string, Delivery, Ordering, CancellationToken)"/>.
     /// </summary>
     /// <exception cref="ArgumentException">
@@ -186,16 +187,16 @@ public interface ILink
     IObservable<Unit> Write(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered);
 
     /// <summary>
-    /// Takes the next line, waiting for it. A line goes to one waiting reader, and to every observer of
-    /// <see cref="Lines"/> as well; it counts as accepted, and is acknowledged, when the reader has it.
+    /// Waits for the next line and takes it. A line goes to one waiting reader, and also to every observer of
+    /// <see cref="Lines"/>. It counts as accepted, and is acknowledged, when the reader has it.
     /// </summary>
     /// <exception cref="LinkClosedException">The link is closed.</exception>
     Task<string> ReadLineAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>The same as a stream to <c>await foreach</c> over; ends when the link is closed.</summary>
+    /// <summary>The same for <c>await foreach</c>; ends when the link is closed.</summary>
     IAsyncEnumerable<string> ReadLinesAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Completes at once if the link is up, else when it comes up.</summary>
+    /// <summary>Completes at once if the link is up, otherwise when it comes up.</summary>
     /// <exception cref="LinkClosedException">The link was closed instead.</exception>
     Task WaitUntilUpAsync(CancellationToken cancellationToken = default);
 

@@ -1,21 +1,21 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Counts since a link was made. Lines are messages of the application; keepalives and acknowledgements are not
+/// Counts since a link was created. Lines are messages of the application; keepalives and acknowledgements are not
 /// counted.
 /// </summary>
 public sealed record LinkCounters
 {
-    /// <summary>Exactly-once lines that were taken for writing.</summary>
+    /// <summary>Exactly-once lines that the link has taken to send.</summary>
     public long LinesWritten { get; init; }
 
     /// <summary>Exactly-once lines of ours that the peer accepted.</summary>
     public long LinesAcknowledged { get; init; }
 
-    /// <summary>Best-effort lines that were handed to a connection.</summary>
+    /// <summary>Best-effort lines that a connection has taken.</summary>
     public long BestEffortSent { get; init; }
 
-    /// <summary>Times a line was sent again.</summary>
+    /// <summary>How often a line was sent again.</summary>
     public long LinesRepeated { get; init; }
 
     /// <summary>
@@ -23,30 +23,30 @@ public sealed record LinkCounters
     /// </summary>
     public long LinesDropped { get; init; }
 
-    /// <summary>Lines of the peer that were handed to the application.</summary>
+    /// <summary>Lines of the peer that were delivered to the application.</summary>
     public long LinesReceived { get; init; }
 
-    /// <summary>Lines that came again and were not handed on.</summary>
+    /// <summary>Lines that came again and were not delivered.</summary>
     public long DuplicatesReceived { get; init; }
 
     /// <summary>Lines that found the inbox full; they were not acknowledged, and the peer repeats them.</summary>
     public long LinesWithheld { get; init; }
 
-    /// <summary>Keepalives heard.</summary>
+    /// <summary>Keepalives received.</summary>
     public long Heartbeats { get; init; }
 
-    /// <summary>Outages: ends of connections that had been up.</summary>
+    /// <summary>Outages: connections that ended after they had been up.</summary>
     public long Outages { get; init; }
 
-    /// <summary>Connections ended because the peer broke its protocol.</summary>
+    /// <summary>Connections that ended because the peer broke the protocol.</summary>
     public long ProtocolErrors { get; init; }
 
-    /// <summary>Lines that an observer held for longer than <see cref="LinkOptions.SlowObserverAfter"/>.</summary>
+    /// <summary>Lines for which an observer took longer than <see cref="LinkOptions.SlowObserverAfter"/>.</summary>
     public long SlowObservers { get; init; }
 
-    /// <summary>Lines written that wait: not sent, or not accepted yet.</summary>
+    /// <summary>Written lines that are not sent, or not accepted, yet.</summary>
     public int Outbox { get; init; }
 
-    /// <summary>Lines received that wait for an observer or reader.</summary>
+    /// <summary>Received lines that wait for an observer or reader.</summary>
     public int Inbox { get; init; }
 }

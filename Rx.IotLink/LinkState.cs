@@ -15,8 +15,9 @@ public enum LinkStatus
     Down,
 
     /// <summary>
-    /// Final: the first connection failed and was not to be tried again (<see cref="FirstConnection.Fail"/>). Nothing
-    /// that a server says leads to this: a client that is refused comes back (<see cref="LinkNoticeKind.Refused"/>).
+    /// Final: the first connection failed, and <see cref="FirstConnection.Fail"/> says not to try again. With the
+    /// default options no message of a server leads to this: a refused client tries again
+    /// (<see cref="LinkNoticeKind.Refused"/>).
     /// </summary>
     Refused,
 
@@ -25,7 +26,7 @@ public enum LinkStatus
 }
 
 /// <summary>One state of a link.</summary>
-/// <param name="Status">Which.</param>
+/// <param name="Status">The status.</param>
 /// <param name="Since">
 /// When it began, by the link's scheduler (for people to read; every timeout is measured monotonically).
 /// </param>
@@ -43,7 +44,7 @@ public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Conn
     public override string ToString() => Outage is null ? $"{Status} (connection {Connections})" : $"{Status}: {Outage}";
 }
 
-/// <summary>Why a connection ended, or was not had.</summary>
+/// <summary>Why a connection ended, or could not be made.</summary>
 /// <param name="Reason">The kind.</param>
 /// <param name="Detail">A sentence that names the limit and the offender. One line, of printable characters.</param>
 public sealed record Outage(OutageReason Reason, string Detail)
@@ -51,7 +52,7 @@ public sealed record Outage(OutageReason Reason, string Detail)
     /// <summary>A sentence that names the limit and the offender. One line, of printable characters.</summary>
     public string Detail { get; init; } = Printable.Message(Detail);
 
-    /// <summary>How long the peer asks to wait before the next attempt, if it does.</summary>
+    /// <summary>How long the peer asks this end to wait before the next attempt; null if it does not ask.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>A sentence for people.</summary>
@@ -73,10 +74,10 @@ public enum OutageReason
     /// <summary>The connection broke (RST, or an error of the network).</summary>
     ConnectionLost,
 
-    /// <summary>The peer sent what its protocol does not allow.</summary>
+    /// <summary>The peer sent something that its protocol does not allow.</summary>
     ProtocolError,
 
-    /// <summary>The peer sends but does not read: what it was to receive exceeded its bound.</summary>
+    /// <summary>The peer sends but does not read: the bytes that wait for it exceeded their bound.</summary>
     PeerNotReading,
 
     /// <summary>
@@ -88,23 +89,24 @@ public enum OutageReason
     PeerLeft,
 
     /// <summary>
-    /// A newer connection of the same device took this one's place. A client that hears so comes back after its longest
-    /// pause.
+    /// A newer connection with the same id took the place of this one. The client comes back after its longest pause.
     /// </summary>
     Displaced,
 
-    /// <summary>The peer refused the connection (protocol 2), and said why.</summary>
+    /// <summary>The peer refused the connection (protocol 2) and gave a reason.</summary>
     Refused,
 
     /// <summary>The peer did not prove that it knows this device's key: it may be an impostor.</summary>
     PeerNotProven,
 
-    /// <summary>This end's session store failed. The next connection is made, or let in, when it works again.</summary>
+    /// <summary>
+    /// This end's session store failed. The next connection is made, or admitted, when it works again.
+    /// </summary>
     StoreFailed,
 
     /// <summary>
-    /// Another process, or another link, has claimed this device's memory in the session store. Final: what is written
-    /// and read goes on there.
+    /// Another process, or another link, has claimed this device's memory in the session store. Final: the other owner
+    /// continues with the lines.
     /// </summary>
     ClaimedElsewhere,
 

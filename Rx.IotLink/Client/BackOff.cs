@@ -2,8 +2,8 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// Exponential back-off with jitter: the n-th delay is <c>min(Cap, Initial · Factor^n)</c>, less a random part of up to
-/// <see cref="Jitter"/> of it, so that devices which lost the server together do not come back together. A link that
-/// was up for <see cref="LinkOptions.Timeout"/> begins again with the first.
+/// <see cref="Jitter"/> of it. So devices that lost the server together do not come back together. After a link was up
+/// for <see cref="LinkOptions.Timeout"/>, the delays start again with the first.
 /// </summary>
 /// <remarks>After M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.</remarks>
 public sealed record BackOff
@@ -14,13 +14,13 @@ public sealed record BackOff
     /// <summary>The first delay, before jitter. Default 500 ms; 1 ms to 1 h.</summary>
     public TimeSpan Initial { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>What each delay is multiplied by. Default 2; 1 to 100.</summary>
+    /// <summary>The factor from one delay to the next. Default 2; 1 to 100.</summary>
     public double Factor { get; init; } = 2;
 
     /// <summary>The longest delay. Default 30 s; at least <see cref="Initial"/>, at most a day.</summary>
     public TimeSpan Cap { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The part of a delay that is random: 0 none, 1 all of it. Default 0.5.</summary>
+    /// <summary>The random part of a delay: 0 none, 1 all of it. Default 0.5.</summary>
     public double Jitter { get; init; } = 0.5;
 
     /// <summary>The delay before attempt <paramref name="attempt"/> (0 for the first repetition).</summary>
@@ -34,7 +34,7 @@ public sealed record BackOff
         return TimeSpan.FromTicks((long)(full * (1 - (Jitter * random))));
     }
 
-    /// <summary>The longest delay, less its random part.</summary>
+    /// <summary>The longest delay, minus its random part.</summary>
     internal TimeSpan Longest(double random) => Cap * (1 - (Jitter * random));
 
     internal void Validate()

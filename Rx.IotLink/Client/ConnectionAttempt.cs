@@ -7,12 +7,12 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink;
 
 /// <summary>
-/// One attempt to connect: the network is brought up, a connection is made, both within a limit, and it is served.
-/// Gives the outage that ended it, or fails.
+/// One attempt to connect: it brings the network up and makes a connection, both within a time limit, and then serves
+/// the connection. Gives the outage that ended the connection, or fails.
 /// </summary>
 /// <remarks>
-/// Not a chain of operators: one that has timed out, or is unsubscribed from, drops a connection that comes at that
-/// moment, and nobody would own it. Here it is decided once whether it came in time.
+/// This is not a chain of operators. A chain that has timed out, or was unsubscribed from, drops a connection that
+/// comes at that moment, and nothing would own it. Here one place decides whether it came in time.
 /// </remarks>
 internal sealed class ConnectionAttempt(INetwork network, ITransport transport, TimeSpan limit, IScheduler scheduler, Func<IConnection, IObservable<Outage>> serve) : IObservable<Outage>
 {

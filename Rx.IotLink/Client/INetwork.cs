@@ -7,14 +7,14 @@ namespace Rx.IotLink;
 public interface INetwork
 {
     /// <summary>
-    /// Brings the network up: subscribed before each attempt to connect, which follows its completion. An error counts
-    /// as a failed attempt. Unsubscribing abandons it.
+    /// Brings the network up. The client subscribes before each attempt to connect, and connects after completion. An
+    /// error counts as a failed attempt. Unsubscribing cancels it.
     /// </summary>
     IObservable<Unit> BringUp();
 
     /// <summary>
-    /// Takes the network down: subscribed after each outage, so that a confused radio starts afresh. Errors are
-    /// ignored: the next attempt will tell.
+    /// Takes the network down. The client subscribes after each outage, so that a confused radio starts again. A notice
+    /// reports an error (<see cref="LinkNoticeKind.ConnectFailed"/>); the next attempt follows all the same.
     /// </summary>
     IObservable<Unit> BringDown();
 }

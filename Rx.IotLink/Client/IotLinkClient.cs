@@ -6,7 +6,7 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
 
-/// <summary>The device's end of a link: connects, and connects again, for ever.</summary>
+/// <summary>The device's end of a link. It connects, and connects again after each outage, without end.</summary>
 public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 {
     private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromSeconds(5);
@@ -45,9 +45,9 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts to connect, and returns at once: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.
-    /// With a <see cref="IotLinkClientOptions.SessionStore"/> that is slow to open, <see cref="OpenAsync"/> does not
-    /// hold up the thread.
+    /// Starts to connect and does not wait for the connection: see <see cref="ILink.State"/> and
+    /// <see cref="ILink.WaitUntilUpAsync"/>. It waits until the <see cref="IotLinkClientOptions.SessionStore"/>, if
+    /// any, is claimed; <see cref="OpenAsync"/> does not block the thread for that.
     /// </summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     /// <exception cref="SessionStoreException">The session store cannot be used.</exception>
@@ -60,11 +60,12 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     }
 
     /// <summary>
-    /// Claims the memory in the <see cref="IotLinkClientOptions.SessionStore"/>, if there is one; then starts to
-    /// connect, and does not wait for that: see <see cref="ILink.State"/> and <see cref="ILink.WaitUntilUpAsync"/>.
+    /// Claims the memory in the <see cref="IotLinkClientOptions.SessionStore"/>, if there is one. Then starts to
+    /// connect, and does not wait for the connection: see <see cref="ILink.State"/> and
+    /// <see cref="ILink.WaitUntilUpAsync"/>.
     /// </summary>
     /// <param name="options">The options.</param>
-    /// <param name="cancellationToken">Gives the claim up.</param>
+    /// <param name="cancellationToken">Cancels the claim.</param>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     /// <exception cref="SessionStoreException">The session store cannot be used.</exception>
     public static async Task<IotLinkClient> OpenAsync(IotLinkClientOptions options, CancellationToken cancellationToken = default)
@@ -141,12 +142,12 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     public Task DrainAsync(CancellationToken cancellationToken = default) => link.DrainAsync(cancellationToken);
 
     /// <summary>
-    /// Waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the observers of
-    /// <see cref="Lines"/> have returned from the line that they are at, which is acknowledged; hands out no line after
-    /// that one; then closes the link, and waits until the server has heard that: up to 1 s for one that is silent, up
-    /// to 5 s for one that goes on sending.
+    /// Closes the link. It first waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are
+    /// accepted and the observers of <see cref="Lines"/> have returned from their current line, which is acknowledged.
+    /// It delivers no line after that one. After closing it waits until the server has noticed: up to 1 s for a silent
+    /// server, up to 5 s for one that continues to send.
     /// </summary>
-    /// <param name="cancellationToken">Ends the waiting; the link is closed all the same.</param>
+    /// <param name="cancellationToken">Ends the wait; the link is closed in any case.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)
     {
         await link.DrainWithinAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
@@ -155,17 +156,17 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         await link.Goodbye.ConfigureAwait(false);
     }
 
-    /// <summary><see cref="CloseAsync"/>.</summary>
+    /// <summary>Calls <see cref="CloseAsync"/>.</summary>
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
 
     private IObservable<Unit> ConnectForEver() =>
         Observable.Defer(() => link.Current.IsFinal ? Observable.Never<Outage>() : ConnectWhenStoreWorks()).SelectMany(Recover).Repeat();
 
-    /// <summary>While the store fails, a connection would only be ended again.</summary>
+    /// <summary>While the store fails, a connection would only end again.</summary>
     private IObservable<Outage> ConnectWhenStoreWorks() =>
         link.StoreHeals is { } heals ? heals.ObserveOn(options.Scheduler).SelectMany(_ => ConnectAndServe()) : ConnectAndServe();
 
-    /// <summary>One connection: gives the outage that ended it, or prevented it.</summary>
+    /// <summary>One connection. Gives the outage that ended it, or prevented it.</summary>
     private IObservable<Outage> ConnectAndServe() =>
         new ConnectionAttempt(options.Network, transport, ConnectTimeout, options.Scheduler, Serve)
             .Catch((Exception exception) => Observable.Return(new Outage(OutageReason.ConnectFailed, WhyNot(exception))));
@@ -216,29 +217,28 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     };
 
     /// <summary>
-    /// The server wants no further attempt, as far as anybody can tell: what it says is not protected, but by TLS.
-    /// Nobody's word ends a link; but whoever is not wanted, or fights for its name with another of the same, comes
-    /// back seldom.
+    /// Whether the server wants no further attempt. Without TLS the message may come from an impostor, so it does not
+    /// end the link. But a client that is refused, or displaced by another with the same id, comes back seldom.
     /// </summary>
     private static bool IsRefusal(Outage outage) =>
         outage is { Reason: OutageReason.Displaced } or { Reason: OutageReason.Refused, RetryAfter: null };
 
     /// <summary>
-    /// How long to wait before the next attempt: after an outage, or an attempt that reached the server, long enough
-    /// for the other end to notice it too, where the protocol asks for it; after a failed attempt, or a connection that
-    /// did not last, longer each time; after a refusal as long as it can be.
+    /// How long to wait before the next attempt. After an outage, or an attempt that reached the server: long enough
+    /// for the other end to notice it too, if the protocol asks for it. After a failed attempt, or a short connection:
+    /// longer each time. After a refusal: the longest time.
     /// </summary>
     private TimeSpan Pause(bool wasUp, Outage outage)
     {
-        // A server that opens and dies at once is no better than one that cannot be reached.
+        // A server that opens a connection and dies at once counts like one that cannot be reached.
         var lasted = wasUp && link.LastUp >= options.Timeout;
         failures = lasted ? 0 : failures + 1;
         if (reachedServer && versions is not null)
             toSpeak = versions.Next(spoken: link.Snapshot.Protocol, asked: link.Wanted, lasted);
         var chance = random.NextDouble();
         var backOff = IsRefusal(outage) ? options.BackOff.Longest(chance) : options.BackOff.Delay(Math.Max(0, failures - 1), chance);
-        // The server's advice is not undercut, within what this end bears; the jitter comes on top, so that those it
-        // advised together do not come together.
+        // The client waits at least as long as the server asks, up to its own limit. The jitter is added, so that
+        // devices with the same advice do not come back together.
         if (outage.RetryAfter is { } advice)
             backOff = Longer(backOff, Shorter(advice, options.MaxRetryAfter) * (1 + (options.BackOff.Jitter * random.NextDouble())));
         var quiet = reachedServer ? link.QuietTime : TimeSpan.Zero;
@@ -253,13 +253,12 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     private TimeSpan ConnectTimeout => options.ConnectTimeout ?? Longer(options.Timeout, LeastConnectTimeout);
 
     /// <summary>
-    /// A server that closes without a word leaves a person to guess; at least at the right things, the likely ones
-    /// first.
+    /// The likely causes, the most likely first, when a server closes without a reason.
     /// </summary>
     private string WhyNot(Outage outage) => (outage.Reason, link.Snapshot.Protocol) switch
     {
-        // That is how a server of protocol 1 refuses: it has no word for it, and resets the connection if it has not
-        // read all of it.
+        // A server of protocol 1 refuses in this way: the protocol has no message for it, and the connection is reset
+        // if the server has not read all bytes.
         (OutageReason.ClosedByPeer or OutageReason.ConnectionLost, 1) =>
             $"{Closed}: in protocol 1 that means a connection of id '{options.Id}' is live (of another device, or the last one of this device, which the server still believes in), "
             + $"or the server does not expect the id, or is full; it may also {WhyNotUnderstood}",

@@ -5,7 +5,7 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
 
-/// <summary>How a client finds its server, and what it does when it cannot.</summary>
+/// <summary>How a client connects to its server, and what it does when it cannot.</summary>
 public sealed record IotLinkClientOptions : LinkOptions
 {
     /// <summary>The server's host name or address.</summary>
@@ -23,22 +23,23 @@ public sealed record IotLinkClientOptions : LinkOptions
     public BackOff BackOff { get; init; } = BackOff.Default;
 
     /// <summary>
-    /// The longest that a server's <c>retry</c> is heeded (protocol 2): whoever answers first may say one, before
-    /// anything is proved. Up to half of it (<see cref="BackOff.Jitter"/>) comes on top. Default 5 min; 0 to 1 day.
+    /// The longest pause that a server may ask for with <c>retry</c> (protocol 2); a longer one counts as this. An
+    /// impostor may send one, since it comes before the proofs. Up to half of it (<see cref="BackOff.Jitter"/>) is
+    /// added. Default 5 min; 0 to 1 day.
     /// </summary>
     public TimeSpan MaxRetryAfter { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// The longest timeout of a server that this client bears (protocol 2): for so long it would not notice that the
-    /// server has gone. A connection to a server with a longer one is a failed attempt
+    /// The longest timeout of a server that this client accepts (protocol 2), since it needs as long to notice that the
+    /// server has gone. A connection to a server with a longer timeout is a failed attempt
     /// (<see cref="LinkNoticeKind.ConnectFailed"/>). Never less than <see cref="LinkOptions.Timeout"/>. Default 5 min;
     /// 1 ms to 1 day.
     /// </summary>
     public TimeSpan MaxTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// An attempt to connect is given up after this. Default null: <see cref="LinkOptions.Timeout"/> or 5 s, whichever
-    /// is longer (a handshake over a bad link takes a few retransmissions).
+    /// The time limit for one attempt to connect. Default null: <see cref="LinkOptions.Timeout"/> or 5 s, whichever is
+    /// longer (a handshake over a bad link takes a few retransmissions).
     /// </summary>
     public TimeSpan? ConnectTimeout { get; init; }
 
@@ -46,7 +47,8 @@ public sealed record IotLinkClientOptions : LinkOptions
     public FirstConnection FirstConnection { get; init; } = FirstConnection.KeepTrying;
 
     /// <summary>
-    /// The network under the link, brought up before each attempt and down after each outage. Default: nothing to do.
+    /// The network under the link. The client brings it up before each attempt and down after each outage. Default: one
+    /// that is always up.
     /// </summary>
     public INetwork Network { get; init; } = AlwaysOnNetwork.Instance;
 
@@ -55,14 +57,15 @@ public sealed record IotLinkClientOptions : LinkOptions
 
     /// <summary>
     /// The version of the wire protocol, 2 or 1. Default null: 2, and 1 for one attempt if the server seems to be one
-    /// of micropython-iot, which is only believed on a link without <see cref="Key"/>. Where that served for a
-    /// <see cref="LinkOptions.Timeout"/>, 1 is gone on with, and 2 tried again after 1, 2, 4 … 64 connections. Such a
-    /// server takes each attempt with 2 for a device with an odd name; say 1 to spare it that.
+    /// of micropython-iot (only on a link without <see cref="Key"/>). If that connection lasted for a
+    /// <see cref="LinkOptions.Timeout"/>, the client continues with 1, and tries 2 again after 1, 2, 4 … 64
+    /// connections. A micropython-iot server takes each attempt with 2 for a device with an odd name; set 1 to avoid
+    /// that.
     /// </summary>
     public int? Protocol { get; init; }
 
     /// <summary>
-    /// This device's key, at least 16 bytes, known to the server and to nobody else: both ends then prove that they
+    /// This device's key, at least 16 bytes, that only this device and the server know. Both ends then prove that they
     /// know it (protocol 2). Default null: an open link.
     /// </summary>
     public ReadOnlyMemory<byte>? Key { get; init; }
@@ -74,10 +77,10 @@ public sealed record IotLinkClientOptions : LinkOptions
     public SslClientAuthenticationOptions? Tls { get; init; }
 
     /// <summary>
-    /// Keeps this end's memory, so that it outlives this process: lines that were written and are not accepted, and
-    /// (protocol 2) how far the server's lines are accepted. One store may serve many clients of a process, of
-    /// different ids. The store is the caller's: the client does not dispose of it. Default null: in memory, as long as
-    /// this client lives.
+    /// Keeps this end's memory, so that it survives this process: lines that were written and are not accepted, and
+    /// (protocol 2) how far the server's lines are accepted. One store may serve many clients of a process, with
+    /// different ids. The caller owns the store: the client does not dispose of it. Default null: in memory, as long as
+    /// this client exists.
     /// </summary>
     public ISessionStore? SessionStore { get; init; }
 
@@ -115,7 +118,8 @@ public enum FirstConnection
     KeepTrying,
 
     /// <summary>
-    /// The link is <see cref="LinkStatus.Refused"/> for good (the ancestor's way: a wrong address shows at once).
+    /// The link is <see cref="LinkStatus.Refused"/> for good. A wrong address then shows at once, as in
+    /// micropython-iot.
     /// </summary>
     Fail,
 }

@@ -1,9 +1,9 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Which version of the protocol a client speaks next that was not told one. Protocol 2; and 1 for one attempt, where
-/// the server seems to know no other. Whether it does is nothing but somebody's word: so 1 is gone on with only after
-/// it served for a while, and 2 is tried again all the same.
+/// Which version of the protocol a client speaks next if its options name none. It is 2; or 1 for one attempt, if the
+/// server seems to know only 1. That answer may come from an impostor. So the client continues with 1 only after it
+/// worked for a while, and still tries 2 again.
 /// </summary>
 /// <remarks>
 /// A server of micropython-iot takes each attempt with 2 for a new device with an odd name, and remembers it. So 2 is
@@ -17,9 +17,9 @@ internal sealed class VersionChoice
     private int patience = 1;
 
     /// <summary>The version for the next connection.</summary>
-    /// <param name="spoken">What was spoken on the last.</param>
-    /// <param name="asked">What the server asked for.</param>
-    /// <param name="lasted">Whether it was up for a timeout.</param>
+    /// <param name="spoken">The version on the last connection.</param>
+    /// <param name="asked">The version that the server asked for.</param>
+    /// <param name="lasted">Whether the last connection was up for a timeout.</param>
     public int Next(int spoken, int asked, bool lasted)
     {
         if (spoken == 2)
