@@ -2,21 +2,20 @@ using System.Net;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>What is known of one device, all of one moment: a row of the fleet.</summary>
+/// <summary>The state of one device at one moment: a row of the fleet.</summary>
 public sealed record DeviceConnection
 {
     /// <summary>The device's id.</summary>
     public required string Id { get; init; }
 
-    /// <summary>Its link: for good, whatever happens to connections.</summary>
+    /// <summary>Its link, which stays the same whatever happens to connections.</summary>
     public required ILink Link { get; init; }
 
-    /// <summary>Whether it is up, since when, how often it was, and why it is not.</summary>
+    /// <summary>Whether it is up, since when, how often it came up, and why it is down.</summary>
     public required LinkState State { get; init; }
 
     /// <summary>
-    /// The address that it came from last; null if its first connection is not served yet, or came by a way that has
-    /// none.
+    /// The address of its last connection; null if its first connection is not served yet, or has no address.
     /// </summary>
     public EndPoint? RemoteEndPoint { get; init; }
 
@@ -27,16 +26,16 @@ public sealed record DeviceConnection
     public required LinkCounters Counters { get; init; }
 
     /// <summary>
-    /// When its last line arrived, by the server's scheduler; null if none has. It is the time at which the bytes were
-    /// received that completed the line: lines that were received together have the same one, and no line pays for a
-    /// look at the clock. Lines that came again, or found the inbox full, do not count.
+    /// When its last line was complete, by the server's scheduler; null if no line came yet. Lines that were received
+    /// together have the same time, since the server reads the clock once for all of them. Lines that came again, or
+    /// found the inbox full, do not count.
     /// </summary>
     public DateTimeOffset? LastLineAt { get; init; }
 
     /// <summary>Whether lines flow.</summary>
     public bool IsUp => State.IsUp;
 
-    /// <summary>Since when it is in its present state, by the server's scheduler.</summary>
+    /// <summary>Since when it is in its current state, by the server's scheduler.</summary>
     public DateTimeOffset Since => State.Since;
 
     internal static DeviceConnection Of(Link link)

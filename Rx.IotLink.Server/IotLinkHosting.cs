@@ -9,7 +9,7 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>A server as a part of a host: a generic one, or an ASP.NET Core application beside its pages.</summary>
+/// <summary>Runs a server in a host: a generic host, or an ASP.NET Core application beside its pages.</summary>
 public static class IotLinkHosting
 {
     /// <summary>
@@ -20,10 +20,10 @@ public static class IotLinkHosting
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="configuration">
-    /// The section the options are read from, or null. A name that is no option, or an option out of range, fails the
-    /// start with one exception that names it.
+    /// The section with the options, or null. The start fails if a name is not an option, or an option is out of range;
+    /// the exception names it.
     /// </param>
-    /// <param name="configure">Changes the options after that, or null.</param>
+    /// <param name="configure">Changes the options after they were read, or null.</param>
     public static IServiceCollection AddIotLinkServer(
         this IServiceCollection services,
         IConfiguration? configuration = null,
@@ -44,10 +44,10 @@ public static class IotLinkHosting
     }
 
     /// <summary>
-    /// Makes the connections of a Kestrel endpoint links of the host's <see cref="IotLinkServer"/>. Terminal: no HTTP
-    /// on that endpoint. The server then stops as soon as the host begins to stop, before the host's services are
-    /// stopped. Kestrel may reset a connection on which the device is writing when it ends; the device then counts an
-    /// outage where it would have heard the server's farewell.
+    /// Serves the connections of a Kestrel endpoint with the host's <see cref="IotLinkServer"/>. Terminal: there is no
+    /// HTTP on that endpoint. The server then stops as soon as the host begins to stop, before the host's services are
+    /// stopped. If the device is writing when the connection ends, Kestrel may reset the connection. The device then
+    /// counts an outage, since it does not receive the server's farewell.
     /// </summary>
     public static IConnectionBuilder UseIotLink(this IConnectionBuilder endpoint)
     {
@@ -58,9 +58,9 @@ public static class IotLinkHosting
     }
 
     /// <summary>
-    /// Has connections of a Kestrel endpoint that come from <see cref="IotLinkServerOptions.TrustedProxies"/> say first
-    /// whose they are, by the PROXY protocol. With TLS it must be called before <c>UseHttps</c>; without,
-    /// <see cref="UseIotLink"/> does it.
+    /// Reads the PROXY header of connections that come from <see cref="IotLinkServerOptions.TrustedProxies"/>, on a
+    /// Kestrel endpoint. With TLS it must be called before <c>UseHttps</c>; without TLS, <see cref="UseIotLink"/> does
+    /// it.
     /// </summary>
     public static IConnectionBuilder UseProxyProtocol(this IConnectionBuilder endpoint)
     {
@@ -80,7 +80,7 @@ public static class IotLinkHosting
     {
         ConfigurationNames.Check(configuration, typeof(IotLinkServerOptions));
         configuration.Bind(options);
-        // The binder knows no way from a text to an address or a network, and passes over it in silence.
+        // The binder cannot convert a text to an address or a network, and silently ignores it.
         if (configuration.GetSection(nameof(options.TrustedProxies)).GetChildren().Select(Network).ToArray() is { Length: > 0 } proxies)
             options = options with { TrustedProxies = proxies };
         if (configuration[nameof(options.Bind)] is not { } bind)
@@ -99,9 +99,9 @@ public static class IotLinkHosting
     {
         public Task StartAsync(CancellationToken cancellationToken) => server.ListenAsync(cancellationToken);
 
-        // The application's Kestrel is the first service to be stopped, and waits for its connections to end: so the
-        // links on them are drained and closed before, or it would wait as long as the host allows, and then reset
-        // them.
+        // The application's Kestrel is the first service to stop, and it waits until its connections end. So the links
+        // on them are drained and closed before. Otherwise Kestrel would wait as long as the host allows, and then
+        // reset them.
         public Task StoppingAsync(CancellationToken cancellationToken) => server.HasGuestEndPoints ? server.StopAsync(cancellationToken) : Task.CompletedTask;
 
         public Task StopAsync(CancellationToken cancellationToken) => server.StopAsync(cancellationToken);

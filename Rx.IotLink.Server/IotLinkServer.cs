@@ -6,7 +6,9 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>A server for links: listens, knows who is connected, and holds one link per device for ever.</summary>
+/// <summary>
+/// A server for links. It listens, knows which devices are connected, and keeps one lasting link for each device.
+/// </summary>
 public sealed class IotLinkServer : IAsyncDisposable
 {
     private readonly IotLinkServerOptions options;
@@ -40,7 +42,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>Starts to listen.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     /// <exception cref="IOException">
-    /// The endpoint is in use or cannot be had, or the key file cannot be read; the message names it.
+    /// The endpoint is in use or not available, or the key file cannot be read; the message names it.
     /// </exception>
     /// <exception cref="FormatException">
     /// A line of the key file is wrong; the message names the file, the line and the rule.
@@ -61,42 +63,42 @@ public sealed class IotLinkServer : IAsyncDisposable
         }
     }
 
-    /// <summary>The address and port that are listened on.</summary>
+    /// <summary>The address and port of the server.</summary>
     /// <exception cref="InvalidOperationException">
-    /// The server does not listen by itself (<see cref="IotLinkServerOptions.Listen"/>).
+    /// The server has no port of its own (<see cref="IotLinkServerOptions.Listen"/>).
     /// </exception>
     public IPEndPoint EndPoint => listener?.EndPoint ?? throw new InvalidOperationException("This server does not listen by itself.");
 
     /// <summary>
-    /// Each device's link, once, when it first connects; those that exist already first. Completes when the server
+    /// Each device's link, once, when the device first connects; existing links come first. Completes when the server
     /// stops.
     /// </summary>
     public IObservable<ILink> Links => registry.Links;
 
     /// <summary>
-    /// What happens to the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the
-    /// oldest of them. Completes when the server stops.
+    /// The events of the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the oldest
+    /// of them. Completes when the server stops.
     /// </summary>
     public IObservable<LinkChange> Changes => registry.Changes;
 
-    /// <summary>Counts since the start: a snapshot.</summary>
+    /// <summary>Counts since the start, as a snapshot.</summary>
     public ServerCounters Counters => admission.Counters with { LogFailures = logging.Failures };
 
     /// <summary>
-    /// How each device is that has connected at least once, in the order in which they first did: a snapshot.
+    /// A snapshot of each device that has connected at least once, in the order of their first connections.
     /// </summary>
     public IReadOnlyList<DeviceConnection> GetConnections() => registry.Feed.Snapshot();
 
     /// <summary>
-    /// How each device is: those that are known before <c>Subscribe</c> returns, then each one again whenever its link
-    /// has come up or gone down. A device never leaves, but an unknown one that is forgotten is told as closed and does
-    /// (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls behind misses states that are past already,
-    /// never the present one of any device (<see cref="Changes"/> tells each). Completes when the server stops, after
-    /// telling each device as closed.
+    /// A row for each device: all known devices before <c>Subscribe</c> returns, then a device again whenever its link
+    /// comes up or goes down. A device never leaves, except an unknown one that is forgotten: it is reported as closed
+    /// (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls behind misses past states, never the current
+    /// state of a device (<see cref="Changes"/> reports every change). Completes when the server stops, after it has
+    /// reported each device as closed.
     /// </summary>
     /// <param name="refresh">
-    /// How often devices are told again whose counts or last line have changed: 10 ms to a day. Default null: never,
-    /// since that changes with each line.
+    /// How often a device comes again if its counts or its last line have changed: 10 ms to a day. Default null: never,
+    /// since these change with each line.
     /// </param>
     /// <exception cref="ArgumentException"><paramref name="refresh"/> is out of range.</exception>
     public IObservable<DeviceConnection> ObserveConnections(TimeSpan? refresh = null)
@@ -109,7 +111,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>The link of a device that has connected at least once, or null.</summary>
     public ILink? Find(string id) => registry.Find(id);
 
-    /// <summary>Whom an entry about a link is about: a device, or strangers of one origin.</summary>
+    /// <summary>The subject of a log entry about a link: a device, or strangers of one origin.</summary>
     internal Subject SubjectOf(ILink link) => registry.SubjectOf(link);
 
     /// <summary>The link of a device, once it has connected for the first time.</summary>
@@ -127,14 +129,14 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops listening; waits up to <see cref="LinkOptions.DrainTimeout"/> until all written lines are accepted and the
-    /// observers of each link's lines have returned from the line that they are at, which is acknowledged; then closes
-    /// every link, and waits until the devices have ended their connections too: up to 1 s for one that is silent, up
-    /// to 5 s for one that goes on sending. Lines that were not handed out by then are not accepted: their devices give
-    /// them to the next server.
+    /// Stops listening, then closes every link. Before that it waits up to <see cref="LinkOptions.DrainTimeout"/> until
+    /// all written lines are accepted and the observers of each link's lines have returned from their current line,
+    /// which is acknowledged. After that it waits until the devices have ended their connections too: up to 1 s for a
+    /// silent device, up to 5 s for one that continues to send. Lines that were not delivered by then are not accepted:
+    /// their devices send them to the next server.
     /// </summary>
-    /// <remarks>An observer that waits for this in <c>OnNext</c> waits until the time is up.</remarks>
-    /// <param name="cancellationToken">Ends the waiting; the links are closed all the same.</param>
+    /// <remarks>An observer that waits for this in <c>OnNext</c> delays it until the time limit.</remarks>
+    /// <param name="cancellationToken">Ends the wait; the links are closed in any case.</param>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
         TaskCompletionSource stopping;
@@ -161,7 +163,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         }
     }
 
-    /// <summary><see cref="StopAsync"/>.</summary>
+    /// <summary>Calls <see cref="StopAsync"/>.</summary>
     public async ValueTask DisposeAsync()
     {
         await StopAsync().ConfigureAwait(false);
@@ -170,12 +172,12 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Serves a connection that came by another way than the server's own port: a serial line, a web socket, a
-    /// simulated network. Completes when it has ended, and releases it. A connection that misbehaves is refused and
-    /// counted as any other; this never fails.
+    /// Serves a connection that did not come through the server's own port: a serial line, a web socket, a simulated
+    /// network. Completes when the connection has ended, and releases it. A connection that misbehaves is refused and
+    /// counted like any other; the task never fails.
     /// </summary>
-    /// <param name="connection">Owned by the server from now on.</param>
-    /// <exception cref="ArgumentNullException">There is no connection.</exception>
+    /// <param name="connection">The server owns it from now on.</param>
+    /// <exception cref="ArgumentNullException">The connection is null.</exception>
     public Task ServeAsync(IConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
@@ -201,7 +203,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         log.Listening(listener.EndPoint);
     }
 
-    /// <summary>Where connections of trusted proxies say whose they are.</summary>
+    /// <summary>Reads the headers of trusted proxies, which name the clients' addresses.</summary>
     internal ProxyGate Proxies => proxies;
 
     /// <summary>Serves one connection of our own sockets; completes when it has ended.</summary>
@@ -222,7 +224,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException or ObjectDisposedException)
         {
-            // It was reset: there is nothing left to be done for it.
+            // It was reset: nothing is left to do for it.
         }
         finally
         {
@@ -238,8 +240,8 @@ public sealed class IotLinkServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Where it is the descriptors that are few, unknown devices of one address have half of them at most: the acceptor
-    /// ends what is beyond that without a word.
+    /// If descriptors are scarce, unknown devices of one address get at most half of them: the acceptor closes further
+    /// connections without a reason.
     /// </summary>
     private static IotLinkServerOptions Within(int? room, IotLinkServerOptions options) => room < options.MaxConnections
         ? options with { MaxConnectionsPerAddress = Math.Min(options.MaxConnectionsPerAddress ?? int.MaxValue, Math.Max(1, room.Value / 2)) }
@@ -252,7 +254,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     /// <summary>The devices whose session stores do not work.</summary>
     internal IReadOnlyCollection<string> FailingStores => registry.FailingStores;
 
-    /// <summary>Whether connections come from endpoints that somebody else listens on.</summary>
+    /// <summary>Whether connections come from endpoints of the application's own Kestrel.</summary>
     internal bool HasGuestEndPoints { get; set; }
 
     private async Task StopOnceAsync(CancellationToken cancellationToken)

@@ -3,15 +3,15 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Something that happened to a server's fleet.</summary>
-/// <param name="Kind">What.</param>
-/// <param name="Id">The device's id; empty if the connection never said one.</param>
+/// <summary>An event in a server's fleet.</summary>
+/// <param name="Kind">The kind of event.</param>
+/// <param name="Id">The device's id; empty if the connection never sent one.</param>
 /// <param name="Link">The device's link; null if it was refused before it had one.</param>
 /// <param name="RemoteEndPoint">The address it came from, if known.</param>
 /// <param name="Detail">
 /// A sentence for people: why it is down or was refused. One line, of printable characters.
 /// </param>
-/// <param name="Refusal">Which limit or rule refused it, if it was.</param>
+/// <param name="Refusal">The limit or rule that refused it, if it was refused.</param>
 public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, EndPoint? RemoteEndPoint, string Detail, Refusal? Refusal = null)
 {
     /// <summary>A sentence for people: why it is down or was refused. One line, of printable characters.</summary>
@@ -22,7 +22,7 @@ public sealed record LinkChange(LinkChangeKind Kind, string Id, ILink? Link, End
 public enum LinkChangeKind
 {
     /// <summary>
-    /// A device connected for the first time; its link now exists for ever, or until it is <see cref="Forgotten"/>.
+    /// A device connected for the first time; its link now lasts, unless it is <see cref="Forgotten"/>.
     /// <see cref="Up"/> follows.
     /// </summary>
     Joined,
@@ -37,8 +37,9 @@ public enum LinkChangeKind
     Refused,
 
     /// <summary>
-    /// An unknown device made room for another (<see cref="IotLinkServerOptions.MaxUnknownIds"/>): its link is closed
-    /// and forgotten with all its memory. If it comes again, it <see cref="Joined"/> with another link.
+    /// An unknown device had to make room for another (<see cref="IotLinkServerOptions.MaxUnknownIds"/>): the server
+    /// has closed its link and deleted all its memory. If the device comes again, <see cref="Joined"/> follows with
+    /// another link.
     /// </summary>
     Forgotten,
 }
@@ -47,27 +48,28 @@ public enum LinkChangeKind
 public enum Refusal
 {
     /// <summary>
-    /// <see cref="IotLinkServerOptions.MaxConnections"/> are there already, or
+    /// There are <see cref="IotLinkServerOptions.MaxConnections"/> connections already, or
     /// <see cref="IotLinkServerOptions.MaxConnectionsPerAddress"/> of unknown devices from its address.
     /// </summary>
     TooManyConnections,
 
     /// <summary>
-    /// It had not said its id when its place was given to another: <see cref="IotLinkServerOptions.MaxOpenings"/> have
-    /// not, or <see cref="IotLinkServerOptions.MaxOpeningsPerAddress"/> from its address.
+    /// It had not finished its opening when another connection replaced it. There were
+    /// <see cref="IotLinkServerOptions.MaxOpenings"/> such connections, or
+    /// <see cref="IotLinkServerOptions.MaxOpeningsPerAddress"/> from its address.
     /// </summary>
     TooManyOpenings,
 
-    /// <summary>It did not say its id, or prove itself, in time.</summary>
+    /// <summary>It did not send its id, or prove itself, in time.</summary>
     OpeningTimeout,
 
     /// <summary>
-    /// It closed, or broke, before it had said all of its id. One that said nothing at all is not refused, but counted
+    /// It closed, or broke, before it had sent all of its id. One that sent nothing at all is not refused, but counted
     /// (<see cref="ServerCounters.SilentConnections"/>).
     /// </summary>
     NoId,
 
-    /// <summary>What it said is no id, or no opening: empty, not UTF-8, malformed.</summary>
+    /// <summary>Its first line is not an id or an opening: it is empty, not UTF-8, or malformed.</summary>
     BadId,
 
     /// <summary>Its first line, or its id, is too long.</summary>
@@ -80,7 +82,7 @@ public enum Refusal
     UnknownId,
 
     /// <summary>
-    /// <see cref="IotLinkServerOptions.MaxUnknownIds"/> are known already, or
+    /// There are <see cref="IotLinkServerOptions.MaxUnknownIds"/> unknown ids already, or
     /// <see cref="IotLinkServerOptions.MaxUnknownIdsPerAddress"/> from its address, and none of them can be forgotten.
     /// </summary>
     TooManyUnknownIds,
@@ -95,34 +97,33 @@ public enum Refusal
     Stopping,
 
     /// <summary>
-    /// It did not prove that it knows its key: an unknown id, no proof, or a wrong one; or its connection broke before
-    /// the proof came.
+    /// It did not prove that it knows its key: the id is unknown, there was no proof or a wrong one, or the connection
+    /// broke before the proof.
     /// </summary>
     NotProven,
 
     /// <summary>It speaks a version of the protocol that is switched off, or that needs a key it cannot use.</summary>
     Version,
 
-    /// <summary>The TLS handshake failed, or was tried where TLS is not spoken.</summary>
+    /// <summary>The TLS handshake failed, or the device tried TLS on a port without TLS.</summary>
     Tls,
 
     /// <summary>
-    /// The device's session store (<see cref="IotLinkServerOptions.SessionStore"/>) could not be opened, was not
-    /// opened in time, or fails at present. The detail says why; the device is told
-    /// that the server is overloaded, and asked to come again.
+    /// The device's session store (<see cref="IotLinkServerOptions.SessionStore"/>) could not be opened, was not opened
+    /// in time, or fails now. The detail says why. The device only learns that the server is overloaded, and when to
+    /// come again.
     /// </summary>
     StoreFailed,
 
     /// <summary>
-    /// Something that the application gave to the server threw, such as <see cref="IotLinkServerOptions.KeyOf"/>. The
-    /// detail says what; the device is told that the server is overloaded, and asked
-    /// to come again.
+    /// A callback of the application threw, such as <see cref="IotLinkServerOptions.KeyOf"/>. The detail says which.
+    /// The device only learns that the server is overloaded, and when to come again.
     /// </summary>
     ServerFailed,
 
     /// <summary>
-    /// Its client certificate is not one of this id (<see cref="IotLinkServerOptions.IsCertificateOf"/>). It is told
-    /// the same as one that has not proved itself.
+    /// Its client certificate is not one of this id (<see cref="IotLinkServerOptions.IsCertificateOf"/>). It gets the
+    /// same answer as a device that has not proved itself.
     /// </summary>
     Certificate,
 
@@ -134,13 +135,13 @@ public enum Refusal
 
     /// <summary>
     /// It came from one of <see cref="IotLinkServerOptions.TrustedProxies"/> without a PROXY header, or with a
-    /// malformed one; or it came with one from elsewhere, where nobody may say whose connection it is.
+    /// malformed one; or it came with a header from another address, which may not name the client's address.
     /// </summary>
     ProxyHeader,
 
     /// <summary>
-    /// Its id has not the form that ids must have (<see cref="IotLinkServerOptions.IdPattern"/>). It is told so
-    /// (<c>unknown-id</c>), or where keys are asked for the same as one that has not proved itself.
+    /// Its id does not have the required form (<see cref="IotLinkServerOptions.IdPattern"/>). The device gets
+    /// <c>unknown-id</c>; if the server asks for keys, it gets the same answer as a device that has not proved itself.
     /// </summary>
     IdForm,
 }

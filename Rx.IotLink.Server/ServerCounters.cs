@@ -1,15 +1,15 @@
 namespace Rx.IotLink.Server;
 
-/// <summary>Counts since a server started: a snapshot.</summary>
+/// <summary>Counts since a server started, as a snapshot.</summary>
 public sealed record ServerCounters
 {
-    /// <summary>Connections that are there now.</summary>
+    /// <summary>Connections that exist now.</summary>
     public int Connections { get; init; }
 
-    /// <summary>Those of them that have not said their id yet.</summary>
+    /// <summary>Those of them that have not finished their opening yet.</summary>
     public int Openings { get; init; }
 
-    /// <summary>Connections that were accepted by the socket, refused ones included.</summary>
+    /// <summary>Connections that the socket accepted, also those that were refused.</summary>
     public long ConnectionsAccepted { get; init; }
 
     /// <summary>Connections that were refused, by the reason.</summary>
@@ -21,7 +21,8 @@ public sealed record ServerCounters
     public long SilentConnections { get; init; }
 
     /// <summary>
-    /// Entries that were not logged, since the log threw at them (<see cref="IotLinkServerOptions.LoggerFactory"/>).
+    /// Entries that were not logged, since the log threw an exception
+    /// (<see cref="IotLinkServerOptions.LoggerFactory"/>).
     /// </summary>
     public long LogFailures { get; init; }
 
@@ -32,7 +33,7 @@ public sealed record ServerCounters
     public long BufferedBytes { get; init; }
 
     /// <summary>
-    /// How often a link was slowed, since it held its part of <see cref="IotLinkServerOptions.MaxBufferedBytes"/>.
+    /// How often a link was slowed, since it held its share of <see cref="IotLinkServerOptions.MaxBufferedBytes"/>.
     /// </summary>
     public long LinksSlowed { get; init; }
 
@@ -48,8 +49,8 @@ public sealed record ServerCounters
     public long UnknownIdsForgotten { get; init; }
 
     /// <summary>
-    /// Connections of unknown devices that were ended to make room for one that is known, or comes from an address with
-    /// fewer of them.
+    /// Connections of unknown devices that the server ended to make room for a known device, or for one from an address
+    /// with fewer of them.
     /// </summary>
     public long ConnectionsTurnedAway { get; init; }
 }

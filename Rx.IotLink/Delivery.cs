@@ -4,13 +4,13 @@ namespace Rx.IotLink;
 public enum Delivery
 {
     /// <summary>
-    /// The peer's application is given the line once: it is kept and repeated until the peer has accepted it.
+    /// The peer's application gets the line once: this end keeps it and sends it again until the peer has accepted it.
     /// </summary>
     ExactlyOnce,
 
     /// <summary>
-    /// The line is sent once and forgotten: at most once, and lost if an outage is on its way. Waits for nothing but
-    /// the link to be up.
+    /// The line is sent once and then forgotten. It arrives at most once, and is lost if an outage has begun that is
+    /// not noticed yet. It waits only until the link is up.
     /// </summary>
     BestEffort,
 }
@@ -28,15 +28,15 @@ public enum Ordering
 /// <summary>What <see cref="ILink.Writer"/> does with a line when the outbox is full.</summary>
 public enum OverflowPolicy
 {
-    /// <summary><c>OnNext</c> throws <see cref="OutboxFullException"/>: nothing is lost unnoticed.</summary>
+    /// <summary><c>OnNext</c> throws <see cref="OutboxFullException"/>: no line is lost silently.</summary>
     Fail,
 
     /// <summary>
-    /// The oldest line that came through a <see cref="ILink.Writer"/> and was not sent yet gives way; counted and told
-    /// in <see cref="ILink.Notices"/>.
+    /// Drops the oldest line of a <see cref="ILink.Writer"/> that was not sent yet. It is counted, and
+    /// <see cref="ILink.Notices"/> reports it.
     /// </summary>
     DropOldest,
 
-    /// <summary>The new line is not taken; counted and told in <see cref="ILink.Notices"/>.</summary>
+    /// <summary>Drops the new line. It is counted, and <see cref="ILink.Notices"/> reports it.</summary>
     DropNewest,
 }

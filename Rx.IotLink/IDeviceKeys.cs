@@ -3,26 +3,26 @@ using System.Reactive.Linq;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Where a server finds the keys of devices, and hears that they have changed: a file (<see cref="DeviceKeys"/>), a
+/// The keys of devices for a server, with a stream of their changes: from a file (<see cref="DeviceKeys"/>), a
 /// database, a vault.
 /// </summary>
 public interface IDeviceKeys
 {
     /// <summary>
-    /// The keys that a device may have at present, each of at least 16 bytes: one; two while one is replaced by the
-    /// other; none for an id that is not known, which is refused. A shorter key is none, and of more than two the first
-    /// two count. The order matters to nobody, but must stay the same as long as the keys do.
+    /// The current keys of a device, each of at least 16 bytes: one; two while one replaces the other; none for an
+    /// unknown id, which is refused. A shorter key is ignored, and only the first two keys count. The order does not
+    /// matter, but must stay the same as long as the keys stay the same.
     /// </summary>
     /// <remarks>
     /// Called when a device connects and after <see cref="Changed"/>, on several threads at a time and not under a
-    /// lock. It must be quick. What it throws keeps out that device alone, and is never told to it.
+    /// lock. It must be quick. If it throws, only that device is refused, and it never gets the text of the exception.
     /// </remarks>
     IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id);
 
     /// <summary>
-    /// The id of a device whose keys may be others from now on; null: of any device. A link that is up is ended if the
-    /// key that its device proved is no longer among <see cref="KeysOf"/>. Default: never, so that what changed counts
-    /// for new connections alone.
+    /// The id of a device whose keys may have changed; null: of any device. The server then ends a link that is up if
+    /// the key that its device proved is no longer among <see cref="KeysOf"/>. Default: never, so that changes apply to
+    /// new connections only.
     /// </summary>
     IObservable<string?> Changed => Observable.Never<string?>();
 }

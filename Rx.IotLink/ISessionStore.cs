@@ -1,31 +1,30 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Keeps one end's memory of its links, so that it outlives the process: lines that were written and are not accepted
+/// Keeps one end's memory of its links, so that it survives the process: lines that were written and are not accepted
 /// by the peer, and how far the peer's lines are accepted here. One store serves all links of a process.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Batches come one at a time and in order, on a thread that is there for stores alone, and under no lock. A store that
-/// takes its time, or blocks, holds up what its links must keep, and nothing else. With a
-/// <see cref="LinkOptions.Scheduler"/> other than the default one, calls come on its thread.
+/// Batches come one at a time and in order, on a thread for stores alone, and under no lock. A store that is slow, or
+/// blocks, delays the records that its links must keep, and nothing else. With a <see cref="LinkOptions.Scheduler"/>
+/// other than the default one, calls come on its thread.
 /// </para>
 /// <para>
 /// A batch that fails is written again, alone or with others, with pauses from 100 ms to 10 s, until it is kept. So a
-/// record may come twice: a store must take the second as the first (each record says what holds after it, not what is
-/// to be added to what held before). Meanwhile the links whose records failed are down
-/// (<see cref="OutageReason.StoreFailed"/>). No promise is broken by any of it.
+/// record may come twice, and the second must change nothing (each record states the result, not a difference).
+/// Meanwhile the links whose records failed are down (<see cref="OutageReason.StoreFailed"/>). All promises still hold.
 /// </para>
-/// <para>Whoever writes a store runs the contract kit of Rx.IotLink.Testing (<c>SessionStoreContract</c>) on it.</para>
+/// <para>Test your own store with the contract checks of Rx.IotLink.Testing (<c>SessionStoreContract</c>).</para>
 /// </remarks>
 public interface ISessionStore
 {
     /// <summary>
-    /// Claims the memory of a device for this process. From now on only this claim may write it: whoever had claimed it
-    /// before is fenced out.
+    /// Claims the memory of a device for this process. From now on only this claim may write it; an earlier claim is
+    /// fenced out.
     /// </summary>
     /// <param name="id">The device's id. An id that has no memory yet gets an empty one.</param>
-    /// <param name="cancellationToken">Nobody waits for the claim any more.</param>
+    /// <param name="cancellationToken">Cancelled when the claim is no longer needed.</param>
     /// <exception cref="SessionStoreException">
     /// The store cannot be used. A client does not start; a server refuses the device, which tries again.
     /// </exception>
@@ -38,23 +37,23 @@ public interface ISessionStore
     /// <param name="batch">
     /// The records, those of one claim in their order. Not empty. Valid until the task has ended.
     /// </param>
-    /// <param name="cancellationToken">Nobody waits for the batch any more.</param>
+    /// <param name="cancellationToken">Cancelled when the result is no longer needed.</param>
     /// <returns>The claims of the batch that are fenced out; empty if there are none.</returns>
     /// <exception cref="SessionStoreException">Nothing of the batch is kept; it will be written again.</exception>
     ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default);
 
     /// <summary>Reads lines that wait, oldest first.</summary>
-    /// <param name="claim">The claim. One that is fenced out reads nothing.</param>
+    /// <param name="claim">The claim. A claim that is fenced out reads nothing.</param>
     /// <param name="after">Lines of greater positions than this one are read.</param>
-    /// <param name="count">The most lines that are wanted; at least 1.</param>
-    /// <param name="cancellationToken">Nobody waits for the lines any more.</param>
-    /// <returns>The lines. Fewer than wanted: there are no others now.</returns>
+    /// <param name="count">The most lines to read; at least 1.</param>
+    /// <param name="cancellationToken">Cancelled when the lines are no longer needed.</param>
+    /// <returns>The lines. If they are fewer than <paramref name="count"/>, there are no others now.</returns>
     ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default);
 }
 
 /// <summary>The right to write the memory of a device.</summary>
 /// <param name="Id">The device's id.</param>
-/// <param name="Token">Grows with each claim of the id, so that an older one can be told from the latest.</param>
+/// <param name="Token">Grows with each claim of the id, so that the latest claim can be recognised.</param>
 public readonly record struct SessionClaim(string Id, long Token);
 
 /// <summary>A claim, and what is remembered under it.</summary>
@@ -64,13 +63,13 @@ public sealed record ClaimedSession(SessionClaim Claim, SessionMemory Memory);
 
 /// <summary>One end's memory of a session.</summary>
 /// <param name="Epoch">
-/// 64 random bits that name this memory (protocol 2), or null: none has begun. Lines may wait all the same.
+/// 64 random bits that name this memory (protocol 2), or null if none has begun. Lines may wait in either case.
 /// </param>
 /// <param name="First">The number of the oldest line that waits, or of the next one if none does. At least 1.</param>
 /// <param name="PeerEpoch">The peer's memory that was met last, or null.</param>
 /// <param name="Accepted">The number of the last line that was accepted from it.</param>
 /// <param name="Connections">The number of the client's last connection.</param>
-/// <param name="LastPosition">The greatest position that a line ever had; 0: none had one.</param>
+/// <param name="LastPosition">The greatest position that a line ever had; 0 if there was no line.</param>
 /// <param name="Waiting">How many lines wait (<see cref="ISessionStore.ReadLinesAsync"/> gives them).</param>
 /// <param name="WaitingBytes">How many bytes of UTF-8 they have together.</param>
 public sealed record SessionMemory(
@@ -84,16 +83,16 @@ public sealed record SessionMemory(
 /// <summary>A line that waits to be accepted by the peer.</summary>
 /// <param name="Position">Its place in the order of writing, over the whole life of the memory. At least 1.</param>
 /// <param name="Text">The line.</param>
-/// <param name="Expires">When it is given up, in UTC; or null: never.</param>
+/// <param name="Expires">When it expires, in UTC; null: never.</param>
 public readonly record struct StoredLine(long Position, string Text, DateTimeOffset? Expires = null);
 
 /// <summary>A record of one memory.</summary>
 /// <param name="Claim">The claim under which it is written.</param>
-/// <param name="Record">What holds from now on.</param>
+/// <param name="Record">The state from now on.</param>
 public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Record);
 
 /// <summary>
-/// One step of a memory: what holds after it. Taken a second time it changes nothing.
+/// One step of a memory: the state after it. A second time it changes nothing.
 /// </summary>
 /// <param name="Kind">Which step.</param>
 /// <param name="Position">
@@ -108,7 +107,7 @@ public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Rec
 /// <see cref="SessionRecordKind.Begin"/>: the epoch that begins. <see cref="SessionRecordKind.Accept"/>: the peer's.
 /// </param>
 /// <param name="Text"><see cref="SessionRecordKind.Add"/>: the line.</param>
-/// <param name="Expires"><see cref="SessionRecordKind.Add"/>: when it is given up, in UTC; or null: never.</param>
+/// <param name="Expires"><see cref="SessionRecordKind.Add"/>: when it expires, in UTC; null: never.</param>
 public readonly record struct SessionRecord(
     SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null);
 
@@ -122,14 +121,14 @@ public enum SessionRecordKind
     Begin,
 
     /// <summary>
-    /// A client opens a connection of this number: the next is never lower, whatever becomes of this one.
+    /// A client opens a connection with this number: the next number is never lower, also if this connection fails.
     /// </summary>
     Connect,
 
     /// <summary>A line was written. Its position is greater than all before it.</summary>
     Add,
 
-    /// <summary>The line of this position is done with. No number changes.</summary>
+    /// <summary>The line of this position is complete. No number changes.</summary>
     Remove,
 
     /// <summary>
@@ -142,8 +141,8 @@ public enum SessionRecordKind
     Accept,
 
     /// <summary>
-    /// All is forgotten: a later claim finds nothing. Nothing comes after it under this claim. When it comes again, the
-    /// claim is not fenced out; and tokens grow over it.
+    /// The memory is deleted: a later claim finds nothing. No record follows under this claim. If this record comes
+    /// again, the claim is not fenced out. Tokens continue to grow after it.
     /// </summary>
     Forget,
 }

@@ -4,26 +4,25 @@ using System.Text;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Text that came from outside, fit for a log and a terminal: no control character can forge a line or move a cursor,
-/// no format character can hide text or turn its direction. Lines of a link come as they are; whoever logs or shows
-/// them takes them through here.
+/// Makes text from outside safe for a log and a terminal: no control character can forge a line or move a cursor, and
+/// no format character can hide text or change its direction. Lines of a link are unchanged; pass them through here
+/// before you log or show them.
 /// </summary>
 public static class PrintableText
 {
     /// <summary>
-    /// Whether a character may stand in a log and on a terminal as it is: it is no control character (TAB, CR and LF
-    /// are some), no format character, ends no line, and its look is known: it is neither unassigned nor for private
-    /// use.
+    /// Whether a character is safe in a log and on a terminal: it is not a control character (such as TAB, CR and LF),
+    /// not a format character, not a line separator, and neither unassigned nor for private use.
     /// </summary>
     public static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not
         (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
         or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 
     /// <summary>
-    /// The text with <c>\n</c>, <c>\r</c>, <c>\t</c> and <c>\u{1b}</c> in place of what is not printable. Backslashes
-    /// stay as they are, so it cannot always be undone.
+    /// The text with <c>\n</c>, <c>\r</c>, <c>\t</c> and <c>\u{1b}</c> in place of characters that are not printable.
+    /// Backslashes stay as they are, so the change cannot always be reversed.
     /// </summary>
-    /// <exception cref="ArgumentNullException">There is no text.</exception>
+    /// <exception cref="ArgumentNullException">The text is null.</exception>
     public static string Escape(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

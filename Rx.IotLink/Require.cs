@@ -1,7 +1,7 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// Checks of options: each failure is one exception that names the option, its limits and what was given.
+/// Checks of options: each failure is one exception that names the option, its limits and the given value.
 /// </summary>
 internal static class Require
 {

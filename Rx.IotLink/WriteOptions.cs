@@ -1,6 +1,6 @@
 namespace Rx.IotLink;
 
-/// <summary>What is promised for a written line, and when its writer is told.</summary>
+/// <summary>What is promised for a written line, and when its write completes.</summary>
 public sealed record WriteOptions
 {
     /// <summary>The promise made for the line. Default <see cref="Delivery.ExactlyOnce"/>.</summary>
@@ -21,12 +21,12 @@ public sealed record WriteOptions
 /// <summary>When a write completes.</summary>
 public enum WrittenUntil
 {
-    /// <summary>The peer's application has accepted the line (best effort: it was handed to a connection).</summary>
+    /// <summary>The peer's application has accepted the line (best effort: a connection has taken it).</summary>
     Accepted,
 
     /// <summary>
-    /// The line is kept in the session store of this end: from then on it is delivered, by this process or a later one
-    /// with the same store. Nobody is told when.
+    /// The line is kept in the session store of this end. From then on this process, or a later one with the same
+    /// store, delivers it. No report follows when that happens.
     /// </summary>
     Stored,
 }

@@ -5,15 +5,15 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// A line that is a request or an answer: a JSON object with exactly one of the names <c>req</c> and <c>res</c>, whose
-/// value, the id, is a string or number. Everything else is somebody else's line. The format is told in
-/// docs/request-response.md.
+/// value, the id, is a string or number. Everything else is a line of another kind. docs/request-response.md describes
+/// the format.
 /// </summary>
 /// <param name="IsRequest">Request, else answer.</param>
 /// <param name="Id">
-/// The id as it came, at most <see cref="MaxIdLength"/> characters of JSON: a responder gives it back unchanged.
+/// The id as received, at most <see cref="MaxIdLength"/> characters of JSON. A responder returns it unchanged.
 /// </param>
 /// <param name="Body">The body; JSON's null if there is none.</param>
-/// <param name="Error">What went wrong, if it says so. It has no meaning in a request.</param>
+/// <param name="Error">What went wrong, if the answer says so. It has no meaning in a request.</param>
 internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body, string? Error)
 {
     public const int MaxIdLength = 64;
@@ -23,8 +23,7 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
     /// <summary>The envelope that a line is, or null.</summary>
     public static Envelope? Parse(string line)
     {
-        // Spares lines of other kinds the parsing. Escaped names ("\u0072eq") are allowed by JSON and written by
-        // nobody.
+        // Avoids parsing lines of other kinds. JSON allows escaped names ("\u0072eq"), but no peer writes them.
         if (!line.Contains("\"req\"", StringComparison.Ordinal) && !line.Contains("\"res\"", StringComparison.Ordinal))
             return null;
         try
@@ -73,7 +72,7 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
     /// <exception cref="ArgumentException">It holds half of a surrogate pair.</exception>
     public static string Quote(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
 
-    /// <summary>A body as text: what a JSON string says, nothing for null, and any other JSON as it is.</summary>
+    /// <summary>A body as text: the text of a JSON string, nothing for null, and any other JSON as it is.</summary>
     /// <exception cref="JsonException">It holds half of a surrogate pair.</exception>
     public static string Text(JsonElement body)
     {
@@ -97,7 +96,7 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
     public static T Value<T>(JsonElement body, JsonTypeInfo<T> typeInfo) =>
         body.Deserialize(typeInfo) is { } value ? value : throw new JsonException($"The body is null, which is not a {typeof(T).Name}.");
 
-    // Reading it finds half a surrogate pair in it, which throws.
+    // Half a surrogate pair makes this throw.
     private static bool IsId(JsonElement id) =>
         id.GetRawText().Length <= MaxIdLength
         && (id.ValueKind == JsonValueKind.Number || (id.ValueKind == JsonValueKind.String && id.GetString() is not null));

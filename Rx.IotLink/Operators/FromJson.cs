@@ -8,20 +8,19 @@ namespace Rx.IotLink;
 public static partial class JsonOperators
 {
     /// <summary>
-    /// Reads each line as JSON. A bad line is skipped, after it was told to <paramref name="onBadLine"/>: one garbled
-    /// line of a device must not end its stream.
+    /// Reads each line as JSON. It reports a bad line to <paramref name="onBadLine"/> and skips it: one garbled line of
+    /// a device must not end its stream.
     /// </summary>
     /// <typeparam name="T">What a line should say.</typeparam>
     /// <param name="lines">The lines, one JSON text each.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
     /// <param name="onBadLine">
-    /// Told each bad line and what is wrong with it, before the next line is read. Default: nobody. What it throws ends
-    /// the stream as <c>OnError</c>, so throwing the exception it is given makes bad lines fatal.
+    /// Called with each bad line and its error, before the next line is read. Default: none. An exception that it
+    /// throws ends the stream as <c>OnError</c>. So it can throw the given exception to make bad lines fatal.
     /// </param>
     /// <remarks>
-    /// What a bad line is, and what is not a line's fault, is said at
-    /// <see cref="TryFromJson{T}(IObservable{string}, JsonTypeInfo{T})"/>, which leaves no line out. Lines of other
-    /// kinds on the same link are bad lines too, unless they happen to fit: see
+    /// <see cref="TryFromJson{T}(IObservable{string}, JsonTypeInfo{T})"/> gives every line and says which lines are
+    /// bad. Lines of other kinds on the same link are bad lines too, unless their JSON happens to fit: see
     /// <see cref="RequestOperators.WithoutRequests"/>.
     /// </remarks>
     /// <exception cref="ArgumentNullException">
@@ -37,8 +36,8 @@ public static partial class JsonOperators
             })
             .Select(line => line.Value!);
 
-    /// <summary>The same from <see cref="ILink.Utf8Lines"/>: no text is made of a line unless it is bad.</summary>
-    /// <typeparam name="T">What a line should say. It must not keep the bytes it is made of.</typeparam>
+    /// <summary>The same for <see cref="ILink.Utf8Lines"/>. Only a bad line is made into a string.</summary>
+    /// <typeparam name="T">The type of a line's value. It must not keep the bytes that it is read from.</typeparam>
     /// <param name="utf8Lines">The lines, one JSON text each.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
     /// <param name="onBadLine">

@@ -7,23 +7,24 @@ namespace Rx.IotLink;
 public static partial class StateOperators
 {
     /// <summary>
-    /// The alarm "it is gone": gives the state of a link that was not up for a whole duration, once for each outage.
+    /// An alarm for a device that is gone: gives the state of a link that was not up for a whole duration, once for
+    /// each outage.
     /// </summary>
     /// <param name="link">The link.</param>
     /// <param name="duration">How long the link must be away without interruption; 1 ms to 365 days.</param>
     /// <param name="scheduler">
     /// The clock; alarms come on it. Default the link's (<see cref="LinkOptions.Scheduler"/>);
-    /// <see cref="DefaultScheduler"/> for an <see cref="ILink"/> of another make.
+    /// <see cref="DefaultScheduler"/> for another implementation of <see cref="ILink"/>.
     /// </param>
     /// <returns>
-    /// The latest state at the end of the duration, so with the latest reason. A link that never came up counts as
-    /// away, one that was <see cref="LinkStatus.Refused"/> too. One that was closed at this end is not missed: the
-    /// result completes. Otherwise it ends as <see cref="ILink.State"/> does, after an alarm that is pending then.
+    /// The state at the end of the duration, with the latest reason. A link that never came up counts as away, and so
+    /// does one that was <see cref="LinkStatus.Refused"/>. If this end closes the link, there is no alarm: the result
+    /// completes. Otherwise the result ends like <see cref="ILink.State"/>, after a pending alarm.
     /// </returns>
     /// <remarks>
-    /// Measured from the first word of the outage after the subscription, never from <see cref="LinkState.Since"/>,
-    /// which follows a clock that people may set: who subscribes late is alarmed late. Changes between two states that
-    /// are not up (another failed attempt) neither restart nor repeat an alarm.
+    /// The duration counts from the first state of the outage after the subscription. It does not count from
+    /// <see cref="LinkState.Since"/>, which follows a clock that people may set. So a late subscription gives a late
+    /// alarm. Changes between two states that are not up (another failed attempt) neither restart nor repeat an alarm.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="link"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="duration"/> is out of its range.</exception>

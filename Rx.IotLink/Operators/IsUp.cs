@@ -2,15 +2,14 @@ using System.Reactive.Linq;
 
 namespace Rx.IotLink;
 
-/// <summary>Whether a link is there.</summary>
+/// <summary>Operators for the state of a link.</summary>
 public static partial class StateOperators
 {
     /// <summary>
-    /// Whether the link is up: the present answer first, then each change of it. Ends as <see cref="ILink.State"/>
-    /// does.
+    /// Whether the link is up: the current answer first, then each change. Ends as <see cref="ILink.State"/> does.
     /// </summary>
     /// <param name="link">The link.</param>
-    /// <remarks>An outage that ended before a slow observer could be told of it is missed.</remarks>
+    /// <remarks>A slow observer misses an outage that ended before the observer was ready.</remarks>
     /// <exception cref="ArgumentNullException"><paramref name="link"/> is null.</exception>
     public static IObservable<bool> IsUp(this ILink link)
     {

@@ -12,9 +12,9 @@ internal static class Json
     public const string Reflection = "How T is read and written is found by reflection; give a JsonTypeInfo<T> of a source-generated context instead.";
 
     /// <summary>
-    /// A value, or why there is none. Only what the line is to blame for becomes an error of the line: besides broken
-    /// JSON, what the constructor or a property of <typeparamref name="T"/> throws when it will not have a value. A
-    /// type that the serializer cannot handle is the program's fault, and thrown.
+    /// A value, or why there is none. Only faults of the line become an error of the line: broken JSON, and an
+    /// exception of the constructor or a property of <typeparamref name="T"/> that rejects a value. A type that the
+    /// serializer cannot handle is a fault of the program, and is thrown.
     /// </summary>
     public static JsonLine<T> Parse<T>(string line, JsonTypeInfo<T> typeInfo)
     {
@@ -34,7 +34,7 @@ internal static class Json
         }
     }
 
-    /// <summary>The same from UTF-8. A text is made of the line only if it is bad.</summary>
+    /// <summary>The same from UTF-8. Only a bad line is made into a string.</summary>
     public static JsonLine<T> Parse<T>(ReadOnlySpan<byte> utf8, JsonTypeInfo<T> typeInfo)
     {
         try
@@ -44,7 +44,7 @@ internal static class Json
         }
         catch (Exception e) when (e is JsonException or ArgumentException or FormatException or OverflowException)
         {
-            // Parsed again as text, so that both forms say the same of a bad line.
+            // Parsed again as text, so that both forms report a bad line in the same way.
         }
 
         return Parse(Encoding.UTF8.GetString(utf8), typeInfo);

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Rx.IotLink;
 
 /// <summary>
-/// A line and what it says as JSON: either <paramref name="Value"/> or <paramref name="Error"/>. Made by
+/// A line and its meaning as JSON: either <paramref name="Value"/> or <paramref name="Error"/>. Made by
 /// <c>TryFromJson</c>.
 /// </summary>
 /// <typeparam name="T">What a line should say.</typeparam>

@@ -95,8 +95,8 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
     }
 
     /// <summary>
-    /// Starts what can be started. A loop and not a recursion: a link that accepts at once would otherwise fill the
-    /// stack.
+    /// Writes the next lines as far as possible. A loop and not a recursion: a link that accepts at once would
+    /// otherwise fill the stack.
     /// </summary>
     private void Pump()
     {
@@ -138,13 +138,14 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
             return;
         }
 
-        // Outside of the try: what the observer of the result throws is no refusal of the link's.
+        // Outside the try: an exception of the result's observer is not a refusal of the link.
         write.Disposable = accepted.SubscribeSafe(Observer.Create<Unit>(static _ => { }, Fail, Accepted));
     }
 
     private void Accepted()
     {
-        // Told before the way is free: another thread may then find at once that all is done.
+        // The observer is called before the next write may start: another thread may then find at once that all is
+        // done.
         result.OnNext(Unit.Default);
         lock (gate)
             writing = false;

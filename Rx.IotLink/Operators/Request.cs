@@ -4,42 +4,41 @@ using System.Text.Json.Serialization.Metadata;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Requests and answers over a link, told apart from its other lines by an envelope that docs/request-response.md
-/// describes.
+/// Requests and answers over a link. An envelope marks their lines; docs/request-response.md describes it.
 /// </summary>
 public static partial class RequestOperators
 {
     /// <summary>
-    /// Sends a request, and gives the peer's answer to it. Each subscription sends one, with an id of its own, and
-    /// gives one answer.
+    /// Sends a request and gives the peer's answer. Each subscription sends one request with its own id, and gives one
+    /// answer.
     /// </summary>
     /// <param name="link">The link; the peer answers with <c>Respond</c>, or with a few lines of MicroPython.</param>
     /// <param name="body">
-    /// What is asked, sent as a JSON string. The envelope around it takes up to 45 bytes of the line, and a character
+    /// The question, sent as a JSON string. The envelope around it takes up to 45 bytes of the line, and a character
     /// that is not ASCII 6 (or 12).
     /// </param>
     /// <param name="options">
     /// Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>: 10 s, 256 at a time.
     /// </param>
     /// <returns>
-    /// The answer's body: the text if it is a JSON string, nothing ("") if it is missing or null, else its JSON. It
-    /// fails with <see cref="RemoteErrorException"/> if the peer answers with an error; <see cref="TimeoutException"/>;
-    /// <see cref="TooManyRequestsException"/>; <see cref="LinkClosedException"/> if the link is closed meanwhile;
-    /// <see cref="JsonException"/> for a body that is no text; and what <see cref="ILink.Write"/> fails with, such as
-    /// <see cref="ArgumentException"/> for a request that is too long.
+    /// The answer's body: the text if it is a JSON string, nothing ("") if it is missing or null, otherwise its JSON.
+    /// It fails with <see cref="RemoteErrorException"/> if the peer answers with an error;
+    /// <see cref="TimeoutException"/>; <see cref="TooManyRequestsException"/>; <see cref="LinkClosedException"/> if the
+    /// link is closed meanwhile; <see cref="JsonException"/> for a body that is not text; and with the errors of
+    /// <see cref="ILink.Write"/>, such as <see cref="ArgumentException"/> for a request that is too long.
     /// </returns>
     /// <remarks>
     /// The request is written exactly once. After a timeout, or after unsubscribing, it is taken back if it was not
-    /// sent yet; if it was, the peer may still act on it, and its late answer is ignored, as are second answers and
-    /// answers to ids that nobody waits for.
+    /// sent yet. If it was sent, the peer may still act on it; its late answer is ignored. Second answers, and answers
+    /// to ids without a waiting request, are ignored too.
     /// <para>
     /// While a request waits it observes <see cref="ILink.Lines"/>, and an observed line leaves the inbox: subscribe
     /// the observers of your other lines before the first request, and do not mix requests with
     /// <see cref="ILink.ReadLineAsync"/>. They see the answers as well: see <see cref="WithoutRequests"/>.
     /// </para>
     /// <para>
-    /// Answers come where the link calls the observers of its lines. An observer that blocks there waiting for a line,
-    /// or for another answer, waits in vain; so does a line behind it.
+    /// Answers come on the threads that call the observers of the link's lines. An observer that blocks there until a
+    /// line or another answer comes waits for ever, and holds up all later lines.
     /// </para>
     /// </remarks>
     /// <exception cref="ArgumentException">
@@ -54,7 +53,7 @@ public static partial class RequestOperators
     /// <summary>The same with bodies of any JSON.</summary>
     /// <typeparam name="TRequest">What is asked.</typeparam>
     /// <typeparam name="TAnswer">
-    /// What is answered; for answers of no account use <see cref="JsonElement"/>, which takes any, null included.
+    /// What is answered; if the answer does not matter, use <see cref="JsonElement"/>, which takes any JSON, also null.
     /// </typeparam>
     /// <param name="link">The link.</param>
     /// <param name="body">What is asked.</param>
@@ -62,8 +61,9 @@ public static partial class RequestOperators
     /// <param name="answerType">How an answer is read, from a source-generated context.</param>
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <returns>
-    /// The answer. It fails as that of <see cref="Request(ILink, string, RequestOptions?)"/>, with
-    /// <see cref="JsonException"/> for a body that is no <typeparamref name="TAnswer"/> (null, or none, is not).
+    /// The answer. It fails like <see cref="Request(ILink, string, RequestOptions?)"/>, with
+    /// <see cref="JsonException"/> for a body that is not a <typeparamref name="TAnswer"/> (null or a missing body is
+    /// not).
     /// </returns>
     /// <exception cref="ArgumentException">
     /// An option is out of range, or <paramref name="requestType"/> says

@@ -14,7 +14,7 @@ public static partial class RequestOperators
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <param name="cancellationToken">Ends the waiting; the request is taken back if it was not sent yet.</param>
     /// <returns>
-    /// The answer's text. Whoever awaits it goes on as after
+    /// The answer's text. Code that awaits it continues as after
     /// <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.
     /// </returns>
     /// <exception cref="RemoteErrorException">The peer answered with an error.</exception>
@@ -40,12 +40,12 @@ public static partial class RequestOperators
     /// <param name="options">Timeout, limit, clock. Default <see cref="RequestOptions.Default"/>.</param>
     /// <param name="cancellationToken">Ends the waiting; the request is taken back if it was not sent yet.</param>
     /// <returns>
-    /// The answer. Whoever awaits it goes on as after
+    /// The answer. Code that awaits it continues as after
     /// <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>, and so delays no line.
     /// </returns>
-    /// <exception cref="System.Text.Json.JsonException">The answer is no <typeparamref name="TAnswer"/>.</exception>
+    /// <exception cref="System.Text.Json.JsonException">The answer is not a <typeparamref name="TAnswer"/>.</exception>
     /// <remarks>
-    /// Throws as <see cref="RequestAsync(ILink, string, RequestOptions?, CancellationToken)"/> besides.
+    /// Also throws the exceptions of <see cref="RequestAsync(ILink, string, RequestOptions?, CancellationToken)"/>.
     /// </remarks>
     public static Task<TAnswer> RequestAsync<TRequest, TAnswer>(
         this ILink link,
@@ -65,8 +65,8 @@ public static partial class RequestOperators
     }
 
     /// <summary>
-    /// Not Rx's ToTask, which runs what awaits it inside the observer: a blocking line of code after an await would
-    /// hold up the link's lines.
+    /// Rx's ToTask would run the code after an await inside the observer. If that code blocks, it would hold up the
+    /// link's lines.
     /// </summary>
     private static async Task<T> FirstAsync<T>(ILink link, IObservable<T> source, RequestFate fate, CancellationToken cancellationToken)
     {
@@ -76,7 +76,7 @@ public static partial class RequestOperators
         using var subscription = source.Subscribe(value => first.TrySetResult(value), error => first.TrySetException(error));
         using var cancellation = cancellationToken.UnsafeRegister((_, cancelled) =>
         {
-            // First, for it tells whether the request was sent.
+            // Unsubscribe first: that shows whether the request was sent.
             subscription.Dispose();
             first.GiveUp(new WriteCancelledException(link.Id, fate.WasSent, cancelled));
         }, state: null);

@@ -12,11 +12,11 @@ public sealed class RemoteErrorException : Exception
     /// <summary>The id of the link.</summary>
     public string Id { get; }
 
-    /// <summary>The peer's text, as it came: for people, and not to be trusted more than the peer.</summary>
+    /// <summary>The peer's text, as received. It is for people; do not trust it more than the peer.</summary>
     public string RemoteMessage { get; }
 }
 
-/// <summary>As many requests as allowed wait for their answers already; this one was not sent.</summary>
+/// <summary>The allowed number of requests wait for their answers already; this one was not sent.</summary>
 public sealed class TooManyRequestsException : InvalidOperationException
 {
     /// <summary>Says which link and limit.</summary>

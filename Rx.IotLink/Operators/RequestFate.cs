@@ -2,12 +2,12 @@ using System.Reactive;
 
 namespace Rx.IotLink;
 
-/// <summary>What became of the line of one request that was given up.</summary>
+/// <summary>What happened to the line of one abandoned request.</summary>
 internal sealed class RequestFate
 {
     /// <summary>
-    /// Whether it was sent, once nobody waits for its write any more. A link of another make does not tell, so that it
-    /// counts as sent.
+    /// Whether it was sent, known once its write is cancelled. Another implementation of a link does not report it;
+    /// then it counts as sent.
     /// </summary>
     public bool WasSent { get; private set; }
 

@@ -2,15 +2,17 @@ using System.Reactive.Concurrency;
 
 namespace Rx.IotLink;
 
-/// <summary>How long, and how many at a time, a requester waits. Immutable: change a copy with <c>with</c>.</summary>
+/// <summary>
+/// How long a requester waits, and how many requests may wait at a time. Immutable: change a copy with <c>with</c>.
+/// </summary>
 public sealed record RequestOptions
 {
     /// <summary>The default values.</summary>
     public static RequestOptions Default { get; } = new();
 
     /// <summary>
-    /// How long an answer may take, outages, the way there and the work included. Default 10 s: a short outage and the
-    /// reconnection after it fit in, and a person who waits has not given up. 1 ms to 1 day.
+    /// How long an answer may take, with outages, transport and the work. Default 10 s: enough for a short outage with
+    /// its reconnection, and short enough for a person who waits. 1 ms to 1 day.
     /// </summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -22,14 +24,14 @@ public sealed record RequestOptions
 
     /// <summary>
     /// The clock of <see cref="Timeout"/>. Default null: the link's (<see cref="LinkOptions.Scheduler"/>);
-    /// <see cref="DefaultScheduler"/> for an <see cref="ILink"/> of another make.
+    /// <see cref="DefaultScheduler"/> for another implementation of <see cref="ILink"/>.
     /// </summary>
     public IScheduler? Scheduler { get; init; }
 
     /// <summary>
-    /// The part of a request's id that no earlier link of this device may have had, so that a late answer to an earlier
-    /// process is never taken for an answer to this one. Default null: 64 random bits, drawn once for each link object.
-    /// Give one only where histories are to repeat themselves: 1 to 32 ASCII letters, digits, '-' or '_'.
+    /// The part of a request's id that must differ from that of every earlier link of this device. So a late answer to
+    /// an earlier process never looks like an answer to this one. Default null: 64 random bits, drawn once for each
+    /// link object. Set it only for histories that must be repeatable: 1 to 32 ASCII letters, digits, '-' or '_'.
     /// </summary>
     public string? Session { get; init; }
 

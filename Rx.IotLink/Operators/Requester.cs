@@ -11,7 +11,7 @@ internal sealed class Requester
 {
     private static readonly ConditionalWeakTable<ILink, Requester> OfLinks = [];
 
-    // Random and not counted, since nothing here outlives the process.
+    // Random and not counted, since no count survives the process.
     private readonly string session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private readonly Slots inFlight = new();
     private long requests;
@@ -22,7 +22,7 @@ internal sealed class Requester
 
     public static Requester Of(ILink link) => OfLinks.GetValue(link, static _ => new Requester());
 
-    /// <summary>Each subscription sends one request and gives what was read from its answer.</summary>
+    /// <summary>Each subscription sends one request and gives the value of its answer.</summary>
     public IObservable<T> Send<T>(ILink link, string body, Func<JsonElement, T> read, RequestOptions options, RequestFate? fate) => Observable.Defer(() =>
     {
         if (!inFlight.TryTake(options.MaxInFlight, out var place))
@@ -36,12 +36,12 @@ internal sealed class Requester
             .Select(envelope => envelope!.Error is { } error ? throw new RemoteErrorException(link.Id, error) : read(envelope.Body))
             .Concat(Observable.Throw<T>(new LinkClosedException(link.Id, "no answer can come any more.")))
             .Take(1);
-        // Accepted is not answered: only a failure of the write is of interest.
+        // An accepted request is not answered yet: only a failure of the write matters here.
         var refused = Observable.Defer(() => (fate ?? new RequestFate()).Write(link, Envelope.Request(id, body)))
             .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
 
-        // Amb keeps the first to speak and drops the other. The answer is listened for before the request is on its
-        // way. The place is free before the observer is called, who may want it for the next request.
+        // Amb keeps the first source that gives a value and drops the other. The answer is observed before the request
+        // is sent. The slot is free before the observer is called, since the observer may send the next request.
         return Observable.Amb(answer, refused)
             .TimeoutOn(options.Timeout, options.Scheduler ?? link.Clock(), () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."))
             .Do(_ => place.Dispose(), _ => place.Dispose())

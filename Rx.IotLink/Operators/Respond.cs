@@ -8,27 +8,27 @@ namespace Rx.IotLink;
 public static partial class RequestOperators
 {
     /// <summary>
-    /// Answers the peer's requests, as long as it is subscribed. Subscribe once: a second subscription would answer
+    /// Answers the peer's requests while it is subscribed. Subscribe once: a second subscription would answer
     /// everything a second time.
     /// </summary>
     /// <param name="link">The link.</param>
     /// <param name="handler">
-    /// Given a request's body (the text if it is a JSON string, "" if it is missing or null, else its JSON), gives the
-    /// answer: its first value, sent as a JSON string. If it fails, throws or ends without a value, the peer is sent an
-    /// error. Called where the link calls the observers of its lines, so it should return soon; several answers may be
-    /// in the making at once, and are sent as they come.
+    /// Takes the body of a request (the text if it is a JSON string, "" if it is missing or null, otherwise its JSON).
+    /// Its first value is the answer, sent as a JSON string. If it fails, throws or ends without a value, the peer gets
+    /// an error. The handler is called on the threads that call the observers of the link's lines, so it should return
+    /// soon. Several answers may be in progress at once; each is sent when it is ready.
     /// </param>
-    /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
+    /// <param name="options">Limits, and the text of errors. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>
     /// One <see cref="Unit"/> for each answer, errors included, that the peer accepted. Completes when the link is
-    /// closed and the last handler is done. Fails as <see cref="ILink.Lines"/> does, and when an answer cannot be
-    /// written: <see cref="OutboxFullException"/>. An answer that is too long for a line is replaced by an error.
+    /// closed and the last handler is done. Fails like <see cref="ILink.Lines"/>, and when an answer cannot be written:
+    /// <see cref="OutboxFullException"/>. An answer that is too long for a line is replaced by an error.
     /// </returns>
     /// <remarks>
-    /// Requests reach the handler once each, and in order. Lines of other kinds are left to the link's other observers;
-    /// subscribe those first, since an observed line leaves the inbox. A handler that never ends keeps its place among
-    /// <see cref="RespondOptions.MaxInFlight"/>: give it a timeout. Unsubscribing unsubscribes from the handlers, whose
-    /// requests then stay without an answer.
+    /// Each request reaches the handler once, in order. Other lines are for the link's other observers; subscribe those
+    /// first, since an observed line leaves the inbox. A handler that never ends always counts in
+    /// <see cref="RespondOptions.MaxInFlight"/>: give it a timeout. Unsubscribing also unsubscribes from the handlers;
+    /// their requests then get no answer.
     /// </remarks>
     /// <exception cref="ArgumentNullException">
     /// <paramref name="link"/> or <paramref name="handler"/> is null.
@@ -43,7 +43,7 @@ public static partial class RequestOperators
     /// <summary>The same with a handler that is a task.</summary>
     /// <param name="link">The link.</param>
     /// <param name="handler">Gives the answer. The token is cancelled by unsubscribing.</param>
-    /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
+    /// <param name="options">Limits, and the text of errors. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>As <see cref="Respond(ILink, Func{string, IObservable{string}}, RespondOptions?)"/>.</returns>
     /// <exception cref="ArgumentNullException">
     /// <paramref name="link"/> or <paramref name="handler"/> is null.
@@ -65,7 +65,7 @@ public static partial class RequestOperators
     /// <param name="handler">Gives the answer: its first value.</param>
     /// <param name="requestType">How a request is read, from a source-generated context.</param>
     /// <param name="answerType">How an answer is written, from a source-generated context.</param>
-    /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
+    /// <param name="options">Limits, and the text of errors. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>As <see cref="Respond(ILink, Func{string, IObservable{string}}, RespondOptions?)"/>.</returns>
     /// <exception cref="ArgumentNullException">An argument other than <paramref name="options"/> is null.</exception>
     /// <exception cref="ArgumentException">
@@ -88,7 +88,7 @@ public static partial class RequestOperators
     /// <param name="handler">Gives the answer. The token is cancelled by unsubscribing.</param>
     /// <param name="requestType">How a request is read, from a source-generated context.</param>
     /// <param name="answerType">How an answer is written, from a source-generated context.</param>
-    /// <param name="options">Limits, and what errors tell. Default <see cref="RespondOptions.Default"/>.</param>
+    /// <param name="options">Limits, and the text of errors. Default <see cref="RespondOptions.Default"/>.</param>
     /// <returns>As <see cref="Respond(ILink, Func{string, IObservable{string}}, RespondOptions?)"/>.</returns>
     /// <exception cref="ArgumentNullException">An argument other than <paramref name="options"/> is null.</exception>
     /// <exception cref="ArgumentException">

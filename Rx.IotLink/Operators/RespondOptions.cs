@@ -1,7 +1,8 @@
 namespace Rx.IotLink;
 
 /// <summary>
-/// How much the answering side takes on, and what it tells of its failures. Immutable: change a copy with <c>with</c>.
+/// How many requests the answering side accepts, and how it reports failures. Immutable: change a copy with
+/// <c>with</c>.
 /// </summary>
 public sealed record RespondOptions
 {
@@ -9,17 +10,17 @@ public sealed record RespondOptions
     public static RespondOptions Default { get; } = new();
 
     /// <summary>
-    /// Requests that may be worked on at the same time, from their arrival until the peer has accepted the answer. As
-    /// many again are answered with the error <c>busy</c>; any beyond are not answered, since even refusals need room:
-    /// their requesters run into their timeouts. Default 256, as for a requester; 1 to 100,000.
+    /// The most requests in progress at the same time, from their arrival until the peer has accepted the answer. The
+    /// same number of further requests get the error <c>busy</c>. Requests beyond that get no answer, since even
+    /// refusals need room; their requesters time out. Default 256, as for a requester; 1 to 100,000.
     /// </summary>
     public int MaxInFlight { get; init; } = 256;
 
     /// <summary>
-    /// The text for the peer when a handler fails; cut at 500 characters. Default: a sentence that says no more than
-    /// that it failed. A message may name what is no business of the peer's: a host, a user, a password. The exception
-    /// itself is told here (<see cref="LinkNoticeKind.HandlerFailed"/>), and a server logs it. If this throws, the peer
-    /// is told the default.
+    /// The text for the peer when a handler fails; cut at 500 characters. Default: a sentence that only says that the
+    /// handler failed. The message of an exception may contain secrets: a host, a user, a password. This end reports
+    /// the exception itself (<see cref="LinkNoticeKind.HandlerFailed"/>), and a server logs it. If this function
+    /// throws, the peer gets the default.
     /// </summary>
     public Func<Exception, string> ErrorText { get; init; } = static _ => HandlerFailed;
 

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Rx.IotLink;
 
-/// <summary>The answering side of a link: a handler's outcome, whatever it is, becomes one answer.</summary>
+/// <summary>The answering side of a link: every outcome of a handler becomes one answer.</summary>
 internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string>> handler, RespondOptions options)
 {
     public IObservable<Unit> Answers => Observable.Defer(() =>
@@ -16,7 +16,7 @@ internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string
             .Where(envelope => envelope is { IsRequest: true })
             .SelectMany(request =>
             {
-                // Refusals have places of their own: they must not keep a handler idle that could work.
+                // Refusals have slots of their own: they must not take slots from handlers that could work.
                 var answer = answering.TryTake(options.MaxInFlight, out var place) ? Answer(request!)
                     : refusing.TryTake(options.MaxInFlight, out place) ? Observable.Return(Envelope.Failure(request!.Id, "busy"))
                     : Observable.Empty<string>();
@@ -31,7 +31,7 @@ internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string
             .DefaultIfEmpty(Envelope.Failure(request.Id, "The handler ended without an answer."))
             .Catch<string, Exception>(error => Observable.Return(Envelope.Failure(request.Id, Told(error))));
 
-    /// <summary>What the peer is told of a failure; all of it is told here.</summary>
+    /// <summary>The text about a failure for the peer; this end reports all of it.</summary>
     private string Told(Exception error)
     {
         Notify($"a handler of requests failed with {error.GetType().Name}: {error.Message}", error);
@@ -50,8 +50,8 @@ internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string
 
     private IObservable<Unit> Write(string line, JsonElement id) =>
         Observable.Defer(() => link.Write(line))
-            // Too long, as a rule: the peer learns that, else it would wait for nothing.
+            // It is usually too long. The peer gets this error; otherwise it would wait for nothing.
             .Catch<Unit, ArgumentException>(fault => Observable.Defer(() => link.Write(Envelope.Failure(id, fault.Message))))
-            // The end of the lines tells that the link is closed; it is no failure.
+            // The end of the lines means that the link is closed; it is not a failure.
             .Catch<Unit, LinkClosedException>(_ => Observable.Empty<Unit>());
 }

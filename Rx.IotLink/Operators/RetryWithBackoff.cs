@@ -16,28 +16,26 @@ public static class RetryOperators
     /// Default <see cref="BackOff.Default"/>: 0.5 s doubling to 30 s, half of it random.
     /// </param>
     /// <param name="maxAttempts">
-    /// Repetitions in a row, at most; when they are used up the last error comes through. 0 for none. Default null: for
-    /// ever.
+    /// The most repetitions in a row; after them the last error comes through. 0 for none. Default null: no limit.
     /// </param>
     /// <param name="retryOn">
-    /// Which errors are worth a repetition; any other comes through at once. Default: all. What it throws comes through
-    /// instead of the error.
+    /// Which errors are worth a repetition; any other comes through at once. Default: all. An exception that it throws
+    /// comes through instead of the error.
     /// </param>
     /// <param name="resetOnValue">
-    /// Whether a value of the source shows that it works, so that delays and count start afresh. Default true. A source
-    /// that always gives a value before it fails is then repeated for ever, at the first delay.
+    /// Whether a value of the source shows that it works, so that delays and count start again. Default true. A source
+    /// that always gives a value before it fails is then repeated without limit, with the first delay.
     /// </param>
     /// <param name="random">
-    /// The jitter's source: give a seeded one, for one subscription, where histories are to repeat themselves. Default
+    /// The source of the jitter. For repeatable histories give a seeded one, for one subscription. Default
     /// <see cref="Random.Shared"/>.
     /// </param>
     /// <param name="scheduler">
     /// The clock of the delays, and where repetitions are subscribed. Default <see cref="DefaultScheduler"/>.
     /// </param>
     /// <remarks>
-    /// Nothing a source gives while nobody is subscribed is kept: what a hot source produces during a delay is lost to
-    /// the observer. Unsubscribing ends a delay too. Not needed for a link, which heals by itself: it is for what
-    /// stands behind one (a database, a web service).
+    /// Values of a hot source during a delay are lost to the observer. Unsubscribing ends a delay too. A link does not
+    /// need this operator, since it heals by itself; it is for sources behind a link (a database, a web service).
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
@@ -61,7 +59,7 @@ public static class RetryOperators
 
         return Observable.Defer(() =>
         {
-            // No two of these run at once: a source is subscribed again only after its error was handled.
+            // Two of these never run at once: a source is subscribed again only after its error was handled.
             var failures = 0;
             var watched = resetOnValue ? source.Do(_ => failures = 0) : source;
             return watched.RetryWhen(errors => errors.SelectMany(error =>

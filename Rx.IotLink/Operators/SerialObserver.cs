@@ -4,13 +4,13 @@ using System.Reactive;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Hands what several threads say to one observer, one thing at a time, without a lock: whoever comes while the
-/// observer is busy leaves its notification to the one who keeps it busy. After the end, and after the observer threw,
+/// Passes the notifications of several threads to one observer, one at a time, without a lock. A thread that finds the
+/// observer busy leaves its notification to the thread that is calling it. After the end, and after the observer threw,
 /// everything is ignored.
 /// </summary>
 internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
 {
-    // Made by the first who finds the observer busy, which is rare: a queue takes a kilobyte.
+    // Made by the first thread that finds the observer busy, which is rare: a queue takes a kilobyte.
     private ConcurrentQueue<Notification<T>>? waiting;
     private int owed;
     private volatile bool ended;
@@ -25,7 +25,7 @@ internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
             return;
         }
 
-        // The observer is free: this costs nothing but the call. Whoever was here before may have brought the end.
+        // The observer is free: this costs only the call. An earlier thread may have delivered the end.
         try
         {
             if (!ended)
@@ -83,8 +83,8 @@ internal sealed class SerialObserver<T>(IObserver<T> target) : IObserver<T>
         }
         catch
         {
-            // owed stays above zero, so nothing is delivered any more; what others enqueued meanwhile goes with this
-            // object.
+            // owed stays above zero, so nothing more is delivered; notifications that others enqueued meanwhile are
+            // dropped with this object.
             ended = true;
             throw;
         }

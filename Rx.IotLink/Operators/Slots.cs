@@ -2,13 +2,13 @@ using System.Reactive.Disposables;
 
 namespace Rx.IotLink;
 
-/// <summary>A bounded number of places, taken and given back from any thread.</summary>
+/// <summary>A bounded number of slots, taken and released from any thread.</summary>
 internal sealed class Slots
 {
     private int taken;
 
     /// <summary>
-    /// Takes a place if fewer than <paramref name="most"/> are taken; disposing it, once or more often, gives it back.
+    /// Takes a slot if fewer than <paramref name="most"/> are taken. Disposing it, once or more often, releases it.
     /// </summary>
     public bool TryTake(int most, out IDisposable place)
     {

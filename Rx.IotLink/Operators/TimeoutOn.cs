@@ -13,11 +13,13 @@ public static partial class LivenessOperators
     /// <typeparam name="T">What the source gives.</typeparam>
     /// <param name="source">The source.</param>
     /// <param name="limit">
-    /// How long nothing may come; 1 ms to 365 days. Measured from the subscription first, then from each value: from
+    /// How long no value may come; 1 ms to 365 days. Measured from the subscription first, then from each value: from
     /// the moment at which the observer has returned.
     /// </param>
     /// <param name="scheduler">The clock; the failure comes on it. Default <see cref="DefaultScheduler"/>.</param>
-    /// <returns>The values of the source and its end. After a silence it leaves the source and fails.</returns>
+    /// <returns>
+    /// The values of the source and its end. After a silence it unsubscribes from the source and fails.
+    /// </returns>
     /// <remarks>
     /// This is Rx's <c>Timeout(limit, scheduler)</c> for sources with many values, and for many sources. The
     /// differences:
@@ -25,12 +27,12 @@ public static partial class LivenessOperators
     /// <item>A value costs neither a timer nor an allocation. Rx ends a timer and makes another for each value.</item>
     /// <item>On the default scheduler all sources share one timer. The failure never comes early.</item>
     /// <item>
-    /// A value that comes before the failure is told counts, even if the limit is over: a busy machine gives fewer
+    /// A value that comes before the failure is reported counts, even after the limit. So a busy machine gives fewer
     /// false alarms.
     /// </item>
     /// <item>
-    /// On a virtual clock it fails at the same tick as Rx. Within that tick it may come later than other things that Rx
-    /// would come before, since it takes its place on the clock when its time may have come, and not at each value.
+    /// On a virtual clock it fails at the same tick as Rx. Within that tick the order may differ: the failure may come
+    /// after actions that it would precede in Rx. It is scheduled when its time may have come, and not at each value.
     /// </item>
     /// <item>The limit has a range: it is neither zero nor infinite.</item>
     /// </list>
@@ -41,7 +43,7 @@ public static partial class LivenessOperators
         this IObservable<T> source, TimeSpan limit, IScheduler? scheduler = null) =>
         source.TimeoutOn(limit, scheduler, () => new TimeoutException($"Nothing came for {limit}."));
 
-    /// <summary>The same with an error of one's own.</summary>
+    /// <summary>The same with another error.</summary>
     internal static IObservable<T> TimeoutOn<T>(
         this IObservable<T> source, TimeSpan limit, IScheduler? scheduler, Func<Exception> error)
     {
@@ -52,7 +54,7 @@ public static partial class LivenessOperators
         {
             var subscription = new SingleAssignmentDisposable();
             var watch = new TimeoutSink<T>(observer, subscription, Deadlines.On(scheduler), limit, error);
-            // The clock runs before the source may speak.
+            // The clock runs before the source can send a value.
             watch.Set();
             subscription.Disposable = source.SubscribeSafe(watch);
             return StableCompositeDisposable.Create(watch, subscription);
@@ -66,11 +68,11 @@ public static partial class LivenessOperators
     {
         private const long Ended = long.MaxValue;
 
-        // Which value it waits for. Whoever changes the number has the word: the source with its next value, or the
-        // silence with the end.
+        // The number of the value that it waits for. Whoever changes the number may call the observer: the source with
+        // its next value, or the silence with the end.
         private long turn;
 
-        // Calls of the observer that are under way; more than one where the observer makes the source speak.
+        // Calls of the observer in progress; more than one if the observer makes the source send a value.
         private int calls;
         private long heardAt = queue.Now.Ticks;
 
@@ -100,7 +102,7 @@ public static partial class LivenessOperators
                 observer.OnCompleted();
         }
 
-        /// <summary>A value that came meanwhile is no silence; it sees to it that the watch goes on.</summary>
+        /// <summary>If a value came meanwhile, there is no silence; that value continues the watch.</summary>
         protected override void FallSilent()
         {
             var awaited = Volatile.Read(ref turn);

@@ -9,15 +9,15 @@ namespace Rx.IotLink;
 public static partial class JsonOperators
 {
     /// <summary>
-    /// A value as one line of JSON: no line feed, and nothing but ASCII. Other characters are escaped (<c>\u00E9</c>),
-    /// whatever encoder the options name, since a micropython-iot peer loses the connection's lines over a character
-    /// that two packets share.
+    /// A value as one line of JSON, without a line feed and in ASCII only. Other characters are escaped
+    /// (<c>\u00E9</c>), with any encoder of the options, since a micropython-iot peer cannot read a character that is
+    /// split over two packets.
     /// </summary>
     /// <typeparam name="T">What the line says.</typeparam>
     /// <param name="value">The value; null is written as <c>null</c>.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is written, from a source-generated context.</param>
     /// <remarks>
-    /// The line's length is not looked at here: the link refuses one that is longer than
+    /// This method does not check the length of the line: the link refuses a line that is longer than
     /// <see cref="LinkOptions.MaxLineBytes"/>.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="typeInfo"/> is null.</exception>
@@ -31,7 +31,7 @@ public static partial class JsonOperators
     /// The same with reflection: convenient where the program is neither trimmed nor compiled ahead of time.
     /// </summary>
     /// <typeparam name="T">
-    /// What the line says, as the compiler sees it: a derived type's own properties are left out.
+    /// The type of the value for the compiler: own properties of a derived type are left out.
     /// </typeparam>
     /// <param name="value">The value; null is written as <c>null</c>.</param>
     /// <param name="options">
@@ -51,7 +51,7 @@ public static partial class JsonOperators
     /// <param name="values">The values.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is written, from a source-generated context.</param>
     /// <remarks>
-    /// A value that has no JSON (a number that is not finite, say) ends the stream with the serializer's exception.
+    /// A value that has no JSON (such as a number that is not finite) ends the stream with the serializer's exception.
     /// </remarks>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">

@@ -5,11 +5,11 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Rx.IotLink;
 
-/// <summary>Lines to values and back, as JSON.</summary>
+/// <summary>Operators that convert lines to values and back, as JSON.</summary>
 public static partial class JsonOperators
 {
     /// <summary>
-    /// Reads each line as JSON, and gives what came of it: a value or an error. No line is left out, none ends the
+    /// Reads each line as JSON, and gives a value or an error for it. It leaves no line out, and no line ends the
     /// stream.
     /// </summary>
     /// <typeparam name="T">What a line should say.</typeparam>
@@ -17,10 +17,9 @@ public static partial class JsonOperators
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
     /// <remarks>
     /// A line is bad if it is not JSON, not JSON for <typeparamref name="T"/>, <c>null</c>, or has a value that
-    /// <typeparamref name="T"/> itself will not have: its constructor or a property throws
-    /// <see cref="ArgumentException"/>, <see cref="FormatException"/> or <see cref="OverflowException"/>. Any other
-    /// exception of the serializer (a <see cref="NotSupportedException"/>, say) is not the line's fault and comes as
-    /// <c>OnError</c>.
+    /// <typeparamref name="T"/> itself rejects: its constructor or a property throws <see cref="ArgumentException"/>,
+    /// <see cref="FormatException"/> or <see cref="OverflowException"/>. Any other exception of the serializer (such as
+    /// <see cref="NotSupportedException"/>) is not a fault of the line and comes as <c>OnError</c>.
     /// </remarks>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public static IObservable<JsonLine<T>> TryFromJson<T>(this IObservable<string> lines, JsonTypeInfo<T> typeInfo)

@@ -5,11 +5,11 @@ namespace Rx.IotLink;
 public static partial class RequestOperators
 {
     /// <summary>
-    /// Leaves out the lines that are requests or answers of <c>Request</c> and <c>Respond</c>, which every observer of
-    /// a link's lines sees. Worth it before <c>FromJson</c>: an answer is JSON too, and may pass for a value with
-    /// nothing set.
+    /// Leaves out the lines that are requests or answers of <c>Request</c> and <c>Respond</c>; every observer of a
+    /// link's lines sees them. Use it before <c>FromJson</c>: an answer is JSON too, and may be read as a value without
+    /// any property set.
     /// </summary>
-    /// <param name="lines">The lines, as a rule <see cref="ILink.Lines"/>.</param>
+    /// <param name="lines">The lines, usually <see cref="ILink.Lines"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="lines"/> is null.</exception>
     public static IObservable<string> WithoutRequests(this IObservable<string> lines)
     {

@@ -3,30 +3,30 @@ namespace Rx.IotLink;
 public static partial class WriteOperators
 {
     /// <summary>
-    /// Writes a sequence of lines into a link, and asks for the next line only when the one before it was accepted: the
-    /// source is slowed to what the peer takes, outages included.
+    /// Writes a sequence of lines into a link. It takes the next line from the source only when the one before was
+    /// accepted. So the source is as slow as the peer, also in outages.
     /// </summary>
     /// <param name="link">Where the lines go.</param>
-    /// <param name="lines">The lines. Enumerated once, and disposed at the end, however it comes.</param>
+    /// <param name="lines">The lines. Enumerated once, and disposed at the end in every case.</param>
     /// <param name="cancellationToken">
-    /// Ends the writing, and is given to the enumeration as well. The line that is being written is taken back if it
+    /// Ends the writing, and is passed to the enumeration as well. The line that is being written is taken back if it
     /// was not sent yet; lines accepted before stay so.
     /// </param>
     /// <returns>A task that completes when the last line was accepted.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">
-    /// A line breaks a rule of <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>; those
-    /// before it were accepted, none after it is read.
+    /// A line breaks a rule of <see cref="ILink.WriteAsync(string, Delivery, Ordering, CancellationToken)"/>; the lines
+    /// before it were accepted, and no line after it is read.
     /// </exception>
     /// <exception cref="LinkClosedException">The link was closed before all lines were accepted.</exception>
-    /// <exception cref="OutboxFullException">Others keep the link's outbox and its waiting list full.</exception>
+    /// <exception cref="OutboxFullException">Other writes keep the link's outbox and its waiting list full.</exception>
     /// <exception cref="WriteCancelledException">
     /// It was cancelled while a line was being written; the exception says whether that line had been sent.
     /// </exception>
     /// <exception cref="OperationCanceledException">
     /// It was cancelled while the source made the next line: all lines that it had given were accepted.
     /// </exception>
-    /// <remarks>What the source throws comes through. Delivery is exactly once and in order.</remarks>
+    /// <remarks>An exception of the source comes through. Delivery is exactly once and in order.</remarks>
     public static async Task WriteAllAsync(this ILink link, IAsyncEnumerable<string> lines, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(link);

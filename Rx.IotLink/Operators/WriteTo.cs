@@ -3,41 +3,41 @@ using System.Reactive.Linq;
 
 namespace Rx.IotLink;
 
-/// <summary>Writing whole streams into a link.</summary>
+/// <summary>Operators that write whole streams into a link.</summary>
 public static partial class WriteOperators
 {
     /// <summary>
     /// Writes a stream of lines into a link, one after the other: the next line is written when the one before it was
-    /// accepted. Since an observable cannot be slowed, lines wait in a bounded buffer meanwhile; a source that can be
-    /// slowed belongs to <see cref="WriteAllAsync"/>.
+    /// accepted. An observable cannot be slowed, so lines wait in a bounded buffer meanwhile. For a source that can be
+    /// slowed use <see cref="WriteAllAsync"/>.
     /// </summary>
     /// <param name="source">The lines. It is subscribed when the result is.</param>
     /// <param name="link">Where they go.</param>
     /// <param name="bufferLines">
-    /// Lines that wait for their turn, at most, besides the one that is being written. Default 1,024, as
+    /// The most lines that wait, besides the one that is being written. Default 1,024, as
     /// <see cref="LinkOptions.OutboxLines"/>; 1 to 1,000,000.
     /// </param>
     /// <param name="overflow">
     /// What happens to a line that finds the buffer full. Default <see cref="OverflowPolicy.Fail"/>: the result fails
-    /// at once, and what waits is not written.
+    /// at once, and waiting lines are not written.
     /// </param>
     /// <param name="delivery">
     /// The promise made for each line. Default <see cref="Delivery.ExactlyOnce"/>; a best-effort line counts as
-    /// accepted when the connection has it.
+    /// accepted when the connection has taken it.
     /// </param>
     /// <param name="onDropped">
-    /// Told each line that <see cref="OverflowPolicy.DropOldest"/> or <see cref="OverflowPolicy.DropNewest"/> dropped.
-    /// Default: nobody. What it throws ends the result.
+    /// Called with each line that <see cref="OverflowPolicy.DropOldest"/> or <see cref="OverflowPolicy.DropNewest"/>
+    /// dropped. Default: none. An exception that it throws ends the result.
     /// </param>
     /// <returns>
     /// One <see cref="Unit"/> for each accepted line; completes when the source has completed and its last line was
-    /// accepted. Fails with what the source failed with, after the lines before the error were accepted; with what the
-    /// link refused a line with (<see cref="ArgumentException"/>, <see cref="LinkClosedException"/>), at once; and with
-    /// <see cref="OutboxFullException"/>, at once.
+    /// accepted. Fails with the error of the source, after the lines before the error were accepted. Fails at once with
+    /// the exception with which the link refused a line (<see cref="ArgumentException"/>,
+    /// <see cref="LinkClosedException"/>), and with <see cref="OutboxFullException"/>.
     /// </returns>
     /// <remarks>
-    /// The throughput is one line for each round trip: the price of knowing that a line was accepted before the next is
-    /// taken. <see cref="ILink.Writer"/> keeps more on the way. Unsubscribing drops what waits, and takes back the line
+    /// The throughput is one line for each round trip, since each line is accepted before the next is written.
+    /// <see cref="ILink.Writer"/> has more lines in flight. Unsubscribing drops waiting lines, and takes back the line
     /// that is being written if it was not sent yet.
     /// </remarks>
     /// <exception cref="ArgumentNullException">
