@@ -24,7 +24,7 @@ public sealed class BlockedObserverTests : ServerTest
     [Test]
     public async Task Blocked_observers_of_lines_delay_no_keepalive_no_other_link_and_no_outage()
     {
-        // The good peer answers no keepalive: it must have its line acknowledged within this time, on a busy machine too.
+        // The good peer answers no keepalive: its line must be acknowledged within this time, on a busy machine too.
         var server = await StartServerAsync(ServerOptions with { Timeout = TimeSpan.FromSeconds(5) });
         var peers = await Task.WhenAll(Enumerable.Range(0, Blocked).Select(i => JoinAsync(server, $"{i}")));
         var entered = peers.Select((_, i) => Block(server.Find($"{i}")!.Lines)).ToList();

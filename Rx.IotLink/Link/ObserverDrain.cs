@@ -3,10 +3,10 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Calls one observer, outside every lock and from one thread at a time: with each value that waits for it, then with the
-/// end, once. An observer that throws is unsubscribed and reported; nobody else notices.
+/// Calls one observer, outside every lock and from one thread at a time: with each value that waits for it, then with
+/// the end, once. An observer that throws is unsubscribed and reported; nobody else notices.
 /// </summary>
-/// <remarks>What waits, and how it is bounded, is the derived class's affair. It guards it with <see cref="Gate"/>.</remarks>
+/// <remarks>The derived class holds what waits, bounds it, and guards it with <see cref="Gate"/>.</remarks>
 internal abstract class ObserverDrain<T>(IObserver<T> observer) : IDisposable, IWork
 {
     private bool draining;
