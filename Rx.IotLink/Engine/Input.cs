@@ -6,10 +6,10 @@ namespace Rx.IotLink.Engine;
 /// <summary>What can happen to a link.</summary>
 internal enum InputKind
 {
-    /// <summary>Nothing but what every input tells: the time, and what the application has handled.</summary>
+    /// <summary>Only what every input brings: the time, and what the application has handled.</summary>
     Handled,
 
-    /// <summary>A connection was made (client), or its peer has said who it is (server).</summary>
+    /// <summary>A connection was made (client), or its peer has sent its id (server).</summary>
     Connected,
 
     /// <summary>Bytes arrived.</summary>
@@ -18,13 +18,13 @@ internal enum InputKind
     /// <summary>The connection has ended.</summary>
     Ended,
 
-    /// <summary>The connection has taken what it was given, and asks for more.</summary>
+    /// <summary>The connection has taken its bytes, and asks for more.</summary>
     OutputTaken,
 
-    /// <summary>A sign of life is due.</summary>
+    /// <summary>A keepalive is due.</summary>
     KeepaliveDue,
 
-    /// <summary>The connection is to end, with a word for its peer.</summary>
+    /// <summary>The connection must end, with a farewell to its peer.</summary>
     Dismissed,
 
     /// <summary>The application wrote a line.</summary>
@@ -33,7 +33,7 @@ internal enum InputKind
     /// <summary>The application wants a line back.</summary>
     TookBack,
 
-    /// <summary>The store has kept what it was given.</summary>
+    /// <summary>The store has kept records.</summary>
     Saved,
 
     /// <summary>The store has failed.</summary>
@@ -48,7 +48,7 @@ internal enum InputKind
     /// <summary>Lines could not be read from the store.</summary>
     LoadFailed,
 
-    /// <summary>A time that was asked for has come.</summary>
+    /// <summary>The time has come that the engine asked for.</summary>
     Time,
 
     /// <summary>The application closes the link.</summary>
@@ -58,20 +58,20 @@ internal enum InputKind
     Refused,
 }
 
-/// <summary>What holds at the moment of an input.</summary>
+/// <summary>The facts at the moment of an input.</summary>
 /// <param name="Now">Monotonic time.</param>
 /// <param name="HandledExactlyOnce">Exactly-once lines that the application has handled since the last input.</param>
 /// <param name="HandledBestEffort">Best-effort lines that it has handled since then.</param>
-/// <param name="HeldSince">Since when observers are at the line that they are at, if they are at one.</param>
-/// <param name="Room">How many bytes more the link may hold. Below zero: it holds too much.</param>
+/// <param name="HeldSince">Since when observers have been handling their current line, if there is one.</param>
+/// <param name="Room">How many more bytes the link may hold. Below zero: it holds too many.</param>
 internal readonly record struct Moment(TimeSpan Now, int HandledExactlyOnce = 0, int HandledBestEffort = 0, TimeSpan? HeldSince = null, long Room = Moment.AnyRoom)
 {
-    /// <summary>The room of a link that may hold as much as its other limits let it.</summary>
+    /// <summary>The room of a link without a budget.</summary>
     public const long AnyRoom = long.MaxValue / 2;
 }
 
 /// <summary>
-/// Something that happened to a link, as a value. Whatever else is true at that moment comes with it.
+/// An event of a link, as a value, with the facts of that moment.
 /// </summary>
 internal readonly struct Input
 {
@@ -81,14 +81,14 @@ internal readonly struct Input
 
     public Moment At { get; }
 
-    /// <summary>Connected: where to put what is to be sent. It belongs to this connection alone.</summary>
+    /// <summary>Connected: the buffer for bytes to send. It belongs to this connection alone.</summary>
     public OutputBuffer? Output { get; private init; }
 
-    /// <summary>Connected, at a server: what the peer has said.</summary>
+    /// <summary>Connected, at a server: the peer's opening.</summary>
     public PeerOpening? Opening { get; private init; }
 
     /// <summary>
-    /// Connected, at a client: the version that is to be spoken; null: as before, or as the peer asked.
+    /// Connected, at a client: the version to speak; null: as before, or as the peer asked.
     /// </summary>
     public int? Version { get; private init; }
 
@@ -98,16 +98,16 @@ internal readonly struct Input
     /// <summary>Wrote, TookBack: the line.</summary>
     public OutLine? Line { get; private init; }
 
-    /// <summary>Wrote: whether a send may be left for later, so that more lines go with it.</summary>
+    /// <summary>Wrote: whether the send may come later, so that it takes more lines.</summary>
     public bool MaySendLater { get; private init; }
 
-    /// <summary>Dismissed: the word, if the protocol has a word for it.</summary>
+    /// <summary>Dismissed: the text of the farewell, if the protocol has one.</summary>
     public string? Word { get; private init; }
 
     /// <summary>Ended, Dismissed, Closed, Refused, SaveFailed, SaveWaits: why.</summary>
     public Outage? Outage { get; private init; }
 
-    /// <summary>SaveFailed: what the store threw.</summary>
+    /// <summary>SaveFailed: the exception of the store.</summary>
     public Exception? Error { get; private init; }
 
     /// <summary>Saved: the place of the last record that is kept.</summary>

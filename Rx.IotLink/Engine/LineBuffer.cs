@@ -5,7 +5,7 @@ using System.Numerics;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// Lines as UTF-8, one after the other in one rented array, which is given back when the last of them is taken: an
+/// Lines as UTF-8, one after the other in one rented array. The array is returned when the last line is taken, so an
 /// empty buffer holds nothing.
 /// </summary>
 internal sealed class LineBuffer
@@ -19,7 +19,7 @@ internal sealed class LineBuffer
 
     public bool IsEmpty => begin == end;
 
-    /// <summary>Bytes that are held, whether used or not.</summary>
+    /// <summary>The size of the array, whether used or not.</summary>
     public int Capacity => bytes.Length;
 
     public Delivery FirstDelivery => (Header & 1) == 0 ? Delivery.ExactlyOnce : Delivery.BestEffort;
@@ -27,7 +27,7 @@ internal sealed class LineBuffer
     /// <summary>The oldest line; valid until it is removed.</summary>
     public ReadOnlyMemory<byte> First => bytes.AsMemory(begin + HeaderBytes, Header >> 1);
 
-    /// <summary>How many bytes more are held if a line of this length is added.</summary>
+    /// <summary>How many more bytes are held after a line of this length is added.</summary>
     public int GrowthFor(int length) =>
         bytes.Length - end >= HeaderBytes + length ? 0 : Math.Max(0, (int)BitOperations.RoundUpToPowerOf2((uint)LargerFor(HeaderBytes + length)) - bytes.Length);
 

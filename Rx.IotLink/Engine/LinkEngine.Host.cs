@@ -2,7 +2,7 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Engine;
 
-/// <summary>What the protocol of the version that is spoken tells, inside a step.</summary>
+/// <summary>The calls of the current protocol, inside a step.</summary>
 internal sealed partial class LinkEngine : IProtocolHost
 {
     bool IProtocolHost.HasRoomToSend => output?.Length < OutputHighWater && (output.Length < LeastOutput || Room > 0);
@@ -22,11 +22,11 @@ internal sealed partial class LinkEngine : IProtocolHost
         collected.Heartbeat = true;
     }
 
-    /// <summary>Takes a line if there is room among its kind, so that neither takes the other's.</summary>
+    /// <summary>Takes a line if its kind has room. Each kind has room of its own.</summary>
     bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
     {
         ref var waiting = ref delivery == Delivery.BestEffort ? ref bestEffortWaiting : ref exactlyOnceWaiting;
-        // One may always wait: else a line that is longer than the link's part would never come.
+        // One line may always wait: otherwise a line longer than the link's share would never come.
         if (waiting >= limits.InboxLines || (exactlyOnceWaiting + bestEffortWaiting > 0 && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
         {
             counts.LinesWithheld++;
@@ -54,7 +54,7 @@ internal sealed partial class LinkEngine : IProtocolHost
 
     void IProtocolHost.Finished(OutLine line)
     {
-        // Protocol 2 accepts lines in their order, and says so itself, with their numbers.
+        // Protocol 2 accepts lines in their order, and acknowledges them itself, by their numbers.
         if (Version == 1 && line.Outcome is null)
             Forget(line);
         Done(line, line.Delivery == Delivery.ExactlyOnce ? Outcome.Accepted : Outcome.Sent);

@@ -2,7 +2,7 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Engine;
 
-/// <summary>What is written, and what is kept of it.</summary>
+/// <summary>Written lines, and their records in the store.</summary>
 internal sealed partial class LinkEngine
 {
     private void Write(OutLine line)
@@ -62,8 +62,8 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// Whether several lines may be sent together, where a send may be left for later: nobody waits for an answer to
-    /// best effort. A line that nothing is on its way with is sent at once.
+    /// Whether the send may wait so that several lines go together. No write waits for an answer to best effort. If
+    /// nothing else is in flight, the line is sent at once.
     /// </summary>
     private bool SeveralMayFollow(OutLine line) => Unfinished > 1 || line.Delivery == Delivery.BestEffort;
 
@@ -89,10 +89,11 @@ internal sealed partial class LinkEngine
         Done(line, Outcome.Impossible(fault));
     }
 
-    /// <summary>A line is done with, and its writer is to be told.</summary>
+    /// <summary>A line is complete, and so is its write.</summary>
     private void Done(OutLine line, Outcome outcome)
     {
-        // Protocol 1 carries the first line of a process on after its writer was told, if it is best effort.
+        // In protocol 1 the first line of a process stays in flight after its write has completed, if it is best
+        // effort.
         if (line.Outcome is not null)
             return;
         line.Outcome = outcome;
@@ -109,7 +110,7 @@ internal sealed partial class LinkEngine
         LeftOver(line);
     }
 
-    /// <summary>One line less is to be done.</summary>
+    /// <summary>One unfinished line less.</summary>
     private void LeftOver(OutLine line)
     {
         Unfinished--;
@@ -128,8 +129,8 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// The connection does not go on: its lines would not be accepted. The next one resumes the session when the store
-    /// works again.
+    /// The connection ends, since its lines cannot be accepted. The next one resumes the session when the store works
+    /// again.
     /// </summary>
     private void SaveFailed(in Input failure)
     {

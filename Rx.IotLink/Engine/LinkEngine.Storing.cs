@@ -3,18 +3,18 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// Lines that are kept in the store alone: an outbox there is longer than memory. The oldest lines are in memory, so
-/// many as <see cref="LinkOptions.OutboxLines"/>; what is written beyond them is in the store alone, and is read when
+/// Lines that are only in the store, since an outbox there may be longer than memory. The oldest
+/// <see cref="LinkOptions.OutboxLines"/> lines are in memory. Later lines are only in the store, and are read when
 /// there is room again.
 /// </summary>
 internal sealed partial class LinkEngine
 {
     /// <summary>
-    /// What is known of lines in the store. Null: nothing is kept, and a link at rest holds the less.
+    /// What the engine knows of lines in the store. Null: there is no store, and a link at rest needs less memory.
     /// </summary>
     private readonly StoredLines? kept;
 
-    /// <summary>Lines that are in the store alone.</summary>
+    /// <summary>The number of lines that are only in the store.</summary>
     private int InStoreAlone => kept?.Count ?? 0;
 
     private bool IsKept(OutLine line) => kept is not null && line.Delivery == Delivery.ExactlyOnce;
@@ -29,7 +29,7 @@ internal sealed partial class LinkEngine
         return line.IsAwaited && kept!.Awaited.Count >= limits.OutboxLines + limits.MaxWaitingWrites ? Rejection.OutboxFull : null;
     }
 
-    /// <summary>Keeps a line that was written; and holds it in memory too, if there is room.</summary>
+    /// <summary>Keeps a written line, and holds it in memory too if there is room.</summary>
     private void Keep(OutLine line)
     {
         if (InStoreAlone == 0 && Unfinished <= limits.OutboxLines)
@@ -52,7 +52,7 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// What was kept of a line is of no use any more, though the peer has not accepted it: the lines behind it move up.
+    /// Removes the record of a line that the peer has not accepted and will not get.
     /// </summary>
     private void Forget(OutLine line)
     {
@@ -63,7 +63,7 @@ internal sealed partial class LinkEngine
         other?.SendAfter(record);
     }
 
-    /// <summary>Takes back a line that is in the store alone. False: it is not.</summary>
+    /// <summary>Takes back a line that is only in the store. False: it is not only there.</summary>
     private bool TakeBackStored(OutLine line)
     {
         if (kept?.Awaited.Remove((long)line.Ticket) != true)
@@ -73,7 +73,7 @@ internal sealed partial class LinkEngine
         return true;
     }
 
-    /// <summary>Has lines read from the store, if there are any and there is room for them.</summary>
+    /// <summary>Asks for lines from the store, if there are any and there is room for them.</summary>
     private void LoadIfRoom()
     {
         if (kept is null || kept.Count == 0 || kept.IsLoading || kept.LoadAt > now || IsFinal || Unfinished - kept.Count > limits.OutboxLines / 2)
@@ -88,7 +88,7 @@ internal sealed partial class LinkEngine
         kept!.IsLoading = false;
         foreach (var line in lines)
         {
-            // What was taken back meanwhile is done with.
+            // Lines that were taken back meanwhile are complete.
             if (line.Position <= kept.LoadedThrough || kept.TakenBack.Contains(line.Position))
                 continue;
             kept.LoadedThrough = line.Position;
@@ -97,8 +97,8 @@ internal sealed partial class LinkEngine
         }
 
         kept.TakenBack.RemoveWhere(position => position <= kept.LoadedThrough);
-        // They were not kept yet when they were looked for: they are read once something more is kept. Or it was
-        // meanwhile, and nothing more may come: so they are looked for again in any case.
+        // The lines were not kept yet when the store looked for them. They are read again when something more is kept.
+        // They may have been kept meanwhile, with nothing more to come: so they are read again in any case.
         if (lines.Count == 0 && kept.Count > 0)
             (kept.WasTooEarly, kept.LoadAt) = (true, now + BetweenLoads);
         protocol.Send(now);
@@ -121,7 +121,7 @@ internal sealed partial class LinkEngine
             (kept.IsLoading, kept.LoadAt) = (false, now + BetweenLoads);
     }
 
-    /// <summary>Tells the writers of lines that are kept now, and wanted no more than that.</summary>
+    /// <summary>Completes the writes that waited only until their lines are kept.</summary>
     private void TellStored(long upTo)
     {
         if (kept is null)
@@ -138,13 +138,13 @@ internal sealed partial class LinkEngine
 
     private sealed class StoredLines
     {
-        /// <summary>Those in the store alone that somebody waits for, by their positions.</summary>
+        /// <summary>Lines that are only in the store and whose writes wait, by their positions.</summary>
         public Dictionary<long, OutLine> Awaited { get; } = [];
 
-        /// <summary>The positions of those that were taken back there, and may yet be read.</summary>
+        /// <summary>The positions of lines that were taken back there, and may still be read.</summary>
         public HashSet<long> TakenBack { get; } = [];
 
-        /// <summary>How many are in the store alone.</summary>
+        /// <summary>How many lines are only in the store.</summary>
         public int Count { get; set; }
 
         /// <summary>The bytes of all lines that are kept.</summary>
@@ -155,13 +155,13 @@ internal sealed partial class LinkEngine
 
         public bool IsLoading { get; set; }
 
-        /// <summary>When reading is tried again that has failed, or has found nothing.</summary>
+        /// <summary>When to read again after a read has failed or has found nothing.</summary>
         public TimeSpan? LoadAt { get; set; }
 
-        /// <summary>Whether it has found nothing, since what is looked for was not kept yet.</summary>
+        /// <summary>Whether the last read found nothing, since the lines were not kept yet.</summary>
         public bool WasTooEarly { get; set; }
 
-        /// <summary>Those that are done for their writers once they are kept, in the order of their records.</summary>
+        /// <summary>Lines whose writes complete once they are kept, in the order of their records.</summary>
         public Queue<OutLine> UntilStored { get; } = new();
     }
 }

@@ -4,19 +4,19 @@ using Rx.IotLink.Protocol.Version2;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// One end of one link, as long as it lives: all that is decided. <see cref="Step"/> takes what happened and gives what
-/// is to be done. Every input in every state gives effects, and none an exception.
+/// All decisions of one end of one link. <see cref="Step"/> takes an input and gives the effects. Every input in every
+/// state gives effects, and never an exception.
 /// </summary>
 /// <remarks>
 /// It takes no lock, and knows no task, thread, store, socket, clock or random source: it reads its arguments and its
-/// own state, so the same inputs give the same effects. Its steps are serial. What is done with the effects is the
-/// shell's (<see cref="Link"/>).
+/// own state, so the same inputs give the same effects. Its steps are serial. The shell (<see cref="Link"/>) performs
+/// the effects.
 /// </remarks>
 internal sealed partial class LinkEngine
 {
     /// <summary>
     /// Bytes that may wait to be sent beyond one line of the greatest length: acknowledgements and keepalives, while
-    /// the peer does not read. A peer that lets them grow beyond it is not reading at all.
+    /// the peer does not read. A peer that lets them grow beyond this does not read at all.
     /// </summary>
     private const int MaxOutputBytes = 65_536;
 
@@ -25,10 +25,12 @@ internal sealed partial class LinkEngine
     /// </summary>
     private const int OutputHighWater = 32_768;
 
-    /// <summary>Bytes that may always be sent at a time, whatever is held: the link must go on.</summary>
+    /// <summary>
+    /// Bytes that may always be sent at a time, whatever the budget says: the link must make progress.
+    /// </summary>
     private const int LeastOutput = 1_024;
 
-    /// <summary>How long a store is left alone that could not be read.</summary>
+    /// <summary>How long to wait before the next read of a store that could not be read.</summary>
     private static readonly TimeSpan BetweenLoads = TimeSpan.FromSeconds(1);
 
     private readonly LinkOptions limits;
@@ -36,19 +38,20 @@ internal sealed partial class LinkEngine
     private readonly Outbox outbox = new();
     private IProtocol protocol;
 
-    // That of the other version, where both were spoken: what it received is not forgotten. And who had the lines last.
+    // The protocol of the other version, if both were spoken, since it remembers what it received. And the one that had
+    // the lines last.
     private IProtocol? other;
     private IProtocol holder;
 
-    // The connection, if there is one: what it is given to send, and whether somebody sends on it.
+    // The connection, if there is one: its bytes to send, and whether a send is in progress.
     private OutputBuffer? output;
     private bool sending;
 
-    /// <summary>Why the protocol wants the connection ended. It is, at the end of the step.</summary>
+    /// <summary>Why the protocol wants to end the connection. The end of the step does it.</summary>
     private Outage? ending;
 
-    // Lines at the application, which are not accepted yet; and whose they are since another version was spoken, oldest
-    // first.
+    // Lines at the application that are not accepted yet; and, after a change of version, the protocols that they
+    // belong to, oldest first.
     private int exactlyOnceWaiting;
     private int bestEffortWaiting;
     private Queue<IProtocol>? owed;
@@ -59,10 +62,10 @@ internal sealed partial class LinkEngine
     private TimeSpan upBefore;
     private TimeSpan? toldHeldSince;
 
-    /// <summary>The place of the last record that was to be kept.</summary>
+    /// <summary>The place of the last record to keep.</summary>
     private long records;
 
-    // Of this step alone.
+    // For this step only.
     private Effects collected;
     private TimeSpan now;
     private long mayHold;
@@ -72,11 +75,11 @@ internal sealed partial class LinkEngine
     /// <param name="limits">The options of this end, of which only the limits matter here.</param>
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    /// <param name="isKept">Whether what is written is kept outside the process.</param>
+    /// <param name="isKept">Whether written lines are kept in a store.</param>
     /// <param name="waiting">
-    /// Lines that are kept there; those of them that the outbox does not get are read later.
+    /// Lines that are kept there; lines beyond those in the outbox are read later.
     /// </param>
-    /// <param name="effects">What is to be kept from the beginning.</param>
+    /// <param name="effects">The records to keep from the beginning.</param>
     public LinkEngine(LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes) waiting, ref Effects effects)
     {
         (this.limits, this.create, Version, Wanted, kept) = (limits, create, version, version, isKept ? new() : null);
@@ -92,24 +95,24 @@ internal sealed partial class LinkEngine
         collected = default;
     }
 
-    /// <summary>The version of the protocol that is spoken.</summary>
+    /// <summary>The current version of the protocol.</summary>
     public int Version { get; private set; }
 
-    /// <summary>The version that is spoken from the next connection on, if no other is asked for.</summary>
+    /// <summary>The version for the next connection, if no other is asked for.</summary>
     public int Wanted { get; private set; }
 
     public LinkStatus Status { get; private set; } = LinkStatus.Connecting;
 
-    /// <summary>How often it was up.</summary>
+    /// <summary>How often the link came up.</summary>
     public int Connections { get; private set; }
 
     /// <summary>Whether it has ended for good.</summary>
     public bool IsFinal => Status is LinkStatus.Refused or LinkStatus.Closed;
 
-    /// <summary>How long it was up, the last time that it was.</summary>
+    /// <summary>How long the link was up the last time.</summary>
     public TimeSpan LastUp { get; private set; }
 
-    /// <summary>When the bytes arrived that brought the last line.</summary>
+    /// <summary>When the bytes that completed the last line arrived.</summary>
     public TimeSpan? LastLineAt { get; private set; }
 
     /// <summary>Lines that were written and are not done with.</summary>

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// What is to be sent on one connection: filled by the steps of the engine while what was filled before is being sent.
-/// All that gathers during a send goes with the next one. While there is nothing, it holds nothing.
+/// The bytes to send on one connection. The engine fills it while earlier bytes are being sent. Bytes that gather
+/// during a send go with the next one. An empty buffer holds no memory.
 /// </summary>
 internal sealed class OutputBuffer : IBufferWriter<byte>
 {
@@ -15,7 +15,7 @@ internal sealed class OutputBuffer : IBufferWriter<byte>
 
     public int Length { get; private set; }
 
-    /// <summary>Bytes that are held, whether used or not.</summary>
+    /// <summary>The size of its arrays, whether used or not.</summary>
     public int Capacity => filling.Length + sending.Length;
 
     /// <summary>Takes everything that gathered; valid until the next call, or <see cref="Release"/>.</summary>
@@ -27,7 +27,7 @@ internal sealed class OutputBuffer : IBufferWriter<byte>
         return sending.AsMemory(0, length);
     }
 
-    /// <summary>What was taken is sent, and not needed any more.</summary>
+    /// <summary>The bytes that were taken are sent, and no longer needed.</summary>
     public void Release()
     {
         if (sending.Length > 0)

@@ -4,12 +4,12 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Awaits a read that has not completed, and tells a writer meanwhile: its code runs on a thread that has nothing else
-/// to do any more, since the next bytes are taken care of by another.
+/// Awaits a read that has not completed, and completes a write meanwhile. The code after that write runs on this
+/// thread, which has no other work now: another thread will handle the next bytes.
 /// </summary>
 internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, TaskWrite told) : ICriticalNotifyCompletion
 {
-    // A value task may be awaited once: these are two looks at the same awaiter.
+    // A value task may be awaited once: both uses have the same awaiter.
     private readonly ConfiguredValueTaskAwaitable<ReadResult>.ConfiguredValueTaskAwaiter awaiter = reading.ConfigureAwait(false).GetAwaiter();
 
     public AfterSuspension GetAwaiter() => this;
@@ -24,7 +24,7 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, TaskWrit
 
     public void UnsafeOnCompleted(Action continuation)
     {
-        // Held here: what follows may run at the same time as the continuation, which uses the place of this again.
+        // A copy: the next lines may run at the same time as the continuation, which reuses the memory of this struct.
         var write = told;
         awaiter.UnsafeOnCompleted(continuation);
         write.FinishHere();

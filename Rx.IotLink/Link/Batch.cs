@@ -1,12 +1,12 @@
 namespace Rx.IotLink;
 
-/// <summary>What is written to a store together.</summary>
+/// <summary>The records that are written to a store together.</summary>
 internal sealed class Batch
 {
     /// <summary>The most records of one batch.</summary>
     public const int MaxRecords = 4_096;
 
-    /// <summary>The most characters of text in one batch, but for its last record.</summary>
+    /// <summary>The most characters of text in one batch, without its last record.</summary>
     public const int MaxText = 1_048_576;
 
     private readonly List<SessionWrite> records = [];

@@ -13,9 +13,9 @@ internal enum Replay
 }
 
 /// <summary>
-/// Carries values from inside a lock to observers outside: <see cref="Post"/> only takes note, <see cref="Publish"/>
-/// has them delivered. Each observer has a queue and a drain of its own, so that one which is slow or throws harms
-/// itself alone; a full queue loses its oldest value.
+/// Carries values from inside a lock to observers outside: <see cref="Post"/> only queues them, <see cref="Publish"/>
+/// delivers them. Each observer has a queue and a drain of its own, so that one which is slow or throws harms itself
+/// alone; a full queue loses its oldest value.
 /// </summary>
 internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capacity, string name, Action<string, Exception> observerFailed, Lock? gate = null) : IObservable<T>
 {
@@ -29,7 +29,7 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
     private bool ended;
     private Exception? error;
 
-    /// <summary>Takes note of a value. No user code runs and nothing is scheduled.</summary>
+    /// <summary>Queues a value. No user code runs and nothing is scheduled.</summary>
     public void Post(T value)
     {
         lock (gate)
@@ -46,7 +46,7 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
         }
     }
 
-    /// <summary>What was posted is not replayed any more.</summary>
+    /// <summary>The value is no longer replayed.</summary>
     public void Forget(T value)
     {
         lock (gate)
@@ -57,14 +57,14 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
         }
     }
 
-    /// <summary>Takes note of the end: after it nothing follows.</summary>
+    /// <summary>Queues the end; nothing follows it.</summary>
     public void End(Exception? withError = null)
     {
         lock (gate)
             (ended, error, posted) = (true, withError, true);
     }
 
-    /// <summary>Has what was posted delivered.</summary>
+    /// <summary>Delivers the queued values.</summary>
     public void Publish()
     {
         if (!posted)
@@ -79,10 +79,10 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
 
     public IDisposable Subscribe(IObserver<T> observer) => Subscribe(observer, replays: true);
 
-    /// <summary>Subscribes, perhaps without what is replayed.</summary>
+    /// <summary>Subscribes, perhaps without replayed values.</summary>
     /// <param name="observer">The observer.</param>
-    /// <param name="replays">Whether it is given what was before.</param>
-    /// <param name="on">Where it is called. Default: where all are.</param>
+    /// <param name="replays">Whether it gets earlier values.</param>
+    /// <param name="on">The scheduler that calls it. Default: that of all observers.</param>
     public IDisposable Subscribe(IObserver<T> observer, bool replays, IScheduler? on = null)
     {
         var subscription = new Subscription(this, observer, on ?? scheduler);
@@ -93,7 +93,7 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
             subscriptions = subscriptions.Add(subscription);
         }
 
-        // What is replayed is given before Subscribe returns, as BehaviorSubject does.
+        // Replayed values come before Subscribe returns, as with BehaviorSubject.
         if (subscription.TryBeginDrain())
             subscription.Drain();
         return subscription;

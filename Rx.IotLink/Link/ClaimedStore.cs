@@ -6,11 +6,11 @@ namespace Rx.IotLink;
 /// <summary>The memory of one link in a store: claimed, and read.</summary>
 internal static class ClaimedStore
 {
-    /// <summary>Lines that are read at once.</summary>
+    /// <summary>The lines of one read.</summary>
     private const int Piece = 4_096;
 
     /// <summary>
-    /// Lines that an earlier process may have sent, at most: their numbers must be known. A multiple of a piece.
+    /// The most lines that an earlier process may have sent: their numbers must be known. A multiple of one read.
     /// </summary>
     private const int MayHaveBeenSent = SessionOffer.MaxWindow;
 

@@ -3,22 +3,22 @@ using System.Reactive.Concurrency;
 
 namespace Rx.IotLink;
 
-/// <summary>What operators know of a link that is this library's own.</summary>
+/// <summary>What operators know of a link of this library.</summary>
 internal interface IOwnLink : ILink
 {
     LinkOptions Options { get; }
 
     /// <summary>
-    /// <see cref="ILink.Write"/>, and what became of a line whose observer has left: whether it was sent.
+    /// <see cref="ILink.Write"/>, with a report when the observer unsubscribes: whether the line was sent.
     /// </summary>
     IObservable<Unit> Write(string line, Action<bool> left);
 
-    /// <summary>Tells the application something, as <see cref="ILink.Notices"/>.</summary>
+    /// <summary>Sends a notice to the application (<see cref="ILink.Notices"/>).</summary>
     void Notify(LinkNotice notice);
 }
 
 internal static class OwnLinkExtensions
 {
-    /// <summary>The clock of a link, as far as it tells.</summary>
+    /// <summary>The clock of a link; the default one if the link is not this library's.</summary>
     public static IScheduler Clock(this ILink link) => (link as IOwnLink)?.Options.Scheduler ?? DefaultScheduler.Instance;
 }

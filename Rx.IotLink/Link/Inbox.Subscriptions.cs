@@ -1,6 +1,6 @@
 namespace Rx.IotLink;
 
-/// <summary>Who observes the lines, as text or as bytes.</summary>
+/// <summary>The observers of the lines, as text or as bytes.</summary>
 internal sealed partial class Inbox
 {
     private sealed class Observable<T>(Func<IObserver<T>, IDisposable> subscribe) : IObservable<T>
@@ -12,7 +12,7 @@ internal sealed partial class Inbox
     {
         private volatile bool over;
 
-        /// <summary>False: this one has left.</summary>
+        /// <summary>False: this observer has unsubscribed.</summary>
         public bool TryOnNext(ref Line line)
         {
             if (over)

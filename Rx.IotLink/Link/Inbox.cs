@@ -6,18 +6,18 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// The lines that wait for the application. One drain at a time hands each to all observers and to one waiting reader,
-/// and only then counts it as handled; without an observer or reader, lines wait. What is handled is reported to the
-/// link, and what has arrived meanwhile taken from it, many at a time.
+/// The lines that wait for the application. One drain at a time hands each line to all observers and to one waiting
+/// reader, and only then counts it as handled. Without an observer or reader, lines wait. The drain reports handled
+/// lines to the link, and takes new lines from it, many at a time.
 /// </summary>
 /// <remarks>
-/// The lock is the link's: who puts lines into it holds it already, and the drain needs it once for many lines.
+/// The lock is the link's. The code that adds lines holds it already, and the drain needs it once for many lines.
 /// </remarks>
 internal sealed partial class Inbox(
     LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<string, Exception> observerFailed) : IWork
 {
     /// <summary>
-    /// Lines that are handled one right after the other are reported together: so many at most, and within so short a
+    /// Lines that are handled shortly after each other are reported together: at most this many, and within a short
     /// time.
     /// </summary>
     private const int ReportedTogether = 64;
@@ -29,14 +29,14 @@ internal sealed partial class Inbox(
     private readonly Lock gate = gate;
     private readonly Action<string, Exception> observerFailed = observerFailed;
 
-    // Guarded by the lock: what has arrived since the drain last took all of it.
+    // Guarded by the lock: the lines that have arrived since the drain last took them.
     private LineBuffer arrived = new();
     private Waiters<string>? readers;
     private bool draining;
     private Exception? error;
     private Func<Exception> readersError = () => new InvalidOperationException();
 
-    // The drain's own: what it has taken and not handed out.
+    // For the drain only: the lines that it has taken and not handed out.
     private LineBuffer taken = new();
     private TimeSpan reportedAt;
 
@@ -49,20 +49,20 @@ internal sealed partial class Inbox(
     private long handledExactlyOnce;
     private long handledBestEffort;
 
-    // Guarded by the lock: how much of that the link has had.
+    // Guarded by the lock: how many of them were reported to the link.
     private long reportedExactlyOnce;
     private long reportedBestEffort;
 
     /// <summary>Whether anybody observes lines.</summary>
     public bool IsObserved => observers.Length > 0;
 
-    /// <summary>Where lines that arrive are put, for as long as the lock is held. Under the lock.</summary>
+    /// <summary>The buffer for new lines, while the lock is held. Under the lock.</summary>
     public LineBuffer Arrived => arrived;
 
-    /// <summary>Bytes that are held. What the drain has may just be given back. Under the lock.</summary>
+    /// <summary>The bytes that it holds. The drain may be releasing its part at this moment. Under the lock.</summary>
     public int Capacity => arrived.Capacity + taken.Capacity;
 
-    /// <summary>Lines that were handled and not taken note of by the link yet. Under the lock.</summary>
+    /// <summary>Lines that were handled and not reported to the link yet. Under the lock.</summary>
     public int Unreported => ended ? 0 : (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce + Volatile.Read(ref handledBestEffort) - reportedBestEffort);
 
     public IObservable<string> Lines => field ??= new Observable<string>(observer => Add(new TextSubscription(this, observer)));
@@ -80,7 +80,7 @@ internal sealed partial class Inbox(
     }
 
     /// <summary>
-    /// The last lines are gone with the end: they were not accepted, so the peer still has them. Under the lock.
+    /// Ends it and drops the waiting lines: they were not accepted, so the peer still has them. Under the lock.
     /// </summary>
     public void End(Exception? withError, Func<Exception> forReaders)
     {
@@ -91,11 +91,11 @@ internal sealed partial class Inbox(
     /// <summary>Whether lines are being handed out, or are about to be. Under the lock.</summary>
     public bool IsHandingOut => draining;
 
-    /// <summary>Since when observers have been at the line that they are at, if they are.</summary>
+    /// <summary>Since when observers have been handling their current line, if there is one.</summary>
     public TimeSpan? HeldSince => Volatile.Read(ref heldSince) is var ticks and not NotHeld ? TimeSpan.FromTicks(ticks) : null;
 
     /// <summary>
-    /// No further line is handed out: those that wait are not accepted, so the peer keeps them. Under the lock.
+    /// Hands out no further line. Waiting lines are not accepted, so the peer keeps them. Under the lock.
     /// </summary>
     public void Pause() => paused = true;
 
@@ -103,8 +103,8 @@ internal sealed partial class Inbox(
     public bool TryBeginDrain() => !draining && HasWork && (draining = true);
 
     /// <summary>
-    /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. Where only readers wait, no code of the
-    /// application's is called, and no other thread is needed: their tasks continue elsewhere.
+    /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. If only readers wait, no code of the application
+    /// is called, and no other thread is needed: code after their tasks continues elsewhere.
     /// </summary>
     public void StartDrain()
     {
@@ -115,7 +115,7 @@ internal sealed partial class Inbox(
     }
 
     /// <summary>
-    /// Whether the drain goes on: takes what has arrived if it has handed out all it had. Under the lock.
+    /// Whether the drain continues. It takes new lines if it has handed out all that it had. Under the lock.
     /// </summary>
     public bool TryGoOn()
     {
@@ -188,12 +188,12 @@ internal sealed partial class Inbox(
     }
 
     /// <summary>
-    /// Observers get lines now. Told once for many; how long they are at each is looked at only when it may have been
-    /// too long.
+    /// Observers get lines now. This is recorded once for many lines; the time for each is checked only when it may
+    /// have been too long.
     /// </summary>
     private void Hold(TimeSpan since)
     {
-        // A full fence: whoever looks at that moment finds this, or is asked to look again.
+        // A full fence: a check at that moment finds this value, or will be repeated.
         Interlocked.Exchange(ref heldSince, since.Ticks);
         holding(since);
     }
@@ -215,17 +215,20 @@ internal sealed partial class Inbox(
         while (report(true));
     }
 
-    /// <summary>Hands the oldest line out, to these observers and a reader. False: there is nobody, it stays.</summary>
+    /// <summary>
+    /// Hands out the oldest line, to these observers and a reader. False: there is no observer or reader, so the line
+    /// stays.
+    /// </summary>
     private bool TryHandOut(Subscription[] toObservers)
     {
-        // Whoever left in this very moment takes nothing: the line is then another's, or stays.
+        // An observer or reader that leaves at this moment does not get the line: another gets it, or it stays.
         var line = new Line(taken.First);
         var had = readersWait && GiveToReader(ref line);
         foreach (var observer in toObservers)
             had |= observer.TryOnNext(ref line);
         if (!had)
             return false;
-        // Counted last, and so that whoever reads the count finds the observers done.
+        // Counted last: when the count is read, the observers have returned.
         ref var count = ref taken.FirstDelivery == Delivery.BestEffort ? ref handledBestEffort : ref handledExactlyOnce;
         taken.RemoveFirst();
         Volatile.Write(ref count, count + 1);
@@ -267,7 +270,7 @@ internal sealed partial class Inbox(
         }
     }
 
-    /// <summary>A line that is being handed out. Its text is made when the first asks for it, once for all.</summary>
+    /// <summary>A line that is being handed out. Its string is made once, at the first use.</summary>
     private struct Line(ReadOnlyMemory<byte> utf8)
     {
         private string? text;

@@ -4,11 +4,11 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// What one link has to keep, in its order: <see cref="Append"/> only takes note; the journal of the store
-/// (<see cref="StoreJournal"/>) writes it outside the lock, together with what other links have, and the link is told
-/// how far it is. What could not be kept is tried again, with longer pauses each time.
+/// The records that one link has to keep, in their order. <see cref="Append"/> only queues a record. The journal of the
+/// store (<see cref="StoreJournal"/>) writes it outside the lock, together with records of other links, and reports the
+/// progress to the link. Records that could not be kept are written again, with longer pauses each time.
 /// </summary>
-/// <remarks>The lock is the link's: whoever has something to keep holds it already.</remarks>
+/// <remarks>The lock is the link's: the code that has a record to keep holds it already.</remarks>
 internal sealed class Journal
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
@@ -20,7 +20,7 @@ internal sealed class Journal
     private readonly StoreJournal writer;
     private readonly bool hasThreads;
 
-    // Guarded by the lock. The first of them, so many, are in the batch that is being written.
+    // Guarded by the lock. The first of them, this many, are in the batch that is being written.
     private readonly List<(SessionRecord Record, long Place)> entries = [];
     private int inBatch;
     private long appended;
@@ -33,7 +33,7 @@ internal sealed class Journal
     private TaskCompletionSource? idle;
 
     /// <summary>The journal of a link that keeps its memory.</summary>
-    /// <param name="claim">Under which it writes.</param>
+    /// <param name="claim">The claim under which it writes.</param>
     /// <param name="writer">The journal of the store.</param>
     /// <param name="gate">The link's lock.</param>
     /// <param name="options">The link's options.</param>
@@ -48,19 +48,19 @@ internal sealed class Journal
 
     public SessionClaim Claim { get; }
 
-    /// <summary>How long the store may take before the application is told.</summary>
+    /// <summary>How long the store may take before a notice reports it.</summary>
     public TimeSpan Patience { get; }
 
     /// <summary>
-    /// Whether what it has failed the last time, and is better not put together with what others have.
+    /// Whether its records failed the last time. Then they are better not mixed with those of other links.
     /// </summary>
     public bool HasFailed { get; private set; }
 
-    /// <summary>Takes note of a record, and gives its place. Under the lock.</summary>
+    /// <summary>Queues a record, and gives its place. Under the lock.</summary>
     public long Append(in SessionRecord record)
     {
         appended++;
-        // So it stays as short as what the session remembers, however long the store fails.
+        // So the queue stays as short as the session's memory, however long the store fails.
         if (record.Kind == SessionRecordKind.Begin)
             RemoveWaiting(static kind => kind is SessionRecordKind.Begin or SessionRecordKind.Accept);
         else if (entries.Count > inBatch && Covers(record, entries[^1].Record))
@@ -72,11 +72,11 @@ internal sealed class Journal
     /// <summary>Whether <see cref="Start"/> must be called now, once the lock is left. Under the lock.</summary>
     public bool TryBegin() => !atWork && !over && retryAt is null && entries.Count > 0 && (atWork = true);
 
-    /// <summary>Has what gathered written, where <see cref="TryBegin"/> said yes.</summary>
+    /// <summary>Starts to write the queued records, after <see cref="TryBegin"/> returned true.</summary>
     public void Start() => writer.Write(this);
 
     /// <summary>
-    /// Puts what is to be written now into a batch, as far as it has room. False: there is nothing (any more).
+    /// Puts records into a batch, as many as it has room for. False: there are none.
     /// </summary>
     public bool TryTake(Batch batch)
     {
@@ -89,7 +89,7 @@ internal sealed class Journal
         }
     }
 
-    /// <summary>What was taken is kept. Gives whether there is more.</summary>
+    /// <summary>The records in the batch are kept. Gives whether there are more.</summary>
     public bool Written()
     {
         long place;
@@ -110,7 +110,7 @@ internal sealed class Journal
     }
 
     /// <summary>
-    /// What was taken could not be kept: the store is left alone for a while, which is longer each time.
+    /// The records in the batch could not be kept. The next attempt follows after a pause, which is longer each time.
     /// </summary>
     public void Failed(Exception exception)
     {
@@ -120,7 +120,7 @@ internal sealed class Journal
             (inBatch, HasFailed) = (0, true);
         }
 
-        // Told before anybody can try again: of a failure and what healed it, the failure comes first.
+        // Reported before the next attempt can begin, so that the failure is reported before the recovery.
         _ = TryTell(exception, static (owner, failure) => owner.SaveFailed(failure));
         TimeSpan? due = null;
         lock (gate)
@@ -135,7 +135,7 @@ internal sealed class Journal
         EndIfDone();
     }
 
-    /// <summary>Somebody else has claimed the memory: nothing of this link is kept any more.</summary>
+    /// <summary>Another owner has claimed the memory: no more records of this link are kept.</summary>
     public void Fenced()
     {
         lock (gate)
@@ -156,17 +156,17 @@ internal sealed class Journal
     /// <summary>The store has not answered for so long.</summary>
     public void Waits(TimeSpan time) => _ = TryTell(time, static (owner, waited) => owner.SaveWaits(waited));
 
-    /// <summary>Completes when all that was appended by now is kept, or is given up. Under the lock.</summary>
+    /// <summary>Completes when all records so far are kept, or are dropped. Under the lock.</summary>
     public Task WhenIdle() => over || (!atWork && entries.Count == 0)
         ? Task.CompletedTask
         : (idle ??= new(hasThreads ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None)).Task;
 
     /// <summary>
-    /// Nothing is appended any more. What is left is tried once more, and given up if that fails. Under the lock.
+    /// Accepts no more records. The remaining ones are written once more, and dropped if that fails. Under the lock.
     /// </summary>
     public void Close() => (closed, retryAt) = (true, null);
 
-    /// <summary>What is left is given up: it has been waited for long enough.</summary>
+    /// <summary>Drops the remaining records after the longest wait.</summary>
     public void GiveUp()
     {
         lock (gate)
@@ -174,7 +174,7 @@ internal sealed class Journal
         EndIfDone();
     }
 
-    /// <summary>Ends what waits for it or reminds it, if there is nothing more to do. After the lock.</summary>
+    /// <summary>Ends its waiter and its timer, if nothing is left to do. After the lock.</summary>
     public void EndIfDone()
     {
         Alarm? ended;
@@ -195,8 +195,8 @@ internal sealed class Journal
     }
 
     /// <summary>
-    /// Tells the link. It ends connections, which are somebody else's and may throw: the journal of the store, which
-    /// serves other links too, goes on all the same.
+    /// Reports to the link. The link may end a connection of the application, which may throw. The journal of the store
+    /// serves other links too, so it must continue.
     /// </summary>
     /// <returns>Whether nothing was thrown. The link has taken its step in any case.</returns>
     private bool TryTell<T>(T what, Action<IJournalOwner, T> tell)
@@ -212,11 +212,11 @@ internal sealed class Journal
         }
     }
 
-    /// <summary>Whether a record says all that the one right before it does.</summary>
+    /// <summary>Whether a record makes the one right before it unnecessary.</summary>
     private static bool Covers(in SessionRecord record, in SessionRecord before) => record.Kind == before.Kind
         && record.Kind is SessionRecordKind.Connect or SessionRecordKind.RemoveThrough or SessionRecordKind.Accept;
 
-    /// <summary>Takes out records of these kinds, unless they are being written.</summary>
+    /// <summary>Removes records of these kinds, unless they are being written.</summary>
     private void RemoveWaiting(Func<SessionRecordKind, bool> which)
     {
         for (var at = entries.Count - 1; at >= inBatch; at--)
@@ -256,13 +256,13 @@ internal sealed class Journal
     }
 }
 
-/// <summary>Whom a journal tells how far it is. Called outside the lock.</summary>
+/// <summary>Receives the progress of a journal. Called outside the lock.</summary>
 internal interface IJournalOwner
 {
     /// <summary>All records up to this place are kept, and the store works.</summary>
     void Saved(long upTo);
 
-    /// <summary>The store failed: what is not kept yet is tried again.</summary>
+    /// <summary>The store failed; the remaining records are written again.</summary>
     void SaveFailed(Exception exception);
 
     /// <summary>The store has not answered for so long.</summary>
@@ -274,6 +274,6 @@ internal interface IJournalOwner
     /// <summary>Lines that were asked for could not be read.</summary>
     void LoadFailed(Exception exception);
 
-    /// <summary>Somebody else has claimed the memory.</summary>
+    /// <summary>Another owner has claimed the memory.</summary>
     void Fenced();
 }

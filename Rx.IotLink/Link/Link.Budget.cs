@@ -4,32 +4,31 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
 
-/// <summary>What the link holds of a budget that it shares with others.</summary>
+/// <summary>The link's share of the budget of all links.</summary>
 internal sealed partial class Link
 {
-    /// <summary>What is held is counted in steps of so many bytes: a line now and then costs nothing.</summary>
+    /// <summary>Held bytes are counted in steps of this size, so a single line costs nothing.</summary>
     private const int BudgetStep = 1_024;
 
     private readonly ByteBudget? budget;
 
-    // Guarded by the lock: bytes of a line that has begun and not ended, beyond the buffer that a connection has for
-    // any.
+    // Guarded by the lock: bytes of a line that has begun and not ended, beyond the buffer of each connection.
     private long unfinishedBytes;
 
-    // Written under the lock: what is counted, and the room that a line needs which found none.
+    // Written under the lock: the counted bytes, and the room that a line needs that found no room.
     private long counted;
     private int roomWanted;
 
     /// <summary>Whether it shares a budget.</summary>
     public bool HasBudget => budget is not null;
 
-    /// <summary>How many bytes more it may hold, of what it shares with others.</summary>
+    /// <summary>How many more bytes of the shared budget it may hold.</summary>
     public long BudgetLeft => budget?.Left(Volatile.Read(ref counted)) ?? Engine.Moment.AnyRoom;
 
-    /// <summary>Whether it holds its part and cannot take more, so that its connection is hardly read.</summary>
+    /// <summary>Whether it has used up its share, so that it hardly reads its connection.</summary>
     public bool IsShort => BudgetLeft < Math.Max(1, Volatile.Read(ref roomWanted));
 
-    /// <summary>Whether its peer has still to acknowledge a line.</summary>
+    /// <summary>Whether a line still waits for the peer's acknowledgement.</summary>
     public bool AwaitsAcknowledgement
     {
         get
@@ -39,12 +38,12 @@ internal sealed partial class Link
         }
     }
 
-    /// <summary>Its connection is hardly read from now on.</summary>
+    /// <summary>From now on it hardly reads its connection.</summary>
     public void Slowed() => budget!.Slowed(Id);
 
     private long Holds => inbox.Capacity + engine.HeldBytes + (served is { } serving ? serving.Output.Capacity + unfinishedBytes : 0);
 
-    /// <summary>What the link may hold beyond what it holds now. Under the lock.</summary>
+    /// <summary>How many more bytes the link may hold. Under the lock.</summary>
     private long Room() => budget?.Left(Holds) ?? Engine.Moment.AnyRoom;
 
     /// <summary>A step has taken these bytes up to here. Under the lock.</summary>
@@ -55,8 +54,8 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Counts what is held after a step. Gives the connection that may be read again, if one waits for that. Under the
-    /// lock.
+    /// Counts the held bytes after a step. Gives the connection that may be read again, if one waits for that. Under
+    /// the lock.
     /// </summary>
     private ServedConnection? Settle(int wanted)
     {
@@ -72,7 +71,7 @@ internal sealed partial class Link
             budget.Add(change);
         }
 
-        // With nothing left to be read, any line finds room.
+        // When no line waits to be read, any line finds room.
         Volatile.Write(ref roomWanted, inbox.Capacity == 0 ? 0 : Math.Max(wanted, roomWanted));
         if (IsShort)
             return null;

@@ -6,16 +6,16 @@ using Rx.IotLink.Engine;
 
 namespace Rx.IotLink;
 
-/// <summary>What becomes of what is to be kept (<see cref="Journal"/>).</summary>
+/// <summary>The results of keeping records (<see cref="Journal"/>).</summary>
 internal sealed partial class Link
 {
-    // Guarded by the lock: who waits until the store works again.
+    // Guarded by the lock: the waiters until the store works again.
     private AsyncSubject<Unit>? storeHeals;
 
     /// <summary>Completes, once this end is closed, when the memory is kept, or cannot be.</summary>
     public Task Kept { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Why the store does not work, or null: it does, as far as is known.</summary>
+    /// <summary>Why the store does not work; null if no failure is known.</summary>
     public Outage? StoreFault
     {
         get
@@ -25,7 +25,7 @@ internal sealed partial class Link
         }
     }
 
-    /// <summary>Whether the store fails, so that a connection would be of no use.</summary>
+    /// <summary>Whether the store fails, so that a connection would be useless.</summary>
     public bool StoreFails
     {
         get
@@ -35,7 +35,7 @@ internal sealed partial class Link
         }
     }
 
-    /// <summary>One value, when the store works again; or null: it does not fail.</summary>
+    /// <summary>One value, when the store works again; null if it does not fail.</summary>
     public IObservable<Unit>? StoreHeals
     {
         get
@@ -80,7 +80,7 @@ internal sealed partial class Link
 
     void IJournalOwner.SaveFailed(Exception exception)
     {
-        // Made before the lock: the message is somebody else's code.
+        // Made before the lock: the message of the exception is foreign code.
         var fault = new Outage(OutageReason.StoreFailed, $"the session store failed with {Said(exception)}");
         Work work;
         lock (gate)
@@ -97,11 +97,11 @@ internal sealed partial class Link
         Perform(ref work);
     }
 
-    /// <summary>Lines are sent and accepted by somebody else now: this end would do both a second time.</summary>
+    /// <summary>Another owner sends and accepts the lines now; this end would do both a second time.</summary>
     void IJournalOwner.Fenced() =>
         Finish(LinkStatus.Closed, new Outage(OutageReason.ClaimedElsewhere, "another process, or another link, has claimed this device's memory in the session store"));
 
-    /// <summary>What a store threw is its own class: even its message may throw.</summary>
+    /// <summary>The exception's class belongs to the store: even its message may throw.</summary>
     private static string Said(Exception exception)
     {
         try
@@ -115,8 +115,7 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// What is left in the journal is written; but a store that blocks does not hold up the end for longer than a peer
-    /// would.
+    /// Writes the rest of the journal. A store that blocks does not delay the end for longer than a peer would.
     /// </summary>
     private async Task FinishJournalAsync(Journal ending)
     {

@@ -7,21 +7,21 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// How a step is done: under the lock the engine decides (<see cref="Step"/>), and what observers, the inbox and the
-/// journal are to have is put into their queues (<see cref="Collect"/>); after the lock the rest is performed
+/// How a step works. Under the lock the engine decides (<see cref="Step"/>), and the values for observers, the inbox
+/// and the journal go into their queues (<see cref="Collect"/>). After the lock the rest is performed
 /// (<see cref="Perform"/>).
 /// </summary>
 internal sealed partial class Link
 {
     /// <summary>
-    /// Only on the real clock is a send left to a thread of the pool: the thread of a virtual clock is never left.
+    /// Only on the real clock may a thread of the pool do a send. With a virtual clock all work stays on its thread.
     /// </summary>
     private readonly bool mayLeaveSends;
 
-    // Guarded by the lock: those who have waited for something that has come.
+    // Guarded by the lock: waiters whose event has come.
     private List<(Waiter<Unit> Waiter, Exception? Error)>? toTell;
 
-    /// <summary>What is true now. What the application has handled is told once. Under the lock.</summary>
+    /// <summary>The facts of this moment. Each handled line is reported once. Under the lock.</summary>
     private Moment Moment()
     {
         var (exactlyOnce, bestEffort) = inbox.TakeHandled();
@@ -29,7 +29,7 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Has the engine decide what follows from an input. Under the lock; what it gives must be performed.
+    /// Lets the engine process an input. Under the lock; the resulting work must be performed.
     /// </summary>
     private void Step(in Input input, out Work work)
     {
@@ -40,7 +40,9 @@ internal sealed partial class Link
         Collect(ref work, input.At.Now);
     }
 
-    /// <summary>Puts into queues what others will have. No code of others runs. Under the lock.</summary>
+    /// <summary>
+    /// Puts values for observers, the inbox and the journal into their queues. No foreign code runs. Under the lock.
+    /// </summary>
     private void Collect(ref Work work, TimeSpan now)
     {
         ref var effects = ref work.Effects;
@@ -73,7 +75,7 @@ internal sealed partial class Link
 
     private void CollectEnd(ServedConnection? ended)
     {
-        // Whoever finds the link closed waits for its connection as well.
+        // Code that finds the link closed waits for its connection as well.
         if (ended is not null)
             Goodbye = ended.Gone;
         inbox.End(state.Status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
@@ -91,7 +93,7 @@ internal sealed partial class Link
         UpOrEnded();
     }
 
-    /// <summary>Performs what was collected. After the lock: here is where the code of others is called.</summary>
+    /// <summary>Performs the collected work. After the lock: here foreign code is called.</summary>
     private void Perform(ref Work work)
     {
         ref var effects = ref work.Effects;
@@ -109,7 +111,7 @@ internal sealed partial class Link
         }
         finally
         {
-            // Its connection is somebody else's, and may throw: nobody else is to suffer from that.
+            // The connection may belong to the application and may throw; that must not affect others.
             PerformRest(ref work);
         }
     }
@@ -119,16 +121,16 @@ internal sealed partial class Link
         ref var effects = ref work.Effects;
         for (var line = effects.FirstDone; line is not null;)
         {
-            // It may be used again as soon as it is told.
+            // It may be reused as soon as it has completed.
             var next = line.DoneNext;
             line.DoneNext = null;
-            // Whoever wrote a line of a kept memory is gone.
+            // The writer of a line from an earlier process no longer exists.
             if (line is PendingWrite write)
                 Tell(write, work.Reader);
             line = next;
         }
 
-        // Not "?? []", which would make an empty list for each step.
+        // "?? []" would make an empty list at each step.
         if (effects.Stored is not null)
             effects.Stored.ForEach(static line => ((PendingWrite)line).Finish(error: null));
         if (work.Saves)
@@ -173,7 +175,7 @@ internal sealed partial class Link
             write.Finish(write.Error);
     }
 
-    /// <summary>Has what was posted to observers delivered.</summary>
+    /// <summary>Delivers the queued values to observers.</summary>
     private void Publish()
     {
         states.Publish();
@@ -181,7 +183,7 @@ internal sealed partial class Link
         notices.Publish();
     }
 
-    /// <summary>Tells those who have waited for something that has come. After the lock.</summary>
+    /// <summary>Completes the waiters whose event has come. After the lock.</summary>
     private void TellWaiters()
     {
         Work work = default;
@@ -191,8 +193,7 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Takes note that all who wait for something are to be told: that it has come, or (with an error) that it never
-    /// will. Under the lock.
+    /// Marks all these waiters for completion: their event has come, or (with an error) never will. Under the lock.
     /// </summary>
     private void TellLater(Waiters<Unit>? waiters, Exception? error)
     {
@@ -209,7 +210,7 @@ internal sealed partial class Link
             return alarm ??= new Alarm(deadlines, TimeCame);
     }
 
-    /// <summary>What is to be done after the lock. Each is given once.</summary>
+    /// <summary>The work after the lock. Each part is given once.</summary>
     private struct Work
     {
         public Effects Effects;
@@ -217,22 +218,22 @@ internal sealed partial class Link
         /// <summary>The connection that served when the step began.</summary>
         public ServedConnection? On;
 
-        /// <summary>The connection that is to be ended.</summary>
+        /// <summary>The connection to end.</summary>
         public ServedConnection? Ended;
 
-        /// <summary>Whether there is something to be kept.</summary>
+        /// <summary>Whether there are records to keep.</summary>
         public bool Saves;
 
-        /// <summary>Whether a drain of the inbox is to be started.</summary>
+        /// <summary>Whether to start a drain of the inbox.</summary>
         public bool Drains;
 
         /// <summary>The connection that may be read again.</summary>
         public ServedConnection? Resumed;
 
-        /// <summary>Those who have waited, and what for.</summary>
+        /// <summary>The waiters to complete, with their errors.</summary>
         public List<(Waiter<Unit> Waiter, Exception? Error)>? Told;
 
-        /// <summary>Whose reading loop performs this, if it is one.</summary>
+        /// <summary>The connection whose reading loop performs this, if one does.</summary>
         public ServedConnection? Reader;
     }
 }

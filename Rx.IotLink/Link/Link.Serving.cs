@@ -7,20 +7,21 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
 
-/// <summary>What happens on a connection.</summary>
+/// <summary>The part of a link that serves a connection.</summary>
 internal sealed partial class Link
 {
     private static readonly Outage Displaced = new(OutageReason.Displaced, "another connection of this device took its place");
 
     /// <summary>
-    /// Serves a connection until it ends. Null: another one is being served, or the link is closed; the connection is
-    /// not touched then.
+    /// Serves a connection until it ends. Null: the link serves another connection, or is closed; then it does not
+    /// touch this connection.
     /// </summary>
     /// <param name="connection">The connection.</param>
-    /// <param name="opening">What it said, at a server.</param>
+    /// <param name="opening">Its opening, at a server.</param>
     /// <param name="replaces">
-    /// Whether it takes the place of one that is being served: its device has proved itself, and must not wait for its
-    /// own ghost. One that is known by its memory does so in any case. Both are one step: no other comes in between.
+    /// Whether it replaces the current connection: its device has proved itself, and must not wait until its old
+    /// connection ends. A device that is recognised by its memory replaces it in any case. Both happen in one step, so
+    /// no other connection comes in between.
     /// </param>
     /// <param name="version">The version of the protocol that a client speaks on it; null: as before.</param>
     public ServedConnection? TryServe(IConnection connection, PeerOpening? opening = null, bool replaces = false, int? version = null)
@@ -28,7 +29,7 @@ internal sealed partial class Link
         ServedConnection serving;
         Work displaced = default;
         Work work;
-        // Somebody else's, who may throw: before anything has begun.
+        // This calls the application's connection, which may throw: so it comes before anything else.
         var remote = connection.RemoteEndPoint;
         lock (gate)
         {
@@ -48,7 +49,7 @@ internal sealed partial class Link
             _ = TryPerform(ref displaced);
         try
         {
-            // Twice as long, until lines flow: a server may have others to greet first.
+            // Twice as long until lines flow: a server may greet other clients first.
             if (!work.Effects.Opened)
                 WatchGreeting(serving);
             Perform(ref work);
@@ -64,8 +65,8 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// The connection of a ghost is somebody else's, and may throw: that must not keep the newcomer out. It does not
-    /// serve any more, whatever becomes of its end.
+    /// The replaced connection may belong to the application and may throw. That must not keep the newcomer out: the
+    /// old connection no longer serves, however it ends.
     /// </summary>
     private bool TryPerform(ref Work displaced)
     {
@@ -81,7 +82,7 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Ends the connection that serves, if there is one, since it has to make room. The link goes on.
+    /// Ends the current connection, if there is one, to make room. The link stays.
     /// </summary>
     public void TurnAway()
     {
@@ -89,7 +90,7 @@ internal sealed partial class Link
             Dismiss(serving, "the server is full", new Outage(OutageReason.ClosedHere, "it made room for another connection: the server is full"));
     }
 
-    /// <summary>The connection that serves now, or null.</summary>
+    /// <summary>The current connection, or null.</summary>
     public ServedConnection? Serving
     {
         get
@@ -99,7 +100,7 @@ internal sealed partial class Link
         }
     }
 
-    /// <summary>Ends a connection, if it is still the one that serves, with a word for its peer.</summary>
+    /// <summary>Ends a connection, if it is still the current one, with a farewell to its peer.</summary>
     public void Dismiss(ServedConnection dismissed, string word, Outage outage)
     {
         Work work;
@@ -113,7 +114,7 @@ internal sealed partial class Link
         Perform(ref work);
     }
 
-    /// <summary>Ends a connection, if it is still the one that serves.</summary>
+    /// <summary>Ends a connection, if it is still the current one.</summary>
     public void End(ServedConnection ending, Outage outage)
     {
         Work work;
@@ -163,11 +164,11 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// The bytes to send next on a connection, for whoever has begun to send on it; null if there are none, and then
-    /// nobody sends any more.
+    /// The next bytes to send on a connection, for the send in progress; null if there are none, and then that send
+    /// ends.
     /// </summary>
     /// <param name="on">The connection.</param>
-    /// <param name="closed">Whether it is closed: who sends on it has the last word.</param>
+    /// <param name="closed">Whether it is closed: the send in progress then sends the last bytes.</param>
     public ReadOnlyMemory<byte>? TakeOutput(ServedConnection on, out bool closed)
     {
         Work work;
@@ -182,7 +183,7 @@ internal sealed partial class Link
 
         // Typed, since a plain null would be converted to no bytes.
         var next = work.Effects.Send == SendEffect.Now ? work.Effects.Bytes : (ReadOnlyMemory<byte>?)null;
-        // Sent by who asks.
+        // The caller sends them.
         work.Effects.Send = SendEffect.None;
         Perform(ref work);
         return next;
@@ -192,8 +193,8 @@ internal sealed partial class Link
     public bool OneSendPerLine => engine.OneSendPerLine;
 
     /// <summary>
-    /// The drain of the inbox has handled lines: they are accepted, and acknowledged with one word. Gives whether it
-    /// goes on, if it has nothing left.
+    /// The drain of the inbox has handled lines: they are accepted, and one acknowledgement is sent for all. If the
+    /// drain has no lines left, the result says whether it continues.
     /// </summary>
     private bool Report(bool nothingLeft)
     {
@@ -224,8 +225,8 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Observers get lines from now on: has it looked at in time. A comparison, as long as the alarm is set for an
-    /// earlier time.
+    /// Observers get lines from now on: sets the alarm for a slow observer. This is only a comparison if the alarm is
+    /// set for an earlier time.
     /// </summary>
     private void WatchHolding(TimeSpan since) => (alarm ?? MakeAlarm()).Set(since + options.SlowObserverAfter);
 

@@ -9,7 +9,7 @@ using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
-/// <summary>What the application writes.</summary>
+/// <summary>The part of a link that takes the application's writes.</summary>
 internal sealed partial class Link
 {
     private Waiters<Unit>? drains;
@@ -21,7 +21,7 @@ internal sealed partial class Link
             return WriteCancellableAsync(line, delivery, ordering, cancellationToken);
         try
         {
-            // The task itself, without a second one around it that waits for nothing else.
+            // The task itself, without a second task around it.
             var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations, isAlone: mayLeaveSends && engine.Unfinished == 0);
             Take(write);
             return write.Task;
@@ -72,7 +72,7 @@ internal sealed partial class Link
         Take(write);
         using var registration = cancellationToken.UnsafeRegister((_, cancelled) =>
         {
-            // What is done was done before: it is told as it went.
+            // If the write has already ended, its result stays.
             if (TakeBack(write) is { } wasSent)
                 write.Cancel(new WriteCancelledException(Id, wasSent, cancelled));
         }, state: null);
@@ -112,7 +112,7 @@ internal sealed partial class Link
         lock (gate)
         {
             drains.Add(drain);
-            // Perhaps all was done meanwhile.
+            // Perhaps all lines are complete by now.
             if (engine.Unfinished == 0)
                 TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
         }
@@ -122,9 +122,9 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Before the end: waits for the outbox to drain, and then for an observer that is at a line, so that what it has
-    /// handled is accepted and is not given again to a later process. No line is handed out after that one. For a
-    /// limited time; never fails.
+    /// Called before the end. Waits until the outbox is empty, and then for an observer that is handling a line, so
+    /// that this line is accepted and a later process does not get it again. Hands out no line after that one. Has a
+    /// time limit; never fails.
     /// </summary>
     public async Task DrainWithinAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -134,15 +134,16 @@ internal sealed partial class Link
         using var timer = options.Scheduler.Schedule(limit, ending.Cancel);
         try
         {
-            // In this order: a peer whose observer waits for us to accept its line accepts none of ours before.
+            // In this order: if the peer's observer waits until we accept its line, the peer accepts none of ours
+            // before.
             await DrainAsync(ending.Token).ConfigureAwait(false);
             await StandStillAsync(ending.Token).ConfigureAwait(false);
-            // What that observer has written.
+            // Lines that this observer has written.
             await DrainAsync(ending.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
-            // What is left is told to its writers when the link closes.
+            // Writes that are left fail when the link closes.
         }
     }
 
@@ -169,7 +170,7 @@ internal sealed partial class Link
     }
 
     /// <summary>
-    /// Checks a line, by the rules of all and those of the peer that are known so far; gives its length in bytes.
+    /// Checks a line against the general rules and the known rules of the peer; gives its length in bytes.
     /// </summary>
     private int Check(string line)
     {
@@ -206,7 +207,7 @@ internal sealed partial class Link
     };
 
     /// <summary>
-    /// Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is done with
+    /// Takes a line back if it was not sent yet. Gives whether it was sent, or may have been; null: it is complete
     /// already.
     /// </summary>
     private bool? TakeBack(PendingWrite line)

@@ -10,13 +10,13 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// A link at either end: the shell around its engine (<see cref="LinkEngine"/>), at most one
-/// <see cref="ServedConnection"/> (the connection that serves it now), and the streams the application sees.
-/// Connections are given to it (<see cref="TryServe"/>); it makes none.
+/// <see cref="ServedConnection"/> (the current connection), and the streams of the application. It gets its connections
+/// (<see cref="TryServe"/>) and makes none.
 /// </summary>
 /// <remarks>
-/// One lock guards everything. Under it the engine takes a step, and what is to be done is collected; after it that is
-/// performed: bytes sent, observers called, writers told. So no user code, and no call of a pipe, a scheduler or
-/// another link, ever runs under it.
+/// One lock guards everything. Under it the engine takes a step, and the resulting work is collected. After the lock
+/// this work is performed: bytes are sent, observers called, writes completed. So no user code, and no call of a pipe,
+/// a scheduler or another link, ever runs under it.
 /// </remarks>
 internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 {
@@ -38,16 +38,16 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private Pulses? pulses;
     private Alarm? alarm;
 
-    // The time of day at which the monotonic clock was zero, as the last connection found it.
+    // The time of day at which the monotonic clock was zero, as measured at the last connection.
     private DateTimeOffset origin;
     private Waiters<Unit>? waitUntilUp;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
     /// <param name="options">The options of this end.</param>
-    /// <param name="version">The version of the protocol that is spoken first.</param>
+    /// <param name="version">The first version of the protocol.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    /// <param name="store">Where its memory is kept, and the claim to it; or null.</param>
+    /// <param name="store">The store of its memory, and the claim to it; or null.</param>
     /// <param name="waiting">Lines that are kept there, and their bytes.</param>
     /// <param name="budget">Bytes that it shares with other links, or null.</param>
     public Link(
@@ -96,13 +96,15 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 
     public IObservable<LinkNotice> Notices => notices;
 
-    /// <summary><see cref="State"/>, for those who want changes alone.</summary>
+    /// <summary><see cref="State"/>, for observers of changes alone.</summary>
     public Broadcast<LinkState> States => states;
 
-    /// <summary><see cref="Notices"/>, for those who are called elsewhere than the application's observers.</summary>
+    /// <summary>
+    /// <see cref="Notices"/>, for observers that are called on another scheduler than the application's.
+    /// </summary>
     public Broadcast<LinkNotice> Told => notices;
 
-    /// <summary>Made when one is asked for: few want them, and a link that nobody asks must not hold them.</summary>
+    /// <summary>Made at the first use: few applications use it, and other links should not hold it.</summary>
     private Pulses AskedPulses
     {
         get
@@ -122,10 +124,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <summary>Monotonic time on the link's scheduler.</summary>
     public TimeSpan Now => deadlines.Now;
 
-    /// <summary>How long the link was up, the last time that it was. For whoever has been told of its outage.</summary>
+    /// <summary>How long the link was up the last time. For code that has seen its outage.</summary>
     public TimeSpan LastUp => engine.LastUp;
 
-    /// <summary>How long the link was up in all, and for how long it has not been; null: it never was.</summary>
+    /// <summary>How long the link was up in all, and for how long it has been down; null: it was never up.</summary>
     public (TimeSpan Up, TimeSpan? Down) Presence
     {
         get
@@ -136,7 +138,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     }
 
     /// <summary>
-    /// The version of the protocol that is spoken on the next connection, if <see cref="TryServe"/> is told no other.
+    /// The version of the protocol on the next connection, if <see cref="TryServe"/> gets no other.
     /// </summary>
     public int Wanted
     {
@@ -161,10 +163,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         }
     }
 
-    /// <summary>The address of the connection that serves, or served last.</summary>
+    /// <summary>The address of the current connection, or of the last one.</summary>
     public EndPoint? RemoteEndPoint { get; private set; }
 
-    /// <summary>What a roll of devices says of this link, all of one moment.</summary>
+    /// <summary>The state of this link at one moment, for a list of devices.</summary>
     public LinkSnapshot Snapshot
     {
         get
@@ -219,15 +221,15 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     }
 
     /// <summary>
-    /// Completes, once this end is closed, when the peer was told so or cannot be, the connection is gone, and the
-    /// memory is kept or cannot be.
+    /// Completes, once this end is closed, when the peer has got the farewell or cannot get it, the connection has
+    /// ended, and the memory is kept or cannot be.
     /// </summary>
     public Task Goodbye { get; private set; } = Task.CompletedTask;
 
     /// <summary>Closes this end for good.</summary>
     public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
 
-    /// <summary>Closes this end for good, since it is forgotten here with all its memory.</summary>
+    /// <summary>Closes this end for good, since the server forgets it with all its memory.</summary>
     public void Forget() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "it was forgotten, to make room for another unknown id"));
 
     void IDisposable.Dispose() => Close();
@@ -266,14 +268,14 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         {
             if (!inbox.IsObserved)
                 detail += "; nobody observes the lines of this link now, and further ones wait unread and are not acknowledged";
-            // What Rx's operators have joined ends together, and no other link can tell.
+            // If an Rx operator has merged several links, the error ended all of them, and no other link can report it.
             detail += "; if it was one subscription to several links (SelectMany, Merge), it has ended for the others too";
         }
 
         Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, detail, exception));
     }
 
-    /// <summary>What comes from the peer as mere signs of life.</summary>
+    /// <summary>Received bytes as mere signs of life.</summary>
     private sealed class Pulses(IScheduler observers, Action<string, Exception> observerFailed, Lock gate)
     {
         public Broadcast<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heartbeat), observerFailed, gate);

@@ -3,10 +3,12 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Calls one observer, outside every lock and from one thread at a time: with each value that waits for it, then with
-/// the end, once. An observer that throws is unsubscribed and reported; nobody else notices.
+/// Calls one observer, outside every lock and from one thread at a time: with each waiting value, then once with the
+/// end. An observer that throws is unsubscribed and reported; other observers are not affected.
 /// </summary>
-/// <remarks>The derived class holds what waits, bounds it, and guards it with <see cref="Gate"/>.</remarks>
+/// <remarks>
+/// The derived class holds the waiting values and bounds them. It guards them with <see cref="Gate"/>.
+/// </remarks>
 internal abstract class ObserverDrain<T>(IObserver<T> observer) : IDisposable, IWork
 {
     private bool draining;
@@ -19,7 +21,7 @@ internal abstract class ObserverDrain<T>(IObserver<T> observer) : IDisposable, I
             return !draining && !over && (HasValues || IsSourceEnded) && (draining = true);
     }
 
-    /// <summary>Delivers what waits, after <see cref="TryBeginDrain"/> said yes.</summary>
+    /// <summary>Delivers the waiting values, after <see cref="TryBeginDrain"/> returned true.</summary>
     public void Drain()
     {
         try
@@ -43,28 +45,28 @@ internal abstract class ObserverDrain<T>(IObserver<T> observer) : IDisposable, I
         Unsubscribe();
     }
 
-    /// <summary>Whether the observer was unsubscribed or has had the end.</summary>
+    /// <summary>Whether the observer was unsubscribed or has got the end.</summary>
     protected bool IsOver => over;
 
-    /// <summary>Guards what waits, and whether the source has ended.</summary>
+    /// <summary>Guards the waiting values, and whether the source has ended.</summary>
     protected abstract Lock Gate { get; }
 
-    /// <summary>Whether anything waits. Under the lock.</summary>
+    /// <summary>Whether a value waits. Under the lock.</summary>
     protected abstract bool HasValues { get; }
 
-    /// <summary>Whether nothing can follow what waits. Under the lock.</summary>
+    /// <summary>Whether no value can follow the waiting ones. Under the lock.</summary>
     protected abstract bool IsSourceEnded { get; }
 
-    /// <summary>What the source failed with, when it has ended. Null: it completed.</summary>
+    /// <summary>The error of the source, when it has ended. Null: it completed.</summary>
     protected virtual Exception? Error => null;
 
-    /// <summary>Takes the next value. False: nothing waits. Takes the lock.</summary>
+    /// <summary>Takes the next value. False: there is none. Takes the lock.</summary>
     protected abstract bool TryDequeue(out T value);
 
-    /// <summary>Takes the observer from the source's list. Takes the lock.</summary>
+    /// <summary>Removes the observer from the source's list. Takes the lock.</summary>
     protected abstract void Unsubscribe();
 
-    /// <summary>Reports what the observer threw. No lock is held.</summary>
+    /// <summary>Reports the observer's exception. No lock is held.</summary>
     protected abstract void Report(Exception exception);
 
     private bool TryTake(out T value)
@@ -77,7 +79,7 @@ internal abstract class ObserverDrain<T>(IObserver<T> observer) : IDisposable, I
             {
                 if (HasValues)
                     continue;
-                // After the end it stays in this drain, so that the end is delivered once.
+                // After the end this drain does not finish, so that the end is delivered once.
                 draining = IsSourceEnded;
                 if (!draining)
                     return false;

@@ -3,12 +3,12 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Nothing is read from a connection for now, since its link holds its part of what it shares with others: until the
-/// link may hold more again, or for a while. What is read after that, and finds no room, is not taken, and the peer
-/// keeps it; but it is heard what the peer acknowledges, and whether it still lives.
+/// A pause in reading a connection, since its link has used up its share of the budget. It lasts until the link may
+/// hold more again, or for a limited time. Lines that are read after that and find no room are dropped, and the peer
+/// keeps them. But acknowledgements are read, and so is any sign that the peer is alive.
 /// </summary>
 /// <remarks>
-/// The while is a timeout; a quarter of it where acknowledgements are awaited, which may be behind lines that are not
+/// The time is one timeout, or a quarter of it if acknowledgements are awaited: they may be behind lines that are not
 /// read. The application may wait for them, and read no line before they come.
 /// </remarks>
 internal sealed class Pause(Link link, Deadlines queue, TimeSpan timeout, LinkOptions options) : Deadline(queue)
@@ -20,10 +20,10 @@ internal sealed class Pause(Link link, Deadlines queue, TimeSpan timeout, LinkOp
     private bool rang;
     private int quarters;
 
-    /// <summary>Whether nothing is read.</summary>
+    /// <summary>Whether reading is paused.</summary>
     public bool IsOn => Volatile.Read(ref waiting) is not null;
 
-    /// <summary>Whether the last one ended though the link may not hold more.</summary>
+    /// <summary>Whether the last pause ended although the link may not hold more.</summary>
     public bool TimedOut { get; private set; }
 
     public override TimeSpan? Due => IsOn && !rang ? until : null;
@@ -44,7 +44,7 @@ internal sealed class Pause(Link link, Deadlines queue, TimeSpan timeout, LinkOp
 
     public override void Execute()
     {
-        // Others may have given something back, of which this link was not told.
+        // Other links may have released bytes without a report to this link.
         TimedOut = link.IsShort && (++quarters == Quarters || link.AwaitsAcknowledgement);
         if (TimedOut || !link.IsShort)
             End();

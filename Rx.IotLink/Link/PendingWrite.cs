@@ -5,34 +5,34 @@ using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
 
-/// <summary>A line on its way, and who wants to know when it is done.</summary>
+/// <summary>A written line, with the task or observer that waits until it is complete.</summary>
 internal abstract class PendingWrite(string? text, int bytes, Delivery delivery, Ordering ordering) : OutLine(text, bytes, delivery, ordering)
 {
-    /// <summary>Why it will not be delivered by this link, if it is done and will not. Set by who tells it.</summary>
+    /// <summary>Why this link will not deliver it, if it has ended so. Set by the code that completes it.</summary>
     public Exception? Error { get; set; }
 
     /// <summary>
-    /// Called once, outside the link's lock. An error if the line will not be delivered by this link.
+    /// Called once, outside the link's lock. With an error if this link will not deliver the line.
     /// </summary>
     public abstract void Finish(Exception? error);
 }
 
-/// <summary>A line that a task waits for.</summary>
+/// <summary>A line whose write is a task.</summary>
 /// <param name="text">The line.</param>
 /// <param name="bytes">Its length as UTF-8.</param>
 /// <param name="delivery">The promise made for it.</param>
 /// <param name="ordering">Whether it keeps its place.</param>
-/// <param name="continuations">Where whoever waits for it goes on (<see cref="Continuations"/>).</param>
+/// <param name="continuations">Where code that awaits it continues (<see cref="Continuations"/>).</param>
 /// <param name="isAlone">
-/// Whether nothing else was on its way when it was written: then whoever waits for it may be called on the thread that
-/// tells, as the last thing there.
+/// Whether nothing else was in flight when it was written. Then the code that awaits it may run on the thread that
+/// completes it, as the last work there.
 /// </param>
-/// <param name="untilStored">Whether it is done as soon as it is kept.</param>
+/// <param name="untilStored">Whether it completes as soon as the line is kept.</param>
 internal sealed class TaskWrite(
     string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false, bool untilStored = false)
     : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem, IWork
 {
-    // User code continues elsewhere than in the loop that serves the connection.
+    // User code must not continue inside the loop that serves the connection.
     private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : Continuations.Options(continuations));
 
     public bool IsAlone => isAlone;
@@ -51,7 +51,7 @@ internal sealed class TaskWrite(
             Continuations.Tell(continuations, this);
     }
 
-    /// <summary>Tells whoever waits, on this very thread if it was alone.</summary>
+    /// <summary>Completes the task, on this thread if the line was alone.</summary>
     public void FinishHere()
     {
         if (Error is null)
@@ -61,7 +61,7 @@ internal sealed class TaskWrite(
     }
 
     /// <summary>
-    /// Tells whoever waits that it was cancelled. Instead of <see cref="Finish"/>, which is not called any more.
+    /// Cancels the task. <see cref="Finish"/> is then no longer called.
     /// </summary>
     public void Cancel(WriteCancelledException cancelled) => Continuations.Inline((completion, cancelled), static s => s.completion.TrySetException(s.cancelled));
 
@@ -70,7 +70,7 @@ internal sealed class TaskWrite(
     void IWork.Run() => FinishHere();
 }
 
-/// <summary>A line that an observer waits for.</summary>
+/// <summary>A line whose write has an observer.</summary>
 internal sealed class ObservedWrite(
     string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<string, Exception> observerFailed)
     : PendingWrite(text, bytes, delivery, ordering)
@@ -79,7 +79,7 @@ internal sealed class ObservedWrite(
 
     public override void Finish(Exception? error) => scheduler.Run((Write: this, error), static s => s.Write.Tell(s.error));
 
-    // An observer without OnError throws at a failure: on a thread of observers that would end the process.
+    // An observer without OnError throws at a failure; on an observers' thread that would end the process.
     private void Tell(Exception? error)
     {
         try
@@ -101,7 +101,7 @@ internal sealed class ObservedWrite(
     }
 }
 
-/// <summary>A line that nobody waits for: it came through <see cref="ILink.Writer"/>.</summary>
+/// <summary>A line from <see cref="ILink.Writer"/>; nothing waits for it.</summary>
 internal sealed class UnobservedWrite(string text, int bytes) : PendingWrite(text, bytes, Delivery.ExactlyOnce, Ordering.Ordered)
 {
     public override bool MayBeDropped => true;

@@ -16,26 +16,27 @@ internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
     /// <summary>Client: whether it speaks protocol 1 to a server that knows no other.</summary>
     public bool MayFallBack { get; init; }
 
-    /// <summary>Client: the longest timeout of a server that it bears; null: any.</summary>
+    /// <summary>Client: the longest timeout that it accepts from a server; null: any.</summary>
     public TimeSpan? MaxTimeout { get; init; }
 
-    /// <summary>Whether the memory outlives the process.</summary>
+    /// <summary>Whether a store keeps the memory.</summary>
     public bool IsKept { get; init; }
 
-    /// <summary>What was kept of it, or null.</summary>
+    /// <summary>The kept memory, or null.</summary>
     public KeptSession? Kept { get; init; }
 
     /// <summary>
-    /// The version that a link begins with whose peer is to speak this one. Only that of protocol 2 takes up a memory
-    /// that was kept; another takes its lines over from there.
+    /// The version with which a link begins if its peer will speak this version. Only protocol 2 can load a kept
+    /// memory; protocol 1 then takes over its lines.
     /// </summary>
     public int FirstFor(int version) => Kept is { Memory.Epoch: not null } ? 2 : version;
 
-    /// <summary>Where epochs and nonces come from.</summary>
+    /// <summary>The source of epochs and nonces.</summary>
     public required FillRandom Random { get; init; }
 
     /// <summary>
-    /// Makes a protocol: each version's at most once for a link with a memory, since it goes on with that.
+    /// Makes a protocol. For a link with a kept memory each version is made at most once, since it continues that
+    /// memory.
     /// </summary>
     public IProtocol Create(int version, Outbox outbox, IProtocolHost host)
     {
@@ -47,7 +48,7 @@ internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
             : new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
     }
 
-    // The settings are made once where all links have the same: without a store, and (at a server) whatever their ids.
+    // The settings are made once if all links have the same: without a store, and (at a server) for any id.
     private Version2Protocol Version2(SessionMemory? memory, Outbox outbox, IProtocolHost host) =>
         new(IsKept ? Settings(memory) : settings ??= Settings(memory: null), outbox, host);
 

@@ -3,7 +3,7 @@ using Rx.IotLink.Protocol.Version2;
 
 namespace Rx.IotLink;
 
-/// <summary>Where random bytes come from: the system, or for histories that repeat themselves a seed.</summary>
+/// <summary>The source of random bytes: the system, or a seed for repeatable histories.</summary>
 internal static class Randomness
 {
     public static FillRandom From(int? seed)

@@ -12,14 +12,14 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink;
 
 /// <summary>
-/// One connection while it serves a link: the loop that reads, the loop that sends, and the two watches of its
-/// liveness. It owns the connection, and knows nothing of lines.
+/// One connection while it serves a link: the loop that reads, the loop that sends, the silence and the keepalives. It
+/// owns the connection, and knows nothing about lines.
 /// </summary>
 internal sealed class ServedConnection(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
 {
     private static readonly TaskCompletionSource AlreadyReleased = Completed();
 
-    // Made when they are needed: a connection at rest needs none of them.
+    // Made at the first use: an idle connection needs none of them.
     private AsyncSubject<Outage>? ended;
     private SingleAssignmentDisposable? patience;
     private TaskCompletionSource? released;
@@ -31,7 +31,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     private long saidAt;
     private volatile bool over;
 
-    // Whether the last word is said by who closes: nobody sends.
+    // Whether the code that closes must send the last bytes, since no send is in progress.
     private bool hasLastWord;
     private TaskWrite? toTell;
     private Pause? pause;
@@ -50,31 +50,32 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     }
 
     /// <summary>
-    /// Completes when the connection is done with: nothing is read from it any more, and the last word is said. To be
-    /// awaited at most once.
+    /// Completes when the connection is finished: nothing more is read from it, and the last bytes are sent. Await it
+    /// at most once.
     /// </summary>
     public ValueTask Finished { get; private set; }
 
-    /// <summary>Completes when the connection was released: its last word is said, or cannot be.</summary>
+    /// <summary>Completes when the connection is released: its last bytes are sent, or cannot be.</summary>
     public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(Continuations.Options(options.Continuations)), null) ?? released).Task;
 
     /// <summary>
-    /// Completes when the connection is closed as well: the peer has heard the last word, or had its time for that.
+    /// Completes when the connection is closed as well: the peer has received the last bytes, or its time is over.
     /// </summary>
     public Task Gone => connection is ILingeringConnection lingering ? GoneAsync(lingering) : Released;
 
-    /// <summary>Tells the key that the peer has proved from others; 0: it has proved none.</summary>
+    /// <summary>Identifies the key that the peer has proved; 0: it has proved none.</summary>
     public ulong KeyMark { get; init; }
 
     /// <summary>
-    /// What is to be sent. Guarded by the link's lock, until the connection ends: then it is whose the last word is.
+    /// The bytes to send. Guarded by the link's lock until the connection ends; then it belongs to the code that sends
+    /// the last bytes.
     /// </summary>
     public OutputBuffer Output { get; } = new();
 
-    /// <summary>Whether nothing is read for now: the link holds its part of what it shares with others.</summary>
+    /// <summary>Whether reading is paused, since the link has used up its share of the budget.</summary>
     public bool IsPaused => Volatile.Read(ref pause)?.IsOn == true;
 
-    /// <summary>Reads again, if nothing is read for now.</summary>
+    /// <summary>Reads again, if reading is paused.</summary>
     public void Resume() => Volatile.Read(ref pause)?.End();
 
     /// <summary>Declares an outage after a silence of this length.</summary>
@@ -96,8 +97,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
 
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
     /// <remarks>
-    /// Pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread is
-    /// not left.
+    /// Pooled builders continue on the thread that completes them, in any context, so all stays on the thread of a
+    /// virtual clock.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadAsync()
@@ -144,14 +145,15 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         {
             TellNow();
             await connection.Input.CompleteAsync().ConfigureAwait(false);
-            // Whoever waits for the end of reading closes what is below, which would cut the last word off.
+            // The code that waits for the end of reading closes the transport, which would lose the last bytes.
             await Released.ConfigureAwait(false);
         }
     }
 
     /// <summary>
-    /// Waits before the next read while the link cannot take more, but not for ever (<see cref="Pause"/>): the peer is
-    /// slowed, and not cut off. If acknowledgements of it were awaited too long, it is read until they have come.
+    /// Waits before the next read while the link cannot take more, with a time limit (<see cref="Pause"/>): the peer is
+    /// slowed, not disconnected. If its acknowledgements do not come for too long, the connection is read until they
+    /// have come.
     /// </summary>
     private async ValueTask PaceAsync()
     {
@@ -168,7 +170,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
             await PauseAsync().ConfigureAwait(false);
         }
 
-        // Not more than finds room, or a line would have to come again.
+        // No more than what finds room; otherwise a line would have to come again.
         if (link.BudgetLeft is > 0 and var left)
             (connection.Input as SocketReader)?.LimitNext(left);
     }
@@ -178,15 +180,15 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         if (pause is null)
             Volatile.Write(ref pause, new(link, deadlines, options.Timeout, options));
         var read = pause.BeginAsync();
-        // Whoever gave something back, or ended this, may have looked just before.
+        // A release of bytes, or the end of this connection, may have come just before.
         if (over || !link.IsShort)
             pause.End();
         await read.ConfigureAwait(false);
-        // What the peer said meanwhile was not heard: its silence begins anew.
+        // Bytes of the peer were not read meanwhile: its silence starts again.
         Heard(deadlines.Now);
     }
 
-    /// <summary>Who was to be told when the next read waits is told before another wait.</summary>
+    /// <summary>Completes the write that waits for the next read, before another wait.</summary>
     private void TellNow()
     {
         var told = toTell;
@@ -195,9 +197,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     }
 
     /// <summary>
-    /// Sends bytes, and what gathers meanwhile. Once for each time that something is to be sent and nobody sends.
+    /// Sends bytes, and those that gather meanwhile. Called when there are bytes to send and no send is in progress.
     /// </summary>
-    /// <param name="bytes">What to send first, if it was taken already.</param>
+    /// <param name="bytes">The first bytes to send, if they were taken already.</param>
     public async Task SendAsync(ReadOnlyMemory<byte>? bytes)
     {
         var oneSendPerLine = link.OneSendPerLine;
@@ -214,7 +216,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
                 }
             }
 
-            // Closed while it was to be sent on: its end was left to this loop.
+            // Closed during the send: this loop must end the output.
             if (closed)
                 await SayLastWordAsync().ConfigureAwait(false);
         }
@@ -226,8 +228,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     }
 
     /// <summary>
-    /// Has a writer told when the loop that reads waits for the next bytes, on its thread. Only where that thread is
-    /// not needed for reading any more then: the loop waits for the socket itself. Asked by that loop alone.
+    /// Completes a write on the thread of the reading loop, when that loop waits for the next bytes. This works only if
+    /// the loop waits for the socket itself, so that its thread is then free. Called by that loop alone.
     /// </summary>
     public bool TryTellAfterSuspension(TaskWrite write)
     {
@@ -238,7 +240,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     }
 
     /// <summary>
-    /// No call of this connection counts any more. Under the link's lock, before <see cref="Close"/>.
+    /// Ignores further calls of this connection. Under the link's lock, before <see cref="Close"/>.
     /// </summary>
     public void LetGo(EndOfConnection how) => (hasLastWord, over) = (!how.SendIsUnderWay, true);
 
@@ -255,8 +257,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         Resume();
         if (hasLastWord)
             _ = SayLastWordAsync();
-        // The last word may have to wait for a send that is under way, but not on a connection that is broken or takes
-        // nothing.
+        // The last bytes may have to wait for a send in progress, but not on a connection that is broken or does not
+        // take bytes.
         if (outage.Reason is OutageReason.Silence or OutageReason.ConnectionLost or OutageReason.PeerNotReading)
             Release();
         else
@@ -277,7 +279,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
             limited.Dispose();
     }
 
-    /// <summary>Sends what was still to be said, and ends the output. For whoever owns the output at the end.</summary>
+    /// <summary>Sends the last bytes, and ends the output. For the code that owns the output at the end.</summary>
     private async Task SayLastWordAsync()
     {
         try
@@ -287,7 +289,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         }
         catch (Exception exception) when (exception is IOException or InvalidOperationException or OperationCanceledException)
         {
-            // The connection is broken already, which is what its last word would have led to.
+            // The connection is broken already; the last bytes would have ended it anyway.
         }
         finally
         {
@@ -323,7 +325,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     {
         Interlocked.Exchange(ref place, watch)?.Dispose();
         watch.Set();
-        // Ended meanwhile: whoever ended it may have looked before.
+        // It ended meanwhile, perhaps before this value was visible.
         if (over)
             watch.Dispose();
     }

@@ -5,19 +5,21 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Writes what the links of a process have to keep into their store, together: while one batch is written, the next one
-/// gathers. A store that waits holds up what waits for it, and nothing else.
+/// Writes the records of all links of a process into their store, together: while one batch is written, the next one
+/// gathers. A store that waits delays what waits for it, and nothing else.
 /// </summary>
 /// <remarks>
 /// The store is called on a thread of the stores, and never under a lock. On a clock other than the default one it is
-/// called on the clock's thread, so that the same seed is the same history.
+/// called on the clock's thread, so that the same seed gives the same history.
 /// </remarks>
 internal sealed class StoreJournal : IWork
 {
-    /// <summary>After so many links in a row that failed alone, the store is taken to fail, not they.</summary>
+    /// <summary>
+    /// After this many links in a row failed alone, the cause is taken to be the store, not the links.
+    /// </summary>
     private const int FailuresInARow = 2;
 
-    // One for each store and clock: with the store they go.
+    // One for each store and clock; it is collected with the store.
     private static readonly ConditionalWeakTable<ISessionStore, ConditionalWeakTable<IScheduler, StoreJournal>> All = new();
 
     private readonly ISessionStore store;
@@ -25,14 +27,14 @@ internal sealed class StoreJournal : IWork
     private readonly bool hasThreads;
     private readonly Lock gate = new();
 
-    // Guarded by the lock: links that have something, in the order in which they said so, and those whose turn it is.
+    // Guarded by the lock: links that have records, in the order of their calls, and links whose turn it is.
     private readonly Queue<Journal> waiting = new();
     private readonly List<Journal> taken = [];
     private bool atWork;
     private TimeSpan? busySince;
     private Alarm? alarm;
 
-    // Of whoever is at work alone.
+    // For the running writer only.
     private readonly Batch batch = new();
 
     private StoreJournal(ISessionStore store, Deadlines deadlines, bool hasThreads) =>
@@ -45,7 +47,7 @@ internal sealed class StoreJournal : IWork
             options.Scheduler, clock => new(store, Deadlines.On(clock), ReferenceEquals(clock, DefaultScheduler.Instance)));
     }
 
-    /// <summary>Has written what a link has to keep. It may be called again when that is done with.</summary>
+    /// <summary>Starts to write the records of a link. Called again only after that has ended.</summary>
     public void Write(Journal link)
     {
         lock (gate)
@@ -103,7 +105,7 @@ internal sealed class StoreJournal : IWork
     }
 
     /// <summary>
-    /// A batch of several links failed: perhaps for what one of them has. None is to suffer from another.
+    /// A batch of several links failed, perhaps because of one link's records. No link must suffer from another.
     /// </summary>
     private async Task WriteEachAsync(Exception failure)
     {
@@ -148,7 +150,7 @@ internal sealed class StoreJournal : IWork
             {
                 if (taken.Count > 0)
                     return true;
-                // Somebody may have come in this very moment: an empty batch is no batch.
+                // A link may have come at this moment: do not write an empty batch.
                 if (waiting.Count == 0)
                     return atWork = false;
             }
@@ -165,7 +167,7 @@ internal sealed class StoreJournal : IWork
             Journal? link;
             lock (gate)
             {
-                // One that has failed is written alone.
+                // Records that have failed are written alone.
                 if (!waiting.TryPeek(out link) || (taken.Count > 0 && link.HasFailed))
                     break;
                 waiting.Dequeue();
@@ -194,7 +196,8 @@ internal sealed class StoreJournal : IWork
             if (!writing.IsCompleted)
             {
                 await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                // What continues here calls the store again, which may block: not on a thread that others need.
+                // The code after this calls the store again, which may block: it must not run on a thread that others
+                // need.
                 if (hasThreads)
                     await SwitchToStores().ConfigureAwait(false);
             }
@@ -214,7 +217,7 @@ internal sealed class StoreJournal : IWork
         }
     }
 
-    /// <summary>Tells the links of the batch what became of it.</summary>
+    /// <summary>Reports the result to the links of the batch.</summary>
     private void Tell(Exception? failure)
     {
         Journal[] links;
@@ -249,7 +252,7 @@ internal sealed class StoreJournal : IWork
         fenced?.Fenced();
     }
 
-    /// <summary>From now on the store is waited for. Only on the real clock does time pass meanwhile.</summary>
+    /// <summary>The wait for the store begins. Only on the real clock does time pass meanwhile.</summary>
     private void Begin()
     {
         if (!hasThreads)
@@ -265,7 +268,7 @@ internal sealed class StoreJournal : IWork
         alarm.Set(due);
     }
 
-    /// <summary>Tells those who have waited for the store for too long.</summary>
+    /// <summary>Reports to links that have waited for the store for too long.</summary>
     private void Rang()
     {
         Journal[] links;
@@ -277,7 +280,7 @@ internal sealed class StoreJournal : IWork
                 return;
             waited = deadlines.Now - since;
             links = [.. taken.Concat(waiting)];
-            // It may have rung for an earlier batch; and each link has a patience of its own.
+            // It may have rung for an earlier batch, and each link has its own limit.
             due = links.Where(link => link.Patience > waited).Min(link => since + (TimeSpan?)link.Patience);
         }
 

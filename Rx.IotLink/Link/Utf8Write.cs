@@ -7,8 +7,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// A line that was written as bytes, and a value task that waits for it. It is used again when its writer has been
-/// told.
+/// A line that was written as bytes, and a value task that waits for it. It is reused when its task has completed.
 /// </summary>
 internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 {
@@ -18,7 +17,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
     private static readonly Lock Gate = new();
     private static readonly Stack<Utf8Write> Kept = new();
 
-    // User code continues elsewhere than in the loop that serves the connection.
+    // User code must not continue inside the loop that serves the connection.
     private ManualResetValueTaskSourceCore<bool> completion;
     private IScheduler? continuations;
     private byte[] utf8 = [];
@@ -80,7 +79,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 
     private void Return()
     {
-        // No value task of its last use counts any more.
+        // Value tasks of its last use are no longer valid.
         completion.Reset();
         if (utf8.Length > MostBytesKept)
         {

@@ -6,12 +6,12 @@ namespace Rx.IotLink.Time;
 /// </summary>
 internal sealed class Alarm(Deadlines queue, Action ring) : Deadline(queue)
 {
-    // In ticks; looked at without the lock first, since nearly always it rings early enough.
+    // In ticks. Read without the lock first, since it nearly always rings early enough.
     private long setFor = long.MaxValue;
 
     public override TimeSpan? Due => Volatile.Read(ref setFor) is var ticks and not long.MaxValue ? TimeSpan.FromTicks(ticks) : null;
 
-    /// <summary>Makes sure that it rings at (or before) the deadline; null asks for nothing.</summary>
+    /// <summary>Makes sure that it rings at (or before) the deadline; null changes nothing.</summary>
     public void Set(TimeSpan? deadline)
     {
         if (deadline is not { } due)

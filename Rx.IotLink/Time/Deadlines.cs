@@ -5,8 +5,8 @@ namespace Rx.IotLink.Time;
 
 /// <summary>
 /// Deadlines on one scheduler, with one timer for the next of them. On the default scheduler all links share one queue
-/// (docs/adr/0014): thousands at rest then wake the process a few times a second, and not for each keepalive. On any
-/// other scheduler each link has its own, which rings at the very tick.
+/// (docs/adr/0014): thousands of idle links then wake the process a few times a second, and not for each keepalive. On
+/// any other scheduler each link has its own queue, which rings at the exact tick.
 /// </summary>
 /// <remarks>A heap: setting and removing a deadline costs the logarithm of their number.</remarks>
 #pragma warning disable CA1001 // Its timer ends with the last deadline.
@@ -14,7 +14,7 @@ internal sealed class Deadlines
 #pragma warning restore CA1001
 {
     /// <summary>
-    /// On a shared clock nothing is waited for that is nearer than this: a timer of the system counts milliseconds.
+    /// The shortest wait on a shared clock: a timer of the system counts milliseconds.
     /// </summary>
     private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1);
 
@@ -24,7 +24,7 @@ internal sealed class Deadlines
     private readonly IStopwatch clock;
     private readonly bool isShared;
 
-    // A generic method of an interface is looked up anew by each call; a delegate has found it.
+    // Each call of a generic method of an interface looks it up again; a delegate looks it up once.
     private readonly Func<Countdown, TimeSpan, Func<IScheduler, Countdown, IDisposable>, IDisposable> schedule;
     private (TimeSpan At, Deadline Deadline)[] heap = [];
     private int count;
@@ -81,8 +81,8 @@ internal sealed class Deadlines
     }
 
     /// <summary>
-    /// The timer must be another, if the first deadline is before it. It is started after the lock: a scheduler is
-    /// nobody to call under one.
+    /// Makes a new timer if the first deadline is before the current one. The caller starts it after the lock: a
+    /// scheduler must not be called under a lock.
     /// </summary>
     private Countdown? Arm()
     {
@@ -96,7 +96,7 @@ internal sealed class Deadlines
     {
         if (started is null)
             return;
-        // Another thread may have replaced it by now; then it is disposed already, and so is what it is given.
+        // Another thread may have replaced it by now. Then it is disposed already, and disposes what it gets.
         var wait = started.At - Now;
         var least = isShared ? LeastWait : TimeSpan.Zero;
         started.Disposable = schedule(started, wait > least ? wait : least, static (_, fired) =>
@@ -123,7 +123,7 @@ internal sealed class Deadlines
         Start(started);
         foreach (var deadline in due)
         {
-            // What one does, or waits for, must not delay another link; the thread of any other clock is never left.
+            // The work of one link must not delay another. On any other clock the work stays on the clock's thread.
             if (isShared)
                 PoolWork.Run(deadline);
             else
@@ -134,7 +134,7 @@ internal sealed class Deadlines
         spare = due;
     }
 
-    /// <summary>The first either rings, and is put where it is due next, or has moved meanwhile.</summary>
+    /// <summary>The first deadline either rings, and moves to its next time, or has moved meanwhile.</summary>
     private void TakeFirst(TimeSpan now, List<Deadline> due)
     {
         var deadline = heap[0].Deadline;
@@ -196,7 +196,7 @@ internal sealed class Deadlines
 
     private void Put(int index, (TimeSpan At, Deadline Deadline) entry) => (heap[index], entry.Deadline.Index) = (entry, index);
 
-    /// <summary>What waits on the scheduler for the first deadline.</summary>
+    /// <summary>The timer on the scheduler for the first deadline.</summary>
     private sealed class Countdown(Deadlines queue, TimeSpan at) : IDisposable
     {
         private SingleAssignmentDisposableValue waiting;

@@ -1,12 +1,12 @@
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Rings when it has been quiet for a limit. When it was last not quiet is only read when the limit may have come: what
-/// is received or sent costs no timer.
+/// Rings when it has been quiet for a limit. It reads the time of the last activity only when the limit may have come,
+/// so received or sent bytes cost no timer.
 /// </summary>
 internal abstract class Quiet(Deadlines queue, TimeSpan limit) : Deadline(queue)
 {
-    /// <summary>A part of the limit by which it may be looked for early, on a clock that is shared.</summary>
+    /// <summary>The fraction of the limit by which a look may come early, on a shared clock.</summary>
     private const int EarlyPart = 64;
 
     public sealed override TimeSpan Early => limit / EarlyPart;
@@ -15,8 +15,8 @@ internal abstract class Quiet(Deadlines queue, TimeSpan limit) : Deadline(queue)
 }
 
 /// <summary>
-/// Outage detection: rings once, when nothing was heard for the limit; not a tick earlier, and at the very tick on a
-/// virtual clock. What was heard before the ring is carried out counts: then it was no silence.
+/// Outage detection: rings once, when nothing was received for the limit, never a tick earlier. On a virtual clock it
+/// rings at the exact tick. If something is received before the ring is carried out, there was no silence.
 /// </summary>
 internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, limit)
 {
@@ -30,7 +30,7 @@ internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, 
 
     protected abstract TimeSpan HeardAt { get; }
 
-    /// <summary>When it is a silence, unless something is heard before.</summary>
+    /// <summary>When the silence is complete, unless something is received before.</summary>
     protected TimeSpan SilentAt => HeardAt + Limit;
 
     public sealed override void Rang(TimeSpan now) => Volatile.Write(ref phase, Rung);
@@ -49,13 +49,15 @@ internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, 
         }
     }
 
-    /// <summary>Nothing was heard for the limit.</summary>
+    /// <summary>Nothing was received for the limit.</summary>
     protected abstract void FallSilent();
 
-    /// <summary>Something was heard, as <see cref="HeardAt"/> says already: watches again if it has rung.</summary>
+    /// <summary>
+    /// Something was received, and <see cref="HeardAt"/> says so already. Watches again if it has rung.
+    /// </summary>
     /// <remarks>
     /// One thread writes the time and then reads the phase, the other writes the phase and then reads the time. With a
-    /// barrier in between at least one of them sees what the other wrote, so that no watch is lost.
+    /// barrier in between, at least one of them sees what the other wrote, so the watch always continues.
     /// </remarks>
     protected void WatchAgain()
     {
@@ -66,8 +68,9 @@ internal abstract class Silence(Deadlines queue, TimeSpan limit) : Quiet(queue, 
 }
 
 /// <summary>
-/// Keepalives: rings each time that nothing was said for the interval. A ring counts as said even if nothing came of it
-/// (a client before the server's first line, a send that does not end), or it would ring again at once, for ever.
+/// Keepalives: rings each time when nothing was sent for the interval. A ring counts as a send even if nothing was sent
+/// (a client before the server's first line, a send that does not end). Otherwise it would ring again at once, without
+/// end.
 /// </summary>
 internal abstract class Keepalives(Deadlines queue, TimeSpan interval) : Quiet(queue, interval)
 {
@@ -75,10 +78,10 @@ internal abstract class Keepalives(Deadlines queue, TimeSpan interval) : Quiet(q
 
     public sealed override TimeSpan? Due => (SaidAt is var said && said > last ? said : last) + Limit;
 
-    /// <summary>One that comes a little early does no harm.</summary>
+    /// <summary>A keepalive that comes a little early does no harm.</summary>
     public sealed override bool RingsEarly => true;
 
-    /// <summary>When anything was said, if that counts.</summary>
+    /// <summary>When anything was last sent, if that counts.</summary>
     protected abstract TimeSpan SaidAt { get; }
 
     public sealed override void Rang(TimeSpan now) => last = now;

@@ -4,19 +4,18 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Where the observers of one link, or of one stream of a server, are called by default. So many of them at a time as
-/// <see cref="MaxThreads"/>: what else they have to do waits for one of these threads. So a link whose observers block
-/// takes no threads from others, and there is no bound that all links share.
+/// Calls the observers of one link, or of one stream of a server, by default. It uses at most <see cref="MaxThreads"/>
+/// threads at a time; further work waits for one of them. So a link whose observers block takes no threads from others,
+/// and all links together have no bound.
 /// </summary>
-/// <param name="threads">Whose threads.</param>
+/// <param name="threads">The threads that it uses.</param>
 /// <param name="most">How many of them at a time.</param>
 internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverLane.MaxThreads) : IScheduler
 {
-    /// <summary>More than the streams of a link have observers, as a rule.</summary>
+    /// <summary>Usually more than the streams of a link have observers.</summary>
     public const int MaxThreads = 16;
 
-    // Guarded by the lock of the threads: pieces of work that have a thread or wait for one, and those that wait for
-    // their turn here.
+    // Guarded by the lock of the threads: the work that has a thread or waits for one, and the work that waits here.
     private int admitted;
     private Queue<IWork>? waiting;
 
@@ -41,10 +40,12 @@ internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverL
         return run;
     }
 
-    /// <summary>Has a piece of work done, without an allocation.</summary>
+    /// <summary>Queues a piece of work, without an allocation.</summary>
     public void Enqueue(IWork work) => threads.Enqueue(work, this);
 
-    /// <summary>Whether a piece of work may have a thread; else it waits here. Under the lock of the threads.</summary>
+    /// <summary>
+    /// Whether a piece of work may have a thread; otherwise it waits here. Under the lock of the threads.
+    /// </summary>
     public bool TryAdmit(IWork work)
     {
         if (admitted < most)
@@ -58,7 +59,7 @@ internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverL
     }
 
     /// <summary>
-    /// A piece of work is done: gives the one whose turn it is now, if there is one. Under the lock of the threads.
+    /// A piece of work is done. Gives the next one, if there is one. Under the lock of the threads.
     /// </summary>
     public IWork? Done()
     {

@@ -3,18 +3,18 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Where observers are called by default: threads of our own, so that observers that block take no thread from the
-/// pool, on which keepalives, timeouts and sockets of all links depend. As many threads work as there are processors;
-/// one that is found waiting in the same piece of work twice, a millisecond apart, while other work waits is taken for
-/// blocked, and another thread takes its place. A thread that does not wait may compute, or want nothing but a
-/// processor on a busy machine, and more threads would help neither; or it is in a call of the system, which nobody can
-/// tell: it counts as blocked after twenty milliseconds. Their number is bounded by those who have them called:
-/// <see cref="ObserverLane"/>. They end when they have been idle for a while.
+/// Calls observers by default, on threads of our own. So observers that block take no thread from the pool, which
+/// keepalives, timeouts and sockets of all links need. As many threads work as there are processors. A thread counts as
+/// blocked if it is found waiting in the same piece of work twice, a millisecond apart, while other work waits; then
+/// another thread replaces it. A thread that does not wait may compute, or may only need a processor on a busy machine;
+/// more threads would not help. Or it is in a system call, which cannot be recognised; then it counts as blocked after
+/// twenty milliseconds. <see cref="ObserverLane"/> bounds the number of threads. A thread ends when it has been idle
+/// for a while.
 /// </summary>
 /// <remarks>With <see cref="ObserverLane"/> the one place that adapts threads to a scheduler.</remarks>
 internal sealed class ObserverThreads
 {
-    /// <summary>How long no further thread is asked for after the system has refused one.</summary>
+    /// <summary>How long to wait after the system has refused a thread, before asking for another.</summary>
     private static readonly TimeSpan RefusalTime = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
@@ -24,12 +24,12 @@ internal sealed class ObserverThreads
     private readonly Action<Thread> start;
     private readonly Queue<(IWork Work, ObserverLane Lane)> waiting = new();
 
-    // The last that became idle is the first to be chosen.
+    // The thread that became idle last is chosen first.
     private readonly List<Worker> idle = [];
     private readonly List<Worker> workers = [];
     private readonly int wanted = Environment.ProcessorCount;
 
-    // Threads that work and are not taken for blocked.
+    // Threads that work and do not count as blocked.
     private int active;
     private bool watching;
     private bool refused;
@@ -37,7 +37,7 @@ internal sealed class ObserverThreads
     private readonly string name;
 
     /// <summary>Threads of their own, for tests; all links share <see cref="Instance"/>.</summary>
-    /// <param name="name">Of each thread.</param>
+    /// <param name="name">The name of each thread.</param>
     /// <param name="start">Starts a thread, or throws because the system has no more.</param>
     internal ObserverThreads(string name = "Rx.IotLink observers", Action<Thread>? start = null) =>
         (this.name, this.start) = (name, start ?? (static thread => thread.Start()));
@@ -45,14 +45,15 @@ internal sealed class ObserverThreads
     public static ObserverThreads Instance { get; } = new();
 
     /// <summary>
-    /// Threads of the same kind for session stores: one that blocks takes no thread from an observer, nor the other
-    /// way round. One lane, without a bound of its own: each link and each opening has at most one piece of work here.
+    /// Threads of the same kind for session stores. A store that blocks takes no thread from an observer, and an
+    /// observer takes none from a store. There is one lane, without a bound: each link and each opening has at most one
+    /// piece of work here.
     /// </summary>
     public static ObserverLane Stores { get; } = new(new ObserverThreads("Rx.IotLink stores"), most: int.MaxValue);
 
     public ObserverLane NewLane() => new(this);
 
-    /// <summary>Has a piece of work of a lane's done, without an allocation.</summary>
+    /// <summary>Queues a piece of work of a lane, without an allocation.</summary>
     public void Enqueue(IWork work, ObserverLane lane)
     {
         Worker? chosen;
@@ -75,7 +76,7 @@ internal sealed class ObserverThreads
     }
 
     /// <summary>
-    /// A thread that watches those that work, if none does. Null: one does, or the system has no more.
+    /// A thread that watches the working threads, if there is none yet. Null: there is one, or the system has no more.
     /// </summary>
     private Worker? TryChooseWatch()
     {
@@ -85,10 +86,10 @@ internal sealed class ObserverThreads
     }
 
     /// <summary>
-    /// A thread for a piece of work: the one that became idle last, or a new one. Null: the system has no more.
+    /// A thread for a piece of work: the one that became idle last, or a new one. Null: the system has no more threads.
     /// </summary>
     /// <param name="work">The work.</param>
-    /// <param name="lane">Whose it is; null: our own, which does not count as active.</param>
+    /// <param name="lane">The lane of the work; null: our own work, which does not count as active.</param>
     private Worker? TryChoose(IWork work, ObserverLane? lane)
     {
         Worker worker;
@@ -125,7 +126,7 @@ internal sealed class ObserverThreads
     }
 
     /// <summary>
-    /// The system has no thread for it: its work waits for one of the others, or until another is asked for.
+    /// The system has no thread for it. The work waits for one of the others, or for the next attempt.
     /// </summary>
     private void Refused(Worker without)
     {
@@ -155,7 +156,7 @@ internal sealed class ObserverThreads
         Go(chosen);
     }
 
-    /// <summary>While work waits: finds the threads that are blocked, and has others take their place.</summary>
+    /// <summary>While work waits: finds blocked threads, and replaces them.</summary>
     private void Watch()
     {
         using var never = new SemaphoreSlim(0);
@@ -174,8 +175,7 @@ internal sealed class ObserverThreads
                     chosen.Add(worker);
                 }
 
-                // Where no other thread is to be had, this one is the last: it takes the work itself, as any that has
-                // finished.
+                // If there is no other thread, this one takes the work itself, like any thread that has finished.
                 var isLast = active < wanted;
                 goesOn = watching = waiting.Count > 0 && !isLast;
             }
@@ -186,7 +186,7 @@ internal sealed class ObserverThreads
         }
     }
 
-    /// <summary>What a thread does that has finished its work. False: there is nothing.</summary>
+    /// <summary>Gives a thread that has finished its next work. False: there is none.</summary>
     private bool TryContinue(Worker worker)
     {
         lock (gate)
@@ -201,7 +201,7 @@ internal sealed class ObserverThreads
                 return true;
             }
 
-            // Where there was no thread for one that watches, the first that is free does.
+            // If there was no thread to watch, the first free thread does.
             if (waiting.Count > 0 && !watching)
             {
                 watching = true;
@@ -214,7 +214,7 @@ internal sealed class ObserverThreads
         }
     }
 
-    /// <summary>Whether an idle thread may end: nobody has chosen it meanwhile.</summary>
+    /// <summary>Whether an idle thread may end: it was not chosen meanwhile.</summary>
     private bool MayEnd(Worker worker)
     {
         lock (gate)
@@ -227,7 +227,7 @@ internal sealed class ObserverThreads
         }
     }
 
-    /// <summary>What speaks for a thread being blocked in its piece of work.</summary>
+    /// <summary>The evidence that a thread is blocked in its piece of work.</summary>
     internal struct Suspicion
     {
         private const int Waits = 2;
@@ -236,7 +236,7 @@ internal sealed class ObserverThreads
         private int looks;
         private int waiting;
 
-        /// <summary>Looked at once more: whether it is taken for blocked now.</summary>
+        /// <summary>Adds one more look. Gives whether the thread counts as blocked now.</summary>
         /// <param name="waits">Whether it was found waiting.</param>
         public bool IsProven(bool waits)
         {
@@ -261,24 +261,24 @@ internal sealed class ObserverThreads
 
         public IWork Work => work!;
 
-        /// <summary>Whose work it does; null: our own.</summary>
+        /// <summary>The lane of its work; null: our own work.</summary>
         public ObserverLane? Lane => lane;
 
         public void Begin(IWork next, ObserverLane? of) => (work, lane, counted, suspicion) = (next, of, of is not null, default);
 
-        /// <summary>Gives whether it was counted among the active ones until now.</summary>
+        /// <summary>Gives whether it counted as active until now.</summary>
         public bool End()
         {
             (work, lane) = (null, null);
             return counted;
         }
 
-        /// <summary>Looks whether it is blocked in its piece of work; if so, it counts as active no more.</summary>
+        /// <summary>Checks whether it is blocked in its piece of work; if so, it no longer counts as active.</summary>
         public bool IsFoundBlocked()
         {
             if (!counted)
                 return false;
-            // Before it has woken up it waits to be chosen, which it was.
+            // Before it has woken up, it seems to wait to be chosen, but it was chosen already.
             counted = !suspicion.IsProven(waits: isAwake && thread!.ThreadState.HasFlag(ThreadState.WaitSleepJoin));
             return !counted;
         }

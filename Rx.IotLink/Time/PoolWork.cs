@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Time;
 
 /// <summary>
-/// Work that a thread of the pool is to do as soon as it can: this one when it has nothing else to do, or another that
-/// has nothing to do now. Not for what a virtual clock must order.
+/// Work for the first free thread of the pool: this thread when it has finished, or another idle one. Not for work that
+/// a virtual clock must order.
 /// </summary>
 internal static class PoolWork
 {

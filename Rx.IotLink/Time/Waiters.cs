@@ -2,9 +2,9 @@ using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Time;
 
-/// <summary>Those who wait for one event, by tasks. One who gives up leaves nothing behind.</summary>
-/// <param name="gate">The owner's lock, which guards this. Nobody is told under it.</param>
-/// <param name="continuations">Where those go on who are told (<see cref="Continuations"/>).</param>
+/// <summary>The tasks that wait for one event. A task that is cancelled leaves nothing behind.</summary>
+/// <param name="gate">The owner's lock, which guards this. No task completes under it.</param>
+/// <param name="continuations">Where code that awaits them continues (<see cref="Continuations"/>).</param>
 internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
 {
     private readonly LinkedList<Waiter<T>> waiting = new();
@@ -13,7 +13,7 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
     public bool IsEmpty => waiting.Count == 0;
 
     /// <summary>
-    /// One who is going to wait. Not under the lock: a token that is cancelled already calls back at once.
+    /// Creates a waiter. Not under the lock: a token that is cancelled already calls back at once.
     /// </summary>
     public Waiter<T> Make(CancellationToken cancellationToken)
     {
@@ -22,14 +22,14 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
         return waiter;
     }
 
-    /// <summary>Lets one wait, who may have given up already. Under the lock.</summary>
+    /// <summary>Adds a waiter, which may be cancelled already. Under the lock.</summary>
     public void Add(Waiter<T> waiter)
     {
         if (!waiter.IsSettled)
             waiter.Place = waiting.AddLast(waiter);
     }
 
-    /// <summary>The one who has waited longest, who waits here no more. Under the lock.</summary>
+    /// <summary>Removes the waiter that has waited longest. Under the lock.</summary>
     public Waiter<T>? TakeFirst()
     {
         if (waiting.First is not { } first)
@@ -38,7 +38,7 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
         return first.Value;
     }
 
-    /// <summary>All, who wait here no more. Under the lock.</summary>
+    /// <summary>Removes all waiters. Under the lock.</summary>
     public IReadOnlyList<Waiter<T>> TakeAll()
     {
         Waiter<T>[] all = [.. waiting];
@@ -47,7 +47,7 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
         return all;
     }
 
-    /// <summary>Lets one go, if it waits here. Under the lock.</summary>
+    /// <summary>Removes a waiter, if it waits here. Under the lock.</summary>
     public void Forget(Waiter<T> waiter)
     {
         if (waiter.Place is not { } place)
@@ -63,7 +63,7 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
     }
 }
 
-/// <summary>One who waits: a task that ends once, whoever comes first.</summary>
+/// <summary>A waiter: a task that ends once, with the first result.</summary>
 internal sealed class Waiter<T>(IScheduler? continuations) : IWork
 {
     private readonly TaskCompletionSource<T> completion = new(Continuations.Options(continuations));
@@ -76,10 +76,10 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
 
     public bool IsSettled => Volatile.Read(ref settled) != 0;
 
-    /// <summary>Guarded by the lock of those among whom it waits.</summary>
+    /// <summary>Guarded by the lock of its <see cref="Waiters{T}"/>.</summary>
     public LinkedListNode<Waiter<T>>? Place { get; set; }
 
-    /// <summary>False: it has given up, or was told otherwise.</summary>
+    /// <summary>False: it was cancelled, or has another result already.</summary>
     public bool TrySetResult(T value)
     {
         if (!TrySettle())
@@ -99,16 +99,16 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
         return true;
     }
 
-    /// <summary>Gives up when the token says so. Before it waits anywhere, and before anybody can tell it.</summary>
-    /// <param name="gaveUp">Takes it from where it waits.</param>
-    /// <param name="token">What says so.</param>
+    /// <summary>Cancels it with the token. Called before it waits anywhere, and before it can get a result.</summary>
+    /// <param name="gaveUp">Removes it from where it waits.</param>
+    /// <param name="token">The token.</param>
     public void GiveUpWhen(Action<Waiter<T>> gaveUp, CancellationToken token)
     {
         if (token.CanBeCanceled)
             cancellation = token.UnsafeRegister((_, cancelled) => GiveUp(gaveUp, cancelled), state: null);
     }
 
-    /// <summary>Whoever cancels has called, and finds the task cancelled when that call returns.</summary>
+    /// <summary>Called by the code that cancels; the task is cancelled when the call returns.</summary>
     private void GiveUp(Action<Waiter<T>> gaveUp, CancellationToken cancelled)
     {
         if (!TrySettle())
@@ -117,7 +117,7 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
         Continuations.Inline((completion, cancelled), static s => s.completion.TrySetCanceled(s.cancelled));
     }
 
-    /// <summary>Gives up now, for a reason.</summary>
+    /// <summary>Fails it now, with a reason.</summary>
     public void GiveUp(Exception reason)
     {
         if (TrySettle())
@@ -126,7 +126,7 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
 
     void IWork.Run()
     {
-        // Does not wait for a callback that is under way: that one has lost.
+        // Does not wait for a callback in progress: it comes too late.
         cancellation.Unregister();
         if (error is null)
             completion.TrySetResult(result!);
