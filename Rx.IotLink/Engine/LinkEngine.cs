@@ -115,13 +115,13 @@ internal sealed partial class LinkEngine
     /// <summary>When the bytes that completed the last line arrived.</summary>
     public TimeSpan? LastLineAt { get; private set; }
 
-    /// <summary>Lines that were written and are not done with.</summary>
+    /// <summary>Written lines that are not complete.</summary>
     public int Unfinished { get; private set; }
 
     /// <summary>Why the store does not work, from its first failure until it works again.</summary>
     public Outage? StoreFault { get; private set; }
 
-    /// <summary>Whether the store fails, so that a connection would be of no use.</summary>
+    /// <summary>Whether the store fails, so that a connection would be useless.</summary>
     public bool StoreFails { get; private set; }
 
     /// <summary>Whether the peer needs each line in a send of its own.</summary>
@@ -141,10 +141,10 @@ internal sealed partial class LinkEngine
     /// <summary>Bytes that the protocol holds of lines that are not delivered yet.</summary>
     public int HeldBytes => protocol.HeldBytes;
 
-    /// <summary>Whether the peer has still to acknowledge what it was sent.</summary>
+    /// <summary>Whether a sent line still waits for the peer's acknowledgement.</summary>
     public bool AwaitsAcknowledgement => output is not null && protocol.Unfinished.Any();
 
-    // How many bytes more may be held, and how many of those are held whose number a step can change.
+    // How many more bytes may be held, and how many are held of those that a step can change.
     private long Room => mayHold - Holds;
 
     private long Holds => collected.Delivered.Capacity + (output?.Capacity ?? 0) + protocol.HeldBytes;
@@ -152,13 +152,13 @@ internal sealed partial class LinkEngine
     private bool IsUp => Status == LinkStatus.Up;
 
     /// <summary>
-    /// What is wrong with a line of this length that is to be written, as the rest of a sentence; or null.
+    /// The fault of a line of this length, as the rest of a sentence; null if there is none.
     /// </summary>
-    // By the rules of whoever was served last: one that was never up rules nothing out.
+    // By the rules of the last peer; a peer that was never up excludes nothing.
     public string? Fault(int bytes) => holder.Fault(bytes);
 
     /// <summary>
-    /// Whether this opening is of the client that is connected now, come back over a newer connection.
+    /// Whether this opening is from the client that is connected now, on a newer connection.
     /// </summary>
     public bool IsSuccessor(PeerOpening? opening) =>
         output is not null && opening is ClientOpening again && protocol is Version2Protocol two && two.IsSuccessor(again);
@@ -168,11 +168,11 @@ internal sealed partial class LinkEngine
     public LinkCounters Counters(int handled) =>
         counts.Snapshot(Unfinished, exactlyOnceWaiting + bestEffortWaiting, Math.Min(handled, exactlyOnceWaiting + bestEffortWaiting));
 
-    /// <summary>How long it was up in all, and for how long it has not been; null: it never was.</summary>
+    /// <summary>How long it was up in all, and for how long it has been down; null: it was never up.</summary>
     public (TimeSpan Up, TimeSpan? Down) PresenceAt(TimeSpan time) =>
         IsUp ? (upBefore + (time - upAt), TimeSpan.Zero) : (upBefore, Connections > 0 ? time - upUntil : null);
 
-    /// <summary>Takes what happened, and adds what is to be done.</summary>
+    /// <summary>Takes an input, and adds its effects.</summary>
     public void Step(in Input input, ref Effects effects)
     {
         collected = effects;
@@ -180,7 +180,7 @@ internal sealed partial class LinkEngine
         mayHold = input.At.Room + Holds;
         try
         {
-            // First of all: an observer that blocks does not hold back what was accepted before.
+            // First of all: an observer that blocks must not delay acceptances before it.
             AcceptHandled(input.At);
             Take(input);
         }
@@ -267,7 +267,8 @@ internal sealed partial class LinkEngine
         Wanted = version ?? Wanted;
         if (Wanted != Version)
             Speak(Wanted);
-        // A server's protocol may answer with lines at once; a client's may find that nobody is there to speak it.
+        // The protocol of a server may answer with lines at once; that of a client may find that the server does not
+        // speak it.
         if (opening is not null)
             TakeOver();
         (output, sending) = (to, false);
@@ -275,13 +276,12 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// Another version is to be spoken than before: the device's software was changed, or the server knows no other. Or
-    /// somebody only says so: the protocol that was spoken keeps what it remembers, and the lines until that of the
-    /// other version is open.
+    /// Changes to another version: the device has other software, or the server knows only that version. The message
+    /// may also come from an impostor. So the old protocol keeps its memory, and its lines until the new one is open.
     /// </summary>
     private void Speak(int version)
     {
-        // All or nothing: what can fail comes first.
+        // All or nothing: steps that can fail come first.
         var next = other ?? create(version, outbox, this);
         owed ??= new();
         while (owed.Count < exactlyOnceWaiting + bestEffortWaiting)
@@ -290,13 +290,13 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// The protocol that is spoken has the lines from here on: what the other one had not finished is sent again.
+    /// The current protocol takes over the lines: those that the other one had not finished are sent again.
     /// </summary>
     private void TakeOver()
     {
         if (holder == protocol)
             return;
-        // Lines of a kept memory have no writer here, and must not be lost for that.
+        // Lines of an earlier process have no writer here, and still must not be lost.
         outbox.PutBack(holder.Surrender().Where(line => line.Outcome is null).ToList());
         holder = protocol;
         if (Connections > 0)
@@ -338,16 +338,16 @@ internal sealed partial class LinkEngine
         }
     }
 
-    /// <summary>Has sent what is to be sent, unless somebody sends already and takes it along.</summary>
-    /// <param name="goesOn">Whether it is that one who asks.</param>
-    /// <param name="later">Whether more is likely to be written at once.</param>
+    /// <summary>Collects bytes to send, unless a send in progress will take them.</summary>
+    /// <param name="goesOn">Whether the send in progress asks.</param>
+    /// <param name="later">Whether more writes are likely to follow at once.</param>
     private void CollectOutput(bool goesOn, bool later)
     {
         if (output is null)
             return;
         if (sending && !goesOn)
         {
-            // Unless the peer does not take what it is sent.
+            // Unless the peer does not read.
             if (output.Length > MaxOutputBytes + limits.MaxLineBytes)
                 RequestEnd(new(OutageReason.PeerNotReading, $"{output.Length} bytes wait to be sent, the limit is {MaxOutputBytes + limits.MaxLineBytes}"));
             return;
@@ -361,7 +361,7 @@ internal sealed partial class LinkEngine
             return;
         }
 
-        // What was held back while the output was full, and what was gathered to be said at once.
+        // Lines that waited while the output was full, and acknowledgements that gathered.
         protocol.Send(now);
         sending = output.Length > 0;
         if (!sending)
@@ -421,7 +421,7 @@ internal sealed partial class LinkEngine
         (exactlyOnceWaiting, bestEffortWaiting, collected.IsLast) = (0, 0, true);
         foreach (var line in holder.Unfinished.Concat(outbox.All).Concat(kept?.Awaited.Values ?? Enumerable.Empty<OutLine>()).ToList())
             Done(line, Outcome.GivenUp);
-        // What is in the store alone stays there.
+        // Lines that are only in the store stay there.
         Unfinished = 0;
         if (kept is null)
             return;
@@ -447,11 +447,11 @@ internal sealed partial class LinkEngine
 
     private void Notify(LinkNoticeKind kind, string detail, Exception? error = null) => (collected.Notices ??= []).Add(new(kind, detail, error));
 
-    /// <summary>When the line that observers are at will have been held for too long, if it was not told.</summary>
+    /// <summary>When observers will have taken too long for their current line, if that is not reported yet.</summary>
     private TimeSpan? HeldTooLongAt(in Moment at) => at.HeldSince is { } since && since != toldHeldSince ? since + limits.SlowObserverAfter : null;
 
     /// <summary>
-    /// Tells of a line that is held for too long, once: nothing else tells of it while the link is up.
+    /// Reports a line that observers hold for too long, once: nothing else reports it while the link is up.
     /// </summary>
     private void TellOfHeldLine(in Moment at)
     {

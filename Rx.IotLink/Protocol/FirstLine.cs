@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol;
 
-/// <summary>The first line of a connection, which tells the version of the protocol.</summary>
+/// <summary>The first line of a connection, which shows the version of the protocol.</summary>
 internal static class FirstLine
 {
     /// <summary>Takes the line. False: it is not finished yet.</summary>

@@ -3,13 +3,13 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
-/// One end of one link in one version of the wire protocol: bytes in, bytes and events out. It lives as long as the
-/// link, through all its connections, and is a pure state machine: it is told the time, and the same calls give the
-/// same answers.
+/// One end of one link in one version of the wire protocol: bytes in, bytes and events out. It exists as long as the
+/// link, through all its connections. It is a pure state machine: the caller gives the time, and the same calls give
+/// the same answers.
 /// </summary>
 /// <remarks>
-/// Calls are serial (the link makes them under its lock). What it has to say goes to the output given by
-/// <see cref="Connect"/> and to its <see cref="IProtocolHost"/>.
+/// Calls are serial (the link makes them under its lock). It writes to the output of <see cref="Connect"/> and calls
+/// its <see cref="IProtocolHost"/>.
 /// </remarks>
 internal interface IProtocol
 {
@@ -26,24 +26,24 @@ internal interface IProtocol
     TimeSpan QuietTime { get; }
 
     /// <summary>
-    /// When <see cref="Elapse"/> wants to be called next, or null. It may move later, or away, at any time.
+    /// When <see cref="Elapse"/> must be called next, or null. This may change at any call.
     /// </summary>
     TimeSpan? Deadline { get; }
 
     /// <summary>Silence after which an outage is declared, once lines flow.</summary>
     TimeSpan Timeout { get; }
 
-    /// <summary>Whether <see cref="Send"/> would say something that is not in the output yet.</summary>
+    /// <summary>Whether <see cref="Send"/> would add something to the output.</summary>
     bool WantsToSend { get; }
 
-    /// <summary>A connection was made (client), or the peer has said who it is (server: its opening).</summary>
+    /// <summary>A connection was made (client), or the peer has sent its opening (server).</summary>
     void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening);
 
     /// <summary>
-    /// Bytes arrived. What follows the returned position is an unfinished line, to be given again with what comes next.
+    /// Bytes arrived. Bytes after the returned position are an unfinished line; give them again with the next bytes.
     /// </summary>
     /// <exception cref="ProtocolException">
-    /// The peer broke the protocol. Complete lines before the offender have been taken.
+    /// The peer broke the protocol. Complete lines before the error were taken.
     /// </exception>
     SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
 
@@ -54,11 +54,11 @@ internal interface IProtocol
     void Send(TimeSpan now);
 
     /// <summary>
-    /// What was said so far is being given to the connection. Only one such piece is under way at a time.
+    /// The output so far is being given to the connection. Only one such piece is in progress at a time.
     /// </summary>
     void Handed();
 
-    /// <summary>The connection has taken what it was given. Also called where it was given nothing.</summary>
+    /// <summary>The connection has taken its piece. Also called if the piece was empty.</summary>
     void Taken(TimeSpan now);
 
     /// <summary>
@@ -67,96 +67,97 @@ internal interface IProtocol
     void Accept(TimeSpan now);
 
     /// <summary>
-    /// All that was given to <see cref="IProtocolHost.Save"/> up to this place is kept: says what waited for it.
+    /// All records of <see cref="IProtocolHost.Save"/> up to this place are kept: sends what waited for that.
     /// </summary>
     void Saved(long upTo, TimeSpan now);
 
-    /// <summary>No line is sent under a new number before this record is kept: it decides about the numbers.</summary>
+    /// <summary>
+    /// No line gets a new number and is sent before this record is kept, since it decides the numbers.
+    /// </summary>
     void SendAfter(long record);
 
-    /// <summary>Says that this end lives.</summary>
+    /// <summary>Sends a keepalive.</summary>
     void Keepalive();
 
-    /// <summary>Says farewell, if the protocol has a word for it: this end leaves on purpose.</summary>
+    /// <summary>Sends a farewell, if the protocol has one: this end leaves on purpose.</summary>
     void Bye(string text);
 
     /// <summary>
-    /// What is wrong with a line of this length that is to be written, as the rest of a sentence; or null. May be asked
-    /// at any time.
+    /// The fault of a line of this length, as the rest of a sentence; null if there is none. May be called at any time.
     /// </summary>
     string? Fault(int bytes);
 
     /// <summary>Time has passed: does what was due by now.</summary>
     void Elapse(TimeSpan now);
 
-    /// <summary>Bytes of lines that have come and are held, since they are not to be delivered yet.</summary>
+    /// <summary>Bytes of lines that have come and are held, since they may not be delivered yet.</summary>
     int HeldBytes { get; }
 
     /// <summary>Every line that was taken from the outbox and is not finished, oldest first.</summary>
     IEnumerable<OutLine> Unfinished { get; }
 
     /// <summary>
-    /// Gives the unfinished lines up: the peer speaks another version, whose protocol takes them over. What was
-    /// received is remembered, for the peer may come back to this one.
+    /// Gives up the unfinished lines: the peer speaks another version, and its protocol takes them over. The memory of
+    /// received lines stays, since the peer may come back to this version.
     /// </summary>
     IReadOnlyList<OutLine> Surrender();
 }
 
 /// <summary>
-/// What a protocol tells its link. Calls come from inside the calls to <see cref="IProtocol"/> and must only take note.
+/// The calls of a protocol to its link. They come from inside the calls to <see cref="IProtocol"/>, and must only
+/// record what they get.
 /// </summary>
 internal interface IProtocolHost
 {
     /// <summary>Lines flow both ways from now on, until the connection ends.</summary>
     void Opened();
 
-    /// <summary>A keepalive was heard.</summary>
+    /// <summary>A keepalive was received.</summary>
     void Heartbeat();
 
     /// <summary>
-    /// A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, the line must not
-    /// be acknowledged.
+    /// A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, and the line must
+    /// not be acknowledged.
     /// </summary>
     /// <param name="utf8">Its text: valid UTF-8, to be copied.</param>
-    /// <param name="delivery">The promise it was written with, as far as the wire tells.</param>
+    /// <param name="delivery">The promise made for it, as far as the wire shows it.</param>
     bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery);
 
-    /// <summary>Whether the link may hold so many bytes more.</summary>
+    /// <summary>Whether the link may hold this many more bytes.</summary>
     bool HasRoomFor(int bytes);
 
-    /// <summary>A line of the peer was not taken, and is left to come again.</summary>
+    /// <summary>A line of the peer was not taken, and will come again.</summary>
     void Withheld();
 
     /// <summary>The peer repeated a line that had arrived before.</summary>
     void DuplicateReceived();
 
     /// <summary>
-    /// Something is to be kept that outlives the process. Gives its place in the order of all that is: <see
-    /// cref="IProtocol.Saved"/> tells when it is kept, and what depends on it is said only then.
-    /// Not called where nothing is kept.
+    /// Keeps a record in the store. Gives its place among all records: <see cref="IProtocol.Saved"/> reports when it is
+    /// kept, and only then is sent what depends on it. Not called without a store.
     /// </summary>
     long Save(in SessionRecord record);
 
-    /// <summary>A line is done with: accepted by the peer (exactly once), or sent (best effort).</summary>
+    /// <summary>A line is complete: accepted by the peer (exactly once), or sent (best effort).</summary>
     void Finished(OutLine line);
 
     /// <summary>A line was sent again.</summary>
     void Repeated();
 
-    /// <summary>A line can never be sent: it breaks a rule of the peer's.</summary>
+    /// <summary>A line can never be sent: it breaks a rule of the peer.</summary>
     void Impossible(OutLine line, string fault);
 
-    /// <summary>Whether the output can take more lines: what it holds is still to be sent.</summary>
+    /// <summary>Whether the output can take more lines, beside those that it still holds.</summary>
     bool HasRoomToSend { get; }
 
-    /// <summary>Something the application should know.</summary>
+    /// <summary>Sends a notice to the application.</summary>
     void Notify(LinkNoticeKind kind, string detail);
 
-    /// <summary>The peer knows only another version: it is to be spoken from the next connection on.</summary>
+    /// <summary>The peer knows only another version: speak it from the next connection on.</summary>
     void FallBack(int version);
 
     /// <summary>
-    /// The connection must end, once what was said is sent. No more than that: nothing that a peer says ends a link.
+    /// The connection must end, once the output is sent. Only the connection: no message of a peer ends a link.
     /// </summary>
     void EndConnection(Outage outage);
 }
@@ -166,7 +167,7 @@ internal interface IProtocolHost
 /// <param name="Version">The version of the protocol it speaks.</param>
 internal abstract record PeerOpening(string Id, int Version)
 {
-    /// <summary>Tells the key that it has proved from others, without holding it; 0: it has proved none.</summary>
+    /// <summary>Identifies the key that it has proved, without holding it; 0: it has proved none.</summary>
     public ulong KeyMark { get; init; }
 }
 
@@ -176,14 +177,14 @@ internal delegate IProtocol CreateProtocol(int version, Outbox outbox, IProtocol
 /// <summary>Which end of the connection this is.</summary>
 internal enum Role
 {
-    /// <summary>The one that connects and speaks first.</summary>
+    /// <summary>The end that connects and speaks first.</summary>
     Client,
 
-    /// <summary>The one that listens.</summary>
+    /// <summary>The end that listens.</summary>
     Server,
 }
 
-/// <summary>The peer broke the protocol; the message names the rule and the offender.</summary>
+/// <summary>The peer broke the protocol; the message names the rule and what broke it.</summary>
 internal class ProtocolException(string message) : Exception(message);
 
 /// <summary>A line is longer than its limit.</summary>

@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Protocol;
 
-/// <summary>What was kept of a link by an earlier process: its memory, and the lines that wait.</summary>
+/// <summary>A link's memory from an earlier process, with the lines that wait.</summary>
 /// <param name="Memory">The memory.</param>
 /// <param name="Lines">The lines, in the order of their positions.</param>
 internal sealed record KeptSession(SessionMemory Memory, IReadOnlyList<StoredLine> Lines)
@@ -8,7 +8,7 @@ internal sealed record KeptSession(SessionMemory Memory, IReadOnlyList<StoredLin
     /// <summary>How many lines wait in all, and their bytes.</summary>
     public (long Lines, long Bytes) Waiting => (Memory.Waiting, Memory.WaitingBytes);
 
-    /// <summary>Puts the lines into an outbox that has none yet.</summary>
+    /// <summary>Puts the lines into an empty outbox.</summary>
     public void PutInto(Outbox outbox)
     {
         foreach (var line in Lines)

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
-/// Splits bytes into lines ended by LF. It keeps nothing: an unfinished line stays with the caller, and is gone with
+/// Splits bytes into lines ended by LF. It keeps nothing: an unfinished line stays with the caller, and is dropped with
 /// the connection.
 /// </summary>
 internal ref struct LineReader
@@ -21,7 +21,7 @@ internal ref struct LineReader
         first = bytes.FirstSpan;
     }
 
-    /// <summary>Up to where lines were taken.</summary>
+    /// <summary>The position up to which lines were taken.</summary>
     public readonly SequencePosition Position => rest.GetPosition(taken);
 
     public void Dispose()
@@ -35,7 +35,8 @@ internal ref struct LineReader
     /// <exception cref="ProtocolException">A line, finished or not, is longer than the limit.</exception>
     public bool TryRead(int maxBytes, out ReadOnlySpan<byte> line)
     {
-        // Its LF is looked for only where it may be, so that a line is judged the same in whatever pieces it comes.
+        // It searches for the LF only within the limit, so that the result for a line does not depend on the pieces in
+        // which it comes.
         var length = first[..(int)Math.Min(first.Length, maxBytes + 1L)].IndexOf((byte)'\n');
         if (length < 0)
             return TryReadAcross(maxBytes, out line);
@@ -45,7 +46,7 @@ internal ref struct LineReader
         return true;
     }
 
-    /// <summary>A line that does not end in the piece it begins in, if it ends at all.</summary>
+    /// <summary>Reads a line that does not end in its first piece.</summary>
     private bool TryReadAcross(int maxBytes, out ReadOnlySpan<byte> line)
     {
         line = default;

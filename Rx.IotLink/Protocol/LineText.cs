@@ -1,9 +1,9 @@
 namespace Rx.IotLink.Protocol;
 
-/// <summary>The rules of a line that is to be written.</summary>
+/// <summary>The rules for a written line.</summary>
 internal static class LineText
 {
-    /// <summary>Checks a line that is given as bytes.</summary>
+    /// <summary>Checks a line of bytes.</summary>
     /// <exception cref="ArgumentException">A rule is broken; the message names it and what broke it.</exception>
     public static void Check(ReadOnlySpan<byte> utf8, int maxBytes)
     {

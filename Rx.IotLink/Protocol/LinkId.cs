@@ -8,7 +8,7 @@ internal static class LinkId
 {
     public const int MaxBytes = 128;
 
-    /// <summary>What is wrong with an id, as the rest of a sentence, or null.</summary>
+    /// <summary>The fault of an id, as the rest of a sentence; null if there is none.</summary>
     public static string? Fault(string id, int maxBytes)
     {
         if (id.Length == 0)
@@ -30,8 +30,8 @@ internal static class LinkId
         return null;
     }
 
-    // Of two ids that look the same, one would be taken for the other. Beyond what has a category for it, what Unicode
-    // calls ignorable by default: joiners, fillers of Hangul, selectors of variants, tags; and the empty Braille cell.
+    // People would confuse two ids that look the same. Beside the categories, this excludes the characters that Unicode
+    // calls ignorable by default (joiners, Hangul fillers, variation selectors, tags) and the empty Braille cell.
     private static bool IsUnseen(Rune rune) =>
         Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
         || rune.Value is 0x34F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or (>= 0x180B and <= 0x180F) or 0x2065 or 0x2800 or 0x3164

@@ -1,11 +1,10 @@
 namespace Rx.IotLink.Protocol;
 
-/// <summary>A line to be written: what a protocol needs to know of it.</summary>
+/// <summary>A written line, with the facts that a protocol needs.</summary>
 internal class OutLine(string? text, int bytes, Delivery delivery, Ordering ordering)
 {
     /// <summary>
-    /// The text. A line that was given as bytes makes it when it is asked for: a store or a message wants it, the wire
-    /// does not.
+    /// The text. A line of bytes makes it at the first use: only a store or a message needs it, not the wire.
     /// </summary>
     public string Text => text ?? MakeText();
 
@@ -17,11 +16,11 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     public Ordering Ordering { get; protected set; } = ordering;
 
     /// <summary>
-    /// Its place in the order of writing, across the lanes of the outbox. Where lines are kept, it is their position.
+    /// Its place in the order of writing, across the lanes of the outbox. In a store it is the position of the line.
     /// </summary>
     internal ulong Ticket { get; set; }
 
-    /// <summary>The record with which it is kept; 0: it was kept by an earlier process, or is not.</summary>
+    /// <summary>The record that keeps it; 0: an earlier process kept it, or it is not kept.</summary>
     internal long Record { get; set; }
 
     /// <summary>Whether it is in the outbox.</summary>
@@ -30,26 +29,27 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     /// <summary>Whether it is in the outbox for the second time: it may have been sent before.</summary>
     internal bool WasPutBack { get; set; }
 
-    /// <summary>What became of it. Null: it is not done with.</summary>
+    /// <summary>Its outcome. Null: it is not complete.</summary>
     public Outcome? Outcome { get; internal set; }
 
-    /// <summary>What was done next, while both are to be told.</summary>
+    /// <summary>The next complete line, while both wait for their reports.</summary>
     public OutLine? DoneNext { get; internal set; }
 
-    /// <summary>Whether nothing refers to it any more once it is done with.</summary>
+    /// <summary>Whether nothing refers to it once it is complete.</summary>
     public bool MayBeUsedAgain { get; internal set; }
 
-    /// <summary>Whether it may give way when the outbox is full: nobody waits for it.</summary>
+    /// <summary>Whether it may be dropped when the outbox is full: nothing waits for it.</summary>
     public virtual bool MayBeDropped => false;
 
-    /// <summary>Whether somebody waits until it is accepted.</summary>
+    /// <summary>Whether a write waits until it is accepted.</summary>
     public virtual bool IsAwaited => false;
 
-    /// <summary>Whether its writer is to be told as soon as it is kept.</summary>
+    /// <summary>Whether its write completes as soon as it is kept.</summary>
     public virtual bool IsDoneWhenStored => false;
 
     /// <summary>
-    /// Its neighbours there. Held here, so that taking a line back needs no search and keeping one no other object.
+    /// Its neighbours there. They are held here, so that removing a line needs no search, and adding one needs no
+    /// further object.
     /// </summary>
     internal OutLine? Before { get; set; }
 

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
-/// The lines that were not sent yet, in three lanes, so that best effort never delays exactly once, nor an ordered line
-/// that waits for its turn a concurrent one. The link bounds it.
+/// The lines that were not sent yet, in three lanes. So best effort never delays exactly once, and an ordered line that
+/// waits never delays a concurrent one. The link bounds it.
 /// </summary>
 internal sealed class Outbox
 {
@@ -26,17 +26,17 @@ internal sealed class Outbox
         var (a, b) => a ?? b,
     };
 
-    /// <summary>Goes on counting where an earlier process has ended.</summary>
+    /// <summary>Continues the positions of an earlier process.</summary>
     public void Restore(long lastPosition) => tickets = (ulong)lastPosition;
 
-    /// <summary>Puts a line of an earlier process to the end. It may have been sent.</summary>
+    /// <summary>Adds a line of an earlier process at the end. It may have been sent.</summary>
     public void Restore(OutLine line, long position)
     {
         (line.Ticket, line.WasPutBack) = ((ulong)position, true);
         LaneOf(line).Insert(line, before: null);
     }
 
-    /// <summary>Puts a line to the end that has had its place before, and was not sent.</summary>
+    /// <summary>Adds a line at the end that has a position already, and was not sent.</summary>
     public void Load(OutLine line, long position)
     {
         line.Ticket = (ulong)position;
@@ -49,7 +49,7 @@ internal sealed class Outbox
         LaneOf(line).Insert(line, before: null);
     }
 
-    /// <summary>Gives a line its place in the order of writing, which no other line of this link ever has.</summary>
+    /// <summary>Gives a line its place in the order of writing, which is unique for this link.</summary>
     public void Stamp(OutLine line) => line.Ticket = ++tickets;
 
     /// <summary>Puts lines back that a protocol had taken, before all others.</summary>
@@ -63,7 +63,7 @@ internal sealed class Outbox
         }
     }
 
-    /// <summary>Takes a line out. False: it is not here (any more).</summary>
+    /// <summary>Removes a line. False: it is not here.</summary>
     public bool Remove(OutLine line)
     {
         if (!line.Waits)
@@ -72,7 +72,7 @@ internal sealed class Outbox
         return true;
     }
 
-    /// <summary>The oldest ordered line that may give way to a newer one, or null.</summary>
+    /// <summary>The oldest ordered line that may be dropped for a newer one, or null.</summary>
     public OutLine? OldestOrdered(Func<OutLine, bool> mayGo)
     {
         var line = ordered.First;
@@ -90,7 +90,7 @@ internal sealed class Outbox
         _ => ordered,
     };
 
-    /// <summary>Lines that are linked through themselves.</summary>
+    /// <summary>A linked list whose links are in the lines.</summary>
     private sealed class Lane
     {
         private OutLine? last;

@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Protocol;
 
-/// <summary>What became of a line that is done with.</summary>
+/// <summary>The outcome of a complete line.</summary>
 internal sealed class Outcome
 {
     private Outcome(string? fault) => Fault = fault;
@@ -14,18 +14,18 @@ internal sealed class Outcome
     /// <summary>The application took it back before it was sent.</summary>
     public static Outcome TakenBack { get; } = new(fault: null);
 
-    /// <summary>It gave way to a newer line.</summary>
+    /// <summary>It was dropped for a newer line.</summary>
     public static Outcome Dropped { get; } = new(fault: null);
 
-    /// <summary>The link has ended before it was done.</summary>
+    /// <summary>The link ended before it was complete.</summary>
     public static Outcome GivenUp { get; } = new(fault: null);
 
-    /// <summary>What is wrong with a line that can never be sent, as the rest of a sentence. Null: nothing.</summary>
+    /// <summary>The fault of a line that can never be sent, as the rest of a sentence. Null: none.</summary>
     public string? Fault { get; }
 
     /// <summary>Whether the promise made for it was kept.</summary>
     public bool IsGood => this == Accepted || this == Sent;
 
-    /// <summary>It breaks a rule of the peer's.</summary>
+    /// <summary>It breaks a rule of the peer.</summary>
     public static Outcome Impossible(string fault) => new(fault);
 }

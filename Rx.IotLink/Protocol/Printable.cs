@@ -4,17 +4,18 @@ using System.Text;
 namespace Rx.IotLink.Protocol;
 
 /// <summary>
-/// What a peer said, fit for a log and a terminal: no control character can forge a line or move a cursor, no format
-/// character can hide text or turn its direction.
-/// Every message that holds text from outside takes it through here, where the message is made.
+/// Makes a peer's text safe for a log and a terminal: no control character can forge a line or move a cursor, and no
+/// format character can hide text or change its direction. Every message with text from outside uses this when the
+/// message is made.
 /// </summary>
 internal static class Printable
 {
-    /// <summary>Characters that are shown; the rest is left out, and its number said.</summary>
+    /// <summary>The most characters that are shown; the rest is left out, and the message gives its number.</summary>
     public const int MaxCharacters = 200;
 
-    /// <summary>The text with <c>\n</c>, <c>\r</c>, <c>\t</c>, <c>\\</c> and <c>\u{1b}</c> in place of what is not
-    /// printed.</summary>
+    /// <summary>
+    /// The text with <c>\n</c>, <c>\r</c>, <c>\t</c>, <c>\\</c> and <c>\u{1b}</c> in place of unprintable characters.
+    /// </summary>
     public static string Of(string text, int maxCharacters = MaxCharacters)
     {
         if (text.Length <= maxCharacters && text.All(c => c is >= ' ' and <= '~' and not '\\'))
@@ -33,13 +34,13 @@ internal static class Printable
         return shown.ToString();
     }
 
-    /// <summary>Whether a text is fit as it is: nothing in it is escaped but a backslash.</summary>
+    /// <summary>Whether a text is safe as it is: only a backslash in it would be escaped.</summary>
     public static bool IsFit(string text) => text.All(c => c is >= ' ' and <= '~') || text.EnumerateRunes().All(PrintableText.IsPrintable);
 
     /// <summary>
-    /// A whole message on its last step to a log. What it quotes of a peer was escaped where it was made, so this finds
-    /// something only in a text of somebody else (an exception of the application that quotes a line): its backslashes
-    /// stay, and nothing is cut.
+    /// Escapes a whole message before it goes to a log. Its quotations of a peer were escaped already. So this changes
+    /// only foreign texts (such as an exception of the application that quotes a line). Backslashes stay, and nothing
+    /// is cut.
     /// </summary>
     public static string Message(string text) => PrintableText.Escape(text);
 

@@ -1,12 +1,11 @@
 namespace Rx.IotLink.Protocol;
 
-/// <summary>How long a line is waited for before it counts as lost.</summary>
+/// <summary>How long to wait for a line before it counts as lost.</summary>
 internal static class Repetition
 {
     /// <summary>
-    /// A path that is slower than this is not waited for. A long line takes its time on a slow path, and nothing is
-    /// heard of it until it has passed. A system on the way may have taken it from this one long before, so what lies
-    /// here does not tell.
+    /// The slowest path that gets extra time. On a slow path a long line needs time, and no answer can come until it
+    /// has arrived. The unsent bytes of this system do not show that time: another system on the way may hold the line.
     /// </summary>
     private const int SlowestBytesPerSecond = 1_000;
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Rx.IotLink.Protocol;
 
-/// <summary>Strict UTF-8: what is not valid is refused, never replaced.</summary>
+/// <summary>Strict UTF-8: invalid bytes are refused, never replaced.</summary>
 internal static class Utf8
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -24,7 +24,7 @@ internal static class Utf8
     /// <summary>The text of some bytes, or null if they are not UTF-8.</summary>
     public static string? Decode(ReadOnlySpan<byte> bytes)
     {
-        // Looked at first, since an exception for every bad line would be a gift to an attacker.
+        // Checked first, since an exception for every bad line would help an attacker to waste time.
         return System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
     }
 

@@ -6,11 +6,11 @@ internal sealed class ClientGreeting(Version2Settings settings)
     private string opening = "";
     private ulong connections;
 
-    // The bit of the nonce that chooses among two keys of the server: the one that was good, or the other one.
+    // The bit of the nonce that chooses between two keys of the server: the value that worked, or the other one.
     private int? side;
     private int said;
 
-    /// <summary>Goes on counting connections where a kept memory ends.</summary>
+    /// <summary>Continues to count connections from a kept memory.</summary>
     public void Restore(SessionMemory memory) => connections = memory.Connections;
 
     /// <summary>A connection begins: its number.</summary>
@@ -24,11 +24,12 @@ internal sealed class ClientGreeting(Version2Settings settings)
     }
 
     /// <summary>
-    /// The answer to the server's proof, or null if that is not a proof: then nothing is proved to it either.
+    /// The answer to the server's proof; null if that proof is wrong: then this end proves nothing either.
     /// </summary>
     public string? Prove(Tokens challenge)
     {
-        // It makes the macs of this connection unlike all others; as it stands on the line, which is what is signed.
+        // It makes the macs of this connection different from all others. It is used as written on the line, since the
+        // line is signed.
         _ = challenge.RequiredBytes("nonce", Proof.NonceBytes);
         var mac = challenge.RequiredBytes("mac", Proof.MacBytes);
         var signed = challenge.LineWithout("mac");

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// What both ends say of themselves in an opening: their memory of the session, and what they are ready to receive.
+/// What each end sends about itself in an opening: its memory of the session, and what it is ready to receive.
 /// </summary>
 /// <param name="Epoch">64 random bits that name one continuous memory of this link at the sender.</param>
 /// <param name="Tx">
@@ -13,11 +13,11 @@ namespace Rx.IotLink.Protocol.Version2;
 /// <param name="Rx">The number of the last line it accepted from that epoch; 0 with no <paramref name="Peer"/>.</param>
 /// <param name="Seen">
 /// The number of the last line of that epoch that has arrived, and may still wait for the application; at least
-/// <paramref name="Rx"/>. A sender whose memory is older than that would give its number to another line.
+/// <paramref name="Rx"/>. A sender with an older memory would give that number to another line.
 /// </param>
 /// <param name="Window">The most unacknowledged lines the sender is ready to receive.</param>
 /// <param name="Max">
-/// The longest line, in bytes without LF and without what marks it, that the sender is ready to receive.
+/// The longest line, in bytes without LF and without its mark, that the sender is ready to receive.
 /// </param>
 internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx, ulong Seen, int Window, int Max)
 {
@@ -54,8 +54,7 @@ internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx
 /// <summary>The client's first line.</summary>
 /// <param name="Id">The client's name.</param>
 /// <param name="Connection">
-/// The number of this connection among those of its epoch, so that an opening that was late is not taken for a newer
-/// one.
+/// The number of this connection among those of its epoch, so that a late opening does not count as a newer one.
 /// </param>
 /// <param name="Offer">Its side of the session.</param>
 /// <param name="Nonce">16 random bytes, if it wants both ends to prove that they know its key.</param>

@@ -1,21 +1,21 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// The numbers that lines had under a few ended epochs of this end, the oldest of which goes first. Another peer than
-/// the one that had the lines may have ended the epoch; when that one comes back, and names it, what it had accepted is
-/// done with.
+/// The numbers that lines had under the last ended epochs of this end; the oldest epoch is forgotten first. Another
+/// peer may have ended the epoch. When the peer that had the lines comes back and names the epoch, the lines that it
+/// had accepted are complete.
 /// </summary>
 internal sealed class EndedEpochs
 {
-    /// <summary>Epochs that are remembered.</summary>
+    /// <summary>The number of remembered epochs.</summary>
     public const int Most = 4;
 
     private readonly List<(ulong Epoch, ulong First, ulong[] Tickets)> ended = [];
 
-    /// <summary>An epoch ends that holds these lines, numbered one after the other.</summary>
+    /// <summary>Adds an ended epoch with these lines, numbered one after the other.</summary>
     public void Add(ulong epoch, ulong first, IEnumerable<OutLine> lines)
     {
-        // Not the lines themselves: one that is done with may be used again for another.
+        // Not the lines themselves: a complete line object may be reused for another line.
         ulong[] tickets = [.. lines.Select(l => l.Ticket)];
         if (tickets.Length == 0)
             return;

@@ -1,12 +1,12 @@
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>Where a connection of protocol 2 stands.</summary>
+/// <summary>The phases of a connection of protocol 2.</summary>
 internal enum Phase
 {
     /// <summary>There is no connection.</summary>
     Disconnected,
 
-    /// <summary>Client: the opening was sent, the server's answer is awaited.</summary>
+    /// <summary>Client: the opening was sent, and the server's answer has not come.</summary>
     Greeting,
 
     /// <summary>Client: the server has proved itself, the client's proof was sent.</summary>
@@ -16,12 +16,12 @@ internal enum Phase
     Open,
 
     /// <summary>
-    /// This end has said its last word (a refusal, a farewell), or heard the peer's; what still comes does not count.
+    /// This end has sent its last message (a refusal, a farewell), or received the peer's; later bytes do not count.
     /// </summary>
     Over,
 }
 
-/// <summary>What moves a connection from phase to phase.</summary>
+/// <summary>The steps from phase to phase.</summary>
 internal enum Step
 {
     /// <summary>Client: the connection was made.</summary>
@@ -33,10 +33,10 @@ internal enum Step
     /// <summary>Client: the server proved itself and asked for the client's proof.</summary>
     Prove,
 
-    /// <summary>Client: the server let it in.</summary>
+    /// <summary>Client: the server admitted it.</summary>
     Ok,
 
-    /// <summary>The peer refused, or said farewell; or this end did.</summary>
+    /// <summary>The peer, or this end, refused or sent a farewell.</summary>
     End,
 
     /// <summary>The connection ended.</summary>

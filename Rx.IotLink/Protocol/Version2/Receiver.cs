@@ -3,34 +3,35 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// The receiving side: what has arrived, what of it is accepted, and what the peer must be told of both. Of a few
-/// earlier memories of the peer it goes on knowing that: on an open server a stranger may have come in between.
+/// The receiving side: which lines have arrived, which are accepted, and what it must report to the peer. It remembers
+/// this for the last few memories of the peer, since on an open server a stranger may have come in between.
 /// </summary>
 internal sealed class Receiver(IProtocolHost host, bool isKept)
 {
-    /// <summary>Earlier memories that are remembered. Only such as have brought a line take a place.</summary>
+    /// <summary>The number of earlier memories. Only memories that sent a line count.</summary>
     public const int MaxEarlier = 4;
 
     /// <summary>
-    /// For each line that waits for the application: the memory that it is of and its number there; none for best
-    /// effort.
+    /// For each line that waits for the application: its memory and its number there; none for best effort.
     /// </summary>
-    /// <remarks>Made with the first line: a link at rest holds none.</remarks>
+    /// <remarks>Made with the first line: an idle link has none.</remarks>
     private Queue<(PeerMemory? Of, ulong Number)>? waiting;
     private bool repeated;
 
-    // The one that is spoken with, or was last; and those before it, the latest last.
+    // The current memory of the peer, or the last one; and those before it, the latest last.
     private PeerMemory? peer;
     private List<PeerMemory>? earlier;
 
     /// <summary>
-    /// Where the memory is kept: the accepted lines on their way there. Only what is kept is acknowledged.
+    /// With a store: the accepted lines that are not kept yet. Only kept acceptances are acknowledged.
     /// </summary>
     private readonly SavingNumbers? saving = isKept ? new() : null;
 
     public ulong? PeerEpoch => peer?.Epoch;
 
-    /// <summary>The number of the last line that is accepted, and kept as such: the peer may forget it.</summary>
+    /// <summary>
+    /// The number of the last line that is accepted, and whose acceptance is kept: the peer may forget it.
+    /// </summary>
     public ulong Accepted => peer?.Accepted ?? 0;
 
     /// <summary>The number of the last line that has arrived.</summary>
@@ -49,12 +50,12 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     }
 
     /// <summary>
-    /// This end's opening tells what is accepted by now; only what is accepted from here on is to be acknowledged.
+    /// This end's opening has reported all acceptances so far; only later ones must be acknowledged.
     /// </summary>
     public void Offered() => AcknowledgementDue = repeated = false;
 
     /// <summary>
-    /// A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.
+    /// A peer with this epoch has come. Gives whether it is an earlier memory, which then becomes the current one.
     /// </summary>
     public bool Recall(ulong epoch)
     {
@@ -83,20 +84,20 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         if (oldest <= Arrived + 1)
             return null;
         var lost = (Arrived + 1, oldest - 1);
-        // The peer holds none of those before it, and wants to hear of none: what still waits is the application's
-        // alone.
+        // The peer has no lines before this one, and needs no acknowledgement for them: waiting lines only go to the
+        // application.
         GoOnFrom(epoch, oldest);
         return lost;
     }
 
-    /// <summary>All records up to this one are kept, and what they accept may be acknowledged.</summary>
+    /// <summary>All records up to this one are kept, and their acceptances may be acknowledged.</summary>
     public void Saved(long record)
     {
         if (saving?.TakeThrough(record) is { } number)
             Count(number);
     }
 
-    /// <summary>A new memory begins at this end: what was accepted is kept in it too.</summary>
+    /// <summary>A new memory begins at this end: the acceptances are kept in it too.</summary>
     public void KeepAgain()
     {
         if (isKept && peer is not null)
@@ -117,7 +118,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
                 AcknowledgementDue = true;
                 return;
             default:
-                // A gap: what is missing is asked for by saying at once where we are.
+                // A gap: an acknowledgement at once asks for the missing lines.
                 repeated = true;
                 AcknowledgementDue = true;
                 return;
@@ -136,7 +137,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         if (of is null)
             return;
         if (of != peer)
-            // It must never be acknowledged under the numbers of the present memory.
+            // It must never be acknowledged with the numbers of the current memory.
             of.Accepted = number;
         else if (saving is null)
             Count(number);
@@ -145,8 +146,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     }
 
     /// <summary>
-    /// One acknowledgement for all that was accepted since the last; and, to a peer that repeats what waits here, that
-    /// it has arrived.
+    /// Writes one acknowledgement for all lines accepted since the last one; and, if the peer repeats lines that wait
+    /// here, that they have arrived.
     /// </summary>
     public void Acknowledge(IBufferWriter<byte> output)
     {
@@ -160,12 +161,12 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     public void SayArrived(IBufferWriter<byte> output) => Sender.WriteMark(output, '~', Arrived);
 
-    /// <summary>Another memory takes the place of this one, which may come back.</summary>
+    /// <summary>Another memory replaces this one, which may come back.</summary>
     private void SetAside()
     {
         if (peer is null)
             return;
-        // The application has what is on its way to the store, and must not be given it again.
+        // The application has the lines whose records are on their way to the store, and must not get them again.
         peer.Accepted = saving?.Last ?? peer.Accepted;
         saving?.Clear();
         AcknowledgementDue = false;
@@ -177,7 +178,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         earlier.Add(peer);
     }
 
-    /// <summary>The peer has nothing before this line, now or ever.</summary>
+    /// <summary>The peer has no lines before this one, and will send none.</summary>
     private void GoOnFrom(ulong epoch, ulong oldest)
     {
         saving?.Clear();
@@ -201,7 +202,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
         public ulong Arrived { get; private set; } = accepted;
 
-        /// <summary>Whether a line of it was taken that may come again.</summary>
+        /// <summary>Whether a line of it was taken, which may come again.</summary>
         public bool HasLines { get; set; }
 
         public ulong Arrive()

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>Why a server lets a client not in.</summary>
+/// <summary>Why a server refuses a client.</summary>
 internal enum RefusalCode
 {
-    /// <summary>This version of the protocol is not spoken here.</summary>
+    /// <summary>The server does not speak this version of the protocol.</summary>
     Version,
 
     /// <summary>The opening cannot be understood.</summary>
@@ -14,7 +14,7 @@ internal enum RefusalCode
     /// <summary>A line was longer than its limit.</summary>
     TooLong,
 
-    /// <summary>No proof, or a wrong one, or an unknown id: all the same to the outside.</summary>
+    /// <summary>No proof, a wrong proof, or an unknown id: the answer is the same.</summary>
     Auth,
 
     /// <summary>The id is not expected (open servers).</summary>
@@ -26,19 +26,19 @@ internal enum RefusalCode
     /// <summary>A limit on connections is reached.</summary>
     Overloaded,
 
-    /// <summary>What the client remembers of the server never was.</summary>
+    /// <summary>The client remembers lines that the server never sent.</summary>
     State,
 }
 
-/// <summary>A refusal as it stands on the wire.</summary>
+/// <summary>A refusal as written on the wire.</summary>
 /// <param name="Code">The code, as text: a later version may know others.</param>
 /// <param name="Retry">How long the client should wait before it tries again; null: it should not.</param>
 /// <param name="Text">A sentence for people.</param>
 internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
 {
     /// <summary>
-    /// Milliseconds of a day. A server that names more means "not soon": to refuse its refusal would bring the client
-    /// back at once.
+    /// The milliseconds of a day. A longer time means "not soon". It is not an error, which would bring the client back
+    /// at once.
     /// </summary>
     private const ulong MaxRetry = 86_400_000;
 
@@ -61,7 +61,7 @@ internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
         return (Text is null ? Meaning : Printable.Of(Text)) is { } text ? $"{said}: {text}" : said;
     }
 
-    /// <summary>For people, what a server leaves unsaid so that strangers learn nothing.</summary>
+    /// <summary>For people: what a server does not send, so that strangers learn nothing.</summary>
     private string? Meaning => Is(RefusalCode.Auth) ? "it wants proof of this device's key, and had none or a wrong one" : null;
 
     private static string Name(RefusalCode code) => code switch
@@ -72,14 +72,14 @@ internal sealed record Refusal(string Code, TimeSpan? Retry, string? Text)
     };
 }
 
-/// <summary>Words of farewell that mean something.</summary>
+/// <summary>The farewells with a meaning.</summary>
 internal static class Farewell
 {
     public const string Displaced = "displaced";
 
-    /// <summary>For people alone: the client comes back, and what it then can prove decides.</summary>
+    /// <summary>For people only: the client comes back, and then its proof decides.</summary>
     public const string KeyRevoked = "key revoked";
 
-    /// <summary>A farewell of this length is read even where lines must be shorter.</summary>
+    /// <summary>A farewell of this length is accepted even if lines must be shorter.</summary>
     public const int LeastBytes = 64;
 }

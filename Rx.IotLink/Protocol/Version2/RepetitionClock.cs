@@ -1,13 +1,13 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// When what has not arrived is to be sent again (RFC 6298, 5.3 and 5.5): when nothing has progressed for the timeout,
-/// and twice as long after each repetition that led to nothing. TCP carries what it has taken. So a repetition is of
-/// use only where the peer's system has lost something; on a slow path it would be carried behind what it repeats.
+/// When to send again lines that have not arrived (RFC 6298, 5.3 and 5.5): when nothing has progressed for the timeout,
+/// and twice as long after each repetition without effect. TCP delivers what it has taken. So a repetition helps only
+/// if the peer's system has lost something; on a slow path the copy would only follow the original.
 /// </summary>
 internal sealed class RepetitionClock
 {
-    /// <summary>The time is doubled so many times at most.</summary>
+    /// <summary>The most doublings of the time.</summary>
     private const int MostDoublings = 3;
 
     private TimeSpan timeout;
@@ -37,8 +37,7 @@ internal sealed class RepetitionClock
     public void Repeat() => (doublings, isCopy) = (Math.Min(doublings + 1, MostDoublings), true);
 
     /// <summary>
-    /// The peer has told of progress, for which a line was waited for. The time stays doubled where the time undoubled
-    /// would not have been enough.
+    /// The peer has reported progress of a line. The time stays doubled if the single time would have been too short.
     /// </summary>
     public void Progress(OutLine waitedFor, TimeSpan now)
     {
@@ -47,14 +46,15 @@ internal sealed class RepetitionClock
         Progress(now);
     }
 
-    /// <summary>The peer has told of progress.</summary>
+    /// <summary>The peer has reported progress.</summary>
     public void Progress(TimeSpan now) => (since, waitingSince, isCopy) = (now, now, false);
 
-    /// <summary>The peer sends lines: what it has to say of ours may wait behind them.</summary>
+    /// <summary>The peer sends lines: its acknowledgements may wait behind them.</summary>
     public void PeerSends() => peerSends = true;
 
     /// <summary>
-    /// The peer has nothing to send. An older word of it may have waited on the way; a newer one may be right behind.
+    /// The peer has no lines to send. An older acknowledgement may have waited on the way; a newer one may follow at
+    /// once.
     /// </summary>
     public void PeerRests(TimeSpan now)
     {
@@ -62,7 +62,7 @@ internal sealed class RepetitionClock
             (peerSends, peerRestsSince) = (false, now);
     }
 
-    /// <summary>When this line, the oldest that has not arrived, is to be sent again.</summary>
+    /// <summary>When to send this line again, the oldest that has not arrived.</summary>
     public TimeSpan Due(OutLine oldest)
     {
         var patience = Repetition.Patience(timeout, oldest);

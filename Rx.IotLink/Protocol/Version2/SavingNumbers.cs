@@ -9,7 +9,7 @@ internal sealed class SavingNumbers
     /// <summary>The last of them, if there are any.</summary>
     public ulong? Last => numbers.Count > 0 ? last : null;
 
-    /// <summary>A number, and the place of its record among all that are saved.</summary>
+    /// <summary>Adds a number, and the place of its record among all records.</summary>
     public void Add(long record, ulong number)
     {
         numbers.Enqueue((record, number));
@@ -25,6 +25,6 @@ internal sealed class SavingNumbers
         return saved;
     }
 
-    /// <summary>They belong to a memory that is gone.</summary>
+    /// <summary>They belong to a memory that no longer exists.</summary>
     public void Clear() => numbers.Clear();
 }

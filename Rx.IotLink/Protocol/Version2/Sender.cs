@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>The sending side: numbers, the window, what must be sent again.</summary>
+/// <summary>The sending side: numbers, the window, repetitions.</summary>
 internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
 {
     private readonly SentRing ring = new();
@@ -11,17 +11,16 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     private ulong arrived;
     private int window;
 
-    // Lines before these numbers are in the connection's hands, and have been taken by it.
+    // Lines before these numbers were given to the connection, and were taken by it.
     private ulong handed = 1;
     private ulong taken = 1;
 
-    // Where the memory is kept: the lines on their way there, and the number of the last that is. Only what is kept is
-    // sent.
+    // With a store: the lines that are not kept yet, and the number of the last kept line. Only kept lines are sent.
     private readonly SavingNumbers? saving = isKept ? new() : null;
     private ulong kept = isKept ? 0 : ulong.MaxValue;
 
-    // All records up to this one are kept; and the one that must be kept before any further line is sent: with the
-    // numbers of lines it is so that they are what an earlier process would have given them.
+    // The last kept record; and the record that must be kept before a further line is sent, so that the numbers of
+    // lines are those that an earlier process would have given them.
     private long saved;
     private long barrier;
 
@@ -30,15 +29,15 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     public RepetitionClock Clock { get; } = new();
 
     /// <summary>
-    /// When what has not arrived is to be sent again. Null: there is nothing, or some of it is still to be sent, and a
-    /// copy would only wait behind it.
+    /// When to send again lines that have not arrived. Null: there are none, or some are not sent yet, and a copy would
+    /// only wait behind them.
     /// </summary>
     public TimeSpan? RepeatAt => Oldest < next && next <= taken ? Clock.Due(ring[Oldest]) : null;
 
-    /// <summary>Number of the oldest line that the peer has not said to have.</summary>
+    /// <summary>The number of the oldest line whose arrival the peer has not reported.</summary>
     private ulong Oldest => Math.Max(ring.First, arrived + 1);
 
-    /// <summary>Takes the lines of a kept memory that an earlier process may have sent, all of which wait.</summary>
+    /// <summary>Takes the waiting lines of a kept memory that an earlier process may have sent.</summary>
     public void Restore(SessionMemory memory)
     {
         ring.BeginWith(memory.First);
@@ -53,12 +52,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     }
 
     /// <summary>
-    /// What is kept up to this record decides about the numbers of lines: none is sent under a new one before it is
-    /// kept.
+    /// This record decides the numbers of lines: no line gets a new number and is sent before it is kept.
     /// </summary>
     public void SendAfter(long record) => barrier = Math.Max(barrier, record);
 
-    /// <summary>Begins anew, with nothing sent: a new epoch.</summary>
+    /// <summary>Starts again with nothing sent: a new epoch.</summary>
     public void Forget()
     {
         ring.Clear();
@@ -80,7 +78,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// <summary>Whether a line of this number was ever sent, as far as this end can know.</summary>
     public bool MayHaveSent(ulong number) => number < ring.Next && number <= kept;
 
-    /// <summary>A connection opens: everything unacknowledged goes again, within the peer's window.</summary>
+    /// <summary>A connection opens: all unacknowledged lines are sent again, within the peer's window.</summary>
     public void Open(int peerWindow, TimeSpan timeout)
     {
         window = peerWindow;
@@ -88,19 +86,19 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         SendAgainFrom(ring.First);
     }
 
-    /// <summary>What was sent so far is being given to the connection.</summary>
+    /// <summary>The output so far is being given to the connection.</summary>
     public void Handed() => handed = next;
 
-    /// <summary>The connection has taken what it was given.</summary>
+    /// <summary>The connection has taken its piece.</summary>
     public void Taken(TimeSpan now)
     {
-        // Of the oldest line alone: others may be sent for ever.
+        // For the oldest line alone: later lines may be sent all the time.
         if (taken <= Oldest && Oldest < handed)
             Clock.Begin(now);
         taken = handed;
     }
 
-    /// <summary>All lines up to this number are accepted. False: so many were never sent.</summary>
+    /// <summary>All lines up to this number are accepted. False: a line with this number was never sent.</summary>
     public bool Acknowledge(ulong number, TimeSpan now)
     {
         if (!MayHaveSent(number))
@@ -138,19 +136,19 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     }
 
     /// <summary>
-    /// Nothing waits for the peer's application any more: what had arrived was accepted, and if it is not acknowledged
-    /// by now, the acknowledgement was lost.
+    /// No line waits for the peer's application: arrived lines were accepted. If they are not acknowledged by now, the
+    /// acknowledgement was lost.
     /// </summary>
     public void NothingWaits() => arrived = Math.Min(arrived, ring.First - 1);
 
-    /// <summary>What has not arrived is lost: it goes again.</summary>
+    /// <summary>Lines that have not arrived are lost: they are sent again.</summary>
     public void SendAgain()
     {
         Clock.Repeat();
         SendAgainFrom(Oldest);
     }
 
-    /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>
+    /// <summary>The whole number for its low 16 bits: the one nearest to the next number.</summary>
     public ulong Whole(ushort low) => ring.Next + (ulong)(long)(short)(low - (ushort)ring.Next);
 
     /// <summary>
@@ -214,11 +212,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         return true;
     }
 
-    /// <summary>Takes note of what must be kept before a line is sent under the next number.</summary>
+    /// <summary>Records what must be kept before a line is sent with the next number.</summary>
     private void Number(OutLine line)
     {
-        // So the records of the numbers grow with them: a line that was put back is older than the epoch that numbers
-        // it anew.
+        // So the records grow with the numbers: a line that was put back is older than the epoch that gives it a new
+        // number.
         barrier = Math.Max(barrier, line.Record);
         if (saving!.Last is null && barrier <= saved)
             kept = ring.Next;

@@ -2,18 +2,18 @@ using System.Diagnostics;
 
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>The lines that are numbered and not acknowledged, oldest first. The window bounds it.</summary>
+/// <summary>The lines that have a number and are not acknowledged, oldest first. The window bounds it.</summary>
 internal sealed class SentRing
 {
     private OutLine?[] lines = [];
     private int head;
 
-    /// <summary>Number of the oldest line, or of the next one if there is none.</summary>
+    /// <summary>The number of the oldest line, or of the next one if there is none.</summary>
     public ulong First { get; private set; } = 1;
 
     public int Count { get; private set; }
 
-    /// <summary>Number of the next line.</summary>
+    /// <summary>The number of the next line.</summary>
     public ulong Next => First + (ulong)Count;
 
     public OutLine this[ulong number] => lines[Index(number)]!;

@@ -1,11 +1,11 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// The server's part of an opening, before there is a link: reads the client's first line, and where keys are asked
-/// for, proves itself and has the client prove itself.
+/// The server's part of an opening, before there is a link: it reads the client's first line. If keys are required, it
+/// proves itself and asks for the client's proof.
 /// </summary>
 /// <param name="keysOf">The keys of a device, if it has any; null on an open server.</param>
-/// <param name="random">Where nonces come from.</param>
+/// <param name="random">The source of nonces.</param>
 /// <param name="maxIdBytes">The longest id.</param>
 internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<byte>>>? keysOf, FillRandom random, int maxIdBytes)
 {
@@ -14,11 +14,11 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
 
     public ClientOpening? Opening { get; private set; }
 
-    /// <summary>Tells the key that the proofs are made with from others; 0 on an open server.</summary>
+    /// <summary>Identifies the key of the proofs; 0 on an open server.</summary>
     public ulong KeyMark { get; private set; }
 
     /// <summary>
-    /// Takes the client's first line; gives a challenge to send, or null: the client is as good as it will be.
+    /// Takes the client's first line. Gives a challenge to send, or null if no proof is needed.
     /// </summary>
     /// <exception cref="ProtocolException">The line is malformed.</exception>
     /// <exception cref="NotProvenException">The server asks for proof and the client offers none.</exception>
@@ -33,7 +33,7 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
         if (Opening.Nonce is null)
             throw new NotProvenException();
 
-        // An id without a key gets the same work with a key that nobody has, and the same answer in the end.
+        // For an id without a key the server does the same work with a key that nobody has, and sends the same answer.
         var secret = new byte[Proof.MacBytes];
         var nonce = new byte[Proof.NonceBytes];
         random(secret);
@@ -50,20 +50,20 @@ internal sealed class ServerGreeting(Func<string, IReadOnlyList<ReadOnlyMemory<b
 
     /// <summary>Takes the client's proof.</summary>
     /// <exception cref="ProtocolException">The line is malformed.</exception>
-    /// <exception cref="NotProvenException">It is no proof.</exception>
+    /// <exception cref="NotProvenException">The proof is wrong.</exception>
     public void Second(string line)
     {
         var tokens = Tokens.Parse(line);
         if (tokens.Word != "proof")
             throw new ProtocolException($"'{Printable.Of(tokens.Word)}' where the client's proof must be");
-        // Both are looked at, whatever the first says.
+        // Both proofs are compared, whatever the first result is.
         if (!(Proof.Same(expected, tokens.RequiredBytes("mac", Proof.MacBytes)) & known))
             throw new NotProvenException();
     }
 }
 
 /// <summary>
-/// A client did not prove that it knows its key: unknown id, no proof, or a wrong one; the outside must not learn
+/// A client did not prove that it knows its key: an unknown id, no proof, or a wrong one. The client must not learn
 /// which.
 /// </summary>
 internal sealed class NotProvenException() : Exception("it did not prove that it knows its key");

@@ -6,7 +6,7 @@ namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
 /// A line of the opening: <c>IOTLINK/2</c>, perhaps a word, and <c>key=value</c> tokens. A value that is a text is
-/// percent-encoded. Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
+/// percent-encoded. Unknown keys, and unused values, are ignored, so that later versions can add some.
 /// </summary>
 internal sealed class Tokens
 {
@@ -25,7 +25,7 @@ internal sealed class Tokens
     private Tokens(string line, string word) => (asItStands, Word) = (line, word);
 
     /// <summary>
-    /// What the line says: <c>ok</c>, <c>no</c>, <c>prove</c>, <c>proof</c>, or nothing (the client's first).
+    /// The word of the line: <c>ok</c>, <c>no</c>, <c>prove</c>, <c>proof</c>, or nothing (the client's first).
     /// </summary>
     public string Word { get; }
 
@@ -36,8 +36,8 @@ internal sealed class Tokens
     public static bool Begins(in ReadOnlySequence<byte> bytes) =>
         bytes.Length > Prefix.Length && IsOpening(Encoding.UTF8.GetString(bytes.Slice(0, Prefix.Length + 1)).TrimEnd('\n'));
 
-    /// <summary>Takes a line of an opening apart.</summary>
-    /// <exception cref="ProtocolException">The line is no line of an opening.</exception>
+    /// <summary>Parses a line of an opening.</summary>
+    /// <exception cref="ProtocolException">The line is not a line of an opening.</exception>
     public static Tokens Parse(string line)
     {
         if (!IsOpening(line))
@@ -71,16 +71,16 @@ internal sealed class Tokens
         return line.ToString();
     }
 
-    /// <summary>The line as it stands, less the token of this key and the blank before it.</summary>
+    /// <summary>The line as written, without the token of this key and the blank before it.</summary>
     public string LineWithout(string key)
     {
-        // No value holds a blank, and no key stands twice.
+        // No value holds a blank, and no key appears twice.
         var at = asItStands.IndexOf($" {key}=", StringComparison.Ordinal);
         var end = asItStands.IndexOf(' ', at + 1);
         return end < 0 ? asItStands[..at] : asItStands.Remove(at, end - at);
     }
 
-    /// <summary>A value as it stands.</summary>
+    /// <summary>A value as written.</summary>
     public string? Value(string key) => values.GetValueOrDefault(key);
 
     public string RequiredValue(string key) => Value(key) ?? throw Missing(key);

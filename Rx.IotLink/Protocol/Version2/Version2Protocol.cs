@@ -19,7 +19,7 @@ internal sealed class Version2Protocol : IProtocol
     private ulong epoch;
     private int peerMax = int.MaxValue;
     private ulong peerConnection;
-    // The oldest line when this end met the present memory of the peer; 0: that is not known.
+    // The oldest line when this end first met the peer's current memory; 0: unknown.
     private ulong firstAtMeeting = 1;
     private EndedEpochs? endedEpochs;
     private bool isRestored;
@@ -28,7 +28,7 @@ internal sealed class Version2Protocol : IProtocol
     private bool isInLine;
     private long saved;
 
-    // Client: the record that must be kept before the opening is said, until it is said.
+    // Client: the record that must be kept before the opening is sent, until it is sent.
     private long? openingAfter;
 
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
@@ -59,7 +59,7 @@ internal sealed class Version2Protocol : IProtocol
 
     public TimeSpan Timeout { get; private set; }
 
-    // A returning connection displaces its own ghost: nobody needs to be waited for.
+    // A returning client replaces its own old connection: no wait is needed.
     public TimeSpan QuietTime => TimeSpan.Zero;
 
     public bool WantsToSend => phase == Phase.Open && receiver.AcknowledgementDue;
@@ -71,8 +71,8 @@ internal sealed class Version2Protocol : IProtocol
     public IEnumerable<OutLine> Unfinished => sender.Ring.All;
 
     /// <summary>
-    /// Server: whether this opening is of the very client that is connected now, come back over a newer connection. An
-    /// older opening may be late, when its client has long gone on to the connection that lives.
+    /// Server: whether this opening is from the client that is connected now, on a newer connection. An older opening
+    /// may come late, when its client has moved to the live connection long before.
     /// </summary>
     public bool IsSuccessor(ClientOpening opening) =>
         phase == Phase.Open && receiver.PeerEpoch == opening.Offer.Epoch && opening.Connection > peerConnection;
@@ -95,7 +95,7 @@ internal sealed class Version2Protocol : IProtocol
         var theirs = client.Offer;
         peerConnection = client.Connection;
         Meet(theirs);
-        // Whoever knows what a memory is called may take its place: only who knows it is told.
+        // A client that knows the epoch of a memory may take its place. So only a client that knows the epoch gets it.
         var mine = receiver.PeerEpoch == theirs.Epoch ? Offer() : Offer() with { Peer = null, Rx = 0, Seen = 0 };
         if (!IsCredible(theirs))
         {
@@ -104,7 +104,7 @@ internal sealed class Version2Protocol : IProtocol
         }
         else if (Resume(theirs, now))
         {
-            // What it said of the peer is what it remembered before; what it holds is what is left now.
+            // Its peer, rx and seen are from before this opening; its tx is the state after it.
             mine = mine with { Tx = sender.Ring.First };
             SayLine(Tokens.Format("ok", [.. mine.Write(), ("timeout", Milliseconds(settings.Timeout))]));
             Begin(theirs, now);
@@ -121,7 +121,7 @@ internal sealed class Version2Protocol : IProtocol
         using var lines = new LineReader(bytes);
         while (phase != Phase.Over && lines.TryRead(LongestLine, out var line))
             Take(line, now);
-        // Until the peer has said all of its line, it cannot say anything else.
+        // Until the peer has sent all of its line, it cannot send anything else.
         isInLine = !bytes.Slice(lines.Position).IsEmpty;
         Send(now);
         return phase == Phase.Over ? bytes.End : lines.Position;
@@ -134,10 +134,9 @@ internal sealed class Version2Protocol : IProtocol
         isInLine = false;
         openingAfter = null;
         Timeout = settings.Timeout;
-        // The next peer may be another one.
+        // The next connection may be from another peer.
         peerMax = int.MaxValue;
-        // A memory that cannot be gone on with ends with the connection that showed it; its lines are in nobody's hands
-        // yet.
+        // A memory that cannot continue ends with the connection that showed it; its lines are not sent yet.
         if (!epochEnds)
             return;
         epochEnds = false;
@@ -148,11 +147,11 @@ internal sealed class Version2Protocol : IProtocol
     public IReadOnlyList<OutLine> Surrender()
     {
         OutLine[] held = [.. sender.Ring.All];
-        // Under a memory that may have been rolled back a number may have been another line's.
+        // If a memory may have been rolled back, a number may belong to another line.
         if (!isRestored)
             (endedEpochs ??= new()).Add(epoch, sender.Ring.First, held);
         sender.Forget();
-        // Not before the next connection: a store holds the lines as long as that.
+        // Not before the next connection: until then a store holds the lines.
         epochEnded = true;
         return held;
     }
@@ -187,8 +186,8 @@ internal sealed class Version2Protocol : IProtocol
         if (phase != Phase.Open)
             return;
         receiver.Acknowledge(output!);
-        // A sign of life that also tells a peer with a slow application not to repeat what has arrived; an empty line
-        // says that nothing waits.
+        // While lines wait, the keepalive reports the arrived lines, so that the peer does not repeat them. An empty
+        // line means that no line waits.
         if (receiver.LinesWait)
             receiver.SayArrived(output!);
         else
@@ -214,7 +213,7 @@ internal sealed class Version2Protocol : IProtocol
         Send(now);
     }
 
-    // What marks a line comes on top of its own limit; an opening and a farewell have limits of their own.
+    // The mark of a line is not part of its limit; an opening and a farewell have limits of their own.
     private int LongestLine => phase == Phase.Open ? Math.Max(settings.MaxLineBytes + 5, Farewell.LeastBytes) : Tokens.MaxBytes;
 
     private SessionOffer Offer()
@@ -224,20 +223,20 @@ internal sealed class Version2Protocol : IProtocol
     }
 
     /// <summary>
-    /// The peer has said who it is. Where it is one of those before the last, it is gone on with. One that was served
-    /// under an ended epoch has accepted lines under the numbers that they had then.
+    /// The peer has sent its opening. If it has an earlier memory, that memory becomes the current one. If it names an
+    /// ended epoch of this end, its acceptances use the numbers of that epoch.
     /// </summary>
     private void Meet(SessionOffer theirs)
     {
-        // What was acknowledged since it was met for the first time is not known any more.
+        // It is no longer known what was acknowledged since this end first met it.
         if (receiver.Recall(theirs.Epoch))
             firstAtMeeting = 0;
-        // A client has named its epoch already, and cannot begin another.
+        // A client has sent its epoch already, and cannot begin another.
         if (greeting is not null || theirs.Peer is not { } named || named == epoch || endedEpochs?.Through(named, theirs.Rx) is not { Count: > 0 } accepted)
             return;
         if (sender.Ring.All.Any(l => accepted.Contains(l.Ticket)))
         {
-            // It has a new number by now, which cannot be left out.
+            // It has a new number by now, and cannot be left out.
             outbox.PutBack(Surrender());
             NewEpoch();
         }
@@ -252,8 +251,8 @@ internal sealed class Version2Protocol : IProtocol
     }
 
     /// <summary>
-    /// Whether what the peer says to have can be. Only a memory that was restored can have been rolled back: one that
-    /// has lived through all it sent knows better, and a stranger must not end it.
+    /// Whether the peer's claims are possible. Only a restored memory can have been rolled back. Otherwise this end
+    /// knows that the claim is false, and a stranger must not end its epoch.
     /// </summary>
     private bool IsCredible(SessionOffer theirs) => isRestored || theirs.Peer != epoch || sender.MayHaveSent(theirs.Seen);
 
@@ -276,7 +275,7 @@ internal sealed class Version2Protocol : IProtocol
         }
         else if (receiver.PeerEpoch is { } met && !(theirs.Peer is null && theirs.Epoch == met && sender.Ring.First == firstAtMeeting))
         {
-            // But the same memory that remembers nobody, and has accepted nothing, has only missed the answer to its
+            // But the same memory that remembers no peer, and has accepted nothing, has only missed the answer to its
             // first opening.
             host.Notify(LinkNoticeKind.SessionNotResumed, $"the peer remembers nothing of this end's session; {sender.Ring.Count} unacknowledged lines are sent again");
         }
@@ -295,7 +294,7 @@ internal sealed class Version2Protocol : IProtocol
         peerMax = theirs.Max;
         if (sender.Ring.All.FirstOrDefault(l => l.Bytes > peerMax) is { } tooLong)
         {
-            // It has its number, which cannot be left out: sent as it is, it would end every connection.
+            // It has a number and cannot be left out; but if it is sent, it ends every connection.
             epochEnds = true;
             EndConnection(new Outage(OutageReason.ConnectionLost, $"an unacknowledged line {Fault(tooLong.Bytes)}; a new epoch begins without it"));
             return;
@@ -356,12 +355,12 @@ internal sealed class Version2Protocol : IProtocol
         }
     }
 
-    /// <summary>A client hears what the server says to its opening.</summary>
+    /// <summary>A client reads the server's answer to its opening.</summary>
     private void TakeAnswer(ReadOnlySpan<byte> line, TimeSpan now)
     {
         if (line.IsEmpty && phase == Phase.Greeting)
         {
-            // A server that answers an opening with a keepalive took it for an id: it is one of micropython-iot.
+            // A server that answers an opening with a keepalive took it for an id: it is a micropython-iot server.
             FallBack();
             return;
         }
@@ -411,7 +410,7 @@ internal sealed class Version2Protocol : IProtocol
         }
     }
 
-    /// <summary>For so long nothing would be noticed of a server that has gone.</summary>
+    /// <summary>Checks the server's timeout: this client needs as long to notice that the server has gone.</summary>
     private TimeSpan Borne(TimeSpan timeout) => timeout > settings.MaxTimeout
         ? throw new ProtocolException($"the server's timeout of {timeout.TotalSeconds:0.###} s is longer than this client bears ({settings.MaxTimeout.Value.TotalSeconds:0.###} s)")
         : timeout;
@@ -426,7 +425,7 @@ internal sealed class Version2Protocol : IProtocol
 
     private void TakeFarewell(string text)
     {
-        // Nobody takes the place of a server.
+        // A server cannot be displaced.
         var displaced = text == Farewell.Displaced && settings.Role == Role.Client;
         var said = text.Length == 0 ? "the peer left" : $"the peer left: {Printable.Of(text)}";
         EndConnection(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said));
@@ -452,12 +451,12 @@ internal sealed class Version2Protocol : IProtocol
     }
 
     /// <summary>
-    /// Gives the place of a record among all that are kept; where nothing is, one that is kept already.
+    /// Keeps a record and gives its place; without a store, a place that counts as kept already.
     /// </summary>
     private long Save(in SessionRecord record) => settings.IsKept ? host.Save(record) : 0;
 
     /// <summary>
-    /// A client says its opening once it is kept that it did: no later connection may have its number.
+    /// A client sends its opening once its number is kept: no later connection may use the same number.
     /// </summary>
     private void SayOpening()
     {

@@ -1,7 +1,7 @@
 namespace Rx.IotLink.Protocol.Version2;
 
 /// <summary>
-/// What protocol 2 is told at the start. Chance comes from outside, so that a seed can make it repeat itself.
+/// The settings of protocol 2. Random values come from outside, so that a seed can repeat them.
 /// </summary>
 internal sealed record Version2Settings
 {
@@ -9,10 +9,10 @@ internal sealed record Version2Settings
 
     public required string Id { get; init; }
 
-    /// <summary>Server: the timeout that holds for both ends. Client: what holds until the server has said.</summary>
+    /// <summary>Server: the timeout of both ends. Client: the timeout until the server sends its own.</summary>
     public required TimeSpan Timeout { get; init; }
 
-    /// <summary>Client: the longest timeout of a server that it bears; null: any.</summary>
+    /// <summary>Client: the longest timeout that it accepts from a server; null: any.</summary>
     public TimeSpan? MaxTimeout { get; init; }
 
     /// <summary>The longest line this end is ready to receive.</summary>
@@ -33,7 +33,7 @@ internal sealed record Version2Settings
     /// <summary>Whether the memory is kept outside the process (<see cref="IProtocolHost.Save"/>).</summary>
     public bool IsKept { get; init; }
 
-    /// <summary>What was kept of the session before, or null. Its lines are in the outbox.</summary>
+    /// <summary>The kept memory of the session, or null. Its lines are in the outbox.</summary>
     public SessionMemory? Memory { get; init; }
 }
 
