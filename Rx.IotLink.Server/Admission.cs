@@ -8,25 +8,26 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections arrive: each says who it is within its own deadline, beside all others, and is then handed to its
-/// link or refused. One that misbehaves is told why (where its protocol has words for it), closed, counted and logged,
-/// and nothing else notices.
+/// Takes new connections. Each sends its opening within its own deadline, beside all others, and then goes to its link
+/// or is refused. A connection that misbehaves gets the reason (if its protocol can carry it), and is closed, counted
+/// and logged. Nothing else is affected.
 /// </summary>
 /// <param name="options">The limits.</param>
 /// <param name="room">How many connections the process has descriptors for.</param>
 /// <param name="registry">The links.</param>
-/// <param name="revocation">What ends links whose key is revoked.</param>
-/// <param name="random">For challenges.</param>
+/// <param name="revocation">Ends links whose key is revoked.</param>
+/// <param name="random">The source of challenges.</param>
 /// <param name="log">Where refusals are logged.</param>
-/// <param name="stopped">When no opening is waited for any more.</param>
+/// <param name="stopped">Ends the wait for openings.</param>
 internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRegistry registry, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
 {
     /// <summary>
-    /// How long one connection too many may take to say who it is, or in which protocol it can be told that it is one.
+    /// How long a connection beyond the limits may take for its first line, so that it can get the reason in its
+    /// protocol.
     /// </summary>
     private static readonly TimeSpan Briefly = TimeSpan.FromSeconds(2);
 
-    /// <summary>As many as come within so long may come at once.</summary>
+    /// <summary>The connections of this many seconds may come at once.</summary>
     private const int BurstSeconds = 2;
 
     private readonly int most = Math.Min(options.MaxConnections, room);
@@ -61,7 +62,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     {
         try
         {
-            // Of its opening nothing is held while it is served.
+            // While it is served, nothing of its opening is kept.
             if (await LetInAsync(connection).ConfigureAwait(false) is { } visit)
             {
                 try
@@ -78,8 +79,8 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         }
         catch (Exception)
         {
-            // A connection is somebody else's, and may throw from whatever it does: one that was reset does when it is
-            // ended. There is nothing left to be done for it.
+            // A connection may belong to the application, and any call of it may throw: one that was reset throws when
+            // it is ended. Nothing is left to do for it.
             _ = TryDispose(connection);
         }
         finally
@@ -90,21 +91,21 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     }
 
     /// <summary>
-    /// Takes one of the places of connections that have not said their id yet. A full house gives the place of another
-    /// to it.
+    /// Takes a slot for a connection that has not finished its opening. If all slots are taken, it replaces another
+    /// one.
     /// </summary>
     /// <param name="origin">Where it comes from.</param>
-    /// <param name="turnAway">Called, once at most, if its own place is given to another.</param>
-    /// <returns>What gives the place back when it is disposed.</returns>
+    /// <param name="turnAway">Called, at most once, if another connection replaces it.</param>
+    /// <returns>Releases the slot when it is disposed.</returns>
     public IDisposable BeginOpening(Origin? origin, Action<RefusedException> turnAway) => openings.Take(origin, limit => turnAway(TooManyOpenings(limit, origin)));
 
-    /// <summary>Why it is refused, if more come from there than may.</summary>
+    /// <summary>The refusal, if too many connections come from its origin; otherwise null.</summary>
     public RefusedException? CameTooFast(Origin? origin) => origin is { } known && rates?.TryTake(known, clock.Now) == false
         ? new(Refusal.TooFast, $"more than {options.MaxOpeningRatePerAddress} connections a second came from {known}")
         : null;
 
     /// <summary>
-    /// A connection was closed as soon as it was accepted, since there was not even room to tell it why.
+    /// A connection was closed as soon as it was accepted, since there was no room even for a refusal.
     /// </summary>
     public void TurnAway(EndPoint? remote)
     {
@@ -112,7 +113,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         ThreadPool.UnsafeQueueUserWorkItem(static s => s.Self.Note(s.Remote, "", s.Self.TooMany), (Self: this, Remote: remote), preferLocal: false);
     }
 
-    /// <summary>Counts, logs and tells a refusal; one that left without a byte is only counted.</summary>
+    /// <summary>Counts, logs and reports a refusal; a connection that left without a byte is only counted.</summary>
     public void Note(EndPoint? remote, string id, RefusedException refusal, bool isSilent = false)
     {
         if (isSilent && refusal.Refusal == Refusal.NoId)
@@ -126,10 +127,12 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         registry.Refused(id, remote, refusal);
     }
 
-    /// <summary>Hears who it is, and has its link serve it. Null: it was refused, and told so.</summary>
+    /// <summary>
+    /// Reads the opening, and lets the link serve the connection. Null: it was refused, and got the reason.
+    /// </summary>
     /// <remarks>
-    /// The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is
-    /// not left.
+    /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
+    /// virtual clock.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Visit?> LetInAsync(IConnection connection)
@@ -149,7 +152,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             var peer = await OpenAsync(opening, origin, isOneTooMany).ConfigureAwait(false);
             var certificate = (connection as KestrelConnection)?.ClientCertificate;
             await certificates.CheckAsync(certificate, peer.Id).ConfigureAwait(false);
-            // A certificate that names the id proves it as well as a key; one that may speak for any id does not.
+            // A certificate that names the id is as good a proof as a key; one that is valid for any id is not.
             var isProven = opening.Proven || (certificate is not null && options.IsCertificateOf is null);
             if (isProven || registry.IsExpected(peer.Id))
                 IsNoStranger(origin, connection);
@@ -164,7 +167,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         }
         catch (Exception exception)
         {
-            // What went wrong once it is served is not its fault.
+            // An error after it is served is not its fault.
             if (session is not null)
                 return new(session, member!);
             if (member is not null)
@@ -181,14 +184,16 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     private static RefusedException TooManyOpenings(OpeningLimit limit, Origin? origin) =>
         new(Refusal.TooManyOpenings, $"{limit.Most} connections{(limit.IsOfOrigin ? $" from {origin}" : "")} have not said their id yet");
 
-    /// <summary>Half of the house at most: what has not said its id yet must leave room for those that have.</summary>
+    /// <summary>
+    /// At most half of the connections: those without a finished opening must leave room for the others.
+    /// </summary>
     private static OpeningPlaces PlacesOf(IotLinkServerOptions options, int most)
     {
         var places = Math.Min(options.MaxOpenings, Math.Max(1, most / 2));
         return new(places, options.MaxOpeningsPerAddress ?? int.MaxValue);
     }
 
-    /// <summary>It does not count against the limits of its address any more.</summary>
+    /// <summary>It no longer counts against the limits of its address.</summary>
     private void IsNoStranger(Origin? origin, IConnection connection)
     {
         if (origin is { } known)
@@ -203,8 +208,8 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     }
 
     /// <summary>
-    /// One that is refused already is heard so far that it can be told so, if it speaks soon and its place is not
-    /// needed.
+    /// Reads as much of a refused connection as is needed to send the refusal, if it sends its first line soon and its
+    /// slot is not needed.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RefusedException> HearVersionAsync(ConnectionOpening opening, Origin? origin, RefusedException refusal)
@@ -216,13 +221,15 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         }
         catch (Exception exception) when (exception is RefusedException or ProtocolException or LineTooLongException or IOException)
         {
-            // It said nothing that could be understood, or nothing at all: so it is not told.
+            // It sent nothing, or nothing that could be understood: so it gets no reason.
         }
 
         return refusal;
     }
 
-    /// <summary>What the peer did nothing for: of what is inside this server it is told nothing.</summary>
+    /// <summary>
+    /// A failure that is not the peer's fault: the peer learns nothing about the inside of this server.
+    /// </summary>
     private static RefusedException Failed(Exception exception) => new(Refusal.ServerFailed, $"{exception.GetType().Name}: {exception.Message}", told: "", exception);
 
     private static bool TryDispose(IConnection connection)
@@ -238,10 +245,10 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         }
     }
 
-    /// <summary>Has a connection open, one of a limited number at a time.</summary>
+    /// <summary>Opens a connection, one of a limited number at a time.</summary>
     /// <remarks>
-    /// The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is
-    /// not left.
+    /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
+    /// virtual clock.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PeerOpening> OpenAsync(ConnectionOpening opening, Origin? origin, bool isOneTooMany)
@@ -253,7 +260,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         }
         catch (RefusedException exception) when (isOneTooMany && exception.Refusal is (Refusal.OpeningTimeout or Refusal.NoId))
         {
-            // It had no time to spare, since there was no room for it.
+            // Its time was short, since there was no room for it.
             throw TooMany;
         }
         catch (LineTooLongException exception)
@@ -278,6 +285,6 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         }
     }
 
-    /// <summary>A connection that is served, and whose it is.</summary>
+    /// <summary>A served connection and its device.</summary>
     private readonly record struct Visit(ServedConnection Connection, DeviceRegistry.Member Member);
 }

@@ -7,11 +7,11 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Holds what a client says it is against the certificate that it presented: whoever has one must not speak for
-/// others. The application's own scheme may block and throw, which keeps out that client alone.
+/// Compares the id of a client with the certificate that it presented: a certificate must not be valid for other ids.
+/// The application's own function may block and throw; then only that client is refused.
 /// </summary>
-/// <param name="options">The scheme, and how long it may take.</param>
-/// <param name="stopped">Ends the waiting for it.</param>
+/// <param name="options">The function, and its time limit.</param>
+/// <param name="stopped">Ends the wait for it.</param>
 internal sealed class CertificateCheck(IotLinkServerOptions options, CancellationToken stopped)
 {
     private static readonly ObserverThreads Threads = new("Rx.IotLink certificates");
@@ -19,10 +19,11 @@ internal sealed class CertificateCheck(IotLinkServerOptions options, Cancellatio
     private readonly ObserverLane lane = Threads.NewLane();
     private int calls;
 
-    /// <summary>Completes if the client may speak for the id: it presented no certificate, or one of this id.</summary>
-    /// <exception cref="RefusedException">It may not, or that could not be found out.</exception>
-    /// <remarks>The pooled builder continues on the thread that completes it: a virtual clock's thread is not
-    /// left.</remarks>
+    /// <summary>Completes if the client may use the id: it presented no certificate, or one for this id.</summary>
+    /// <exception cref="RefusedException">It may not, or the check failed.</exception>
+    /// <remarks>
+    /// A pooled builder continues on the thread that completes it, so all stays on the thread of a virtual clock.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask CheckAsync(X509Certificate2? certificate, string id)
     {
@@ -37,7 +38,7 @@ internal sealed class CertificateCheck(IotLinkServerOptions options, Cancellatio
     {
         if (!ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
             return Ask(isOf, certificate, id);
-        // Those that block are not waited for; so that they do not gather without end, no more of them are made.
+        // The server does not wait for calls that block. Their number is bounded: beyond it no more calls are made.
         if (Interlocked.Increment(ref calls) > options.MaxOpenings)
         {
             Interlocked.Decrement(ref calls);
@@ -48,7 +49,7 @@ internal sealed class CertificateCheck(IotLinkServerOptions options, Cancellatio
         var asked = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var deadline = options.Scheduler.Schedule(limit, () => asked.TrySetException(Failed($"did not return within {limit.TotalSeconds:0.###} s")));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<bool>)o!).TrySetException(new RefusedException(Refusal.Stopping, "the server is stopping")), asked);
-        // A copy: the connection's own is gone with it, which the scheme may outlive.
+        // A copy: the connection's own certificate ends with the connection, and the call may take longer.
         var copy = new X509Certificate2(certificate);
         lane.Run((Check: this, isOf, copy, id, asked), static s =>
         {

@@ -6,8 +6,8 @@ namespace Rx.IotLink.Server;
 
 /// <summary>
 /// The ids that a certificate names: the common names of its subject and, among its alternative names, the DNS names,
-/// the URIs and the last part of each URI. All are compared exactly, since ids are: a certificate of <c>pump-1</c> must
-/// not speak for <c>PUMP-1</c>.
+/// the URIs and the last part of each URI. All are compared exactly, like ids: a certificate of <c>pump-1</c> is not
+/// valid for <c>PUMP-1</c>.
 /// </summary>
 internal static class CertificateNames
 {
@@ -27,7 +27,7 @@ internal static class CertificateNames
         }
         catch (Exception exception) when (exception is CryptographicException or AsnContentException)
         {
-            // Malformed names name nobody.
+            // A malformed name matches no id.
             return false;
         }
     }

@@ -7,15 +7,15 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The names of a configuration section, held against the options that it is bound to. The binder passes over what it
-/// does not know; a misspelt
+/// Compares the names of a configuration section with the options. The binder ignores unknown names; a misspelt
 /// <c>KeyFile</c> would open the server to everybody.
 /// </summary>
 internal static class ConfigurationNames
 {
     /// <summary>Checks a section.</summary>
-    /// <exception cref="ArgumentException">A name is no option, an option cannot be given as text, or its text has the
-    /// wrong shape.</exception>
+    /// <exception cref="ArgumentException">
+    /// A name is not an option, an option cannot be given as text, or its text has the wrong form.
+    /// </exception>
     public static void Check(IConfiguration section, Type options)
     {
         var known = options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
@@ -47,7 +47,7 @@ internal static class ConfigurationNames
 
     private static string NameOf(IConfigurationSection given) => Shown(given.Path);
 
-    /// <summary>What came from outside, without what would forge lines of a log.</summary>
+    /// <summary>Text from outside, safe for a log.</summary>
     private static string Shown(string text) => Printable.Of(text, 80);
 
     private static string Nearest(string name, IEnumerable<string> known) => known.MinBy(k => Distance(name.ToUpperInvariant(), k.ToUpperInvariant()))!;

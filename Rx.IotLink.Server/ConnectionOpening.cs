@@ -11,8 +11,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The opening of one connection, before it has a link: the first line tells the version, a client of protocol 2 may
-/// have to prove itself, and all of it within one deadline.
+/// The opening of one connection, before it has a link. The first line shows the version, and a client of protocol 2
+/// may have to prove itself. All of it has one deadline.
 /// </summary>
 internal sealed class ConnectionOpening : IDisposable
 {
@@ -29,12 +29,12 @@ internal sealed class ConnectionOpening : IDisposable
     private bool speaksVersion2;
 
     /// <summary>Begins to wait for an opening.</summary>
-    /// <param name="connection">Where it comes.</param>
+    /// <param name="connection">The connection.</param>
     /// <param name="options">The limits.</param>
     /// <param name="form">The form of ids.</param>
     /// <param name="random">For a challenge.</param>
-    /// <param name="most">How long it may take at most, if that is less than the options say; or null.</param>
-    /// <param name="stopped">When it is not waited for any more.</param>
+    /// <param name="most">A shorter time limit than that of the options; or null.</param>
+    /// <param name="stopped">Ends the wait.</param>
     public ConnectionOpening(IConnection connection, IotLinkServerOptions options, IdForm form, FillRandom random, TimeSpan? most, CancellationToken stopped)
     {
         (this.connection, this.options, this.form, this.random, this.stopped) = (connection, options, form, random, stopped);
@@ -49,10 +49,10 @@ internal sealed class ConnectionOpening : IDisposable
         });
     }
 
-    /// <summary>Whether not a byte has arrived.</summary>
+    /// <summary>Whether no byte has arrived.</summary>
     public bool IsSilent { get; private set; } = true;
 
-    /// <summary>The id, as far as it was said.</summary>
+    /// <summary>The id, if it was sent already.</summary>
     public string Id { get; private set; } = "";
 
     /// <summary>Whether the client was asked to prove itself.</summary>
@@ -61,7 +61,7 @@ internal sealed class ConnectionOpening : IDisposable
     /// <summary>Whether the client has proved that it knows its key.</summary>
     public bool Proven { get; private set; }
 
-    /// <summary>Its place is given to another, unless all of it is there already.</summary>
+    /// <summary>Another connection replaces it, unless its opening is complete already.</summary>
     public void TurnAway(RefusedException why)
     {
         turnedAway = why;
@@ -70,8 +70,8 @@ internal sealed class ConnectionOpening : IDisposable
 
     /// <summary>Reads the opening.</summary>
     /// <remarks>
-    /// The pooled builders continue on the thread that completes them, whatever its context: a virtual clock's thread
-    /// is not left.
+    /// Pooled builders continue on the thread that completes them, in any context, so all stays on the thread of a
+    /// virtual clock.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PeerOpening> ReadAsync()
@@ -84,11 +84,11 @@ internal sealed class ConnectionOpening : IDisposable
         return opening;
     }
 
-    /// <summary>Reads the first line, which tells the version.</summary>
+    /// <summary>Reads the first line, which shows the version.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask HearVersionAsync() => await ReadLineAsync(options.MaxIdBytes).ConfigureAwait(false);
 
-    /// <summary>Tells a client of protocol 2 why it is refused; one of protocol 1 has no ears for it.</summary>
+    /// <summary>Sends the reason of a refusal to a client of protocol 2; protocol 1 has no message for it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask SayNoAsync(Refusal refusal, string text)
     {
@@ -132,10 +132,10 @@ internal sealed class ConnectionOpening : IDisposable
             throw new RefusedException(Refusal.IdForm, $"the id {fault}");
     }
 
-    /// <summary>The application's code, which may fail: that is not the peer's fault.</summary>
+    /// <summary>Calls the application's code; a failure of it is not the peer's fault.</summary>
     private IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id)
     {
-        // It has none then, and is answered as any other that has none.
+        // Then it has no key, and gets the same answer as any other id without a key.
         if (!form.MayAskForKeys(id))
             return [];
         try
@@ -186,7 +186,7 @@ internal sealed class ConnectionOpening : IDisposable
         }
         catch (NotProvenException)
         {
-            // Nobody could have: the owner is to learn why.
+            // No device could have proved it: the owner must learn why.
             ThrowIfFaulty(proven: false);
             throw;
         }
@@ -207,7 +207,7 @@ internal sealed class ConnectionOpening : IDisposable
                 throw new RefusedException(Refusal.ProxyHeader, ProxyHeader.Untrusted);
             if (FirstLine.TryRead(ref bytes, speaksVersion2 ? Tokens.MaxBytes : maxBytes, out var line))
             {
-                // What follows is looked at again by the next reader.
+                // The next reader reads the remaining bytes again.
                 connection.Input.AdvanceTo(bytes.Start);
                 return line;
             }

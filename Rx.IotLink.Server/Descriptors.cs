@@ -3,20 +3,20 @@ using System.Globalization;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// How many files and sockets this process may have open. Without one left the runtime cannot start a thread, and ends
-/// the process: so some are kept back.
+/// How many files and sockets this process may have open. If none is left, the runtime cannot start a thread, and ends
+/// the process. So some are reserved.
 /// </summary>
 internal static class Descriptors
 {
     /// <summary>
-    /// Kept back at least: for threads of the pool that start, log files, session stores, connections of the
-    /// application's own.
+    /// The least reserve: for new threads of the pool, log files, session stores, and the application's own
+    /// connections.
     /// </summary>
     private const int LeastReserve = 128;
 
     /// <summary>
-    /// How many connections there is room for: what the process may still open, less a reserve. Null: the system has no
-    /// such limit, or does not tell.
+    /// For how many connections there is room: the descriptors that the process may still open, minus a reserve. Null:
+    /// the system has no such limit, or does not report it.
     /// </summary>
     public static int? Room()
     {
@@ -28,28 +28,27 @@ internal static class Descriptors
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // A system without /proc: MaxConnections is all there is.
+            // On a system without /proc only MaxConnections applies.
             return null;
         }
     }
 
     /// <summary>
-    /// Half of the reserve: between the room and the brink this much is for connections that are still told why they
-    /// are refused.
+    /// Half of the reserve: so many connections beyond the room can still get the reason of their refusal.
     /// </summary>
     public static int Margin(int room) => Math.Max(1, Math.Min(LeastReserve / 2, room / 8));
 
-    /// <summary>The room with this limit, this much of it in use.</summary>
+    /// <summary>The room with this limit and this many descriptors in use.</summary>
     internal static int? RoomWithin(int? limit, int inUse)
     {
         if (limit is not { } most)
             return null;
         var free = Math.Max(2, most - inUse);
-        // A tenth, or what threads and files need at least; but of very few not all.
+        // A tenth, or at least what threads and files need; but never all, if there are very few.
         return free - Math.Min(Math.Max(LeastReserve, most / 10), free / 2);
     }
 
-    /// <summary>The soft limit, which the runtime has raised to the hard one by now; null if there is none.</summary>
+    /// <summary>The soft limit, which the runtime has raised to the hard limit; null if there is none.</summary>
     internal static int? LimitIn(IEnumerable<string> limits)
     {
         const string Name = "Max open files";

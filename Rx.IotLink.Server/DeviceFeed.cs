@@ -7,9 +7,9 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Tells observers how each device is: all of them first, then each one that has changed. A device waits at most once
-/// in an observer's queue, and is looked at when its turn comes. So the bound of a queue is the fleet, and an observer
-/// that falls behind misses states that are past, never the present one.
+/// Sends the rows of all devices to observers: first all of them, then each device that has changed. A device waits at
+/// most once in an observer's queue, and its row is made when its turn comes. So the fleet bounds the queue, and an
+/// observer that falls behind misses past states, never the current one.
 /// </summary>
 internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<Exception> observerFailed)
 {
@@ -20,7 +20,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
     private ImmutableArray<Subscription> subscriptions = [];
     private bool ended;
 
-    /// <summary>How each device is now.</summary>
+    /// <summary>The current row of each device.</summary>
     public DeviceConnection[] Snapshot()
     {
         Link[] all;
@@ -29,13 +29,13 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
         return Array.ConvertAll(all, DeviceConnection.Of);
     }
 
-    /// <summary>How each device is, and will be.</summary>
+    /// <summary>The current and future rows of all devices.</summary>
     /// <param name="refresh">
-    /// How often it is looked for changes that no state tells: counts, the time of the last line. Null: never.
+    /// How often to check for changes without a change of state: counts, the time of the last line. Null: never.
     /// </param>
     public IObservable<DeviceConnection> Observe(TimeSpan? refresh) => new Feed(this, refresh);
 
-    /// <summary>Takes note of a new device. No user code runs and nothing is scheduled.</summary>
+    /// <summary>Adds a new device. No user code runs and nothing is scheduled.</summary>
     public void Add(Link link)
     {
         lock (gate)
@@ -58,7 +58,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
         Publish();
     }
 
-    /// <summary>A device is forgotten: it is told as it is now once more, and leaves.</summary>
+    /// <summary>A device is forgotten: its current row is sent once more, and it leaves.</summary>
     public void Remove(Link link)
     {
         lock (gate)
@@ -70,7 +70,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
         }
     }
 
-    /// <summary>Has what was noted told.</summary>
+    /// <summary>Sends the recorded changes.</summary>
     public void Publish()
     {
         foreach (var subscription in subscriptions)
@@ -78,7 +78,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
     }
 
     /// <summary>
-    /// Nothing changes any more: each device is told once again, if it has changed, and then the end.
+    /// No more changes come: each changed device is sent once more, and then the end.
     /// </summary>
     public void End()
     {
@@ -109,7 +109,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
                 feed.subscriptions = feed.subscriptions.Add(subscription);
             }
 
-            // Those who are there are told before Subscribe returns.
+            // Current devices are sent before Subscribe returns.
             if (subscription.TryBeginDrain())
                 subscription.Drain();
             subscription.Refresh(refresh);
@@ -134,7 +134,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
             due.Enqueue(row);
         }
 
-        /// <summary>One that has left meanwhile does not come back for that.</summary>
+        /// <summary>A device that has left meanwhile does not come back.</summary>
         public void Changed(Link link)
         {
             if (rows.ContainsKey(link))
@@ -177,7 +177,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
 
         protected override bool IsSourceEnded => feed.ended;
 
-        /// <summary>A device that is as the observer saw it last is passed over.</summary>
+        /// <summary>A device without a change since the observer's last value is skipped.</summary>
         protected override bool TryDequeue(out DeviceConnection value)
         {
             while (TryDequeue(out Row row))
@@ -213,7 +213,7 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
         }
     }
 
-    /// <summary>A device in the eyes of one observer.</summary>
+    /// <summary>A device as one observer last saw it.</summary>
     private sealed class Row(Link link)
     {
         public Link Link { get; } = link;

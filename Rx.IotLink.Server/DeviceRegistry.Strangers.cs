@@ -2,16 +2,16 @@ using System.Net;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Strangers: who of them gives way, and when.</summary>
+/// <summary>Strangers: which of them is forgotten or disconnected, and when.</summary>
 internal sealed partial class DeviceRegistry
 {
     private readonly UnknownIds unknown;
 
-    // The ids that were forgotten, while what is left of their memory is still being kept.
+    // The forgotten ids whose last records are still being kept.
     private readonly HashSet<string> ending = new(StringComparer.Ordinal);
     private long forgotten;
 
-    /// <summary>How many unknown ids there are, and how many were forgotten.</summary>
+    /// <summary>The number of unknown ids, and of forgotten ones.</summary>
     public (int Known, long Forgotten) UnknownIds
     {
         get
@@ -21,10 +21,10 @@ internal sealed partial class DeviceRegistry
         }
     }
 
-    /// <summary>Whether the id is one of those that are expected.</summary>
+    /// <summary>Whether the id is expected.</summary>
     public bool IsExpected(string id) => expected.Contains(id);
 
-    /// <summary>A connection that was admitted has ended, or was not served after all.</summary>
+    /// <summary>An admitted connection has ended, or was not served.</summary>
     public void Leave(Member member)
     {
         lock (gate)
@@ -35,19 +35,19 @@ internal sealed partial class DeviceRegistry
     }
 
     /// <summary>
-    /// Whether there is room for a connection where there is none without somebody giving way; and who does, whose
-    /// connection is to be ended (<see cref="Link.TurnAway"/>).
+    /// Makes room for a connection, if there is none. Gives the link whose connection must end for it
+    /// (<see cref="Link.TurnAway"/>); null if none must.
     /// </summary>
-    /// <param name="member">Whose connection it is; it was admitted.</param>
+    /// <param name="member">The device of the connection, which was admitted.</param>
     /// <param name="isFull">Whether there is no room.</param>
     /// <param name="remote">Where it comes from.</param>
-    /// <exception cref="RefusedException">Nobody gives way to it.</exception>
+    /// <exception cref="RefusedException">No other connection may end for it.</exception>
     public Link? MakeRoom(Member member, bool isFull, EndPoint? remote)
     {
         var origin = Origin.Of(remote);
         lock (gate)
         {
-            // It counts among them already.
+            // It is counted already.
             if (member.Stranger is not null && options.MaxConnectionsPerAddress is { } most && origin is not null && unknown.ConnectionsOf(origin) > most)
                 throw new RefusedException(Refusal.TooManyConnections, $"{most} connections of unknown devices are there already from {origin}");
             if (!isFull)
@@ -60,7 +60,7 @@ internal sealed partial class DeviceRegistry
     }
 
     /// <summary>
-    /// A place for one more unknown id; gives who is to be forgotten for it, if anybody. Under the lock.
+    /// Makes room for one more unknown id; gives the id to forget for it, if any. Under the lock.
     /// </summary>
     private UnknownId? MakePlace(Origin? origin)
     {
@@ -73,7 +73,7 @@ internal sealed partial class DeviceRegistry
         return givesWay;
     }
 
-    /// <summary>An unknown id is forgotten, with its link and its memory. Nobody finds it open from here on.</summary>
+    /// <summary>Forgets an unknown id, with its link and its memory. From now on its link is not found open.</summary>
     private void Forget(Link link)
     {
         link.Forget();
@@ -101,7 +101,7 @@ internal sealed partial class DeviceRegistry
     }
 
     /// <summary>
-    /// A connection of the device begins. If it has proved itself, it is no stranger from now on. Under the lock.
+    /// A connection of the device begins. If it has proved itself, it is no longer a stranger. Under the lock.
     /// </summary>
     private void Enter(Member member, bool proven)
     {

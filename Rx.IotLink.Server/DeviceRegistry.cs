@@ -7,10 +7,10 @@ using Rx.IotLink.Time;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>The devices that are known: one link for each, for ever, and those who wait for one.</summary>
+/// <summary>The known devices, with one lasting link for each, and the callers that wait for a link.</summary>
 internal sealed partial class DeviceRegistry
 {
-    /// <summary>Changes that an observer may fall behind, before it misses the oldest.</summary>
+    /// <summary>How many changes an observer may fall behind before it misses the oldest.</summary>
     private const int ChangesKept = 4_096;
 
     private readonly Lock gate = new();
@@ -19,7 +19,7 @@ internal sealed partial class DeviceRegistry
     private readonly ServerLog log;
     private readonly HashSet<string> expected;
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
-    // The ids whose stores are being opened, and the expected ones among those that could not be.
+    // The ids whose stores are being opened, and the expected ids whose stores could not be opened.
     private readonly Dictionary<string, TaskCompletionSource<Opened>> opening = new(StringComparer.Ordinal);
     private readonly HashSet<string> unopened = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Waiters<ILink>> waiting = new(StringComparer.Ordinal);
@@ -27,10 +27,10 @@ internal sealed partial class DeviceRegistry
     private readonly Broadcast<LinkChange> changes;
     private readonly DeviceFeed feed;
 
-    // Apart from the links' own: observers of theirs that block must not hide what happens to them.
+    // Separate from the links' own: blocked observers of a link must not hide its changes.
     private readonly IScheduler ownObservers;
 
-    // One for all, where no link has a memory of its own; else null.
+    // One for all links if there is no store; otherwise null.
     private readonly CreateProtocol? protocols;
     private readonly ByteBudget budget;
     private bool closed;
@@ -65,7 +65,7 @@ internal sealed partial class DeviceRegistry
         }
     }
 
-    /// <summary>What the links share.</summary>
+    /// <summary>The budget that the links share.</summary>
     public ByteBudget Budget => budget;
 
     public Link[] All
@@ -96,7 +96,7 @@ internal sealed partial class DeviceRegistry
             return members.TryGetValue(id, out var member) ? member.Link : null;
     }
 
-    /// <summary>Whom an entry about a link is about. One that was forgotten was a stranger.</summary>
+    /// <summary>The subject of a log entry about a link. A forgotten device was a stranger.</summary>
     public Subject SubjectOf(ILink link)
     {
         lock (gate)
@@ -155,14 +155,14 @@ internal sealed partial class DeviceRegistry
     }
 
     /// <summary>
-    /// The device that a connection with this opening is of, made if need be. It counts as connected until
+    /// The device of a connection with this opening, made if necessary. It counts as connected until
     /// <see cref="Leave"/>.
     /// </summary>
-    /// <param name="peer">What the connection said.</param>
+    /// <param name="peer">The opening.</param>
     /// <param name="proven">Whether it has proved that it is this device.</param>
     /// <param name="remote">Where it came from.</param>
-    /// <param name="stopped">Ends the waiting for a store.</param>
-    /// <exception cref="RefusedException">Why there is none for it.</exception>
+    /// <param name="stopped">Ends the wait for a store.</param>
+    /// <exception cref="RefusedException">The connection is refused.</exception>
     public ValueTask<Member> AdmitAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped)
     {
         Member? member;
@@ -183,7 +183,7 @@ internal sealed partial class DeviceRegistry
                 return new(member);
             }
 
-            // One that has proved itself waits with whoever came first: it will take its place.
+            // A connection that has proved itself waits together with the first one, and will replace it.
             if (opening.TryGetValue(peer.Id, out store) && !proven)
                 throw new RefusedException(Refusal.IdLive, "the session store of this id is being opened for another connection");
             if (ending.Contains(peer.Id))
@@ -211,8 +211,8 @@ internal sealed partial class DeviceRegistry
     }
 
     /// <summary>
-    /// A connection of this device is being served. Protocol 1 gives an id's lines to whoever presents it, so a change
-    /// of address is told.
+    /// A connection of this device is being served. In protocol 1 any device with an id gets its lines, so a notice
+    /// reports a change of address.
     /// </summary>
     public void Served(Member member, EndPoint? remote)
     {
@@ -257,12 +257,12 @@ internal sealed partial class DeviceRegistry
     }
 
     /// <summary>
-    /// Opens the store of a device that was not known, and makes its link: on a thread of the stores, since it may
-    /// wait, and not for longer than an opening may take.
+    /// Claims the memory of a new device in the store, and makes its link. This runs on a thread of the stores, since
+    /// it may wait, and takes at most the time of an opening.
     /// </summary>
     /// <remarks>
-    /// The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's thread is
-    /// not left.
+    /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
+    /// virtual clock.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Member> OpenAsync(
@@ -293,13 +293,13 @@ internal sealed partial class DeviceRegistry
         return member;
     }
 
-    /// <summary>The next connection finds what is opened here, if this one has waited in vain. Never throws.</summary>
+    /// <summary>If this connection gives up waiting, the next one finds the result. Never throws.</summary>
     private async Task OpenStoreAsync(PeerOpening peer, bool proven, TaskCompletionSource<Opened> opened, EndPoint? remote)
     {
         var isStranger = !proven && !expected.Contains(peer.Id);
         try
         {
-            // Not under the lock: somebody else's code, which may wait or fail.
+            // Not under the lock: foreign code, which may wait or fail.
             var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, peer.Id, CancellationToken.None).ConfigureAwait(false);
             var own = new ProtocolFactory(options, Role.Server, peer.Id) { IsKept = true, Kept = kept, Random = random };
             var link = new Link(peer.Id, options, own.FirstFor(peer.Version), own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
@@ -311,7 +311,7 @@ internal sealed partial class DeviceRegistry
                 if (isStranger)
                     unknown.EndReservation();
                 member = Join(link, isStranger, remote);
-                // Who waits for it comes in by itself, unless it has waited in vain.
+                // The connection that waits for it continues by itself, unless it has given up.
                 member.Connections = 0;
                 if (member.Stranger is { } stranger)
                     unknown.Disconnected(stranger);
@@ -326,7 +326,7 @@ internal sealed partial class DeviceRegistry
         {
             lock (gate)
             {
-                // It has no link, and takes no place.
+                // It has no link, and needs no room.
                 opening.Remove(peer.Id);
                 if (expected.Contains(peer.Id))
                     unopened.Add(peer.Id);
@@ -348,8 +348,8 @@ internal sealed partial class DeviceRegistry
             Connections = 1,
             Stranger = isStranger ? unknown.Add(link, Origin.Of(remote)) : null,
         };
-        // The link tells its own story from here on. Nobody has it yet, so that nothing of it is missed, or told before
-        // it has joined.
+        // From now on the link reports its own changes. No other code has it yet, so no change is missed, or reported
+        // before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
         link.Told.Subscribe(member, replays: false, ownObservers);
         members.Add(id, member);
@@ -361,7 +361,7 @@ internal sealed partial class DeviceRegistry
 
     private void Announce(Member member, EndPoint? remote)
     {
-        // Where nobody is expected, nobody is "not expected".
+        // If no device is expected, there is no warning about unexpected ones.
         if (expected.Count > 0 && member.Stranger is not null)
             log.UnknownId(member.Subject, AddressOf(remote));
         log.Joined(member.Subject, remote);
@@ -379,7 +379,7 @@ internal sealed partial class DeviceRegistry
     {
         log.Changed(member.Subject, state);
         feed.Changed(member.Link);
-        // It is another server's now. If the device comes back to this one, it is claimed anew.
+        // Another server owns it now. If the device comes back to this server, it claims the memory again.
         if (state.Outage?.Reason == OutageReason.ClaimedElsewhere)
         {
             lock (gate)
@@ -405,26 +405,26 @@ internal sealed partial class DeviceRegistry
 
     private static IPAddress? AddressOf(EndPoint? remote) => (remote as IPEndPoint)?.Address;
 
-    /// <summary>What became of the opening of a store: a device, or why there is none.</summary>
+    /// <summary>The result of claiming a memory: a device, or an error.</summary>
     private readonly record struct Opened(Member? Member, Exception? Error);
 
-    /// <summary>A device that is known.</summary>
+    /// <summary>A known device.</summary>
     internal sealed class Member(DeviceRegistry registry, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
     {
         public Link Link { get; } = link;
 
-        // How long it was up elsewhere before it came from its present address.
+        // How long it was up at other addresses before its current one.
         private TimeSpan upElsewhere;
 
-        /// <summary>Where it came from, the last time that it was served. Guarded by the registry's lock.</summary>
+        /// <summary>Its address when it was last served. Guarded by the registry's lock.</summary>
         public IPAddress? Address { get; private set; } = address;
 
         /// <summary>It is served at another address than before.</summary>
         public void ComesFrom(IPAddress? other) => (Address, upElsewhere) = (other, Link.Presence.Up);
 
         /// <summary>
-        /// Whether the id is that of another address still: after it was up there, for as long again (a timeout at
-        /// least). So the first that comes does not have it for good, who may be a stranger.
+        /// Whether the id is still reserved for another address: after it was up there, for as long again (at least one
+        /// timeout). So the first device does not keep the id for good; it may be a stranger.
         /// </summary>
         public bool BelongsElsewhere(IPAddress? other)
         {
@@ -435,19 +435,20 @@ internal sealed partial class DeviceRegistry
         }
 
         /// <summary>
-        /// Its place among those that are neither expected nor have ever proved themselves; null: it is none of them.
-        /// The limits of unknown ids are for such alone. Guarded by the registry's lock.
+        /// Its entry among the unknown ids; null if it is expected or has proved itself. The limits of unknown ids
+        /// apply only to unknown ids. Guarded by the registry's lock.
         /// </summary>
         public UnknownId? Stranger { get; set; }
 
         /// <summary>
-        /// Its connections that are served, or about to be, or displaced and not ended yet. Guarded by the registry's
-        /// lock.
+        /// Its connections: the served one, one about to be served, and displaced ones that have not ended yet. Guarded
+        /// by the registry's lock.
         /// </summary>
         public int Connections { get; set; }
 
         /// <summary>
-        /// For the log. Asked without the lock: who is a stranger no more a moment later is logged as one.
+        /// For the log. Read without the lock: a device that stops being a stranger at this moment may be logged as
+        /// one.
         /// </summary>
         public Subject Subject => new(Link.Id, Stranger is not null ? Origin.Of(Link.RemoteEndPoint) : null);
 
@@ -462,17 +463,18 @@ internal sealed partial class DeviceRegistry
 
         public void OnCompleted()
         {
-            // Whoever closed the links knows.
+            // The code that closed the links knows it.
         }
     }
 }
 
-/// <summary>A connection is not let in.</summary>
+/// <summary>A connection is refused.</summary>
 /// <param name="refusal">Why.</param>
 /// <param name="detail">A sentence for the log and the application.</param>
-/// <param name="told">What the peer is told of it. Default: the same; nothing where the sentence is about what is
-/// inside this server.</param>
-/// <param name="cause">What was thrown, if the reason lies in this server.</param>
+/// <param name="told">
+/// The text for the peer. Default: the same; empty if the sentence is about the inside of this server.
+/// </param>
+/// <param name="cause">The exception, if the cause is in this server.</param>
 internal sealed class RefusedException(Refusal refusal, string detail, string? told = null, Exception? cause = null) : Exception(detail, cause)
 {
     public Refusal Refusal { get; } = refusal;

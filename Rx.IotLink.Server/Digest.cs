@@ -3,15 +3,15 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Keeps those who repeat themselves from filling a log. The first of a topic are said at once; those that follow
-/// within a few seconds are counted, and their number is said afterwards. So what is said and what is counted add up.
+/// Prevents repeated entries from filling a log. The first entries of a topic are written at once. Those that follow
+/// within a few seconds are counted, and then their number is written. So written and counted entries add up.
 /// </summary>
-/// <typeparam name="TTopic">What is told apart: a kind of event, and whom it is about.</typeparam>
+/// <typeparam name="TTopic">The topic: a kind of event, and its subject.</typeparam>
 /// <param name="scheduler">The clock.</param>
-/// <param name="every">How long what follows is gathered.</param>
-/// <param name="maxTopics">Topics that are told apart at a time; one beyond them counts for a wider one.</param>
-/// <param name="widen">The wider topic: the same kind, whoever it is about. There must be few of them.</param>
-/// <param name="sayMore">Says how many more there were. Called outside of any lock.</param>
+/// <param name="every">How long further entries are counted.</param>
+/// <param name="maxTopics">The most topics at a time; a further one counts for a wider topic.</param>
+/// <param name="widen">The wider topic: the same kind with any subject. There must be few of them.</param>
+/// <param name="sayMore">Writes how many more there were. Called outside any lock.</param>
 internal sealed class Digest<TTopic>(IScheduler scheduler, TimeSpan every, int maxTopics, Func<TTopic, TTopic> widen, Action<TTopic, int> sayMore)
     where TTopic : notnull
 {
@@ -22,16 +22,16 @@ internal sealed class Digest<TTopic>(IScheduler scheduler, TimeSpan every, int m
     private bool waits;
     private bool closed;
 
-    /// <summary>Counts one; true: it is among the first of its topic, and is to be said now.</summary>
-    /// <param name="topic">What it is about.</param>
-    /// <param name="first">How many are said at once.</param>
+    /// <summary>Counts one entry; true: it is among the first of its topic, and must be written now.</summary>
+    /// <param name="topic">Its topic.</param>
+    /// <param name="first">How many are written at once.</param>
     public bool MaySay(TTopic topic, int first = 1)
     {
         bool may;
         bool begins;
         lock (gate)
         {
-            // Nobody would say later what is counted now.
+            // An entry that is counted now would never be written.
             if (closed)
                 return true;
             if (!counts.ContainsKey(topic) && most >= maxTopics)
@@ -50,7 +50,7 @@ internal sealed class Digest<TTopic>(IScheduler scheduler, TimeSpan every, int m
         return may;
     }
 
-    /// <summary>Says what has gathered; from now on everything may be said.</summary>
+    /// <summary>Writes the counts; from now on every entry may be written.</summary>
     public void Close()
     {
         IDisposable? ending;
@@ -66,7 +66,7 @@ internal sealed class Digest<TTopic>(IScheduler scheduler, TimeSpan every, int m
 
     private void Begin()
     {
-        // A clock is somebody else's: it is not called under the lock.
+        // A clock is foreign code: it is not called under the lock.
         var set = scheduler.Schedule(every, SayWhatFollowed);
         lock (gate)
         {

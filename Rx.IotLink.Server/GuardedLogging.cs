@@ -4,15 +4,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Loggers that never throw: a provider that does, for want of disk or descriptors, must end neither a stream of the
-/// server nor its accepting. What it threw is counted.
+/// Loggers that never throw. A provider that throws, because of a full disk or missing descriptors, must not end a
+/// stream of the server, nor stop it from accepting. Its exceptions are counted.
 /// </summary>
-/// <param name="inner">Where it is logged. It is the caller's.</param>
+/// <param name="inner">The real loggers. The caller owns them.</param>
 internal sealed class GuardedLogging(ILoggerFactory inner) : ILoggerFactory
 {
     private long failures;
 
-    /// <summary>Calls that a provider threw at.</summary>
+    /// <summary>The number of calls at which a provider threw.</summary>
     public long Failures => Interlocked.Read(ref failures);
 
     public ILogger CreateLogger(string categoryName)

@@ -2,10 +2,10 @@ using System.Net;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>What listens, and hands each connection to the server.</summary>
+/// <summary>Listens, and passes each connection to the server.</summary>
 internal interface IListener : IDisposable
 {
-    /// <summary>Where.</summary>
+    /// <summary>The address and port.</summary>
     IPEndPoint EndPoint { get; }
 
     /// <summary>Stops listening at once; completes when every connection has ended.</summary>

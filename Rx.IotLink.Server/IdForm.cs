@@ -5,8 +5,9 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Which ids a connection may say, beyond what no id may be (<see cref="LinkId"/>). It is asked before anything of the
-/// application sees an id: whoever reaches the port chooses it, and it ends up in names of files, in queries and pages.
+/// The allowed form of ids, beside the rules for all ids (<see cref="LinkId"/>). It is checked before the application
+/// sees an id: any device that reaches the port can choose an id, which may then appear in file names, queries and
+/// pages.
 /// </summary>
 internal sealed class IdForm
 {
@@ -18,7 +19,7 @@ internal sealed class IdForm
     private readonly HashSet<string> expected;
     private readonly bool hasOwnKeys;
 
-    /// <summary>The form that these options ask for.</summary>
+    /// <summary>The form that these options require.</summary>
     public IdForm(IotLinkServerOptions options)
     {
         pattern = options.IdPattern is { } text ? Compile(text) : null;
@@ -27,12 +28,12 @@ internal sealed class IdForm
         hasOwnKeys = options.Keys is DeviceKeys or IOwnKeys;
     }
 
-    /// <summary>What is wrong with a pattern, as the rest of a sentence, or null.</summary>
+    /// <summary>The fault of a pattern, as the rest of a sentence; null if there is none.</summary>
     public static string? PatternFault(string pattern)
     {
         try
         {
-            // By itself first: what closes a bracket too many must not end the one that is put around it.
+            // First the pattern alone: an extra closing bracket must not end the group around it.
             _ = new Regex(pattern, RegexOptions.NonBacktracking);
             Compile(pattern);
             return null;
@@ -44,8 +45,8 @@ internal sealed class IdForm
     }
 
     /// <summary>
-    /// What is wrong with an id for a session store, as the rest of a sentence, or null: a name of a file in no folder
-    /// but its own.
+    /// The fault of an id for a session store, as the rest of a sentence; null if there is none. As a file name it must
+    /// not reach another folder.
     /// </summary>
     public static string? StoreFault(string id)
     {
@@ -58,12 +59,14 @@ internal sealed class IdForm
         return null;
     }
 
-    /// <summary>Whether the application's keys may be asked for an id. Those of this library may in any case.</summary>
+    /// <summary>
+    /// Whether to ask the application's keys for an id. This library's own keys are asked in any case.
+    /// </summary>
     public bool MayAskForKeys(string id) => hasOwnKeys || Fault(id) is null;
 
-    /// <summary>What is wrong with an id that a connection says, as the rest of a sentence, or null.</summary>
-    /// <param name="id">What it said.</param>
-    /// <param name="proven">Whether it has proved a key: the id is one of the owner's then.</param>
+    /// <summary>The fault of a connection's id, as the rest of a sentence; null if there is none.</summary>
+    /// <param name="id">The id.</param>
+    /// <param name="proven">Whether it has proved a key: then the owner has chosen the id.</param>
     public string? Fault(string id, bool proven = false)
     {
         if (isStored && StoreFault(id) is { } fault)
@@ -76,13 +79,13 @@ internal sealed class IdForm
             return $"has other characters than ASCII letters, digits, blanks and ._:@+#- ({nameof(IotLinkServerOptions.IdPattern)} allows others)";
         if (!char.IsAsciiLetterOrDigit(id[0]))
             return "does not begin with a letter or digit";
-        // It would look like another one, and be the same to a file system that leaves them out.
+        // It would look like another id, and be the same for a file system that ignores these characters.
         return id[^1] is ' ' or '.' ? "ends in a blank or a dot" : null;
     }
 
-    /// <summary>Without backtracking: whoever chooses the id must not choose how long it is looked at.</summary>
+    /// <summary>Without backtracking: the id must not decide how long the match takes.</summary>
     private static Regex Compile(string pattern) => new($@"\A(?:{pattern})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
 }
 
-/// <summary>Keys that this library looks up by itself: no code of the application sees the id.</summary>
+/// <summary>Keys that this library finds itself: no code of the application sees the id.</summary>
 internal interface IOwnKeys : IDeviceKeys;

@@ -10,19 +10,19 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// A connection of Kestrel's, seen as a link sees it. Kestrel ends it, with FIN, when it is done with; aborting it
-/// would send RST, on which a micropython-iot client may hang for ever. So that is kept for a peer that does not even
-/// take the rest within a while.
+/// A connection of Kestrel for a link. Kestrel ends it with FIN when the handler has returned. Aborting it would send
+/// RST, after which a micropython-iot client may hang for ever. So it is aborted only if the peer does not take the
+/// rest within some time.
 /// </summary>
 internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection, IKnownConnection
 {
     /// <summary>
-    /// How long a peer may take for the rest, at most: what it does not take by then holds up the end of a server.
+    /// The most time that a peer may take for the rest, since this delays the end of a server.
     /// </summary>
     private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
-    // Asked for once: under TLS Kestrel puts the bare transport back when the handler has returned, and a send that is
-    // late would go out in clear.
+    // Read once: under TLS Kestrel restores the plain transport when the handler has returned, and a late send would go
+    // out unencrypted.
     private readonly IDuplexPipe transport = Bounded(context).Transport;
     private int disposed;
 
@@ -30,7 +30,7 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
 
     public PipeWriter Output => transport.Output;
 
-    /// <summary>What the peer presented in the handshake of TLS, or null.</summary>
+    /// <summary>The certificate that the peer presented in the TLS handshake, or null.</summary>
     public X509Certificate2? ClientCertificate => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
     public EndPoint? RemoteEndPoint { get; } = SocketConnection.Plain(context.RemoteEndPoint);
@@ -41,8 +41,8 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)
             return;
-        // Not called off by ConnectionClosed, which Kestrel cancels when it reads no more, though it may still wait in
-        // vain to send. It does nothing to a connection that is gone.
+        // ConnectionClosed does not cancel this: Kestrel cancels that token when it stops reading, while a send may
+        // still wait. This has no effect on a connection that has ended.
         scheduler.Schedule(timeout < MaxPatience ? timeout : MaxPatience, () => context.Abort(new ConnectionAbortedException("The peer did not take the rest.")));
     }
 

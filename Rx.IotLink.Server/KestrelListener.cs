@@ -23,7 +23,7 @@ internal sealed class KestrelListener : IListener
     public required IPEndPoint EndPoint { get; init; }
 
     /// <summary>Starts to accept.</summary>
-    /// <exception cref="IOException">It could not be; the message says why. The acceptor is disposed then.</exception>
+    /// <exception cref="IOException">Starting failed; the message says why. The acceptor is then disposed.</exception>
     public static async Task<KestrelListener> StartAsync(
         SocketAcceptor acceptor, HttpsConnectionAdapterOptions tls, ILoggerFactory loggers, ProxyGate proxies, TlsAdmission gate, Func<ConnectionContext, Task> serve, CancellationToken cancellationToken)
     {
@@ -64,13 +64,13 @@ internal sealed class KestrelListener : IListener
 
     private static ServiceProvider Services(ILoggerFactory loggers)
     {
-        // TLS wants Kestrel's metrics, which nobody but Kestrel's own registration can make.
+        // TLS needs Kestrel's metrics, which only Kestrel's own registration can make.
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore();
         return builder.Services.AddSingleton(loggers).BuildServiceProvider();
     }
 
-    /// <summary>Kestrel wants an application for HTTP; the endpoint never hands it a request.</summary>
+    /// <summary>Kestrel needs an application for HTTP; the endpoint never gives it a request.</summary>
     private sealed class NoHttp : IHttpApplication<object>
     {
         public object CreateContext(IFeatureCollection contextFeatures) => throw new NotSupportedException("There is no HTTP on this endpoint.");

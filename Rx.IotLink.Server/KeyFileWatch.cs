@@ -7,10 +7,10 @@ using System.Security.Cryptography;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// A key file that is read again when it has changed. It is looked at once a second, rather than listened to: that
-/// works wherever the file lies (a share, a mount of a container, a link that is turned to another file), and takes
-/// none of the few watches that the system has for a user. A change is taken when it is found twice: a file that is
-/// being written must not revoke the keys that are not in it yet.
+/// A key file that is read again when it has changed. It is polled once a second, not watched: that works for any place
+/// (a share, a mount of a container, a link that is turned to another file), and uses none of the few watches that the
+/// system has for a user. A change counts when it is found twice: a file that is being written must not revoke keys
+/// that are not in it yet.
 /// </summary>
 internal sealed class KeyFileWatch : IOwnKeys, IDisposable
 {
@@ -51,7 +51,7 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
     private void LookOnce()
     {
         Look();
-        // After the look, however long it took: there is never more than one.
+        // Scheduled after the look, however long it took: so there is never more than one.
         Start();
     }
 
@@ -71,7 +71,7 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
         }
         catch (Exception exception)
         {
-            // Whatever stands there now, the next look may find keys again.
+            // Whatever is there now, the next look may find keys again.
             fault = now == seen && now != taken ? exception.Message : null;
         }
 
@@ -95,11 +95,11 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
     }
 
     /// <summary>
-    /// What is in a file, and who may read it. Not its time and length: another with the same of both may take its
-    /// place, since keys have one length, and many ways to copy a file keep or set its time.
+    /// The content and the mode of a file. Time and length are not enough: another file may have the same, since keys
+    /// have one length, and many ways to copy a file keep or set its time.
     /// </summary>
-    /// <param name="Content">A hash; empty of a file that is not there, or cannot be looked at.</param>
-    /// <param name="Mode">Its rights.</param>
+    /// <param name="Content">A hash; empty if the file is not there, or cannot be read.</param>
+    /// <param name="Mode">Its access rights.</param>
     private sealed record Stamp(string Content, UnixFileMode Mode)
     {
         private const int MaxBytes = 64 << 20;

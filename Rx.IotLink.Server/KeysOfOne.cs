@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// <see cref="IotLinkServerOptions.KeyOf"/>, seen as keys: one a device, and nobody tells of changes.
+/// <see cref="IotLinkServerOptions.KeyOf"/> as <see cref="IDeviceKeys"/>: one key for each device, and no reports of
+/// changes.
 /// </summary>
 internal sealed class KeysOfOne(Func<string, ReadOnlyMemory<byte>?> keyOf) : IDeviceKeys
 {

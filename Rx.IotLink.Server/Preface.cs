@@ -6,24 +6,26 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>What a connection says before its opening: it has the time of an opening for it.</summary>
-/// <param name="input">Where it comes.</param>
+/// <summary>What a connection sends before its opening. It has the time of an opening for it.</summary>
+/// <param name="input">The bytes of the connection.</param>
 /// <param name="limit">How long it may take.</param>
 /// <param name="scheduler">The clock.</param>
-/// <param name="stopped">When it is not waited for any more.</param>
+/// <param name="stopped">Ends the wait.</param>
 internal sealed class Preface(PipeReader input, TimeSpan limit, IScheduler scheduler, CancellationToken stopped)
 {
-    /// <summary>Takes something from what has arrived, and moves behind it. Null: more must arrive first.</summary>
+    /// <summary>Takes something from the bytes, and moves behind it. Null: more bytes must arrive first.</summary>
     internal delegate T? Take<T>(ref ReadOnlySequence<byte> bytes)
         where T : class;
 
-    /// <summary>Whether not a byte has arrived.</summary>
+    /// <summary>Whether no byte has arrived.</summary>
     public bool IsSilent { get; private set; } = true;
 
-    /// <summary>Reads until there is something to take. What follows is looked at again by the next reader.</summary>
+    /// <summary>Reads until there is something to take. The next reader reads the remaining bytes again.</summary>
     /// <exception cref="RefusedException">It does not come, or is malformed.</exception>
-    /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's
-    /// thread is not left.</remarks>
+    /// <remarks>
+    /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
+    /// virtual clock.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<T> ReadAsync<T>(string what, Take<T> take)
         where T : class
@@ -78,7 +80,7 @@ internal sealed class Preface(PipeReader input, TimeSpan limit, IScheduler sched
         }
         finally
         {
-            // What is not whole is looked at again together with what comes next.
+            // Incomplete bytes are read again together with the next ones.
             input.AdvanceTo(bytes.Start, taken is null ? result.Buffer.End : bytes.Start);
         }
     }

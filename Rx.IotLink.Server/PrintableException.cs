@@ -4,8 +4,8 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// An exception in place of another that quotes what is not fit for a log, as a line of a stranger: its type, its
-/// messages and its traces are told, but no message forges an entry or moves a cursor.
+/// Replaces an exception that quotes unsafe text, such as a line of a stranger. It shows the type, the messages and the
+/// traces, but no message can forge a log entry or move a cursor.
 /// </summary>
 internal sealed class PrintableException : Exception
 {
@@ -14,7 +14,7 @@ internal sealed class PrintableException : Exception
     private PrintableException(Exception original)
         : base(Printable.Message(original.Message), original.InnerException is { } inner ? Of(inner) : null) => told = Tell(original);
 
-    /// <summary>The exception itself, if it is fit as it is.</summary>
+    /// <summary>The exception itself, if its text is safe.</summary>
     public static Exception Of(Exception exception) => exception is not PrintableException && !IsFit(exception) ? new PrintableException(exception) : exception;
 
     /// <inheritdoc/>

@@ -8,21 +8,22 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections of load balancers say whose they are, before anything else is read of them: a trusted one must,
-/// and what it says counts as the address from then on. From anybody else a PROXY header is no opening and no
-/// handshake, and is refused as such.
+/// Reads the PROXY headers of load balancers, before anything else of a connection. A trusted balancer must send one,
+/// and its address then counts as the address of the connection. From any other address a PROXY header is refused.
 /// </summary>
-/// <param name="options">Who is trusted, and how long a header may take.</param>
-/// <param name="admission">Where refusals are noted.</param>
-/// <param name="stopped">When no header is waited for any more.</param>
+/// <param name="options">The trusted addresses, and how long a header may take.</param>
+/// <param name="admission">Takes the refusals.</param>
+/// <param name="stopped">Ends the wait for headers.</param>
 internal sealed class ProxyGate(IotLinkServerOptions options, Admission admission, CancellationToken stopped)
 {
-    /// <summary>Has a connection of our own sockets say whose it is. False: it was refused.</summary>
+    /// <summary>
+    /// Reads the header of a connection of our own sockets, if it must have one. False: it was refused.
+    /// </summary>
     public async Task<bool> PassAsync(SocketConnection connection) =>
         await HearAsync(connection.Input, connection.RemoteEndPoint, connection).ConfigureAwait(false) is not null;
 
     /// <summary>
-    /// Has a connection of Kestrel's say whose it is, unless it has already, and then goes on with it.
+    /// Reads the header of a connection of Kestrel, unless that is done already, and then continues with it.
     /// </summary>
     public async Task PassAsync(ConnectionContext connection, ConnectionDelegate next)
     {
@@ -31,7 +32,7 @@ internal sealed class ProxyGate(IotLinkServerOptions options, Admission admissio
         {
             if (connection.Features.Get<ITlsHandshakeFeature>() is not null)
             {
-                // Inside of TLS it would be the client that says it, and the balancer's own did not come through.
+                // Inside TLS the header would come from the client, and the balancer's header would be missing.
                 admission.Note(remote, "", new RefusedException(Refusal.ProxyHeader, "its endpoint must call UseProxyProtocol before UseHttps"));
                 return;
             }
@@ -45,12 +46,17 @@ internal sealed class ProxyGate(IotLinkServerOptions options, Admission admissio
         await next(connection).ConfigureAwait(false);
     }
 
-    /// <summary>Reads a header: whose connection it is. The balancer's own is its own. Null: it was refused.</summary>
+    /// <summary>
+    /// Reads a header, and gives the client's address. For the balancer's own connection that is the balancer's. Null:
+    /// it was refused.
+    /// </summary>
     /// <param name="input">Where it comes.</param>
     /// <param name="remote">The balancer.</param>
-    /// <param name="connection">What counts for the client from then on, or null: another's socket.</param>
-    /// <remarks>The pooled builder continues on the thread that completes it, whatever its context: a virtual clock's
-    /// thread is not left.</remarks>
+    /// <param name="connection">Counts for the client from then on; null if the socket is not ours.</param>
+    /// <remarks>
+    /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
+    /// virtual clock.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<EndPoint?> HearAsync(PipeReader input, EndPoint? remote, IProxiedConnection? connection = null)
     {
@@ -72,7 +78,7 @@ internal sealed class ProxyGate(IotLinkServerOptions options, Admission admissio
         return null;
     }
 
-    /// <summary>Marks a connection that has passed, so that no second header is asked for.</summary>
+    /// <summary>Marks a connection whose header was read, so that no second one is read.</summary>
     private sealed class Passed
     {
         public static Passed Instance { get; } = new();

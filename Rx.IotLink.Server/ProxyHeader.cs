@@ -9,22 +9,23 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The header that a load balancer puts before the first byte of a connection, to say whose connection it is: the PROXY
-/// protocol, version 1 (text) and 2 (binary),
-/// https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt.
+/// The header with the client's address that a load balancer puts before the first byte of a connection: the PROXY
+/// protocol, version 1 (text) and 2 (binary), https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt.
 /// </summary>
-/// <param name="Source">The client's end point, or null: the balancer's own (a health check), or of a kind that has no
-/// IP address.</param>
+/// <param name="Source">
+/// The client's end point. Null: it is the balancer's own connection (a health check), or has no IP address.
+/// </param>
 internal sealed record ProxyHeader(IPEndPoint? Source)
 {
-    /// <summary>The longest header of version 1, CR LF included. The specification's number.</summary>
+    /// <summary>The longest header of version 1 with CR LF, from the specification.</summary>
     private const int MaxTextBytes = 107;
 
-    /// <summary>The longest header of version 2 that is taken: addresses and some extensions, which are passed
-    /// over.</summary>
+    /// <summary>
+    /// The longest header of version 2 that is accepted: addresses and some extensions, which are ignored.
+    /// </summary>
     private const int MaxBinaryBytes = 2_048;
 
-    /// <summary>What is said of one that nobody who is trusted has sent.</summary>
+    /// <summary>The text of the refusal for a header from an address that is not trusted.</summary>
     public const string Untrusted = "it begins with a PROXY header, which must come from one of TrustedProxies, and once";
 
     private const int FixedBytes = 16;
@@ -35,9 +36,10 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
 
     private static ReadOnlySpan<byte> Word => "PROXY "u8;
 
-    /// <summary>Reads a header at the start of what has arrived, and moves behind it. Null: it has not arrived
-    /// whole.</summary>
-    /// <exception cref="ProtocolException">There is no header here, or it is malformed.</exception>
+    /// <summary>
+    /// Reads a header at the start of the bytes, and moves behind it. Null: it has not arrived completely.
+    /// </summary>
+    /// <exception cref="ProtocolException">There is no header, or it is malformed.</exception>
     public static ProxyHeader? TryRead(ref ReadOnlySequence<byte> bytes)
     {
         Span<byte> head = stackalloc byte[FixedBytes];
@@ -50,7 +52,7 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
         throw new ProtocolException("the connection comes from a trusted proxy, but does not begin with a PROXY header");
     }
 
-    /// <summary>Whether what has arrived begins with a header, for one who does not expect any.</summary>
+    /// <summary>Whether the bytes begin with a header, for code that does not expect one.</summary>
     public static bool Begins(in ReadOnlySequence<byte> bytes)
     {
         Span<byte> head = stackalloc byte[FixedBytes];
@@ -78,8 +80,10 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
         };
     }
 
-    /// <summary>An address as the specification writes it. The parser alone would take others too: "1", "0x7f.1",
-    /// "[::1]:80", "fe80::1%eth0".</summary>
+    /// <summary>
+    /// An address as the specification writes it. The parser alone would accept others too: "1", "0x7f.1", "[::1]:80",
+    /// "fe80::1%eth0".
+    /// </summary>
     private static IPAddress? Address(string text, bool isVersion6)
     {
         if (!IPAddress.TryParse(text, out var address) || (address.AddressFamily == AddressFamily.InterNetworkV6) != isVersion6)
@@ -100,7 +104,7 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
             return null;
         var rest = bytes.Slice(FixedBytes, length).ToArray();
         bytes = bytes.Slice(FixedBytes + length);
-        // The family is in the high half: 1 is IPv4, 2 is IPv6; their source comes first, and its port behind both
+        // The family is in the high half: 1 is IPv4, 2 is IPv6; the source comes first, and its port after both
         // addresses.
         var size = (head[13] >> 4) switch
         {
@@ -115,7 +119,7 @@ internal sealed record ProxyHeader(IPEndPoint? Source)
             : new(new IPEndPoint(new IPAddress(rest.AsSpan(0, size)), BinaryPrimitives.ReadUInt16BigEndian(rest.AsSpan(2 * size))));
     }
 
-    /// <summary>Whether what has arrived is the beginning of this mark, or begins with it.</summary>
+    /// <summary>Whether the bytes are the beginning of this mark, or begin with it.</summary>
     private static bool MayBe(ReadOnlySpan<byte> head, ReadOnlySpan<byte> mark) =>
         head.Length < mark.Length ? mark.StartsWith(head) : head.StartsWith(mark);
 }

@@ -2,10 +2,10 @@ using System.Net;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>Where load balancers are: one address, or a network of them.</summary>
+/// <summary>The place of load balancers: one address, or a network.</summary>
 internal static class ProxyNetwork
 {
-    /// <summary>What is wrong with a text that should name one; null if nothing.</summary>
+    /// <summary>The fault of a text that should name one; null if there is none.</summary>
     public static string? Fault(string text, out IPNetwork network)
     {
         network = default;
@@ -15,11 +15,11 @@ internal static class ProxyNetwork
             network = new(address, 8 * address.GetAddressBytes().Length);
         else if (!IPNetwork.TryParse(text, out network))
             return "is neither an address nor a network (ADDRESS/BITS)";
-        // The parser would take it for the network, which may be much more than was meant.
+        // The parser would use the whole network, which may be much more than was meant.
         return network.BaseAddress.Equals(address) ? Fault(network) : $"is an address within the network {network}: give that, or the address alone";
     }
 
-    /// <summary>What is wrong with a network; null if nothing.</summary>
+    /// <summary>The fault of a network; null if there is none.</summary>
     public static string? Fault(IPNetwork network) => network switch
     {
         { PrefixLength: 0 } => "trusts every address",

@@ -5,16 +5,16 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Ends links whose key is no longer one of their device's. The keys are somebody else's, who may wait and throw:
-/// they are asked on a thread of the stores, one look at a time.
+/// Ends links whose key is no longer one of their device's keys. The keys are foreign code, which may wait and throw:
+/// so they are read on a thread of the stores, one at a time.
 /// </summary>
-/// <param name="keys">The keys; null: none are asked for.</param>
+/// <param name="keys">The keys; null: the server asks for none.</param>
 /// <param name="registry">The links.</param>
-/// <param name="scheduler">The clock: in virtual time its thread is not left.</param>
+/// <param name="scheduler">The clock; in virtual time all runs on its thread.</param>
 /// <param name="log">Where failures are logged.</param>
 internal sealed class Revocation(IDeviceKeys? keys, DeviceRegistry registry, IScheduler scheduler, ServerLog log) : IDisposable
 {
-    /// <summary>More ids than these are looked at as all are.</summary>
+    /// <summary>With more changed ids than this, all ids are checked.</summary>
     private const int MaxIds = 1_024;
 
     private readonly Lock gate = new();
@@ -26,20 +26,20 @@ internal sealed class Revocation(IDeviceKeys? keys, DeviceRegistry registry, ISc
     private IDisposable? subscription;
 
     /// <summary>
-    /// How often keys have changed. Whoever reads it before a key is found tells by it whether the key is still good
-    /// when its link is served.
+    /// How often keys have changed. Read before a key is looked up, it shows later whether the key is still valid when
+    /// its link is served.
     /// </summary>
     public int Changes => Volatile.Read(ref changes);
 
-    /// <summary>Begins to listen to changes.</summary>
+    /// <summary>Begins to observe changes.</summary>
     public void Start() => subscription = keys?.Changed.Subscribe(Changed, log.ChangesOfKeysFailed);
 
     public void Dispose() => subscription?.Dispose();
 
-    /// <summary>A link is being served by a connection that proved its key when so many changes had been.</summary>
+    /// <summary>A link is served by a connection that proved its key when there had been this many changes.</summary>
     public void Served(string id, int changesBefore)
     {
-        // The connection is seen by a look from here on, or the change that set it off is seen here.
+        // Either the next check sees this connection, or this code sees the change that starts the check.
         Interlocked.MemoryBarrier();
         if (Changes != changesBefore)
             Look(id);
@@ -75,7 +75,7 @@ internal sealed class Revocation(IDeviceKeys? keys, DeviceRegistry registry, ISc
         }
     }
 
-    /// <summary>Whose turn it is. Null: nobody's, and this look is over.</summary>
+    /// <summary>The links to check next. Null: none, and the check is over.</summary>
     private IEnumerable<Link>? Take()
     {
         HashSet<string> ids;
@@ -106,11 +106,13 @@ internal sealed class Revocation(IDeviceKeys? keys, DeviceRegistry registry, ISc
         }
         catch (Exception exception)
         {
-            // Whether its key is revoked is not known: it stays up, as it would if nobody had told of a change.
+            // It is unknown whether the key is revoked: the link stays up, as if no change had been reported.
             log.KeysOfFailed(link.Id, exception);
         }
     }
 
-    /// <summary>Without a proof is served who speaks protocol 1, which an id with a key may not.</summary>
+    /// <summary>
+    /// Only a device with protocol 1 is served without a proof, and an id with a key may not use that.
+    /// </summary>
     private static bool IsGood(ulong mark, ReadOnlyMemory<byte>[] keys) => mark == 0 ? keys.Length == 0 : keys.Any(k => Proof.Mark(k.Span) == mark);
 }

@@ -6,19 +6,21 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// What a server logs. The ids of the events are part of its interface. Nothing that came from outside is logged as it
-/// came, and what repeats within <see cref="Every"/> is summed up.
+/// The log of a server. The ids of the events are part of its interface. Text from outside is never logged raw, and
+/// repeated entries within <see cref="Every"/> are summed up.
 /// </summary>
 internal sealed partial class ServerLog
 {
-    /// <summary>How long what repeats is gathered.</summary>
+    /// <summary>How long repeated entries are counted.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
 
-    /// <summary>Kinds of event and their origins that are told apart at a time, of strangers and of devices.</summary>
+    /// <summary>The most topics (kind of event and origin) at a time, for strangers and for devices.</summary>
     private const int MaxTopicsOfStrangers = 100;
     private const int MaxTopicsOfDevices = 10_000;
 
-    /// <summary>Entries of a kind that one device, or one origin of strangers, may have within that time.</summary>
+    /// <summary>
+    /// The entries of one kind that one device, or one origin of strangers, may have within that time.
+    /// </summary>
     private const int AtOnce = 5;
 
     private readonly ILogger logger;
@@ -26,7 +28,7 @@ internal sealed partial class ServerLog
     private readonly Digest<Topic> devices;
 
     /// <summary>Begins to log.</summary>
-    /// <param name="logger">One that never throws (<see cref="GuardedLogging"/>).</param>
+    /// <param name="logger">A logger that never throws (<see cref="GuardedLogging"/>).</param>
     /// <param name="scheduler">The clock.</param>
     public ServerLog(ILogger logger, IScheduler scheduler)
     {
@@ -41,7 +43,7 @@ internal sealed partial class ServerLog
     [LoggerMessage(2, LogLevel.Information, "Stopped; {Unfinished} written lines were not accepted")]
     private partial void LogStopped(int unfinished);
 
-    /// <summary>The server has stopped; what was gathered is logged first.</summary>
+    /// <summary>The server has stopped; the counts are logged first.</summary>
     public void Stopped(int unfinished)
     {
         strangers.Close();
@@ -95,7 +97,7 @@ internal sealed partial class ServerLog
     [LoggerMessage(10, LogLevel.Information, "{Id} connected for the first time, from {Remote}")]
     private partial void LogJoined(string id, EndPoint? remote);
 
-    /// <summary>A link holds its part of the memory.</summary>
+    /// <summary>A link has used up its share of the memory.</summary>
     public void Slowed(string id)
     {
         if (MaySay(new(LogLevel.Warning, "hold their part of MaxBufferedBytes; little is read from them until their lines are read here", "devices"), devices))
@@ -189,22 +191,22 @@ internal sealed partial class ServerLog
     public partial void ObserverFailed(string stream, Exception error);
 
     /// <summary>
-    /// A device has its own topics. Those of strangers are by their origin: they may have as many ids as they like.
+    /// A device has its own topics. Topics of strangers are by origin, since a stranger can use any number of ids.
     /// </summary>
     private bool MaySay(Subject who, LogLevel level, string what) => who.Stranger is { } origin
         ? MaySay(new(level, what, origin.ToString()), strangers, AtOnce)
         : MaySay(new(level, what, Printable.Message(who.Id)), devices, AtOnce);
 
-    /// <summary>What is not logged is not gathered either.</summary>
+    /// <summary>An entry that is not logged is not counted either.</summary>
     private bool MaySay(Topic topic, Digest<Topic> digest, int atOnce = 1) => logger.IsEnabled(topic.Level) && digest.MaySay(topic, atOnce);
 
     private void More(Topic topic, int count) => More(topic.Level, count, Every.TotalSeconds, topic.Who, topic.What);
 
-    /// <summary>Entries that say the same.</summary>
+    /// <summary>Entries of the same kind.</summary>
     private readonly record struct Topic(LogLevel Level, string What, string Who);
 }
 
-/// <summary>Whom an entry is about.</summary>
+/// <summary>The subject of an entry.</summary>
 /// <param name="Id">The device.</param>
-/// <param name="Stranger">Where it comes from, if it is neither expected nor proven; else null.</param>
+/// <param name="Stranger">Its origin, if it is neither expected nor proven; otherwise null.</param>
 internal readonly record struct Subject(string Id, Origin? Stranger);

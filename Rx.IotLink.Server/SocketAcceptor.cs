@@ -6,18 +6,17 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Server;
 
-/// <summary>A port that is listened on, and all the connections that came by it, to the end of their sockets.</summary>
+/// <summary>A port that is open for connections, and all its connections until their sockets are closed.</summary>
 internal sealed class SocketAcceptor : IDisposable
 {
     /// <summary>
-    /// Connections that wait to be accepted: as many as the system allows by default, since a fleet may come back all
-    /// at once, and one that finds no place tries again only after a second.
+    /// The most connections that wait to be accepted: as many as the system allows by default. A fleet may come back
+    /// all at once, and a device that finds no room tries again only after a second.
     /// </summary>
     private const int Backlog = 4_096;
 
     /// <summary>
-    /// Accepting that failed, for want of descriptors or memory, is tried again after this: at once would be without
-    /// end.
+    /// The pause after accepting failed for lack of descriptors or memory: without it the loop would never rest.
     /// </summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -31,7 +30,7 @@ internal sealed class SocketAcceptor : IDisposable
     private readonly Deadlines deadlines;
     private readonly TaskCompletionSource allEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // Both are made before they are needed: for want of descriptors or memory is no time for that.
+    // Both are made in advance: when descriptors or memory are missing, it is too late.
     private readonly Alarm pause;
     private readonly NotAcceptedLog notAccepted;
     private TaskCompletionSource resumed = new();
@@ -52,15 +51,16 @@ internal sealed class SocketAcceptor : IDisposable
     public IPEndPoint EndPoint { get; }
 
     /// <summary>Starts to listen.</summary>
-    /// <param name="options">Where.</param>
-    /// <param name="mostOpen">Sockets at a time, those that are closing included; a further one is closed as soon as it
-    /// is accepted.</param>
-    /// <param name="turnedAway">Told of each of those.</param>
-    /// <param name="log">Where it is logged that accepting pauses.</param>
-    /// <exception cref="IOException">The endpoint is in use or cannot be had; the message names it.</exception>
+    /// <param name="options">The address and port.</param>
+    /// <param name="mostOpen">
+    /// The most sockets at a time, with those that are closing; a further one is closed as soon as it is accepted.
+    /// </param>
+    /// <param name="turnedAway">Called for each of those.</param>
+    /// <param name="log">Logs that accepting pauses.</param>
+    /// <exception cref="IOException">The endpoint is in use or not available; the message names it.</exception>
     public static SocketAcceptor Listen(IotLinkServerOptions options, int mostOpen, Action<EndPoint?> turnedAway, ServerLog log)
     {
-        // IPv6Any is every IPv4 address too; where there is no IPv6, it is those alone.
+        // IPv6Any includes every IPv4 address; on a system without IPv6 it means IPv4 only.
         var address = options.Bind.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6 ? IPAddress.Any : options.Bind;
         Socket? socket = null;
         try
@@ -93,7 +93,8 @@ internal sealed class SocketAcceptor : IDisposable
             }
             catch (SocketException exception) when (!stopping)
             {
-                // One that was reset while it waited is none; but for want of descriptors the next would fail as well.
+                // A connection that was reset while it waited does not count. But without descriptors the next one
+                // would fail as well.
                 if (exception.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
                     continue;
                 notAccepted.Tell(exception.Message);
@@ -108,7 +109,7 @@ internal sealed class SocketAcceptor : IDisposable
         return null;
     }
 
-    /// <summary>Makes a connection of an accepted socket. Null: it was gone before it could be looked at.</summary>
+    /// <summary>Makes a connection of an accepted socket. Null: the socket was closed before.</summary>
     public SocketConnection? Open(OpenSocket accepted)
     {
         try
@@ -141,14 +142,15 @@ internal sealed class SocketAcceptor : IDisposable
     public void Dispose() => listening.Dispose();
 
     /// <summary>
-    /// Makes room for one more; else it is closed. There is none once all have ended: it was stopped when
-    /// this one was just being accepted. Nor for one from an origin whose strangers have half of it: they must not
-    /// keep out all others.
+    /// Counts one more socket, or closes it if there is no room. There is no room once all have ended: then the
+    /// acceptor was stopped while this one was being accepted. There is also none for an origin whose strangers have
+    /// half of the room: they must not keep out all others.
     /// </summary>
     internal OpenSocket? Take(Socket socket)
     {
         var remote = SocketConnection.PlainRemote(socket);
-        // Not a balancer's own: all would share it. It counts for somebody as soon as it has said for whom it is.
+        // Not the balancer's address, which all clients would share. It counts for the client as soon as the header has
+        // come.
         var origin = options.IsTrustedProxy(remote) ? null : Origin.Of(remote);
         if (TryEnter(origin))
         {
@@ -210,7 +212,7 @@ internal sealed class SocketAcceptor : IDisposable
             allEnded.SetResult();
     }
 
-    /// <summary>A socket that counts as open, and (until its device is known) as a stranger's.</summary>
+    /// <summary>An open socket, which counts as a stranger's until its device is known.</summary>
     internal sealed class OpenSocket(SocketAcceptor acceptor, Socket socket, Origin? origin) : ISocketOwner
     {
         private Origin? origin = origin;
@@ -242,7 +244,7 @@ internal sealed class SocketAcceptor : IDisposable
     }
 
     /// <summary>
-    /// Logs on a thread of its own, one entry at a time: a log that blocks must not end the accepting.
+    /// Logs on a thread of its own, one entry at a time: a log that blocks must not stop accepting.
     /// </summary>
     private sealed class NotAcceptedLog(ServerLog log) : IThreadPoolWorkItem
     {

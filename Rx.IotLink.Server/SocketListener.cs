@@ -4,7 +4,7 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Listens for plain TCP, on sockets of our own: a connection at rest then holds a third of what one of Kestrel's does
+/// Listens for plain TCP on sockets of our own: an idle connection then needs a third of the memory of one of Kestrel
 /// (docs/adr/0013).
 /// </summary>
 internal sealed class SocketListener : IListener
@@ -29,7 +29,7 @@ internal sealed class SocketListener : IListener
     {
         while (await acceptor.AcceptAsync().ConfigureAwait(false) is { } socket)
         {
-            // Elsewhere: what is called on the way, a logger or the search for a key, may take its time.
+            // On another thread: a logger or a key lookup on the way may take long.
             ThreadPool.UnsafeQueueUserWorkItem(static s => s.Listener.Serve(s.Socket), (Listener: this, Socket: socket), preferLocal: false);
         }
     }

@@ -5,14 +5,14 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Our sockets under Kestrel, which makes the handshake of TLS on them: its own transport cannot end a connection
+/// Our sockets for Kestrel, which makes the TLS handshake on them. Kestrel's own transport cannot end a connection
 /// without RST while the peer writes.
 /// </summary>
 internal sealed class SocketTransport(SocketAcceptor acceptor) : IConnectionListenerFactory, IConnectionListener
 {
     public EndPoint EndPoint => acceptor.EndPoint;
 
-    /// <summary>It is bound already.</summary>
+    /// <summary>The port is bound already.</summary>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) => new(this);
 
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)

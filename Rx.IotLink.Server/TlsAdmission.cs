@@ -9,20 +9,20 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where connections make their TLS handshake, before they arrive at the <see cref="Admission"/>. Kestrel drops one
-/// that fails without a word; here it is refused like any other misbehaviour: limited, counted, logged and told.
+/// Handles the TLS handshakes of connections, before they reach the <see cref="Admission"/>. Kestrel silently drops a
+/// connection whose handshake fails. Here it is refused like any other: limited, counted, logged and reported.
 /// </summary>
-/// <param name="admission">Where they arrive, and whose limits they count against from the start.</param>
+/// <param name="admission">Takes the connections; its limits apply from the start.</param>
 /// <param name="options">How long a handshake may take.</param>
-/// <param name="stopped">When none is waited for any more.</param>
+/// <param name="stopped">Ends the wait for handshakes.</param>
 internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions options, CancellationToken stopped)
 {
     private readonly TimeSpan limit = options.OpeningTimeout ?? options.Timeout;
 
-    // Kestrel tells the application's callbacks nothing of the passage.
+    // Kestrel does not pass the passage to the application's callbacks.
     private static readonly AsyncLocal<Passage?> Current = new();
 
-    /// <summary>Puts the gate and Kestrel's handshake in front of an endpoint.</summary>
+    /// <summary>Puts this and Kestrel's handshake in front of an endpoint.</summary>
     public void Guard(ListenOptions endpoint, HttpsConnectionAdapterOptions tls)
     {
         endpoint.Use(handshake => connection => PassAsync(connection, handshake, tls));
@@ -36,7 +36,7 @@ internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions opt
     {
         var remote = SocketConnection.Plain(connection.RemoteEndPoint);
         var origin = Origin.Of(remote);
-        // What is refused here cannot be told why: it would have to make a handshake for that.
+        // A connection that is refused here cannot get the reason: that would need a handshake.
         if (admission.CameTooFast(origin) is { } tooFast)
         {
             admission.Note(remote, "", tooFast);
@@ -71,13 +71,13 @@ internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions opt
         }
     }
 
-    /// <summary>Looks at its first bytes, and takes none. Kestrel would not tell whether any have come.</summary>
+    /// <summary>Looks at the first bytes, and takes none. Kestrel would not report whether any have come.</summary>
     private static string? Begin(ref ReadOnlySequence<byte> bytes) =>
         bytes.IsEmpty ? null : ProxyHeader.Begins(bytes) ? ProxyHeader.Untrusted : "";
 
     /// <summary>
-    /// A copy that takes note of what is wrong with a client's certificate, and of what the application's callbacks
-    /// throw: that is not the client's fault. What the application gave is not touched.
+    /// A copy that records the fault of a client's certificate, and the exceptions of the application's callbacks,
+    /// which are not the client's fault. The application's options stay unchanged.
     /// </summary>
     internal static HttpsConnectionAdapterOptions Watched(HttpsConnectionAdapterOptions options, TimeSpan limit) => new()
     {
@@ -101,7 +101,7 @@ internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions opt
         TlsClientHelloBytesCallback = options.TlsClientHelloBytesCallback is { } hear
             ? (connection, hello) => Watch(nameof(options.TlsClientHelloBytesCallback), () => Done(() => hear(connection, hello)))
             : null,
-        // As long as an opening may take, unless the application wants less.
+        // The time of an opening, unless the application sets less.
         HandshakeTimeout = Shorter(options.HandshakeTimeout, limit),
         OnAuthenticate = options.OnAuthenticate is { } authenticate
             ? (connection, ssl) => Watch(nameof(options.OnAuthenticate), () => Done(() => authenticate(connection, ssl)))
@@ -130,19 +130,19 @@ internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions opt
         return true;
     }
 
-    /// <summary>One connection on its way through the gate.</summary>
+    /// <summary>One connection during its handshake.</summary>
     private sealed class Passage(IDisposable place, bool asksForCertificate)
     {
         private int ended;
 
         public string Fault { get; set; } = $"the TLS handshake failed: it speaks no TLS, {(asksForCertificate ? "presented no client certificate, " : "")}or gave up";
 
-        /// <summary>What a callback of the application threw.</summary>
+        /// <summary>The exception of a callback of the application.</summary>
         public RefusedException? Failed { get; set; }
 
         public RefusedException WhyRefused => Failed ?? new RefusedException(Refusal.Tls, Fault);
 
-        /// <summary>Whether it was still on its way.</summary>
+        /// <summary>Whether the handshake was still in progress.</summary>
         public bool End()
         {
             if (Interlocked.Exchange(ref ended, 1) != 0)

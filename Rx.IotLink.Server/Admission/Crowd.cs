@@ -1,36 +1,35 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// What is there of each origin, in the order in which it came, and which origin has the most: that one gives way first
-/// when there is no room. Adding, removing and asking cost the same however many there are. Not safe for several
-/// threads.
+/// The items of each origin, in the order of their arrival, and the origin with the most items: that origin loses one
+/// first when there is no room. Each operation takes constant time. Not safe for several threads.
 /// </summary>
 internal sealed class Crowd<T>
 {
     private readonly Dictionary<Origin, Group> groups = [];
 
-    // What has no origin shares one group: no limit of an origin applies to it.
+    // Items without an origin share one group: no limit of an origin applies to them.
     private readonly Group withoutOrigin = new();
 
-    // The groups of each size; at the index of the size. None is empty above the largest.
+    // The groups of each size, at the index of the size. The last entry is the largest size in use.
     private readonly List<HashSet<Group>> bySize = [[]];
 
-    /// <summary>How many there are in all.</summary>
+    /// <summary>The number of all items.</summary>
     public int Count { get; private set; }
 
-    /// <summary>How many there are of an origin.</summary>
+    /// <summary>The number of items of an origin.</summary>
     public int CountOf(Origin? origin) => origin is { } known ? groups.GetValueOrDefault(known)?.List.Count ?? 0 : withoutOrigin.List.Count;
 
-    /// <summary>How many there are of the origin that has the most.</summary>
+    /// <summary>The number of items of the origin with the most.</summary>
     public int Most => bySize.Count - 1;
 
-    /// <summary>What came first of an origin. There must be some.</summary>
+    /// <summary>The oldest item of an origin. There must be one.</summary>
     public T OldestOf(Origin? origin) => GroupOf(origin).List.First!.Value;
 
-    /// <summary>What came first of the origin that has the most. There must be some.</summary>
+    /// <summary>The oldest item of the origin with the most. There must be one.</summary>
     public T OldestOfBusiest() => Busiest.List.First!.Value;
 
-    /// <summary>What came last of the origin that has the most. There must be some.</summary>
+    /// <summary>The newest item of the origin with the most. There must be one.</summary>
     public T NewestOfBusiest() => Busiest.List.Last!.Value;
 
     /// <summary>Adds the node's value.</summary>
@@ -43,7 +42,7 @@ internal sealed class Crowd<T>
         Count++;
     }
 
-    /// <summary>False: it is gone already.</summary>
+    /// <summary>False: it was removed already.</summary>
     public bool Remove(Origin? origin, LinkedListNode<T> node)
     {
         if (node.List is null)

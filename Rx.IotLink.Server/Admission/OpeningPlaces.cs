@@ -1,18 +1,18 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The places of connections that have not said who they are. A full house turns away the oldest of them, not the
-/// newcomer: an honest device needs a round trip for its opening, so the
-/// oldest is the one that dawdles. It is taken from the origin that holds the most, so that nobody locks another out.
+/// The slots of connections that have not finished their opening. If all are taken, the oldest connection is refused,
+/// not the newcomer: an honest device needs one round trip for its opening, so the oldest is unusually slow. It is the
+/// oldest of the origin with the most connections, so that no origin can lock out another.
 /// </summary>
-/// <param name="most">Places in all.</param>
-/// <param name="mostOfOrigin">Places of one origin.</param>
+/// <param name="most">The number of slots.</param>
+/// <param name="mostOfOrigin">The most slots of one origin.</param>
 internal sealed class OpeningPlaces(int most, int mostOfOrigin)
 {
     private readonly Lock gate = new();
     private readonly Crowd<Place> places = new();
 
-    /// <summary>How many are taken.</summary>
+    /// <summary>The number of taken slots.</summary>
     public int Count
     {
         get
@@ -22,10 +22,11 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
         }
     }
 
-    /// <summary>Takes a place.</summary>
+    /// <summary>Takes a slot.</summary>
     /// <param name="origin">Where the connection comes from.</param>
-    /// <param name="turnAway">Called, outside of any lock and at most once, if the place is given to another. It must
-    /// not throw.</param>
+    /// <param name="turnAway">
+    /// Called, outside any lock and at most once, if another connection replaces it. It must not throw.
+    /// </param>
     public Place Take(Origin? origin, Action<OpeningLimit> turnAway)
     {
         var place = new Place(this, origin, turnAway);
@@ -45,7 +46,7 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
         return place;
     }
 
-    /// <summary>One place; given back when it is disposed.</summary>
+    /// <summary>One slot; disposing releases it.</summary>
     internal sealed class Place : IDisposable
     {
         private readonly OpeningPlaces owner;
@@ -71,7 +72,7 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
     }
 }
 
-/// <summary>The limit that made an opening give way.</summary>
-/// <param name="Most">Places.</param>
-/// <param name="IsOfOrigin">Whether they are those of one origin.</param>
+/// <summary>The limit because of which an opening was replaced.</summary>
+/// <param name="Most">The number of slots.</param>
+/// <param name="IsOfOrigin">Whether this is the limit for one origin.</param>
 internal readonly record struct OpeningLimit(int Most, bool IsOfOrigin);

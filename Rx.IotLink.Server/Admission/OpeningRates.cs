@@ -1,13 +1,15 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// How often an origin may open: a token bucket for each (so many at once, and so many a second afterwards). Who is
-/// beyond it is refused for a passing reason before its first line is read.
+/// How often an origin may open: a token bucket for each (a number at once, and then a number for each second). A
+/// connection beyond it is refused for a temporary reason, before its first line is read.
 /// </summary>
-/// <param name="perSecond">Openings a second, in the long run.</param>
+/// <param name="perSecond">Openings a second, on average.</param>
 /// <param name="burst">Openings at once.</param>
-/// <param name="maxOrigins">Origins that are remembered. With more, those that have been quiet are forgotten, and if
-/// there are none, a newcomer is not limited.</param>
+/// <param name="maxOrigins">
+/// The most origins that are remembered. Beyond them, origins that were quiet are forgotten; if there are none, a
+/// newcomer is not limited.
+/// </param>
 internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins = OpeningRates.DefaultMaxOrigins)
 {
     public const int DefaultMaxOrigins = 65_536;
@@ -15,7 +17,7 @@ internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins =
     private readonly Lock gate = new();
     private readonly Dictionary<Origin, Bucket> buckets = [];
 
-    /// <summary>Origins that are remembered.</summary>
+    /// <summary>The number of remembered origins.</summary>
     public int Count
     {
         get
@@ -45,7 +47,7 @@ internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins =
         }
     }
 
-    /// <summary>Gives a token back: its opening was not a stranger's.</summary>
+    /// <summary>Returns a token: the opening was not from a stranger.</summary>
     public void GiveBack(Origin origin)
     {
         lock (gate)
@@ -55,7 +57,7 @@ internal sealed class OpeningRates(double perSecond, int burst, int maxOrigins =
         }
     }
 
-    /// <summary>A bucket that is full again says no more than one that is new.</summary>
+    /// <summary>A full bucket is the same as a new one, so it can be forgotten.</summary>
     private void ForgetFull(TimeSpan now)
     {
         foreach (var (origin, bucket) in buckets)

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Where a connection comes from, as far as limits go: one IPv4 address, or one IPv6 network of 64 bits, since whoever
-/// has one address there has all of them.
+/// The source of a connection for limits: one IPv4 address, or one IPv6 /64 network, since a host with one address
+/// there can use all of them.
 /// </summary>
 internal readonly record struct Origin
 {
@@ -14,8 +14,10 @@ internal readonly record struct Origin
 
     private Origin(ulong network, bool isVersion6) => (this.network, this.isVersion6) = (network, isVersion6);
 
-    /// <summary>The origin of an end point; null where there is no address (a serial line, a simulated network): then
-    /// no limit of an origin applies.</summary>
+    /// <summary>
+    /// The origin of an end point; null if there is no address (a serial line, a simulated network): then no limit of
+    /// an origin applies.
+    /// </summary>
     public static Origin? Of(EndPoint? remote)
     {
         if (remote is not IPEndPoint { Address: var address })
@@ -29,7 +31,7 @@ internal readonly record struct Origin
             : new(BitConverter.ToUInt64(bytes), isVersion6: true);
     }
 
-    /// <summary>As it is written: an address, or a network.</summary>
+    /// <summary>The address or the network as text.</summary>
     public override string ToString()
     {
         if (!isVersion6)

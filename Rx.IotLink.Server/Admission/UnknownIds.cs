@@ -1,13 +1,13 @@
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The ids of strangers: devices that are neither expected nor have ever proved themselves. Where there is no place for
-/// another, one is forgotten: the one that is not connected and was up for the shortest time, so that ids that are made
-/// up give way first. Where all are connected, the origin that has the most gives way to one that has fewer, so that no
-/// address locks another out. Not safe for several threads.
+/// The ids of strangers: devices that are neither expected nor have ever proved themselves. If there is no room for
+/// another, one is forgotten: the one that is not connected and was up for the shortest time, so that invented ids are
+/// forgotten first. If all are connected, the origin with the most loses one to an origin with fewer, so that no
+/// address can lock out another. Not safe for several threads.
 /// </summary>
 /// <param name="most">Ids in all.</param>
-/// <param name="mostOfOrigin">Ids that one origin has made; null: no limit of its own.</param>
+/// <param name="mostOfOrigin">The most ids of one origin; null: no separate limit.</param>
 internal sealed class UnknownIds(int most, int? mostOfOrigin)
 {
     private static readonly Comparer<UnknownId> ShortestUpFirst = Comparer<UnknownId>.Create(
@@ -19,11 +19,11 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
     private int beingMade;
     private long last;
 
-    /// <summary>How many there are, those that are being made included.</summary>
+    /// <summary>The number of ids, with those that are being made.</summary>
     public int Count => idle.Count + connected.Count + beingMade;
 
     /// <summary>
-    /// Whether there is a place for one more from this origin; who gives way for it, if somebody must.
+    /// Whether there is room for one more from this origin; and the id that must be forgotten for it, if any.
     /// </summary>
     public bool HasPlace(Origin? origin, out UnknownId? givesWay, out string limit)
     {
@@ -47,11 +47,11 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
         return givesWay is not null;
     }
 
-    /// <summary>Who gives way to a connection for which there is no room. Null: nobody.</summary>
+    /// <summary>The stranger whose connection must end to make room for another. Null: none.</summary>
     /// <param name="origin">Where it comes from.</param>
     /// <param name="stranger">
-    /// Whose it is, if it is a stranger's itself, and is among the connected ones already: then only an origin that has
-    /// more gives way.
+    /// The stranger of the new connection, if it is one, which counts as connected already: then only an origin with
+    /// more connections loses one.
     /// </param>
     public UnknownId? WhoGivesWay(Origin? origin, UnknownId? stranger) =>
         connected.Count > 0 && (stranger is null || connected.Most > connected.CountOf(origin)) ? connected.NewestOfBusiest() : null;
@@ -59,7 +59,7 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
     /// <summary>Connections of strangers from an origin.</summary>
     public int ConnectionsOf(Origin? origin) => connected.CountOf(origin);
 
-    /// <summary>One is made, and is connected until it is said otherwise.</summary>
+    /// <summary>Adds one, which counts as connected.</summary>
     public UnknownId Add(Link link, Origin? origin)
     {
         var made = new UnknownId(link, origin, ++last);
@@ -69,10 +69,10 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
         return made;
     }
 
-    /// <summary>One takes a place before there is a link, while its store is opened.</summary>
+    /// <summary>Reserves room before there is a link, while its store is opened.</summary>
     public void Reserve() => beingMade++;
 
-    /// <summary>The place is given back, or is about to be taken by <see cref="Add"/>.</summary>
+    /// <summary>Ends the reservation; perhaps <see cref="Add"/> follows.</summary>
     public void EndReservation() => beingMade--;
 
     public void Connected(UnknownId id)
@@ -92,7 +92,7 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
         OriginOf(id)?.Idle.Add(id);
     }
 
-    /// <summary>It is forgotten, or is no stranger any more.</summary>
+    /// <summary>It is forgotten, or is no longer a stranger.</summary>
     public void Remove(UnknownId id)
     {
         if (!connected.Remove(id.Origin, id.Node))
@@ -107,7 +107,7 @@ internal sealed class UnknownIds(int most, int? mostOfOrigin)
         OriginOf(id)?.Idle.Remove(id);
     }
 
-    /// <summary>Only kept where it is limited.</summary>
+    /// <summary>Only kept if there is a limit.</summary>
     private OfOrigin? OriginOf(UnknownId id)
     {
         if (mostOfOrigin is null || id.Origin is not { } origin)
@@ -136,7 +136,7 @@ internal sealed class UnknownId
 
     public Link Link { get; }
 
-    /// <summary>Where its first connection came from.</summary>
+    /// <summary>The origin of its first connection.</summary>
     public Origin? Origin { get; }
 
     /// <summary>The order in which they were made.</summary>
@@ -146,7 +146,7 @@ internal sealed class UnknownId
     public LinkedListNode<UnknownId> Node { get; }
 
     /// <summary>
-    /// How long it was up in all, when it was last connected. Not changed while it is among the others.
+    /// How long it was up in all when it was last connected. It does not change while it is not connected.
     /// </summary>
     public TimeSpan UpFor { get; set; }
 }

@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Rx.IotLink.Transport;
 
-/// <summary>What is wrong with a certificate, for people.</summary>
+/// <summary>Describes the faults of a certificate, for people.</summary>
 internal static class CertificateFaults
 {
     private const X509ChainStatusFlags Unknown = X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot;
@@ -11,8 +11,8 @@ internal static class CertificateFaults
     /// <summary>The certificate and its faults, as the rest of a sentence.</summary>
     /// <param name="certificate">The certificate of the peer.</param>
     /// <param name="chain">Its chain, as far as it could be built.</param>
-    /// <param name="errors">What TLS found.</param>
-    /// <param name="host">The name it was to be for, or null.</param>
+    /// <param name="errors">The errors that TLS found.</param>
+    /// <param name="host">The expected name, or null.</param>
     public static string Explain(X509Certificate certificate, X509Chain? chain, SslPolicyErrors errors, string? host)
     {
         var faults = new List<string>();

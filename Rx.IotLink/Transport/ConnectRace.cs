@@ -6,14 +6,14 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Connects to whichever address of a name answers first (Happy Eyeballs, RFC 8305). The next attempt begins when the
-/// one before has failed, or has not succeeded for a while; so an address that is dead does not
-/// hide the others, of whichever family.
+/// Connects to the address of a name that answers first (Happy Eyeballs, RFC 8305). The next attempt begins when the
+/// one before has failed, or has not succeeded for a while. So a dead address does not hide the others, of either
+/// family.
 /// </summary>
 /// <param name="host">The name or address.</param>
 /// <param name="port">The port.</param>
 /// <param name="scheduler">The clock.</param>
-/// <param name="limit">How long whoever asks waits for all of it: every address has its turn within this.</param>
+/// <param name="limit">How long the caller waits in all: every address has its turn within this time.</param>
 /// <param name="lookUp">Gives the addresses of a name; null: the system does.</param>
 internal sealed class ConnectRace(string host, int port, IScheduler scheduler, TimeSpan limit, LookUp? lookUp = null)
 {
@@ -24,7 +24,7 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
 
     private readonly LookUp lookUp = lookUp ?? Dns.GetHostAddressesAsync;
 
-    /// <summary>Looks the name up and connects. The socket is the caller's.</summary>
+    /// <summary>Looks the name up and connects. The caller owns the socket.</summary>
     /// <exception cref="IOException">No address answers, or there is none.</exception>
     public async Task<Socket> ConnectAsync(CancellationToken cancellationToken)
     {
@@ -76,7 +76,7 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
     }
 
     /// <summary>
-    /// The families take turns, so that one which does not work at all costs one delay and not one for each of its
+    /// The families take turns, so that a family that does not work costs one delay, and not one for each of its
     /// addresses. The system has sorted them by preference (RFC 6724).
     /// </summary>
     internal static IReadOnlyList<IPAddress> InTurn(IReadOnlyList<IPAddress> addresses)
@@ -106,7 +106,7 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
         }
     }
 
-    /// <summary>The first that has succeeded or failed, or null if there is none after the delay.</summary>
+    /// <summary>The first attempt that has succeeded or failed; null if there is none after the delay.</summary>
     private async Task<Task<Socket>?> FirstOfAsync(List<Task> attempts, TimeSpan? delay)
     {
         var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -116,7 +116,7 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
         return first as Task<Socket>;
     }
 
-    /// <summary>One that comes too late is of no use: it may have succeeded at the same moment.</summary>
+    /// <summary>An attempt that comes too late is not needed: it may have succeeded at the same moment.</summary>
     private static async Task ReleaseAsync(Task<Socket> late)
     {
         await ((Task)late).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

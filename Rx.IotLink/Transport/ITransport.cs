@@ -8,16 +8,16 @@ public interface ITransport
 {
     /// <summary>
     /// Makes a connection for each subscription: gives it and completes, or fails with an <see cref="IOException"/>
-    /// that names the endpoint. Unsubscribing abandons the attempt. A stream rather than a task, because the
-    /// continuation of a task may leave the thread of a virtual clock.
+    /// that names the endpoint. Unsubscribing cancels the attempt. This is a stream and not a task, because the
+    /// continuation of a task may run on another thread than that of a virtual clock.
     /// </summary>
     IObservable<IConnection> Connect();
 }
 
 /// <summary>
-/// One connection: a duplex pipe of bytes that can fail. Who is given it owns it: completing
-/// <see cref="IDuplexPipe.Output"/> ends it in order once what was written is sent (FIN), disposing releases it, and
-/// must make reads and writes that are under way come to an end.
+/// One connection: a duplex pipe of bytes that can fail. The receiver owns it. Completing
+/// <see cref="IDuplexPipe.Output"/> ends it in order (FIN) once all written bytes are sent. Disposing releases it, and
+/// must end reads and writes in progress.
 /// </summary>
 public interface IConnection : IDuplexPipe, IDisposable
 {
@@ -26,8 +26,8 @@ public interface IConnection : IDuplexPipe, IDisposable
 }
 
 /// <summary>
-/// A connection that is not gone when it is disposed: it takes in what still arrives, so that what was said last is not
-/// lost.
+/// A connection that stays open for a while when it is disposed: it reads bytes that still arrive, so that the last
+/// bytes it sent are not lost.
 /// </summary>
 internal interface ILingeringConnection : IConnection
 {

@@ -4,18 +4,18 @@ using System.Runtime.InteropServices;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Bounds what a system takes for sending without having sent it. It would take some megabytes, behind which everything
-/// later waits on a slow path: keepalives, acknowledgements, and copies of lines that nobody knows to lie here.
+/// Bounds the unsent bytes in the operating system. Without a bound it would take some megabytes, and on a slow path
+/// everything later would wait behind them: keepalives, acknowledgements, and copies of lines that are still unsent.
 /// </summary>
 internal static class SendBound
 {
     /// <summary>
-    /// Bytes that Linux takes and has not sent; what it has sent and the peer has not acknowledged comes on top.
+    /// The unsent bytes in Linux; bytes that are sent and not acknowledged by the peer are not counted.
     /// </summary>
     private const int UnsentBytes = 16_384;
 
     /// <summary>
-    /// Bytes elsewhere, where there is no such limit: those that the peer has not acknowledged count too.
+    /// The limit on other systems, where bytes that the peer has not acknowledged count too.
     /// </summary>
     private const int UnacknowledgedBytes = 65_536;
 
@@ -34,7 +34,7 @@ internal static class SendBound
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            // A socket of another kind, or gone already: then it stays as it is, which is slower and not wrong.
+            // A socket of another kind, or closed already: then it stays as it is, which is slower but not wrong.
         }
     }
 }

@@ -6,20 +6,20 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// A connection over a socket, at either end: nothing is held while nothing is unread or unsent. It ends with FIN, and
-/// takes what still arrives until the peer has ended too: a socket that is closed over unread
-/// bytes sends RST, which throws away what the peer has not read yet. RST is kept for a peer that does not even take
-/// the rest within a while.
+/// A connection over a socket, at either end. It holds no memory while nothing is unread or unsent. It ends with FIN,
+/// and reads bytes that still arrive until the peer has ended too: a socket that is closed with unread bytes sends RST,
+/// and the peer then loses what it has not read yet. RST is only for a peer that does not take the rest within some
+/// time.
 /// </summary>
 internal sealed class SocketConnection : ILingeringConnection, IKnownConnection, IProxiedConnection
 {
     /// <summary>
-    /// How long a peer may take for its end, at most: what it does not take by then holds up the end of a process.
+    /// The most time that a peer may take for its end, since this delays the end of a process.
     /// </summary>
     public static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// A peer that has taken all, and from which nothing arrives for so long, is not waited for: it may be gone.
+    /// How long to wait for a peer that has taken all bytes and sends nothing: it may be gone.
     /// </summary>
     private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(1);
 
@@ -37,19 +37,21 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
 
     /// <summary>Owns the socket from now on.</summary>
     /// <param name="socket">The socket.</param>
-    /// <param name="scheduler">The clock of its patience.</param>
-    /// <param name="timeout">The timeout of its link, which bounds its patience.</param>
-    /// <param name="owner">Who counts it, until the socket is closed and nobody serves the connection any more
-    /// (<see cref="Served"/>).</param>
-    /// <exception cref="SocketException">The connection is gone already. The socket is still the caller's
-    /// then.</exception>
+    /// <param name="scheduler">The clock of its time limits.</param>
+    /// <param name="timeout">The timeout of its link, which bounds its time limits.</param>
+    /// <param name="owner">
+    /// Counts it, until the socket is closed and the connection is no longer served (<see cref="Served"/>).
+    /// </param>
+    /// <exception cref="SocketException">
+    /// The connection has ended already. Then the caller still owns the socket.
+    /// </exception>
     public SocketConnection(Socket socket, IScheduler scheduler, TimeSpan timeout, ISocketOwner? owner = null)
     {
         (this.socket, this.scheduler, this.owner) = (socket, scheduler, owner);
         patience = timeout < MaxPatience ? timeout : MaxPatience;
         socket.NoDelay = true;
         SendBound.Set(socket);
-        // What can be received or sent at once is, with no operation begun for it.
+        // Bytes that can be received or sent at once need no asynchronous operation.
         socket.Blocking = false;
         RemoteEndPoint = Plain(socket.RemoteEndPoint);
         reader = new(socket);
@@ -61,7 +63,7 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
     public PipeWriter Output => writer;
 
     /// <summary>
-    /// Where the other end is; or the client's, where a load balancer has said whose connection it is.
+    /// The address of the other end; or of the client, if a load balancer has sent it.
     /// </summary>
     public EndPoint? RemoteEndPoint { get; private set; }
 
@@ -70,7 +72,7 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
         get
         {
             var made = Volatile.Read(ref closed) ?? Interlocked.CompareExchange(ref closed, new(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? closed;
-            // Closed meanwhile: whoever closed it may have looked before.
+            // Closed meanwhile, perhaps before this value was visible.
             if (Volatile.Read(ref untilClosed) == 0)
                 made.TrySetResult();
             return made.Task;
@@ -89,12 +91,12 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
         return true;
     }
 
-    /// <summary>Nobody serves it any more.</summary>
+    /// <summary>It is no longer served.</summary>
     public void Served() => OneOfTwoEnded();
 
     /// <summary>
-    /// Sends the rest and FIN, and closes the socket when the peer has ended too, or patience has. A read that is under
-    /// way fails at once.
+    /// Sends the rest and FIN, and closes the socket when the peer has ended too, or after the time limit. A read in
+    /// progress fails at once.
     /// </summary>
     public void Dispose()
     {
@@ -122,7 +124,7 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
         ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port)
         : remote;
 
-    /// <summary>Where the other end of a socket is, if it is still known.</summary>
+    /// <summary>The address of the other end of a socket, if it is still known.</summary>
     internal static EndPoint? PlainRemote(Socket socket)
     {
         try
@@ -155,7 +157,7 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
 
     private void CloseSocket()
     {
-        // FIN was sent where all was taken; a peer that has not is reset, or the system would go on trying for minutes.
+        // If all bytes were taken, FIN was sent. Otherwise the peer is reset; the system would keep trying for minutes.
         if (IsSending)
             socket.Close(timeout: 0);
         else
@@ -164,12 +166,12 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
 
     private async Task HalfClosedAfterAsync(Task rest)
     {
-        // It never fails, but what is sent may.
+        // It never fails, but a send may.
         await rest.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         HalfClosed();
     }
 
-    /// <summary>All is sent, or the peer has ended; when both have happened, nothing can be lost any more.</summary>
+    /// <summary>All is sent, or the peer has ended; when both have happened, nothing can be lost.</summary>
     private void HalfClosed()
     {
         if (Interlocked.Decrement(ref untilClosed) != 0)

@@ -7,11 +7,11 @@ using System.Threading.Tasks.Sources;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Reads a socket. While nothing is unread it holds no memory: it waits for bytes without a buffer to put them in. All
-/// that is unread lies in one piece. One reader at a time.
+/// Reads a socket. While nothing is unread it holds no memory: it waits for bytes without a buffer. All unread bytes
+/// are in one piece. One reader at a time.
 /// </summary>
 /// <remarks>
-/// The next read may continue on the thread that heard from the socket, so whoever reads must not block.
+/// The next read may continue on the socket's thread, so the reader must not block.
 /// </remarks>
 internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem, IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
 
     private const int MostBuffer = 65_536;
 
-    /// <summary>Bytes that are read in one go, before other connections have their turn on this thread.</summary>
+    /// <summary>The bytes that are read at once, before other connections get this thread.</summary>
     private const int Turn = 262_144;
 
     private readonly Socket socket;
@@ -33,8 +33,8 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     private bool unexamined;
     private bool ended;
 
-    // Guarded by the arrival: whether it is awaited from the socket, whether a read waits for it, whether the next read
-    // is to be cancelled, and who is told that the peer has ended, once all is thrown away.
+    // Guarded by the arrival: whether the socket is awaited, whether a read waits, whether to cancel the next read, and
+    // what to call when the peer has ended and all bytes are dropped.
     private bool armed;
     private bool waiting;
     private bool cancelled;
@@ -47,7 +47,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         arrival = new(this);
     }
 
-    /// <summary>The most that the next read may take, unless it takes less: a reader that is short of memory.</summary>
+    /// <summary>Limits the next read, for a link that is short of memory.</summary>
     public void LimitNext(long bytes) => nextBuffer = (int)Math.Max(LeastBuffer, Math.Min(nextBuffer, bytes));
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
@@ -125,8 +125,8 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     }
 
     /// <summary>
-    /// Ends the reading: a read that waits fails, and what comes is taken and thrown away until the peer has ended, or
-    /// the socket is closed.
+    /// Ends the reading. A read that waits fails, and further bytes are dropped until the peer has ended, or the socket
+    /// is closed.
     /// </summary>
     /// <param name="ended">Called once then, perhaps at once.</param>
     public void Drain(Action ended)
@@ -137,7 +137,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         {
             drained = ended;
             (fails, waiting) = (waiting, false);
-            // Else whoever waits for the socket drains when it hears from it.
+            // Otherwise the pending wait for the socket drains when bytes come.
             (isFree, armed) = (!armed, true);
         }
 
@@ -147,7 +147,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             DrainOn();
     }
 
-    /// <summary>Whether bytes were thrown away since this was last asked.</summary>
+    /// <summary>Whether bytes were dropped since the last call.</summary>
     public bool TakeThrewAway()
     {
         var threw = threwAway;
@@ -157,7 +157,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
 
     public void Dispose() => arrival.Dispose();
 
-    /// <summary>Something has come, or it is this connection's turn again.</summary>
+    /// <summary>Bytes have come, or it is this connection's turn again.</summary>
     public void Execute()
     {
         bool drains;
@@ -165,7 +165,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         {
             drains = drained is not null;
             armed = drains;
-            // A read that was cancelled meanwhile takes nothing: the next will find it.
+            // A read that was cancelled meanwhile takes nothing: the next read finds the bytes.
             if (!waiting && !drains)
                 return;
             waiting = false;
@@ -179,7 +179,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
 
         try
         {
-            // For nothing at all it does not complete; whoever reads is told that there is nothing, and reads again.
+            // The read completes now in any case. If no bytes came, its result is empty, and the reader reads again.
             TryRead(out var result);
             reading.SetResult(result);
         }
@@ -196,7 +196,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         reading.OnCompleted(continuation, state, token, flags);
 
-    /// <summary>False: bytes are there already, or the socket is closed.</summary>
+    /// <summary>False: bytes have come already, or the socket is closed.</summary>
     private bool TryArm()
     {
         try
@@ -220,7 +220,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         return result;
     }
 
-    /// <summary>Throws away what is there, and waits for more. Only by whoever has the arrival.</summary>
+    /// <summary>Drops the bytes that have come, and waits for more. Only for the owner of the arrival.</summary>
     private void DrainOn()
     {
         do
@@ -233,7 +233,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
 
             if (isMore)
             {
-                // Others have their turn.
+                // Other connections get their turn.
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 return;
             }
@@ -242,7 +242,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     }
 
     /// <summary>
-    /// Whether there is more than one turn of it. Null: the peer has ended, or the connection is broken or closed.
+    /// Whether more bytes are left than one turn. Null: the peer has ended, or the connection is broken or closed.
     /// </summary>
     private bool? ThrowAway()
     {
@@ -308,7 +308,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             ended = read == 0;
             unexamined = read > 0;
             thisTurn += read;
-            // Much comes: the next time in larger pieces.
+            // Many bytes came: the next read uses larger pieces.
             nextBuffer = read == buffer!.Length - end ? Math.Min(2 * buffer.Length, MostBuffer) : LeastBuffer;
             end += read;
         }
@@ -329,7 +329,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
 
         if (end < buffer.Length)
             return;
-        // What is unread moves to the front, of a larger buffer if it fills more than half of this one.
+        // Unread bytes move to the front; of a larger buffer, if they fill more than half of this one.
         var unread = end - start;
         var next = unread > buffer.Length / 2 ? ArrayPool<byte>.Shared.Rent(2 * buffer.Length) : buffer;
         buffer.AsSpan(start, unread).CopyTo(next);

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// A socket's connection as a stream, which TLS wants under it. Disposing it disposes the connection.
+/// A socket's connection as a stream, which TLS needs. Disposing it disposes the connection.
 /// </summary>
 internal sealed class SocketStream(SocketConnection connection) : Stream
 {
@@ -44,7 +44,7 @@ internal sealed class SocketStream(SocketConnection connection) : Stream
 
     public override void Flush()
     {
-        // What is written is sent.
+        // Every write sends its bytes.
     }
 
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -6,8 +6,7 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink.Transport;
 
 /// <summary>
-/// Writes to a socket: what it takes at once is sent at once, and only what it does not take is waited for. One writer
-/// at a time.
+/// Writes to a socket. Bytes that the socket takes at once need no wait. One writer at a time.
 /// </summary>
 internal sealed class SocketWriter(Socket socket) : PipeWriter
 {
@@ -18,8 +17,8 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
     private bool completed;
 
     /// <summary>
-    /// A send that is under way, or was the last to have to wait; its end may be the end of the output. Null: nothing
-    /// ever had to wait.
+    /// A send in progress, or the last one that had to wait; its end may be the end of the output. Null: no send ever
+    /// had to wait.
     /// </summary>
     public Task? Unsent { get; private set; }
 
@@ -87,7 +86,7 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
 
     public override void CancelPendingFlush()
     {
-        // Nobody asks for it: a send that hangs is ended by disposing the connection.
+        // Never called: disposing the connection ends a send that hangs.
     }
 
     private async Task EndAsync(Task before)
@@ -100,7 +99,7 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
         }
         catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException)
         {
-            // The connection is broken already: it has its end.
+            // The connection is broken already, so it has ended.
         }
     }
 

@@ -7,14 +7,14 @@ namespace Rx.IotLink.Transport;
 /// <summary>A connection over any stream, which it owns.</summary>
 internal class StreamConnection(Stream stream, EndPoint? remote) : IConnection
 {
-    /// <summary>While nothing is unread it holds no buffer, where the stream can wait without one.</summary>
+    /// <summary>While nothing is unread it holds no buffer, if the stream can wait without one.</summary>
     public PipeReader Input { get; } = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true));
 
     public virtual PipeWriter Output { get; } = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
 
     public EndPoint? RemoteEndPoint { get; } = remote;
 
-    // A read or write that is under way fails with it, which ends its loop.
+    // A read or write in progress then fails, which ends its loop.
     public void Dispose() => stream.Dispose();
 }
 
@@ -39,7 +39,7 @@ internal sealed class TlsConnection(SslStream tls, SocketConnection below) : Str
         }
     }
 
-    /// <summary>A writer of a stream knows no end of it.</summary>
+    /// <summary>A writer of a stream that also ends the output.</summary>
     private sealed class EndingWriter(PipeWriter writer, Func<Task> end) : PipeWriter
     {
         public override bool CanGetUnflushedBytes => writer.CanGetUnflushedBytes;

@@ -5,9 +5,8 @@ namespace Rx.IotLink.Transport;
 
 /// <summary>
 /// Connections over TCP, with <c>NoDelay</c>: without it an acknowledged line takes 40 ms (Nagle's algorithm, RFC 896,
-/// against delayed acknowledgements). A name with several addresses is reached
-/// if one of them answers: the attempts begin one after the other, and the first that succeeds is taken (Happy
-/// Eyeballs, RFC 8305).
+/// against delayed acknowledgements). A name with several addresses is reached if one of them answers: the attempts
+/// begin one after the other, and the first that succeeds wins (Happy Eyeballs, RFC 8305).
 /// </summary>
 public sealed class TcpTransport : ITransport
 {
@@ -18,7 +17,7 @@ public sealed class TcpTransport : ITransport
     private readonly TimeSpan timeout;
     private readonly ConnectRace race;
 
-    /// <summary>To a host name or address, and a port; encrypted if TLS is asked for.</summary>
+    /// <summary>Connects to a host name or address, and a port; with TLS if options for it are given.</summary>
     public TcpTransport(string host, int port, SslClientAuthenticationOptions? tls = null)
         : this(host, port, tls, DefaultScheduler.Instance, SocketConnection.MaxPatience, SocketConnection.MaxPatience)
     {
@@ -30,8 +29,7 @@ public sealed class TcpTransport : ITransport
     /// <param name="tls">TLS, or null.</param>
     /// <param name="scheduler">The clock.</param>
     /// <param name="timeout">The timeout of the link.</param>
-    /// <param name="limit">How long an attempt to connect may take: so that every address has its turn within
-    /// it.</param>
+    /// <param name="limit">How long an attempt to connect may take; every address has its turn within it.</param>
     /// <param name="lookUp">Gives the addresses of the name; null: the system does.</param>
     internal TcpTransport(
         string host, int port, SslClientAuthenticationOptions? tls, IScheduler scheduler, TimeSpan timeout, TimeSpan limit, LookUp? lookUp = null)
@@ -61,8 +59,8 @@ public sealed class TcpTransport : ITransport
     }
 
     /// <summary>
-    /// An attempt for each subscription. Whether its connection was handed over or the attempt was abandoned first is
-    /// decided once: no socket is left without an owner, as it would be if an operator dropped it.
+    /// An attempt for each subscription. One place decides whether the connection was handed over or the attempt was
+    /// cancelled first. So no socket is left without an owner, as would happen if an operator dropped it.
     /// </summary>
     private sealed class Attempt(TcpTransport transport) : IObservable<IConnection>
     {

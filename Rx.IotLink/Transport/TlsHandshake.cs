@@ -4,10 +4,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Rx.IotLink.Transport;
 
-/// <summary>TLS over a stream, with errors that say what is wrong with a certificate.</summary>
+/// <summary>TLS over a stream, with errors that describe the fault of a certificate.</summary>
 internal static class TlsHandshake
 {
-    /// <summary>Makes the handshake of a client. The stream is owned from here on.</summary>
+    /// <summary>Makes the handshake of a client. It owns the stream from here on.</summary>
     /// <exception cref="IOException">The handshake failed; the message says why.</exception>
     public static async Task<SslStream> AsClientAsync(Stream stream, string host, int port, SslClientAuthenticationOptions options, CancellationToken cancellationToken)
     {
@@ -41,7 +41,7 @@ internal static class TlsHandshake
         }
     }
 
-    /// <summary>A copy with a check of its own: what the application gave is not touched.</summary>
+    /// <summary>A copy with a check of its own: the application's options stay unchanged.</summary>
     internal static SslClientAuthenticationOptions Copy(SslClientAuthenticationOptions options, string host, RemoteCertificateValidationCallback validate)
     {
         var copy = new SslClientAuthenticationOptions

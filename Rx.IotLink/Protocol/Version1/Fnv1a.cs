@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Protocol.Version1;
 
 /// <summary>
-/// FNV-1a, 64 bits (RFC 9923): tells lines with the same id apart. Not a defence: a peer can only deceive itself with
-/// it.
+/// FNV-1a, 64 bits (RFC 9923): distinguishes lines with the same id. It is no defence: a peer can only deceive itself
+/// with it.
 /// </summary>
 internal static class Fnv1a
 {

@@ -2,13 +2,14 @@ namespace Rx.IotLink.Protocol.Version1;
 
 /// <summary>
 /// Lines that came so soon after 00 that the peer could not have the acknowledgement of 00 yet. They wait, in order and
-/// with all that follows, until the peer has shown that it has it. Were they taken at
-/// once, and the peer to restart in this moment with the same lines, nobody could tell its new lines from repetitions.
+/// with all later lines, until the peer has shown that it has the acknowledgement. If they were taken at once, and the
+/// peer restarted at this moment with the same lines, its new lines would look like repetitions.
 /// </summary>
 internal sealed class HeldLines
 {
-    /// <summary>As many lines and bytes as are held at most; what is beyond them is not taken, and comes again if its
-    /// delivery is exactly once.</summary>
+    /// <summary>
+    /// The most lines and bytes that are held. Further lines are not taken, and come again if they are exactly once.
+    /// </summary>
     private const int MaxLines = 256;
     private const int MaxBytes = 65_536;
 

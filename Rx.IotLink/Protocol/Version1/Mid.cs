@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Rx.IotLink.Protocol.Version1;
 
 /// <summary>
-/// Message ids: one byte, written as two lower-case hex digits; 00, 01 … ff, 01, 02 …: 00 is a process's first and
+/// Message ids: one byte, written as two lower-case hex digits; 00, 01 … ff, 01, 02 …: 00 is the first of a process and
 /// never comes again.
 /// </summary>
 internal static class Mid

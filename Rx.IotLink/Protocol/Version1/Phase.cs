@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Protocol.Version1;
 
-/// <summary>Where a connection of protocol 1 stands.</summary>
+/// <summary>The phases of a connection of protocol 1.</summary>
 internal enum Phase
 {
     /// <summary>There is no connection.</summary>
@@ -12,17 +12,19 @@ internal enum Phase
     /// </summary>
     Greeting,
 
-    /// <summary>Server: the client has spoken; messages wait a moment more, for its reader to be ready.</summary>
+    /// <summary>
+    /// Server: the client has sent its first bytes; messages wait a moment more, until its reader is ready.
+    /// </summary>
     Settling,
 
     /// <summary>Messages flow.</summary>
     Open,
 }
 
-/// <summary>What moves a connection from phase to phase.</summary>
+/// <summary>The steps from phase to phase.</summary>
 internal enum Step
 {
-    /// <summary>The connection is there.</summary>
+    /// <summary>The connection was made.</summary>
     Connect,
 
     /// <summary>Any bytes arrived.</summary>

@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Protocol.Version1;
 
 /// <summary>
-/// The lines that were sent and are not done with, and the rules of how many there may be: few enough that a
-/// micropython-iot device can hold a burst of them, and that no id comes near its own next use.
+/// The lines that were sent and are not complete, and the limits of their number: a micropython-iot device must be able
+/// to hold a burst of them, and no id may come near its own next use.
 /// </summary>
 internal sealed class SentLines(TimeSpan timeout)
 {
@@ -11,11 +11,11 @@ internal sealed class SentLines(TimeSpan timeout)
 
     /// <summary>
     /// A micropython-iot server reads at most 4,096 bytes at a time, and mistakes a line whose LF is read apart. Half
-    /// of them is for exactly-once lines; a line that needs more goes alone.
+    /// of them is for exactly-once lines; a line that needs more is sent alone.
     /// </summary>
     public const int BurstBytes = 2_048;
 
-    /// <summary>What the rest leaves for a best-effort line beside them; a longer one goes alone too.</summary>
+    /// <summary>The room that is left for a best-effort line beside them; a longer one is sent alone too.</summary>
     public const int BestEffortBytes = 1_900;
 
     /// <summary>The peer's filter forgets an id 121 ids later; kept well below.</summary>
@@ -29,8 +29,7 @@ internal sealed class SentLines(TimeSpan timeout)
     public IReadOnlyList<Sent> All => lines;
 
     /// <summary>
-    /// When the next line is due to be repeated, or given up (best effort). Null: there is none, or all are still to be
-    /// sent.
+    /// When the next line must be repeated, or dropped (best effort). Null: there is none, or none is sent yet.
     /// </summary>
     public TimeSpan? Deadline
     {
@@ -52,7 +51,7 @@ internal sealed class SentLines(TimeSpan timeout)
     {
         if (lines.Count == 0)
             return true;
-        // Until the first line of this process has arrived, the peer's filter is that of an earlier process: nothing
+        // Until the first line of this process has arrived, the peer's filter is that of an earlier process: no line
         // may overtake 00.
         if (!firstAcknowledged || GoesAlone(line) || lines.Exists(l => GoesAlone(l.Line)))
             return false;
@@ -60,7 +59,7 @@ internal sealed class SentLines(TimeSpan timeout)
             return false;
         if (line.Delivery == Delivery.BestEffort)
             return !lines.Exists(l => l.Line.Delivery == Delivery.BestEffort);
-        // Counted without best effort, which has a place and bytes of its own, so that neither delays the other.
+        // Counted without best effort, which has its own slot and bytes, so that neither kind delays the other.
         var exactlyOnce = lines.FindAll(l => l.Line.Delivery == Delivery.ExactlyOnce);
         if (line.Ordering == Ordering.Ordered && exactlyOnce.Exists(l => l.Line.Ordering == Ordering.Ordered))
             return false;
@@ -69,8 +68,8 @@ internal sealed class SentLines(TimeSpan timeout)
 
     public Sent Add(OutLine line)
     {
-        // An acknowledgement that is this late will not come: not to be taken for that of the id's next use, it is not
-        // waited for.
+        // An acknowledgement this late will not come. The wait ends, so that it is not confused with that of the id's
+        // next use.
         lines.RemoveAll(l => l.IsSentOnce && Mid.Distance(l.Mid, next) >= MaxSpan);
         var sent = new Sent(line, next);
         next = Mid.After(next);
@@ -78,13 +77,13 @@ internal sealed class SentLines(TimeSpan timeout)
         return sent;
     }
 
-    /// <summary>A line is about to be said, for the first time or again.</summary>
+    /// <summary>A line is about to be sent, for the first time or again.</summary>
     public void Saying(Sent line) => (line.Place, line.IsHanded, line.IsTaken) = (++sends, false, false);
 
-    /// <summary>What was said so far is being given to the connection.</summary>
+    /// <summary>The output so far is being given to the connection.</summary>
     public void Handed() => lines.ForEach(l => l.IsHanded = true);
 
-    /// <summary>The connection has taken what it was given: from now on its lines are waited for.</summary>
+    /// <summary>The connection has taken its piece: the time for its lines begins now.</summary>
     public void Taken(TimeSpan now)
     {
         foreach (var line in lines)
@@ -94,7 +93,7 @@ internal sealed class SentLines(TimeSpan timeout)
         }
     }
 
-    /// <summary>Takes out the line that an acknowledgement is for, if there is one.</summary>
+    /// <summary>Removes the line of an acknowledgement, if there is one.</summary>
     public Sent? Acknowledge(byte mid, TimeSpan now)
     {
         var at = lines.FindIndex(l => l.Mid == mid);
@@ -103,19 +102,19 @@ internal sealed class SentLines(TimeSpan timeout)
         var sent = lines[at];
         lines.RemoveAt(at);
         firstAcknowledged = true;
-        // What was said after it could not arrive before it. What was said before it is lost, or found no room.
+        // Later lines could not arrive before it. Earlier lines are lost, or found no room.
         foreach (var later in lines.Where(l => l.Place > sent.Place))
             later.Since = now;
         return sent;
     }
 
-    /// <summary>The lines that are to be repeated by now.</summary>
+    /// <summary>The lines that must be repeated now.</summary>
     public IReadOnlyList<Sent> DueBy(TimeSpan now) => lines.FindAll(l => DueAt(l) <= now);
 
-    /// <summary>Gives up the best-effort lines that were not acknowledged in time.</summary>
+    /// <summary>Drops the best-effort lines that were not acknowledged in time.</summary>
     public void GiveUpBestEffort(TimeSpan dueBy) => lines.RemoveAll(l => l.IsSentOnce && DueAt(l) <= dueBy);
 
-    /// <summary>Gives up all best-effort lines: their connection has ended.</summary>
+    /// <summary>Drops all best-effort lines: their connection has ended.</summary>
     public void GiveUpBestEffort() => lines.RemoveAll(l => l.IsSentOnce);
 
     private TimeSpan? DueAt(Sent line) => line.IsTaken ? line.Since + Repetition.Patience(timeout, line.Line) : null;
@@ -129,7 +128,7 @@ internal sealed class SentLines(TimeSpan timeout)
 
         public byte Mid { get; } = mid;
 
-        /// <summary>Its place among all that was ever said.</summary>
+        /// <summary>Its place among all sends.</summary>
         public long Place { get; set; }
 
         /// <summary>Whether it was given to the connection.</summary>
@@ -142,9 +141,9 @@ internal sealed class SentLines(TimeSpan timeout)
         public TimeSpan Since { get; set; }
 
         /// <summary>
-        /// Best effort is not repeated; but the first line of a process clears the peer's filter, so it is carried
-        /// through whatever its delivery: lost, it would make the peer take the next lines for repetitions of an
-        /// earlier process's.
+        /// Best effort is not repeated; but the first line of a process clears the peer's filter, so it is repeated
+        /// with any delivery. If it were lost, the peer would take the next lines for repetitions of an earlier
+        /// process.
         /// </summary>
         public bool IsSentOnce => Line.Delivery == Delivery.BestEffort && Mid != 0;
     }

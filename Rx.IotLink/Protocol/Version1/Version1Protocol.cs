@@ -2,12 +2,12 @@ using System.Buffers;
 
 namespace Rx.IotLink.Protocol.Version1;
 
-/// <summary>What protocol 1 is told at the start.</summary>
+/// <summary>The settings of protocol 1.</summary>
 internal sealed record Version1Settings(Role Role, string Id, TimeSpan Timeout, int MaxLineBytes)
 {
     /// <summary>
-    /// How long the acknowledgement of 00 is held back. A peer that waits for it says nothing meanwhile; one that does
-    /// not wait shows itself by its next lines (see <see cref="HeldLines"/>).
+    /// How long the acknowledgement of 00 is delayed. A peer that waits for it sends no lines meanwhile; a peer that
+    /// does not wait is recognised by its next lines (see <see cref="HeldLines"/>).
     /// </summary>
     public TimeSpan FirstAcknowledgementDelay { get; init; } = TimeSpan.FromMilliseconds(20);
 }
@@ -15,8 +15,10 @@ internal sealed record Version1Settings(Role Role, string Id, TimeSpan Timeout, 
 /// <summary>Protocol 1, that of micropython-iot, at either end. The specification is docs/protocol-1.md.</summary>
 internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox, IProtocolHost host) : IProtocol
 {
-    /// <summary>What a server waits between a client's first bytes and its first message, for the client's reader to be
-    /// ready.</summary>
+    /// <summary>
+    /// How long a server waits between a client's first bytes and its own first message, until the client's reader is
+    /// ready.
+    /// </summary>
     public static readonly TimeSpan SettlingTime = TimeSpan.FromMilliseconds(200);
 
     private static readonly TimeSpan LeastMargin = TimeSpan.FromMilliseconds(250);
@@ -45,9 +47,9 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public bool WantsToSend => false;
 
-    // The server refuses an id that it still believes to be live, so it must have had its own timeout, and time to look
-    // at it. A server that has not answered may have been greeting
-    // others, and may get to this connection only when it is over: it is given as long again.
+    // The server refuses an id that it still takes for live. So its own timeout must have passed, with time to notice
+    // it. A server that has not answered may have been greeting others, and may come to this connection only when it is
+    // over: so the client waits as long again.
     public TimeSpan QuietTime => Max(settings.Timeout + Max(settings.Timeout / 4, LeastMargin), wasOpen ? TimeSpan.Zero : 2 * settings.Timeout);
 
     public TimeSpan? Deadline => Earlier(DeadlineOfSending, Earlier(sayZeroAt, releaseAt));
@@ -55,8 +57,8 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     private TimeSpan? DeadlineOfSending => phase switch
     {
         Phase.Settling => settledAt,
-        // Until the peer has said all of its line, it cannot acknowledge anything; what it acknowledges then comes
-        // right behind.
+        // Until the peer has sent all of its line, it cannot send an acknowledgement; the acknowledgements then follow
+        // at once.
         Phase.Open when isInLine => null,
         Phase.Open when sent.Deadline < wasInLine + (settings.Timeout / 8) => wasInLine + (settings.Timeout / 8),
         Phase.Open => sent.Deadline,
@@ -95,7 +97,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             heardAt = now;
             Take(line, now);
             Move(Step.Line, now);
-            // After each line, so that what is said does not depend on the pieces the bytes came in.
+            // After each line, so that the output does not depend on the pieces in which the bytes came.
             Send(now);
         }
 
@@ -144,13 +146,13 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Taken(TimeSpan now) => sent.Taken(now);
 
-    /// <summary>Its lines have no numbers that a memory could tell.</summary>
+    /// <summary>Its lines have no numbers that a memory could keep.</summary>
     public void SendAfter(long record)
     {
     }
 
     /// <summary>
-    /// Nothing waits for what is kept: only written lines are, which are written again after a restart.
+    /// Nothing waits for a record: only written lines are kept, and they are sent again after a restart.
     /// </summary>
     public void Saved(long upTo, TimeSpan now)
     {
@@ -165,15 +167,15 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public void Keepalive()
     {
-        // Of a client that has said its id too: an ancestor's server whose last keepalive failed says nothing on the
-        // next connection before its client has spoken.
+        // This also applies to a client that has sent its id: after a failed keepalive the ancestor's server sends
+        // nothing on the next connection before its client has sent something.
         if (output is not null)
             EndLine();
     }
 
     public void Bye(string text)
     {
-        // There is no word for it.
+        // Protocol 1 has no farewell.
     }
 
     public string? Fault(int bytes) => bytes == 0 ? "must not be empty: on the wire it would be an acknowledgement" : null;
@@ -217,7 +219,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             settledAt = now + SettlingTime;
         if (phase == Phase.Open && settings.Role == Role.Client)
         {
-            // Said at once, since the server's messages wait for the client's first bytes.
+            // Sent at once, since the server's messages wait for the client's first bytes.
             Keepalive();
             host.Opened();
         }
@@ -287,7 +289,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             return false;
         if (held.Holds(mid))
         {
-            // The peer says again what is not acknowledged, but not 00, which it would say before: so it has that
+            // The peer repeats lines that are not acknowledged, but not 00, which it would repeat first: so it has that
             // acknowledgement.
             if (received.Zero is not { AcknowledgedAt: not null } zero)
                 return true;
@@ -302,7 +304,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         return true;
     }
 
-    /// <summary>Takes what was held. The peer has not said 00 again, though it would have by now.</summary>
+    /// <summary>Takes the held lines. The peer has not repeated 00, although it would have by now.</summary>
     private void Release(TimeSpan now)
     {
         releaseAt = null;
