@@ -6,11 +6,12 @@ namespace Rx.IotLink.Cli;
 /// Lines that wait for their device to connect, in order for each id. How many is bounded by the places they hold, for
 /// all ids together, so a device that never comes holds up the others only when it has taken all of them.
 /// </summary>
-/// <param name="waitForLink">The link of an id, as soon as there is one.</param>
+/// <param name="waitForLink">The link of an id, as soon as there is one. Called once for each id.</param>
+/// <param name="write">Writes a line; its place is held until that has ended.</param>
 /// <param name="window">The places that lines hold.</param>
-/// <param name="opened">Called with each id once, before its first line waits.</param>
 /// <param name="over">Ends the waiting.</param>
-internal sealed class DeviceQueues(Func<string, CancellationToken, Task<ILink>> waitForLink, LineWindow window, Action<string> opened, CancellationToken over)
+internal sealed class DeviceQueues(
+    Func<string, CancellationToken, Task<ILink>> waitForLink, Func<ILink, string, Task> write, LineWindow window, CancellationToken over)
 {
     private readonly Dictionary<string, ChannelWriter<string>> byId = new(StringComparer.Ordinal);
 
@@ -21,7 +22,6 @@ internal sealed class DeviceQueues(Func<string, CancellationToken, Task<ILink>> 
         {
             var channel = Channel.CreateUnbounded<string>();
             byId.Add(id, box = channel.Writer);
-            opened(id);
             _ = ForwardAsync(id, channel.Reader);
         }
 
@@ -34,7 +34,7 @@ internal sealed class DeviceQueues(Func<string, CancellationToken, Task<ILink>> 
         {
             var link = await waitForLink(id, over).ConfigureAwait(false);
             await foreach (var line in lines.ReadAllAsync(over).ConfigureAwait(false))
-                _ = window.FollowAsync(link.WriteAsync(line, cancellationToken: CancellationToken.None));
+                _ = window.FollowAsync(write(link, line));
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

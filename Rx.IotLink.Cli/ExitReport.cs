@@ -16,17 +16,24 @@ internal static class ExitReport
     /// <param name="bound">How long at most.</param>
     /// <param name="since">Since when it is waited, for people.</param>
     /// <param name="broken">There is no sense in waiting any more.</param>
-    public static async Task<(int Left, string InVain)> DrainAsync(CommandContext context, LineWindows windows, TimeSpan bound, string since, CancellationToken broken)
+    /// <param name="stored">
+    /// How many lines besides are stored and not acknowledged. They are counted for people, and not waited for here.
+    /// </param>
+    public static async Task<(int Left, string InVain)> DrainAsync(
+        CommandContext context, LineWindows windows, TimeSpan bound, string since, CancellationToken broken, Func<int>? stored = null)
     {
         using var told = context.Stop.Register(() =>
         {
-            if (!broken.IsCancellationRequested && windows.Undelivered is > 0 and var lines)
+            if (!broken.IsCancellationRequested && windows.Undelivered + (stored?.Invoke() ?? 0) is > 0 and var lines)
                 context.Output.Draining($"waiting up to {Seconds(bound)} for {Count(lines)} to be delivered; Ctrl-C leaves at once");
         });
         var ended = await windows.DrainAsync(bound, context.Scheduler, broken).ConfigureAwait(false);
         // What ended otherwise had no time to wait for: the link was refused, or its lines cannot be carried.
-        return (windows.Undelivered, ended || broken.IsCancellationRequested ? "" : $" within {Seconds(bound)} of {since}");
+        return (windows.Undelivered, ended || broken.IsCancellationRequested ? "" : InVain(bound, since));
     }
+
+    /// <summary>How long was waited in vain, as the end of a sentence.</summary>
+    public static string InVain(TimeSpan bound, string since) => $" within {Seconds(bound)} of {since}";
 
     /// <summary>Says how many lines are left, and returns the exit code.</summary>
     public static int Tell(Output output, int left, string undone, bool failed)

@@ -76,10 +76,11 @@ internal static class HelpTexts
         connection with a PROXY header, which says whose connection it is. Addresses in
         messages and limits for one address are then those of the devices.
 
-        With --store FILE it keeps in a SQLite file what it was given for devices that
-        have connected, and what it has printed: killed and started again, it goes on
-        from there. A line that was printed just before it was killed may be printed
-        once more.
+        With --store FILE it keeps in a SQLite file what it was given, and what it has
+        printed: killed and started again, it goes on from there. A line that was printed
+        just before it was killed may be printed once more. Lines for a device that is
+        away are stored at once and hold up nothing, if the device is expected, has a
+        key, or is in the file already; for another one they wait as without --store.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
+using System.Reactive.Threading.Tasks;
 using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
@@ -42,6 +43,11 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     /// writes, so that a link never refuses one.
     /// </summary>
     public const int MaxWaiting = 4_096;
+
+    private const string SinceStop = "Ctrl-C";
+
+    private static readonly WriteOptions UntilStored = new() { Until = WrittenUntil.Stored };
+    private static readonly TimeSpan BetweenOpenings = TimeSpan.FromSeconds(1);
 
     private readonly LineWindows windows = new();
     private readonly ServeEvents events = new(context.Output, context.Scheduler);
@@ -107,15 +113,45 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         reports.Add(server.Links.Subscribe(link => Report(link, server, reports, over)));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
-        var queues = new DeviceQueues(server.WaitForAsync, input, id => TellIfUnknown(id, server, files), over);
+        var queues = new DeviceQueues((id, ended) => LinkOfAsync(id, server, files, ended), WriteAsync, input, over);
         var maxBytes = context.ReadsJson ? JsonInput.MaxBytes(options.MaxLineBytes) : AddressedLine.MaxBytes(options.MaxLineBytes);
         var pump = new InputPump(context.Input, maxBytes, input, context.Output);
         await pump.RunAsync(text => Send(queues, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, "Ctrl-C", context.Output.Closed).ConfigureAwait(false);
-        var kept = settings.Store is null ? "" : "; of those for devices that have connected, nothing is lost: they are in the file of --store";
-        return ExitReport.Tell(context.Output, left + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
+        int Stored() => settings.Store is null ? 0 : server.GetConnections().Sum(device => device.Counters.Outbox);
+        var until = context.Scheduler.Now + settings.Drain;
+        var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, SinceStop, context.Output.Closed, Stored).ConfigureAwait(false);
+        if (settings.Store is not null)
+            inVain = await DrainStoredAsync(server, until).ConfigureAwait(false) ?? inVain;
+        var kept = settings.Store is null ? "" : "; what is for devices that it knows is in the file of --store, and the next command with it delivers that";
+        return ExitReport.Tell(context.Output, left + Stored() + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
+    }
+
+    /// <summary>With a store a line's place is free when it is kept: a device that is away holds up nobody.</summary>
+    private Task WriteAsync(ILink link, string line) => settings.Store is null
+        ? link.WriteAsync(line, cancellationToken: CancellationToken.None)
+        : link.WriteAsync(line, UntilStored, CancellationToken.None);
+
+    /// <summary>Waits until the devices have accepted what is stored; tells how long it was in vain, or null.</summary>
+    private async Task<string?> DrainStoredAsync(IotLinkServer server, DateTimeOffset until)
+    {
+        try
+        {
+            var drained = await Task.WhenAll(server.GetConnections().Select(device => device.Link.DrainAsync(context.Output.Closed)))
+                .ToObservable()
+                .Select(_ => true)
+                .TakeUntil(Observable.Timer(until, context.Scheduler))
+                .DefaultIfEmpty()
+                .ToTask(CancellationToken.None)
+                .ConfigureAwait(false);
+            return drained ? null : ExitReport.InVain(settings.Drain, SinceStop);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // How many are left is what matters.
+            return null;
+        }
     }
 
     private string? Send(DeviceQueues queues, string text, int maxLineBytes)
@@ -128,26 +164,68 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         return fault;
     }
 
+    /// <summary>
+    /// The link of a device as soon as it has connected. With a store at once, if the device is known: what is typed
+    /// for it is to be kept.
+    /// </summary>
+    private async Task<ILink> LinkOfAsync(string id, IotLinkServer server, ServerFiles files, CancellationToken over)
+    {
+        var hasFailed = false;
+        while (settings.Store is not null)
+        {
+            try
+            {
+                return await server.OpenAsync(id, over).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is UnknownDeviceException or ArgumentException)
+            {
+                break;
+            }
+            catch (SessionStoreException e)
+            {
+                if (!hasFailed)
+                    context.Output.Waiting(id, $"lines for it wait, and are not stored yet: {e.Message}");
+                hasFailed = true;
+                await Observable.Timer(BetweenOpenings, context.Scheduler).ToTask(over).ConfigureAwait(false);
+            }
+        }
+
+        TellIfUnknown(id, server, files);
+        return await server.WaitForAsync(id, over).ConfigureAwait(false);
+    }
+
     /// <summary>A line for a device that is known of waits as it should; a wrong id would wait for ever.</summary>
     private void TellIfUnknown(string id, IotLinkServer server, ServerFiles files)
     {
         if (server.Find(id) is not null || settings.Expected.Contains(id, StringComparer.Ordinal) || files.KeysOf(id).Count > 0)
             return;
         var hope = settings.KeyFile is null || settings.Protocol1 ? "no device of this id has connected yet" : "the key file has no key for this id, so no device of it can connect";
-        context.Output.Waiting(id, $"{hope}; lines for it wait");
+        context.Output.Waiting(id, $"{hope}; lines for it wait{(settings.Store is null ? "" : ", and are not stored")}");
     }
 
     /// <summary>Reports of a link until it ends: of one that is forgotten nothing is kept here either.</summary>
     private void Report(ILink link, IotLinkServer server, CompositeDisposable reports, CancellationToken over)
     {
         var unexpected = settings.Expected.Count > 0 && !settings.Expected.Contains(link.Id, StringComparer.Ordinal);
-        events.Joined(server.SubjectOf(link), unexpected ? "it is not among the expected devices" : "");
+        void Joined() => events.Joined(server.SubjectOf(link), unexpected ? "it is not among the expected devices" : "");
+        var hasJoined = server.HasCome(link);
+        if (hasJoined)
+            Joined();
         var echoes = settings.Echo ? windows.Open(LinkReport.MaxEchoes) : null;
         var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
         var report = LinkReport.Start(
-            link, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), state => events.State(server.SubjectOf(link), state));
+            link, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
         reports.Add(report);
         link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
+
+        // One that was opened for a line of the input joins when it connects.
+        void State(LinkState state)
+        {
+            if (state.IsUp && !hasJoined)
+                Joined();
+            hasJoined |= state.IsUp;
+            events.State(server.SubjectOf(link), state);
+        }
 
         void End()
         {

@@ -65,13 +65,15 @@ internal sealed partial class DeviceRegistry
     private UnknownId? MakePlace(Origin? origin)
     {
         if (options.UnknownIds == UnknownIdPolicy.Refuse)
-            throw new RefusedException(Refusal.UnknownId, "the id is not expected");
+            throw NotExpected();
         if (!unknown.HasPlace(origin, out var givesWay, out var limit))
             throw new RefusedException(Refusal.TooManyUnknownIds, limit);
         if (givesWay is not null)
             unknown.Remove(givesWay);
         return givesWay;
     }
+
+    private static RefusedException NotExpected() => new(Refusal.UnknownId, "the id is not expected");
 
     /// <summary>Forgets an unknown id, with its link and its memory. From now on its link is not found open.</summary>
     private void Forget(Link link)

@@ -167,7 +167,7 @@ internal sealed partial class DeviceRegistry
     {
         Member? member;
         UnknownId? givesWay = null;
-        TaskCompletionSource<Opened>? store;
+        TaskCompletionSource<Opened>? store = null;
         var isNew = false;
         lock (gate)
         {
@@ -175,20 +175,27 @@ internal sealed partial class DeviceRegistry
                 throw new RefusedException(Refusal.Stopping, "the server is stopping");
             if (members.TryGetValue(peer.Id, out member))
             {
+                if (!member.HasCome && options.UnknownIds == UnknownIdPolicy.Refuse && !proven && !expected.Contains(peer.Id))
+                    throw NotExpected();
                 if (options.PinAddresses && member.BelongsElsewhere(AddressOf(remote)))
                     throw new RefusedException(Refusal.OtherAddress, $"the id belongs to {member.Address}", told: "the id belongs to another address");
                 if (member.Link is { StoreFails: true, StoreFault: { } fault })
                     throw StoreFailed(fault.Detail);
                 Enter(member, proven);
-                return new(member);
+                if (member.HasCome)
+                    return new(member);
+                ComesFirst(member, remote);
             }
-
-            // A connection that has proved itself waits together with the first one, and will replace it.
-            if (opening.TryGetValue(peer.Id, out store) && !proven)
+            else if (opening.TryGetValue(peer.Id, out store) && !proven)
+            {
+                // A connection that has proved itself waits together with the first one, and will replace it.
                 throw new RefusedException(Refusal.IdLive, "the session store of this id is being opened for another connection");
-            if (ending.Contains(peer.Id))
+            }
+            else if (ending.Contains(peer.Id))
+            {
                 throw StoreFailed("what was kept of this id is still being written");
-            if (store is null)
+            }
+            else if (store is null)
             {
                 var isStranger = !proven && !expected.Contains(peer.Id);
                 givesWay = isStranger ? MakePlace(Origin.Of(remote)) : null;
@@ -238,15 +245,19 @@ internal sealed partial class DeviceRegistry
     public void Close()
     {
         (string Id, Waiter<ILink> Waiter)[] unmet;
+        TaskCompletionSource<Opened>[] unopenedYet;
         lock (gate)
         {
             closed = true;
+            unopenedYet = [.. opening.Values];
             unmet = [.. waiting.SelectMany(w => w.Value.TakeAll(), static (w, waiter) => (w.Key, waiter))];
             waiting.Clear();
         }
 
         foreach (var (id, waiter) in unmet)
             waiter.TrySetException(Closed(id));
+        foreach (var opened in unopenedYet)
+            opened.TrySetResult(new(null, new RefusedException(Refusal.Stopping, "the server is stopping")));
         foreach (var link in All)
             link.Close();
         links.End();
@@ -256,96 +267,15 @@ internal sealed partial class DeviceRegistry
         feed.End();
     }
 
-    /// <summary>
-    /// Claims the memory of a new device in the store, and makes its link. This runs on a thread of the stores, since
-    /// it may wait, and takes at most the time of an opening.
-    /// </summary>
-    /// <remarks>
-    /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
-    /// virtual clock.
-    /// </remarks>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Member> OpenAsync(
-        PeerOpening peer, bool proven, bool isNew, TaskCompletionSource<Opened> store, EndPoint? remote, CancellationToken stopped)
-    {
-        if (isNew && !ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
-        {
-            await OpenStoreAsync(peer, proven, store, remote).ConfigureAwait(false);
-            return MemberOf(await store.Task.ConfigureAwait(false), proven);
-        }
-
-        var limit = options.OpeningTimeout ?? options.Timeout;
-        var inVain = new TaskCompletionSource<Opened>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var deadline = options.Scheduler.Schedule(limit, () => inVain.TrySetResult(new(null, StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s"))));
-        using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Opened>)o!).TrySetResult(new(null, new RefusedException(Refusal.Stopping, "the server is stopping"))), inVain);
-        if (isNew)
-            ObserverThreads.Stores.Run((Registry: this, peer, proven, store, remote), static s => _ = s.Registry.OpenStoreAsync(s.peer, s.proven, s.store, s.remote));
-        var first = await Task.WhenAny(store.Task, inVain.Task).ConfigureAwait(false);
-        return MemberOf(await first.ConfigureAwait(false), proven);
-    }
-
-    private Member MemberOf(Opened opened, bool proven)
-    {
-        if (opened.Member is not { } member)
-            throw opened.Error!;
-        lock (gate)
-            Enter(member, proven);
-        return member;
-    }
-
-    /// <summary>If this connection gives up waiting, the next one finds the result. Never throws.</summary>
-    private async Task OpenStoreAsync(PeerOpening peer, bool proven, TaskCompletionSource<Opened> opened, EndPoint? remote)
-    {
-        var isStranger = !proven && !expected.Contains(peer.Id);
-        try
-        {
-            // Not under the lock: foreign code, which may wait or fail.
-            var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, peer.Id, CancellationToken.None).ConfigureAwait(false);
-            var own = new ProtocolFactory(options, Role.Server, peer.Id) { IsKept = true, Kept = kept, Random = random };
-            var link = new Link(peer.Id, options, own.FirstFor(peer.Version), own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
-            Member member;
-            lock (gate)
-            {
-                if (closed)
-                    throw new RefusedException(Refusal.Stopping, "the server is stopping");
-                if (isStranger)
-                    unknown.EndReservation();
-                member = Join(link, isStranger, remote);
-                // The connection that waits for it continues by itself, unless it has given up.
-                member.Connections = 0;
-                if (member.Stranger is { } stranger)
-                    unknown.Disconnected(stranger);
-                opening.Remove(peer.Id);
-                unopened.Remove(peer.Id);
-            }
-
-            Announce(member, remote);
-            opened.SetResult(new(member, null));
-        }
-        catch (Exception exception)
-        {
-            lock (gate)
-            {
-                // It has no link, and needs no room.
-                opening.Remove(peer.Id);
-                if (expected.Contains(peer.Id))
-                    unopened.Add(peer.Id);
-                if (isStranger)
-                    unknown.EndReservation();
-            }
-
-            opened.TrySetResult(new(null, exception is RefusedException ? exception : StoreFailed($"the session store could not be opened: {exception.GetType().Name}: {exception.Message}", exception)));
-        }
-    }
-
     private static RefusedException StoreFailed(string detail, Exception? cause = null) => new(Refusal.StoreFailed, detail, told: "", cause);
 
-    private Member Join(Link link, bool isStranger, EndPoint? remote)
+    private Member Join(Link link, bool isStranger, EndPoint? remote, bool isConnecting = true)
     {
         var id = link.Id;
         var member = new Member(this, link, AddressOf(remote))
         {
             Connections = 1,
+            HasCome = isConnecting,
             Stranger = isStranger ? unknown.Add(link, Origin.Of(remote)) : null,
         };
         // From now on the link reports its own changes. No other code has it yet, so no change is missed, or reported
@@ -355,16 +285,20 @@ internal sealed partial class DeviceRegistry
         members.Add(id, member);
         links.Post(link);
         feed.Add(link);
-        changes.Post(new LinkChange(LinkChangeKind.Joined, id, link, remote, "connected for the first time"));
+        if (isConnecting)
+            changes.Post(Joined(link, remote));
         return member;
     }
+
+    private static LinkChange Joined(Link link, EndPoint? remote) => new(LinkChangeKind.Joined, link.Id, link, remote, "connected for the first time");
 
     private void Announce(Member member, EndPoint? remote)
     {
         // If no device is expected, there is no warning about unexpected ones.
         if (expected.Count > 0 && member.Stranger is not null)
             log.UnknownId(member.Subject, AddressOf(remote));
-        log.Joined(member.Subject, remote);
+        if (member.HasCome)
+            log.Joined(member.Subject, remote);
         links.Publish();
         changes.Publish();
         feed.Publish();
@@ -405,9 +339,6 @@ internal sealed partial class DeviceRegistry
 
     private static IPAddress? AddressOf(EndPoint? remote) => (remote as IPEndPoint)?.Address;
 
-    /// <summary>The result of claiming a memory: a device, or an error.</summary>
-    private readonly record struct Opened(Member? Member, Exception? Error);
-
     /// <summary>A known device.</summary>
     internal sealed class Member(DeviceRegistry registry, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
     {
@@ -415,6 +346,12 @@ internal sealed partial class DeviceRegistry
 
         // How long it was up at other addresses before its current one.
         private TimeSpan upElsewhere;
+
+        /// <summary>
+        /// Whether it has ever connected: the application may have opened its link before. Guarded by the registry's
+        /// lock.
+        /// </summary>
+        public bool HasCome { get; set; } = true;
 
         /// <summary>Its address when it was last served. Guarded by the registry's lock.</summary>
         public IPAddress? Address { get; private set; } = address;
@@ -431,7 +368,7 @@ internal sealed partial class DeviceRegistry
             var (up, down) = Link.Presence;
             var here = up - upElsewhere;
             var claim = here > Link.Options.Timeout ? here : Link.Options.Timeout;
-            return !Equals(Address, other) && down <= claim;
+            return HasCome && !Equals(Address, other) && down <= claim;
         }
 
         /// <summary>

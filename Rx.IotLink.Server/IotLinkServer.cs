@@ -1,6 +1,8 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Time;
 using Rx.IotLink.Transport;
 
@@ -70,8 +72,8 @@ public sealed class IotLinkServer : IAsyncDisposable
     public IPEndPoint EndPoint => listener?.EndPoint ?? throw new InvalidOperationException("This server does not listen by itself.");
 
     /// <summary>
-    /// Each device's link, once, when the device first connects; existing links come first. Completes when the server
-    /// stops.
+    /// Each device's link, once, when the device first connects or its link is opened (<see cref="OpenAsync"/>);
+    /// existing links come first. Completes when the server stops.
     /// </summary>
     public IObservable<ILink> Links => registry.Links;
 
@@ -85,7 +87,8 @@ public sealed class IotLinkServer : IAsyncDisposable
     public ServerCounters Counters => admission.Counters with { LogFailures = logging.Failures };
 
     /// <summary>
-    /// A snapshot of each device that has connected at least once, in the order of their first connections.
+    /// A snapshot of each device that has connected at least once, or whose link was opened, in the order in which that
+    /// first happened.
     /// </summary>
     public IReadOnlyList<DeviceConnection> GetConnections() => registry.Feed.Snapshot();
 
@@ -108,13 +111,36 @@ public sealed class IotLinkServer : IAsyncDisposable
         return registry.Feed.Observe(refresh);
     }
 
-    /// <summary>The link of a device that has connected at least once, or null.</summary>
+    /// <summary>The link of a device that has connected at least once, or was opened; or null.</summary>
     public ILink? Find(string id) => registry.Find(id);
 
     /// <summary>The subject of a log entry about a link: a device, or strangers of one origin.</summary>
     internal Subject SubjectOf(ILink link) => registry.SubjectOf(link);
 
-    /// <summary>The link of a device, once it has connected for the first time.</summary>
+    /// <summary>
+    /// Opens the link of a device that may not have connected since the server started. What is written to it waits, in
+    /// the session store if there is one, and is sent when the device connects. If the link exists, it is returned.
+    /// </summary>
+    /// <remarks>
+    /// A device is known if it is among <see cref="IotLinkServerOptions.Expected"/>, has a key, or has something in the
+    /// session store: a device of protocol 2 from its first connection on, one of protocol 1 while lines wait for it. A
+    /// device whose link was opened is not forgotten as an unknown id. Its connection is let in or refused as before.
+    /// </remarks>
+    /// <param name="id">The device's id.</param>
+    /// <param name="cancellationToken">Ends the waiting for the store; it may be opened all the same.</param>
+    /// <exception cref="ArgumentException">It is no id.</exception>
+    /// <exception cref="UnknownDeviceException">No such device is known.</exception>
+    /// <exception cref="SessionStoreException">The session store failed; trying again may help.</exception>
+    /// <exception cref="LinkClosedException">The server has stopped.</exception>
+    public Task<ILink> OpenAsync(string id, CancellationToken cancellationToken = default)
+    {
+        Require.NotNull(id, nameof(id));
+        var fault = LinkId.Fault(id, options.MaxIdBytes) ?? (options.SessionStore is null ? null : IdForm.StoreFault(id));
+        Require.NotFaulty(fault, Printable.Of(id), nameof(id));
+        return registry.OpenAsync(id, registry.IsExpected(id) || HasKey(id), cancellationToken);
+    }
+
+    /// <summary>The link of a device, once it has connected for the first time, or was opened.</summary>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public Task<ILink> WaitForAsync(string id, CancellationToken cancellationToken = default) => registry.WaitForAsync(id, cancellationToken);
 
@@ -246,6 +272,11 @@ public sealed class IotLinkServer : IAsyncDisposable
     private static IotLinkServerOptions Within(int? room, IotLinkServerOptions options) => room < options.MaxConnections
         ? options with { MaxConnectionsPerAddress = Math.Min(options.MaxConnectionsPerAddress ?? int.MaxValue, Math.Max(1, room.Value / 2)) }
         : options;
+
+    private bool HasKey(string id) => options.Keys is { } keys && new IdForm(options).MayAskForKeys(id) && Proof.Usable(keys.KeysOf(id)).Length > 0;
+
+    /// <summary>Whether a device has connected: its link may have been opened before.</summary>
+    internal bool HasCome(ILink link) => registry.HasCome(link);
 
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>

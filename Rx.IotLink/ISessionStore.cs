@@ -78,6 +78,9 @@ public sealed record SessionMemory(
     /// <summary>Nothing is remembered.</summary>
     public static SessionMemory Empty { get; } = new(
         Epoch: null, First: 1, PeerEpoch: null, Accepted: 0, Connections: 0, LastPosition: 0, Waiting: 0, WaitingBytes: 0);
+
+    /// <summary>Whether nothing was ever kept.</summary>
+    internal bool IsEmpty => this is { Epoch: null, Connections: 0, LastPosition: 0 };
 }
 
 /// <summary>A line that waits to be accepted by the peer.</summary>

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Reactive.Linq;
+using Microsoft.Data.Sqlite;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Stores.Sqlite;
 
@@ -116,6 +118,58 @@ internal sealed class StoreTests
     }
 
     [Test]
+    public async Task What_is_typed_at_the_server_for_a_device_that_is_away_arrives_once_though_the_server_is_killed()
+    {
+        var port = FreePort.Get();
+        var (met, _) = await ServeAsync(port);
+        await using (met)
+        {
+            await using var client = Connect(port, "--stay");
+            await met.EventAsync("pump-1 up");
+            await client.KillAsync();
+            await met.KillAsync();
+        }
+
+        var (first, _) = await ServeAsync(port);
+        await using (first)
+        {
+            // More than may wait where they are not stored: the last one is read, and holds up nobody.
+            await first.WriteAsync(string.Concat(Lines(4_200).Select(line => line + "\n")) + "nobody\tx\n");
+            await first.EventAsync("nobody waiting: no device of this id has connected yet; lines for it wait, and are not stored");
+            await UntilStoredAsync(4_200);
+            await first.KillAsync();
+            Assert.That(await IotLinkProcess.AllAsync(first.Events), Has.None.Contains("pump-1"), "it has not joined, and nobody waits for it");
+        }
+
+        var (second, _) = await ServeAsync(port);
+        await using var serving = second;
+        await second.WriteAsync("pump-1\t4201\n");
+        await UntilStoredAsync(4_201);
+        await using var device = Connect(port, "--stay");
+        Assert.That(await device.OutputAsync(4_201), Is.EqualTo(Enumerable.Range(1, 4_201).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+        await second.EventAsync("pump-1 joined");
+        second.Signal();
+        Assert.That(await second.ExitAsync(), Is.Zero);
+        await device.KillAsync();
+        Assert.That(await IotLinkProcess.AllAsync(device.Output), Has.Count.EqualTo(4_201), "once");
+    }
+
+    [Test]
+    public async Task What_is_stored_and_not_acknowledged_when_the_server_ends_is_counted()
+    {
+        var (server, _) = await IotLinkProcess.ServeAsync("--store", folder["fleet.db"], "--expect", "pump-1", "--drain", "1");
+        await using var serving = server;
+        await server.WriteAsync("pump-1\tone\npump-1\ttwo\n");
+        await UntilStoredAsync(2);
+        server.Signal();
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1));
+        var events = await IotLinkProcess.AllAsync(server.Events);
+        Assert.That(events, Has.Some.Contains("waiting up to 1 s for 2 lines to be delivered; Ctrl-C leaves at once"));
+        Assert.That(events[^1], Is.EqualTo(
+            "2 lines were not acknowledged within 1 s of Ctrl-C; what is for devices that it knows is in the file of --store, and the next command with it delivers that"));
+    }
+
+    [Test]
     public async Task A_second_process_on_the_file_says_so_in_a_sentence()
     {
         var (server, port) = await IotLinkProcess.ServeAsync("--store", folder["fleet.db"]);
@@ -146,6 +200,16 @@ internal sealed class StoreTests
         await using var client = IotLinkProcess.Connect(1, "pump-1", options);
         Assert.That(await client.ExitAsync(), Is.EqualTo(2));
         Assert.That((await IotLinkProcess.AllAsync(client.Events)).Single(), Does.Contain(sentence));
+    }
+
+    /// <summary>Until another program sees so many lines in the server's file.</summary>
+    private async Task UntilStoredAsync(int lines)
+    {
+        await using var reader = new SqliteConnection($"Data Source={folder["fleet.db"]};Mode=ReadOnly;Pooling=False");
+        await reader.OpenAsync();
+        await using var count = reader.CreateCommand();
+        count.CommandText = "SELECT count(*) FROM lines";
+        await Observable.Interval(TimeSpan.FromMilliseconds(20)).FirstAsync(_ => (long)count.ExecuteScalar()! >= lines).Timeout(IotLinkProcess.Bound);
     }
 
     private static string[] Lines(int count) => [.. Enumerable.Range(1, count).Select(n => string.Create(CultureInfo.InvariantCulture, $"pump-1\t{n}"))];
