@@ -35,9 +35,13 @@ internal static class HelpTexts
         'connect', unless it is ignored (nohup); 'serve' reads its files again.
 
         With --json all three streams are JSON lines, always with these fields:
-          input and output  {"id":ID,"line":LINE}
+          input             {"id":ID,"line":LINE}
+          output            {"id":ID,"line":LINE,"epoch":EPOCH,"number":NUMBER}
           standard error    {"time":TIME,"event":EVENT,"id":ID or null,"detail":TEXT}
         The input may have more fields, which are ignored; 'connect' needs no id there.
+        EPOCH (16 hexadecimal digits) and NUMBER are the name of a line: a line that is
+        printed a second time, after a crash, has the same (not over protocol 1). Within
+        an epoch NUMBER grows.
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, joined, up, down,
         refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
         error.
@@ -78,9 +82,10 @@ internal static class HelpTexts
 
         With --store FILE it keeps in a SQLite file what it was given, and what it has
         printed: killed and started again, it goes on from there. A line that was printed
-        just before it was killed may be printed once more. Lines for a device that is
-        away are stored at once and hold up nothing, if the device is expected, has a
-        key, or is in the file already; for another one they wait as without --store.
+        just before it was killed may be printed once more; with --json it has the same
+        epoch and number as before. Lines for a device that is away are stored at once
+        and hold up nothing, if the device is expected, has a key, or is in the file
+        already; for another one they wait as without --store.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

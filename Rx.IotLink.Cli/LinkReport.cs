@@ -19,13 +19,13 @@ internal static class LinkReport
     public static IDisposable Start(ILink link, Output output, Action<string>? echo, Func<LinkNotice, bool>? handles = null, Action<LinkState>? state = null) => new CompositeDisposable(
         link.State.Subscribe(state ?? (next => output.State(link.Id, next)), Ignore),
         link.Notices.Where(notice => handles?.Invoke(notice) != true).Subscribe(notice => output.Notice(link.Id, notice), Ignore),
-        link.Lines.Subscribe(
+        link.Received.Subscribe(
             line =>
             {
-                // Inside the observer: the link acknowledges a line when its observers have returned, so what was
-                // acknowledged was printed.
-                output.Line(link.Id, line);
-                echo?.Invoke(line);
+                // In this order: what was acknowledged was printed.
+                output.Line(line);
+                echo?.Invoke(line.Text);
+                line.Accept();
             },
             Ignore));
 

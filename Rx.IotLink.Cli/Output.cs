@@ -25,12 +25,12 @@ internal abstract class Output(TextWriter lines, EventQueue events)
     /// A received line. Does not return if it cannot be written: whoever returns to the link acknowledges the line, and
     /// it would be lost. The command leaves meanwhile, and the peer still has the line.
     /// </summary>
-    public void Line(string id, string line)
+    public void Line(ReceivedLine line)
     {
         try
         {
             lock (linesLock)
-                lines.Write(LineText(id, line));
+                lines.Write(LineText(line));
         }
         catch (Exception e) when (StandardStreams.IsFailedWrite(e))
         {
@@ -81,7 +81,7 @@ internal abstract class Output(TextWriter lines, EventQueue events)
         }
     }
 
-    protected abstract string LineText(string id, string line);
+    protected abstract string LineText(ReceivedLine line);
 
     protected abstract string EventText(string name, string? id, string detail);
 

@@ -5,7 +5,7 @@ namespace Rx.IotLink.Cli;
 /// </summary>
 internal sealed class TextOutput(TextWriter lines, EventQueue events, bool withIds, Look linesLook = default, Look eventsLook = default) : Output(lines, events)
 {
-    protected override string LineText(string id, string line) => linesLook.Received(withIds ? $"{id}\t{line}" : line) + "\n";
+    protected override string LineText(ReceivedLine line) => linesLook.Received(withIds ? $"{line.DeviceId}\t{line.Text}" : line.Text) + "\n";
 
     // Text of others may be in it (the id of an unknown device, an error of the system): it stays one line.
     protected override string EventText(string name, string? id, string detail) => eventsLook.Happened(Sentence(name, id, detail).ReplaceLineEndings(" ")) + "\n";

@@ -52,6 +52,25 @@ public interface ILink
     IObservable<ReadOnlyMemory<byte>> Utf8Lines => Lines.Select(static line => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(line));
 
     /// <summary>
+    /// The same lines, each with its name. The application accepts a line itself, with
+    /// <see cref="ReceivedLine.Accept"/>, on any thread and in any order. A line is acknowledged to the peer once it
+    /// and all lines before it are accepted.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// Until then the line is open. It takes one of the <see cref="LinkOptions.InboxLines"/>, so the peer is slowed
+    /// when none is left. If this process ends, the line comes again to the next one, under the same name
+    /// (<see cref="LineId"/> says for which lines that is true).
+    /// </para>
+    /// <para>
+    /// A new observer first gets the lines that are open, in their order: a subscription that ends loses nothing. If
+    /// several observe, one of them accepts a line for all. Observers of <see cref="Lines"/> get each line as well; it
+    /// is accepted when both have done their part.
+    /// </para>
+    /// </remarks>
+    IObservable<ReceivedLine> Received { get; }
+
+    /// <summary>
     /// Takes lines to be written exactly once and in order, without waiting. While
     /// <see cref="LinkOptions.OutboxLines"/> lines are waiting, <see cref="LinkOptions.WriterOverflow"/> decides what
     /// happens to a further one. <c>OnCompleted</c> and <c>OnError</c> of a source that feeds it have no effect on the

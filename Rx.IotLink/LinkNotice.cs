@@ -103,6 +103,7 @@ public enum LinkNoticeKind
     /// An observer of the lines has not returned from <c>OnNext</c> for <see cref="LinkOptions.SlowObserverAfter"/>:
     /// until it does, no further line of this link is handed out or acknowledged. Comes once for each such line. If it
     /// waits there for a write of this link, and the peer's observer does the same, both wait for ever.
+    /// Or a line of <see cref="ILink.Received"/> was not accepted for so long: no line behind it is acknowledged.
     /// </summary>
     ObserverSlow,
 

@@ -69,10 +69,10 @@ public abstract record LinkOptions
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long an observer may take for one line before a notice reports it
-    /// (<see cref="LinkNoticeKind.ObserverSlow"/>) and a counter counts it (<see cref="LinkCounters.SlowObservers"/>).
-    /// Nothing else happens then. Default 10 s: longer than a healthy database or disk needs, and short enough to
-    /// explain why no lines come. 10 ms to 1 day.
+    /// How long an observer may take for one line, or leave one of <see cref="ILink.Received"/> open, before a notice
+    /// reports it (<see cref="LinkNoticeKind.ObserverSlow"/>) and a counter counts it
+    /// (<see cref="LinkCounters.SlowObservers"/>). Nothing else happens then. Default 10 s: longer than a healthy
+    /// database or disk needs, and short enough to explain why no lines come. 10 ms to 1 day.
     /// </summary>
     public TimeSpan SlowObserverAfter { get; init; } = TimeSpan.FromSeconds(10);
 

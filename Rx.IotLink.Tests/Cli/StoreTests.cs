@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reactive.Linq;
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Stores.Sqlite;
@@ -10,6 +11,8 @@ namespace Rx.IotLink.Tests.Cli;
 [TestFixture]
 internal sealed class StoreTests
 {
+    private const int Count = 20_000;
+
     private TemporaryFolder folder = null!;
 
     [SetUp]
@@ -63,58 +66,38 @@ internal sealed class StoreTests
     [Test]
     public async Task Each_line_is_printed_in_order_though_either_end_is_killed_again_and_again()
     {
-        var port = FreePort.Get();
-        const int Count = 20_000;
-        await StoreAsync(port, Count);
-        var printed = new List<string>();
-        var (server, _) = await ServeAsync(port);
-        var client = Connect(port, "--stay");
-        try
-        {
-            for (var kill = 0; kill < 20; kill++)
-            {
-                // Something of this process has come through, if anything is left.
-                await client.EventAsync("up (");
-                if (kill % 2 == 0)
-                {
-                    await client.KillAsync();
-                    await client.DisposeAsync();
-                    client = Connect(port, "--stay");
-                    continue;
-                }
-
-                await server.KillAsync();
-                printed.AddRange(await IotLinkProcess.AllAsync(server.Output));
-                await server.DisposeAsync();
-                (server, _) = await ServeAsync(port);
-                await server.EventAsync("pump-1 up");
-            }
-        }
-        finally
-        {
-            await client.KillAsync();
-            await client.DisposeAsync();
-        }
-
-        await using (var last = Connect(port))
-        {
-            last.EndInput();
-            Assert.That(await last.ExitAsync(), Is.Zero);
-        }
-
-        server.Signal();
-        await server.ExitAsync();
-        printed.AddRange(await IotLinkProcess.AllAsync(server.Output));
-        await server.DisposeAsync();
-
         var highest = 0;
-        foreach (var number in printed.Select(line => int.Parse(line.Split('\t')[1], CultureInfo.InvariantCulture)))
+        foreach (var number in (await PrintedThroughKillsAsync()).Select(line => int.Parse(line.Split('\t')[1], CultureInfo.InvariantCulture)))
         {
             Assert.That(number, Is.LessThanOrEqualTo(highest + 1), "a line was left out");
             highest = Math.Max(highest, number);
         }
 
         Assert.That(highest, Is.EqualTo(Count));
+    }
+
+    /// <summary>
+    /// Whoever reads the output and drops what it has had, by the names of the lines, has each line once.
+    /// </summary>
+    [Test]
+    public async Task Whoever_drops_names_that_came_before_has_each_line_once_though_either_end_is_killed()
+    {
+        var had = new Dictionary<(string? Epoch, ulong Number), string?>();
+        var lines = new List<string?>();
+        foreach (var printed in (await PrintedThroughKillsAsync("--json")).Select(text => JsonDocument.Parse(text).RootElement))
+        {
+            var (epoch, line) = (printed.GetProperty("epoch").GetString(), printed.GetProperty("line").GetString());
+            Assert.That(epoch, Has.Length.EqualTo(16));
+            var name = (epoch, printed.GetProperty("number").GetUInt64());
+            if (had.TryGetValue(name, out var before))
+                Assert.That(line, Is.EqualTo(before), "one name, one line");
+            else
+                lines.Add(line);
+            had[name] = line;
+        }
+
+        Assert.That(lines, Is.EqualTo(Enumerable.Range(1, Count).Select(n => n.Text())));
+        Assert.That(had.Keys.Select(name => name.Epoch).Distinct().Count(), Is.EqualTo(1), "the client kept its memory");
     }
 
     [Test]
@@ -202,6 +185,54 @@ internal sealed class StoreTests
         Assert.That((await IotLinkProcess.AllAsync(client.Events)).Single(), Does.Contain(sentence));
     }
 
+    /// <summary>All that servers print of so many lines, while both ends are killed ten times each.</summary>
+    private async Task<List<string>> PrintedThroughKillsAsync(params string[] options)
+    {
+        var port = FreePort.Get();
+        await StoreAsync(port, Count);
+        var printed = new List<string>();
+        var (server, _) = await ServeAsync(port, options);
+        var client = Connect(port, "--stay");
+        try
+        {
+            for (var kill = 0; kill < 20; kill++)
+            {
+                // Something of this process has come through, if anything is left.
+                await client.EventAsync("up (");
+                if (kill % 2 == 0)
+                {
+                    await client.KillAsync();
+                    await client.DisposeAsync();
+                    client = Connect(port, "--stay");
+                    continue;
+                }
+
+                await server.KillAsync();
+                printed.AddRange(await IotLinkProcess.AllAsync(server.Output));
+                await server.DisposeAsync();
+                (server, _) = await ServeAsync(port, options);
+                await server.EventAsync(options.Length == 0 ? "pump-1 up" : "\"event\":\"up\"");
+            }
+        }
+        finally
+        {
+            await client.KillAsync();
+            await client.DisposeAsync();
+        }
+
+        await using (var last = Connect(port))
+        {
+            last.EndInput();
+            Assert.That(await last.ExitAsync(), Is.Zero);
+        }
+
+        server.Signal();
+        await server.ExitAsync();
+        printed.AddRange(await IotLinkProcess.AllAsync(server.Output));
+        await server.DisposeAsync();
+        return printed;
+    }
+
     /// <summary>Until another program sees so many lines in the server's file.</summary>
     private async Task UntilStoredAsync(int lines)
     {
@@ -224,9 +255,9 @@ internal sealed class StoreTests
 
     private IotLinkProcess Connect(int port, params string[] options) => IotLinkProcess.Connect(port, "pump-1", ["--store", folder["outbox.db"], .. options]);
 
-    private async Task<(IotLinkProcess Server, int Port)> ServeAsync(int port)
+    private async Task<(IotLinkProcess Server, int Port)> ServeAsync(int port, params string[] options)
     {
-        var server = IotLinkProcess.Start("serve", "--bind", "127.0.0.1", "--port", port.Text(), "--store", folder["fleet.db"]);
+        var server = IotLinkProcess.Start(["serve", "--bind", "127.0.0.1", "--port", port.Text(), "--store", folder["fleet.db"], .. options]);
         await server.EventAsync("listening");
         return (server, port);
     }

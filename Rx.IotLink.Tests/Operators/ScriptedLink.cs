@@ -29,6 +29,10 @@ internal sealed class ScriptedLink : ILink
 
     public IObservable<LinkState> State => States;
 
+    public Subject<ReceivedLine> IncomingNamed { get; } = new();
+
+    public IObservable<ReceivedLine> Received => IncomingNamed;
+
     public IObserver<string> Writer => throw new NotSupportedException();
 
     public IObservable<Unit> Heartbeat => throw new NotSupportedException();

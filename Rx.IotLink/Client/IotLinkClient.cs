@@ -90,6 +90,9 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     public IObservable<ReadOnlyMemory<byte>> Utf8Lines => link.Utf8Lines;
 
     /// <inheritdoc/>
+    public IObservable<ReceivedLine> Received => link.Received;
+
+    /// <inheritdoc/>
     public IObserver<string> Writer => link.Writer;
 
     /// <inheritdoc/>

@@ -10,7 +10,8 @@ namespace Rx.IotLink.Engine;
 /// </summary>
 internal sealed class LineBuffer
 {
-    private const int HeaderBytes = sizeof(int);
+    // The length and the promise, the epoch, the number.
+    private const int HeaderBytes = sizeof(int) + (2 * sizeof(ulong));
     private const int LeastBytes = 256;
 
     private byte[] bytes = [];
@@ -24,6 +25,11 @@ internal sealed class LineBuffer
 
     public Delivery FirstDelivery => (Header & 1) == 0 ? Delivery.ExactlyOnce : Delivery.BestEffort;
 
+    /// <summary>What the oldest line is called. Its number is 0 where the wire gave it none.</summary>
+    public LineId FirstId => new(
+        BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(begin + sizeof(int))),
+        BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(begin + sizeof(int) + sizeof(ulong))));
+
     /// <summary>The oldest line; valid until it is removed.</summary>
     public ReadOnlyMemory<byte> First => bytes.AsMemory(begin + HeaderBytes, Header >> 1);
 
@@ -31,12 +37,14 @@ internal sealed class LineBuffer
     public int GrowthFor(int length) =>
         bytes.Length - end >= HeaderBytes + length ? 0 : Math.Max(0, (int)BitOperations.RoundUpToPowerOf2((uint)LargerFor(HeaderBytes + length)) - bytes.Length);
 
-    public void Add(ReadOnlySpan<byte> line, Delivery delivery)
+    public void Add(ReadOnlySpan<byte> line, Delivery delivery, LineId id)
     {
         var needed = HeaderBytes + line.Length;
         if (bytes.Length - end < needed)
             Grow(needed);
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(end), (line.Length << 1) | (delivery == Delivery.BestEffort ? 1 : 0));
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(end + sizeof(int)), id.Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(end + sizeof(int) + sizeof(ulong)), id.Number);
         line.CopyTo(bytes.AsSpan(end + HeaderBytes));
         end += needed;
     }

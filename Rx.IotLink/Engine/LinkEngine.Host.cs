@@ -23,7 +23,7 @@ internal sealed partial class LinkEngine : IProtocolHost
     }
 
     /// <summary>Takes a line if its kind has room. Each kind has room of its own.</summary>
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
     {
         ref var waiting = ref delivery == Delivery.BestEffort ? ref bestEffortWaiting : ref exactlyOnceWaiting;
         // One line may always wait: otherwise a line longer than the link's share would never come.
@@ -34,7 +34,7 @@ internal sealed partial class LinkEngine : IProtocolHost
         }
 
         waiting++;
-        collected.Delivered.Add(utf8, delivery);
+        collected.Delivered.Add(utf8, delivery, id);
         return tookLines = true;
     }
 

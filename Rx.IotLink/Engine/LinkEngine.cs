@@ -61,6 +61,7 @@ internal sealed partial class LinkEngine
     private TimeSpan upUntil;
     private TimeSpan upBefore;
     private TimeSpan? toldHeldSince;
+    private TimeSpan? toldOpenSince;
 
     /// <summary>The place of the last record to keep.</summary>
     private long records;
@@ -448,18 +449,29 @@ internal sealed partial class LinkEngine
     private void Notify(LinkNoticeKind kind, string detail, Exception? error = null) => (collected.Notices ??= []).Add(new(kind, detail, error));
 
     /// <summary>When observers will have taken too long for their current line, if that is not reported yet.</summary>
-    private TimeSpan? HeldTooLongAt(in Moment at) => at.HeldSince is { } since && since != toldHeldSince ? since + limits.SlowObserverAfter : null;
+    private TimeSpan? HeldTooLongAt(in Moment at) => Earlier(
+        at.HeldSince is { } held && held != toldHeldSince ? held + limits.SlowObserverAfter : null,
+        at.OpenSince is { } open && open != toldOpenSince ? open + limits.SlowObserverAfter : null);
 
     /// <summary>
     /// Reports a line that observers hold for too long, once: nothing else reports it while the link is up.
     /// </summary>
     private void TellOfHeldLine(in Moment at)
     {
-        if (at.HeldSince is not { } since || since == toldHeldSince || now - since is var held && held < limits.SlowObserverAfter)
-            return;
-        toldHeldSince = since;
+        if (IsTooLong(at.HeldSince, ref toldHeldSince, out var held))
+            Notify(LinkNoticeKind.ObserverSlow, $"an observer of the lines has not returned from OnNext for {held.TotalSeconds:0.###} s; no further line is handed out or acknowledged before it does, and if it waits for this link it may wait for ever");
+        if (IsTooLong(at.OpenSince, ref toldOpenSince, out var open))
+            Notify(LinkNoticeKind.ObserverSlow, $"a line that {nameof(ILink.Received)} gave was not accepted for {open.TotalSeconds:0.###} s; no line behind it is acknowledged before it is, and it takes room in the inbox");
+    }
+
+    private bool IsTooLong(TimeSpan? since, ref TimeSpan? told, out TimeSpan held)
+    {
+        held = now - since ?? TimeSpan.Zero;
+        if (since is null || since == told || held < limits.SlowObserverAfter)
+            return false;
+        told = since;
         counts.SlowObservers++;
-        Notify(LinkNoticeKind.ObserverSlow, $"an observer of the lines has not returned from OnNext for {held.TotalSeconds:0.###} s; no further line is handed out or acknowledged before it does, and if it waits for this link it may wait for ever");
+        return true;
     }
 
     private static TimeSpan? Earlier(TimeSpan? a, TimeSpan? b) => a < b || b is null ? a : b;

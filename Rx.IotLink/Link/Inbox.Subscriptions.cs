@@ -15,7 +15,7 @@ internal sealed partial class Inbox
         /// <summary>False: this observer has unsubscribed.</summary>
         public bool TryOnNext(ref Line line)
         {
-            if (over)
+            if (over || !TryCatchUp())
                 return false;
             try
             {
@@ -28,6 +28,9 @@ internal sealed partial class Inbox
 
             return true;
         }
+
+        /// <summary>Is given what it must have before the next line. False: it has left.</summary>
+        public virtual bool TryCatchUp() => true;
 
         public void OnEnd(Exception? error)
         {
@@ -48,7 +51,7 @@ internal sealed partial class Inbox
             over = true;
         }
 
-        public void Dispose()
+        public virtual void Dispose()
         {
             over = true;
             lock (inbox.gate)
@@ -63,7 +66,9 @@ internal sealed partial class Inbox
 
         protected abstract void OnCompleted();
 
-        private void Fail(Exception exception)
+        protected bool IsOver => over;
+
+        protected void Fail(Exception exception)
         {
             Dispose();
             inbox.observerFailed(Stream, exception);

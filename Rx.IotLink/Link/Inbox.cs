@@ -28,6 +28,7 @@ internal sealed partial class Inbox(
 
     private readonly Lock gate = gate;
     private readonly Action<string, Exception> observerFailed = observerFailed;
+    private readonly Func<bool, bool> report = report;
 
     // Guarded by the lock: the lines that have arrived since the drain last took them.
     private LineBuffer arrived = new();
@@ -60,10 +61,10 @@ internal sealed partial class Inbox(
     public LineBuffer Arrived => arrived;
 
     /// <summary>The bytes that it holds. The drain may be releasing its part at this moment. Under the lock.</summary>
-    public int Capacity => arrived.Capacity + taken.Capacity;
+    public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0);
 
     /// <summary>Lines that were handled and not reported to the link yet. Under the lock.</summary>
-    public int Unreported => ended ? 0 : (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce + Volatile.Read(ref handledBestEffort) - reportedBestEffort);
+    public int Unreported => ended ? 0 : (int)(HandledExactlyOnce - reportedExactlyOnce + HandledBestEffort - reportedBestEffort);
 
     public IObservable<string> Lines => field ??= new Observable<string>(observer => Add(new TextSubscription(this, observer)));
 
@@ -72,8 +73,8 @@ internal sealed partial class Inbox(
     /// <summary>The number of lines that were handled since this was last asked. Under the lock.</summary>
     public (int ExactlyOnce, int BestEffort) TakeHandled()
     {
-        var newExactlyOnce = (int)(Volatile.Read(ref handledExactlyOnce) - reportedExactlyOnce);
-        var newBestEffort = (int)(Volatile.Read(ref handledBestEffort) - reportedBestEffort);
+        var newExactlyOnce = (int)(HandledExactlyOnce - reportedExactlyOnce);
+        var newBestEffort = (int)(HandledBestEffort - reportedBestEffort);
         reportedExactlyOnce += newExactlyOnce;
         reportedBestEffort += newBestEffort;
         return ended ? (0, 0) : (newExactlyOnce, newBestEffort);
@@ -86,13 +87,20 @@ internal sealed partial class Inbox(
     {
         (ended, error, readersError) = (true, withError, forReaders);
         arrived.Clear();
+        open?.Clear();
     }
 
-    /// <summary>Whether lines are being handed out, or are about to be. Under the lock.</summary>
-    public bool IsHandingOut => draining;
+    /// <summary>
+    /// Whether lines are being handed out, or are about to be; or are open, and somebody is there to accept them. Under
+    /// the lock.
+    /// </summary>
+    public bool IsHandingOut => draining || (open is { Any: true } && observers.Any(o => o is ReceivedSubscription));
 
     /// <summary>Since when observers have been handling their current line, if there is one.</summary>
     public TimeSpan? HeldSince => Volatile.Read(ref heldSince) is var ticks and not NotHeld ? TimeSpan.FromTicks(ticks) : null;
+
+    /// <summary>Since when the oldest open line has waited to be accepted, if there is one. Under the lock.</summary>
+    public TimeSpan? OpenSince => open?.Since;
 
     /// <summary>
     /// Hands out no further line. Waiting lines are not accepted, so the peer keeps them. Under the lock.
@@ -139,12 +147,21 @@ internal sealed partial class Inbox(
         return reader.Task;
     }
 
-    private bool HasWork => (ended || (!paused && (!arrived.IsEmpty || !taken.IsEmpty))) && (observers.Length > 0 || readers is { IsEmpty: false });
+    private bool HasWork => (ended || (!paused && (!arrived.IsEmpty || !taken.IsEmpty || newcomers))) && (observers.Length > 0 || readers is { IsEmpty: false });
+
+    // Under the lock.
+    private long HandledExactlyOnce => Volatile.Read(ref handledExactlyOnce) + (open?.ExactlyOnce ?? 0);
+
+    private long HandledBestEffort => Volatile.Read(ref handledBestEffort) + (open?.BestEffort ?? 0);
 
     private Subscription Add(Subscription subscription)
     {
         lock (gate)
+        {
             observers = [.. observers, subscription];
+            newcomers |= subscription is ReceivedSubscription;
+        }
+
         Publish();
         return subscription;
     }
@@ -164,8 +181,10 @@ internal sealed partial class Inbox(
         var time = now();
         do
         {
-            if (!taken.IsEmpty)
+            if (!taken.IsEmpty || newcomers)
                 Hold(time);
+            if (newcomers && !ended && !paused)
+                GiveOpenLines();
             while (!ended && !paused && !taken.IsEmpty && TryHandOut(observers))
             {
                 if (taken.IsEmpty)
@@ -222,15 +241,18 @@ internal sealed partial class Inbox(
     private bool TryHandOut(Subscription[] toObservers)
     {
         // An observer or reader that leaves at this moment does not get the line: another gets it, or it stays.
-        var line = new Line(taken.First);
+        var line = new Line(taken);
         var had = readersWait && GiveToReader(ref line);
         foreach (var observer in toObservers)
             had |= observer.TryOnNext(ref line);
         if (!had)
             return false;
         // Counted last: when the count is read, the observers have returned.
-        ref var count = ref taken.FirstDelivery == Delivery.BestEffort ? ref handledBestEffort : ref handledExactlyOnce;
+        var delivery = taken.FirstDelivery;
         taken.RemoveFirst();
+        if (open is not null && StaysOpen(line.Received, delivery))
+            return true;
+        ref var count = ref delivery == Delivery.BestEffort ? ref handledBestEffort : ref handledExactlyOnce;
         Volatile.Write(ref count, count + 1);
         return true;
     }
@@ -271,11 +293,19 @@ internal sealed partial class Inbox(
     }
 
     /// <summary>A line that is being handed out. Its string is made once, at the first use.</summary>
-    private struct Line(ReadOnlyMemory<byte> utf8)
+    private struct Line(LineBuffer buffer)
     {
+        private readonly ReadOnlyMemory<byte> utf8 = buffer.First;
         private string? text;
 
         public readonly ReadOnlyMemory<byte> Utf8 => utf8;
+
+        public readonly Delivery Delivery => buffer.FirstDelivery;
+
+        public readonly LineId Id => buffer.FirstId;
+
+        /// <summary>What was made of it for those who accept it themselves. Null: nobody was given it so.</summary>
+        public ReceivedLine? Received { get; set; }
 
         public string Text => text ??= Encoding.UTF8.GetString(Utf8.Span);
     }

@@ -25,7 +25,7 @@ internal sealed partial class Link
     private Moment Moment()
     {
         var (exactlyOnce, bestEffort) = inbox.TakeHandled();
-        return new(Now, exactlyOnce, bestEffort, inbox.HeldSince, Room());
+        return new(Now, exactlyOnce, bestEffort, inbox.HeldSince, inbox.OpenSince, Room());
     }
 
     /// <summary>

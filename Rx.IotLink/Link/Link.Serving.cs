@@ -203,7 +203,7 @@ internal sealed partial class Link
         lock (gate)
         {
             goesOn = !nothingLeft || inbox.TryGoOn();
-            if (!goesOn)
+            if (!inbox.IsHandingOut)
                 TellLater(standStills, error: null);
             Step(Input.Handled(Moment()), out work);
         }

@@ -86,6 +86,8 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 
     public IObservable<ReadOnlyMemory<byte>> Utf8Lines => inbox.Utf8Lines;
 
+    public IObservable<ReceivedLine> Received => inbox.Received(Id);
+
     public IObserver<string> Writer { get; }
 
     public IObservable<LinkState> State => states;
@@ -264,7 +266,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private void ObserverFailed(string stream, Exception exception)
     {
         var detail = $"an observer of {stream} threw {exception.GetType().Name}: {exception.Message}; its subscription has ended";
-        if (stream is nameof(Lines) or nameof(Utf8Lines))
+        if (stream is nameof(Lines) or nameof(Utf8Lines) or nameof(Received))
         {
             if (!inbox.IsObserved)
                 detail += "; nobody observes the lines of this link now, and further ones wait unread and are not acknowledged";

@@ -121,7 +121,8 @@ internal interface IProtocolHost
     /// </summary>
     /// <param name="utf8">Its text: valid UTF-8, to be copied.</param>
     /// <param name="delivery">The promise made for it, as far as the wire shows it.</param>
-    bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery);
+    /// <param name="id">Its name; default: it has no number on the wire.</param>
+    bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id);
 
     /// <summary>Whether the link may hold this many more bytes.</summary>
     bool HasRoomFor(int bytes);

@@ -20,7 +20,7 @@ internal sealed class CountingHost : IProtocolHost
     {
     }
 
-    public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
+    public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
     {
         Delivered++;
         return true;

@@ -176,7 +176,7 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Heartbeat() => log.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
     {
         log.Add((InboxFull ? "withheld " : "line ") + Encoding.UTF8.GetString(utf8));
         waiting += InboxFull ? 0 : 1;

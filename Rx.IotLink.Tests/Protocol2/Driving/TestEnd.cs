@@ -269,7 +269,7 @@ internal sealed class TestEnd : IProtocolHost
 
     void IProtocolHost.Heartbeat() => events.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
     {
         if (inbox.Count >= options.Inbox)
             return false;

@@ -273,7 +273,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             return;
         }
 
-        if (!host.TryDeliver(payload, Delivery.ExactlyOnce))
+        if (!host.TryDeliver(payload, Delivery.ExactlyOnce, default))
             return;
         if (received.TakeRestart())
             host.Notify(LinkNoticeKind.PeerRestarted, "the peer has restarted: its message ids began anew at 00");

@@ -109,8 +109,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         switch ((short)(low - (ushort)Arrived))
         {
             case 1:
-                if (host.TryDeliver(line, Delivery.ExactlyOnce))
-                    (waiting ??= new()).Enqueue((peer, peer!.Arrive()));
+                if (host.TryDeliver(line, Delivery.ExactlyOnce, new(peer!.Epoch, peer.Arrived + 1)))
+                    (waiting ??= new()).Enqueue((peer, peer.Arrive()));
                 return;
             case <= 0:
                 host.DuplicateReceived();
@@ -127,7 +127,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     public void TakeBestEffort(ReadOnlySpan<byte> line)
     {
-        if (host.TryDeliver(line, Delivery.BestEffort))
+        if (host.TryDeliver(line, Delivery.BestEffort, default))
             (waiting ??= new()).Enqueue((null, 0));
     }
 

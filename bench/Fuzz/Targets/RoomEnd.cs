@@ -264,7 +264,7 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
     {
     }
 
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
     {
         if (utf8.Length > MaxLineBytes || !Utf8.IsValid(utf8) || utf8.Contains((byte)'\n'))
             throw new BrokenPromiseException($"a line of {utf8.Length} bytes was delivered that is too long, or no text");
