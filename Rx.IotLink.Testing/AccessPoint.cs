@@ -1,8 +1,7 @@
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// What several devices have in common on their way: an access point, a modem, a mast. What goes wrong here goes wrong
-/// for all of them.
+/// A part of the path that several devices share: an access point, a modem, a mast. A fault here affects all of them.
 /// </summary>
 public sealed class AccessPoint : FaultTarget
 {
@@ -16,6 +15,6 @@ public sealed class AccessPoint : FaultTarget
 
     internal override IEnumerable<SimulatedPath> Paths => devices.Select(d => d.Path);
 
-    /// <summary>It is off for a while: the same as a stall of all its devices.</summary>
+    /// <summary>It is off for some time: the same as a stall of all its devices.</summary>
     public Fault GoesDown(TimeSpan at, TimeSpan lasting) => Stalls(at, lasting);
 }

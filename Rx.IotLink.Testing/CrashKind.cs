@@ -1,32 +1,34 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>How a process comes to its end.</summary>
+/// <summary>How a process ends.</summary>
 public enum CrashKind
 {
-    /// <summary>The process dies and its machine lives on: peers are told (RST), new connections are refused.</summary>
+    /// <summary>The process dies and its machine continues: peers get RST, and new connections are refused.</summary>
     Killed,
 
     /// <summary>
-    /// The machine loses its power: nobody is told, nobody answers. Peers that still send once it is back are told then
-    /// (RST).
+    /// The machine loses its power: peers get no message and no answer. Peers that still send when it is back get RST
+    /// then.
     /// </summary>
     PowerLost,
 
-    /// <summary>The process closes its links and leaves, without waiting for what is still to be accepted.</summary>
+    /// <summary>The process closes its links and ends, without a wait for lines that are not accepted yet.</summary>
     Stopped,
 }
 
 /// <summary>
-/// What a process that starts again finds of its predecessor's memory of the session (<see cref="ISessionStore"/>).
+/// What a restarted process finds of the previous process's memory of the session (<see cref="ISessionStore"/>).
 /// </summary>
 public enum MemoryAfterCrash
 {
-    /// <summary>Nothing: as with a process that keeps no memory outside itself.</summary>
+    /// <summary>Nothing, as without a store.</summary>
     Lost,
 
-    /// <summary>All that the store was told.</summary>
+    /// <summary>All that was written to the store.</summary>
     Kept,
 
-    /// <summary>What the store held when the process started: an old backup, a disk that lied.</summary>
+    /// <summary>
+    /// The content of the store when the process started: an old backup, or a disk that lost its writes.
+    /// </summary>
     RolledBack,
 }

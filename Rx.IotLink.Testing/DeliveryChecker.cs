@@ -1,36 +1,36 @@
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// Judges one direction of a link: whether numbered lines arrived exactly once and in order. It knows nothing but
-/// numbers and three histories (written, accepted, received), and uses none of the library it judges, so that the two
-/// cannot share an error. It may be told from several threads, and needs no more memory than lines are under way.
+/// Checks one direction of a link: whether numbered lines arrived exactly once and in order. It knows only numbers and
+/// three histories (written, accepted, received). It uses no code of the library, so that the two cannot share an
+/// error. Several threads may call it, and its memory grows only with the lines in flight.
 /// </summary>
 /// <param name="ordered">
-/// Whether the order is promised. Default true; not so for concurrent writes of protocol 1.
+/// Whether the order is promised. Default true; set false for concurrent writes of protocol 1.
 /// </param>
 public sealed class DeliveryChecker(bool ordered = true)
 {
     private readonly Lock gate = new();
 
-    // Written and not received; of those the ones that died with their writer's memory, which may arrive or not;
-    // received and not known to be accepted.
+    // Lines that were written and not received; of these, lines that were lost with their writer's memory, which may
+    // arrive or not; and lines that were received and not reported as accepted.
     private readonly HashSet<long> underWay = [];
     private readonly HashSet<long> orphans = [];
     private readonly HashSet<long> unaccepted = [];
 
-    // Received and not accepted when their receiver lost its memory: they may come again.
+    // Lines that were received and not accepted when their receiver lost its memory: they may come again.
     private readonly HashSet<long> mayComeAgain = [];
     private DeliveryVerdict soFar = new();
     private long highest = -1;
     private long next;
 
-    // Lines below this number were received, if they were, by a receiver that has lost its memory since.
+    // If a line below this number was received, its receiver has lost its memory since.
     private long forgotten;
 
-    // The first line of the writer's process: nobody is left to be told of those before.
+    // The first line of the writer's process: earlier lines have no writer any more.
     private long firstOfProcess;
 
-    /// <summary>What it comes to so far. Lines under way count as lost: ask at the end.</summary>
+    /// <summary>The verdict so far. Lines in flight count as lost: read it at the end.</summary>
     public DeliveryVerdict Verdict
     {
         get
@@ -41,7 +41,7 @@ public sealed class DeliveryChecker(bool ordered = true)
     }
 
     /// <summary>
-    /// Lines that were written and not received yet, or received and their writer not told, while their writer lives.
+    /// Lines of a writer that still lives which are not received yet, or whose write has not completed.
     /// </summary>
     public int Open
     {
@@ -52,7 +52,7 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
-    /// <summary>A number for the next line, from 0, noted as written.</summary>
+    /// <summary>Gives the number of the next line, from 0, and records it as written.</summary>
     public long Write()
     {
         lock (gate)
@@ -63,7 +63,7 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
-    /// <summary>The writer was told that a line was accepted.</summary>
+    /// <summary>Records that a line's write completed.</summary>
     public void Accepted(long number)
     {
         lock (gate)
@@ -74,7 +74,7 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
-    /// <summary>The receiver's application was given a line.</summary>
+    /// <summary>Records that the receiver's application got a line.</summary>
     public void Received(long number)
     {
         lock (gate)
@@ -104,13 +104,13 @@ public sealed class DeliveryChecker(bool ordered = true)
     }
 
     /// <summary>
-    /// The writer's process ended. What it had kept outside itself must still arrive; of the rest nobody was told that
-    /// it was accepted, and nobody knows whether it arrives. What it had kept and did not strike out, though it was
-    /// accepted, is sent again; a receiver with its memory knows it.
+    /// Records that the writer's process ended. Lines in its store must still arrive. The other lines were not reported
+    /// as accepted, and may arrive or not. Lines that are still in the store although they were accepted are sent
+    /// again; a receiver with its memory recognises them.
     /// </summary>
     /// <param name="kept">The numbers of the lines that its memory still holds.</param>
     /// <param name="mayRepeat">
-    /// Whether the receiver cannot know a line of the earlier process when it comes again (protocol 1). Default false.
+    /// Whether the receiver cannot recognise a repeated line of the earlier process (protocol 1). Default false.
     /// </param>
     public void WriterCrashed(IEnumerable<long> kept, bool mayRepeat = false)
     {
@@ -136,8 +136,8 @@ public sealed class DeliveryChecker(bool ordered = true)
     }
 
     /// <summary>
-    /// The receiver's process ended, and with it the memory of what it had accepted: lines whose writer does not know
-    /// may come again, from the oldest on.
+    /// Records that the receiver's process ended and lost its memory of accepted lines. Lines whose writes have not
+    /// completed may come again, from the oldest on.
     /// </summary>
     public void ReceiverLostMemory()
     {

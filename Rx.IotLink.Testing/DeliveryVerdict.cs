@@ -1,42 +1,42 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>What a history of one direction of a link comes to.</summary>
+/// <summary>The result of one direction of a link.</summary>
 public sealed record DeliveryVerdict
 {
     /// <summary>Lines that were written.</summary>
     public long Written { get; init; }
 
-    /// <summary>Lines whose acceptance was told to their writer.</summary>
+    /// <summary>Lines whose writes completed.</summary>
     public long Accepted { get; init; }
 
     /// <summary>Lines that were received, each counted once.</summary>
     public long Received { get; init; }
 
-    /// <summary>Lines that were written and not received, though their writer lived on or had kept them.</summary>
+    /// <summary>Lines that were written and not received, although their writer continued or had kept them.</summary>
     public long Lost { get; init; }
 
-    /// <summary>Times a line was received again, though its receiver had not lost its memory.</summary>
+    /// <summary>How often a line was received again, although its receiver had not lost its memory.</summary>
     public long Repeated { get; init; }
 
     /// <summary>Lines that were received after a line that was written later.</summary>
     public long OutOfOrder { get; init; }
 
-    /// <summary>Lines that were received and that nobody wrote.</summary>
+    /// <summary>Lines that were received and never written.</summary>
     public long Unknown { get; init; }
 
-    /// <summary>Lines whose acceptance was told before they were received, or that were never written.</summary>
+    /// <summary>Lines that were reported as accepted before they were received, or that were never written.</summary>
     public long FalselyAccepted { get; init; }
 
-    /// <summary>Lines that were received and whose writer, still there, was never told.</summary>
+    /// <summary>Lines that were received, but whose write never completed, although the writer still exists.</summary>
     public long Unanswered { get; init; }
 
     /// <summary>
-    /// Times a line was received again by a receiver that had lost its memory: what no protocol can prevent.
+    /// How often a line was received again by a receiver that had lost its memory. No protocol can prevent this.
     /// </summary>
     public long Redelivered { get; init; }
 
     /// <summary>
-    /// Lines that went with the memory of their writer, before anybody was told that they were accepted.
+    /// Lines that were lost with the memory of their writer, before they were reported as accepted.
     /// </summary>
     public long GoneWithWriter { get; init; }
 

@@ -1,28 +1,30 @@
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// What is wrong with a disk, on which a machine keeps its memory of sessions (<see cref="MemorySessionStore"/>).
+/// The fault of a disk on which a machine keeps its memory of sessions (<see cref="MemorySessionStore"/>).
 /// </summary>
 public enum DiskFault
 {
-    /// <summary>Nothing can be written: each call throws.</summary>
+    /// <summary>No write works: each call throws.</summary>
     Fails,
 
-    /// <summary>It is full: what makes the memory longer throws (a beginning, a line); all else is kept.</summary>
+    /// <summary>
+    /// It is full: a record that makes the memory longer throws (a new epoch, a line); all others are kept.
+    /// </summary>
     Full,
 
-    /// <summary>It keeps what is written, and then throws: what failed is there, and is written again.</summary>
+    /// <summary>It keeps a write, and then throws: the failed batch is there, and is written again.</summary>
     FailsLate,
 
     /// <summary>
-    /// It is slow: each write takes 200 ms longer, and what comes meanwhile is written together. What a crash finds on
-    /// its way is not kept.
+    /// It is slow: each write takes 200 ms longer, and records that come meanwhile are written together. A write that a
+    /// crash interrupts is not kept.
     /// </summary>
     Slow,
 
     /// <summary>
-    /// It lies: what is written seems to be kept, and is gone if the machine loses its power meanwhile. This breaks the
-    /// promise that a store makes; both ends are told of the memory that is older than it should be.
+    /// It lies: a write seems to be kept, but is lost if the machine loses its power meanwhile. This breaks the promise
+    /// of a store; at both ends a notice reports that the memory is too old.
     /// </summary>
     LosesLastWrites,
 }

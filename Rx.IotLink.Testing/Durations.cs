@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>Durations as they are said: <c>10.s()</c>, <c>250.ms()</c>, <c>1.5.min()</c>.</summary>
+/// <summary>Short forms for durations: <c>10.s()</c>, <c>250.ms()</c>, <c>1.5.min()</c>.</summary>
 #pragma warning disable IDE1006 // The symbols of the units, as SI writes them.
 public static class Durations
 {

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// One thing that goes wrong, as a value: when, where, for how long.
-/// <see cref="SimulatedNetwork.Play(IEnumerable{Fault})"/> makes it happen. Its text is the C# that makes it again.
+/// One fault as a value: what, when, where, for how long. <see cref="SimulatedNetwork.Play(IEnumerable{Fault})"/> makes
+/// it happen. <see cref="ToString"/> gives the C# code of the fault.
 /// </summary>
 public sealed record Fault
 {
@@ -16,7 +16,7 @@ public sealed record Fault
         (Kind, Target, At, Lasting) = (kind, target, at, lasting);
     }
 
-    /// <summary>What goes wrong.</summary>
+    /// <summary>The kind of fault.</summary>
     public FaultKind Kind { get; }
 
     /// <summary>
@@ -25,55 +25,55 @@ public sealed record Fault
     /// </summary>
     public string Target { get; }
 
-    /// <summary>When, since the network began.</summary>
+    /// <summary>When it begins, since the start of the network.</summary>
     public TimeSpan At { get; init; }
 
-    /// <summary>For how long; zero for what happens in an instant.</summary>
+    /// <summary>How long it lasts; zero for a fault without duration.</summary>
     public TimeSpan Lasting { get; init; }
 
-    /// <summary>Which way, of a stall.</summary>
+    /// <summary>The direction of a stall.</summary>
     public StallDirection Direction { get; private init; } = StallDirection.Both;
 
-    /// <summary>Whether a kill is told as an error (RST) rather than an end (FIN).</summary>
+    /// <summary>Whether a kill appears as an error (RST) and not as an end (FIN).</summary>
     public bool Reset { get; private init; }
 
-    /// <summary>Whether what is on its way is lost in a kill.</summary>
+    /// <summary>Whether a kill loses the bytes on their way.</summary>
     public bool LosesTail { get; private init; }
 
     /// <summary>
-    /// What a delay adds to the latency, each way; what making a connection takes longer; or how far apart what arrives
-    /// together may have come.
+    /// Of a delay, the added latency each way. Of slow opening, the added time for a connection. Of coalescing, the
+    /// time within which bytes arrive together.
     /// </summary>
     public TimeSpan By { get; private init; }
 
-    /// <summary>A random part that a delay adds on top.</summary>
+    /// <summary>A random part that is added to a delay.</summary>
     public TimeSpan Jitter { get; private init; }
 
-    /// <summary>Bytes a second of a throttle, or bytes a piece of a slice, at most.</summary>
+    /// <summary>The most bytes a second of a throttle, or the most bytes of a piece of a slice.</summary>
     public int Bytes { get; private init; }
 
     /// <summary>How a process crashes.</summary>
     public CrashKind Crashing { get; private init; }
 
-    /// <summary>What the next process finds of its memory.</summary>
+    /// <summary>What the next process finds of the memory.</summary>
     public MemoryAfterCrash Memory { get; private init; }
 
-    /// <summary>What is wrong with a disk.</summary>
+    /// <summary>The fault of a disk.</summary>
     public DiskFault OfDisk { get; private init; }
 
-    /// <summary>When it is over.</summary>
+    /// <summary>When it ends.</summary>
     public TimeSpan End => At + Lasting;
 
-    /// <summary>The connections break; both ends are told at once.</summary>
+    /// <summary>The connections break; both ends see it at once.</summary>
     /// <param name="target">Where.</param>
     /// <param name="at">When.</param>
-    /// <param name="reset">As an error (RST) rather than an end (FIN).</param>
-    /// <param name="losesTail">What is on its way is lost; else it arrives before the end.</param>
+    /// <param name="reset">As an error (RST) and not as an end (FIN).</param>
+    /// <param name="losesTail">Whether bytes on their way are lost; otherwise they arrive before the end.</param>
     public static Fault Kill(string target, TimeSpan at, bool reset = false, bool losesTail = true) =>
         new(FaultKind.Kill, target, at, TimeSpan.Zero) { Reset = reset, LosesTail = losesTail };
 
     /// <summary>
-    /// Nothing comes through, and nobody is told. What was sent arrives when it is over, as TCP would see to.
+    /// Nothing arrives, and no end sees an error. Sent bytes arrive when it is over, as with TCP.
     /// </summary>
     public static Fault Stall(string target, TimeSpan at, TimeSpan lasting, StallDirection direction = StallDirection.Both) =>
         new(FaultKind.Stall, target, at, lasting)
@@ -83,10 +83,10 @@ public sealed record Fault
                 : throw new ArgumentOutOfRangeException(nameof(direction), direction, "A stall is up, down or both ways."),
         };
 
-    /// <summary>New connections are refused; those that are there go on.</summary>
+    /// <summary>New connections are refused; existing ones continue.</summary>
     public static Fault Refuse(string target, TimeSpan at, TimeSpan lasting) => new(FaultKind.Refuse, target, at, lasting);
 
-    /// <summary>Everything takes longer, each way: by a fixed time and a random one on top. Order is kept.</summary>
+    /// <summary>Everything takes longer, each way, by a fixed time and a random time. The order is kept.</summary>
     public static Fault Delay(string target, TimeSpan at, TimeSpan lasting, TimeSpan by, TimeSpan jitter = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
@@ -95,8 +95,7 @@ public sealed record Fault
     }
 
     /// <summary>
-    /// Only so many bytes a second come through, each way, in pieces as <see cref="PathConditions.BytesPerSecond"/>
-    /// says.
+    /// Only this many bytes a second arrive, each way, in pieces as <see cref="PathConditions.BytesPerSecond"/> says.
     /// </summary>
     public static Fault Throttle(string target, TimeSpan at, TimeSpan lasting, int bytesPerSecond)
     {
@@ -104,7 +103,7 @@ public sealed record Fault
         return new(FaultKind.Throttle, target, at, lasting) { Bytes = bytesPerSecond };
     }
 
-    /// <summary>What is written in one piece arrives in pieces of random length, up to this.</summary>
+    /// <summary>A write arrives in pieces of random length, up to this.</summary>
     public static Fault Slice(string target, TimeSpan at, TimeSpan lasting, int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
@@ -112,7 +111,7 @@ public sealed record Fault
     }
 
     /// <summary>
-    /// What arrives within this time is given to its reader together, at the end of it: at the multiples of it, since
+    /// Bytes that arrive within this time reach the reader together, at its end: at the multiples of this time, since
     /// the clock's zero.
     /// </summary>
     public static Fault Coalesce(string target, TimeSpan at, TimeSpan lasting, TimeSpan within)
@@ -121,41 +120,41 @@ public sealed record Fault
         return new(FaultKind.Coalesce, target, at, lasting) { By = within };
     }
 
-    /// <summary>Connections take longer to be made.</summary>
+    /// <summary>New connections take longer.</summary>
     public static Fault OpenSlowly(string target, TimeSpan at, TimeSpan lasting, TimeSpan by)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
         return new(FaultKind.OpenSlowly, target, at, lasting) { By = by };
     }
 
-    /// <summary>A process ends, and starts again when it is over.</summary>
+    /// <summary>A process ends, and starts again later.</summary>
     /// <param name="target">A device's id or a server's name.</param>
     /// <param name="at">When.</param>
     /// <param name="lasting">How long it is away.</param>
-    /// <param name="memory">What it finds of its memory.</param>
+    /// <param name="memory">What the next process finds of the memory.</param>
     /// <param name="how">How it ends.</param>
     public static Fault Crash(string target, TimeSpan at, TimeSpan lasting, MemoryAfterCrash memory = MemoryAfterCrash.Lost, CrashKind how = CrashKind.Killed) =>
         new(FaultKind.Crash, target, at, lasting) { Memory = memory, Crashing = how };
 
     /// <summary>
-    /// A machine's disk cannot be written to, is full, or loses what is written: its memory of sessions is there.
+    /// The disk of a machine, which holds its memory of sessions, cannot be written, is full, or loses writes.
     /// </summary>
     /// <param name="target">A device's id or a server's name.</param>
     /// <param name="at">When.</param>
     /// <param name="lasting">For how long.</param>
-    /// <param name="how">What is wrong with it. Default: nothing can be written.</param>
+    /// <param name="how">The fault. Default: no write works.</param>
     public static Fault Disk(string target, TimeSpan at, TimeSpan lasting, DiskFault how = DiskFault.Fails) =>
         new(FaultKind.Disk, target, at, lasting) { OfDisk = how };
 
     /// <summary>
-    /// The log of a server's application throws at each entry: it costs the entries, and nothing else.
+    /// The log of a server's application throws at each entry: the entries are lost, and nothing else happens.
     /// </summary>
     /// <param name="target">A server's name.</param>
     /// <param name="at">When.</param>
     /// <param name="lasting">For how long.</param>
     public static Fault Log(string target, TimeSpan at, TimeSpan lasting) => new(FaultKind.Log, target, at, lasting);
 
-    /// <summary>The C# that makes this fault again.</summary>
+    /// <summary>The C# code of this fault.</summary>
     public override string ToString()
     {
         var details = Kind switch

@@ -1,12 +1,12 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>What goes wrong.</summary>
+/// <summary>The kinds of faults.</summary>
 public enum FaultKind
 {
     /// <summary>The connections break.</summary>
     Kill,
 
-    /// <summary>Nothing comes through; nobody is told, and nothing is lost.</summary>
+    /// <summary>Nothing arrives; no end sees an error, and nothing is lost.</summary>
     Stall,
 
     /// <summary>New connections are refused.</summary>
@@ -15,22 +15,22 @@ public enum FaultKind
     /// <summary>Everything takes longer.</summary>
     Delay,
 
-    /// <summary>Only so many bytes a second come through.</summary>
+    /// <summary>Only a limited number of bytes a second arrive.</summary>
     Throttle,
 
-    /// <summary>What is written in one piece arrives in many.</summary>
+    /// <summary>A write in one piece arrives in many pieces.</summary>
     Slice,
 
-    /// <summary>What is written in many pieces arrives in one.</summary>
+    /// <summary>Writes in many pieces arrive in one piece.</summary>
     Coalesce,
 
-    /// <summary>Connections take longer to be made.</summary>
+    /// <summary>New connections take longer.</summary>
     OpenSlowly,
 
     /// <summary>A process ends and starts again.</summary>
     Crash,
 
-    /// <summary>A machine's disk cannot be written to, or loses what is written.</summary>
+    /// <summary>The disk of a machine cannot be written, or loses writes.</summary>
     Disk,
 
     /// <summary>A server's log throws at each entry.</summary>

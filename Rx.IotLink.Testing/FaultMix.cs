@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>Which faults a seed makes, where, and how often.</summary>
+/// <summary>Which faults a seed gives, where, and how often.</summary>
 public sealed record FaultMix
 {
     /// <summary>Where they happen: ids of devices, names of servers and access points.</summary>
@@ -13,38 +13,40 @@ public sealed record FaultMix
     public IReadOnlyList<string> Logs { get; init; } = [];
 
     /// <summary>
-    /// The kinds of faults. Default all but <see cref="FaultKind.Disk"/>, which matters to those alone who keep
-    /// memories; that and <see cref="FaultKind.Crash"/> need <see cref="Machines"/>, and <see cref="FaultKind.Log"/>
-    /// needs <see cref="Logs"/>: without them there are none of their kind.
+    /// The kinds of faults. Default: all except <see cref="FaultKind.Disk"/>, which matters only with a session store.
+    /// Disk faults and <see cref="FaultKind.Crash"/> need <see cref="Machines"/>, and <see cref="FaultKind.Log"/> needs
+    /// <see cref="Logs"/>; without them there are no faults of that kind.
     /// </summary>
     public IReadOnlyList<FaultKind> Kinds { get; init; } = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Disk)];
 
     /// <summary>
-    /// What is wrong with a disk: one of these by chance. Default what breaks no promise: it fails, or is full.
+    /// The faults of disks; the seed chooses one of them. Default: those that break no promise (it fails, or is full).
     /// </summary>
     public IReadOnlyList<DiskFault> Disks { get; init; } = [DiskFault.Fails, DiskFault.Full];
 
     /// <summary>
-    /// What crashed machines find of their memory: one of these by chance. Default all but rolled back.
+    /// What crashed machines find of their memory; the seed chooses one of them. Default: all except rolled back.
     /// </summary>
     public IReadOnlyList<MemoryAfterCrash> Memories { get; init; } = [MemoryAfterCrash.Lost, MemoryAfterCrash.Kept];
 
-    /// <summary>When the first can happen. Default at once.</summary>
+    /// <summary>The earliest time of a fault. Default: at once.</summary>
     public TimeSpan From { get; init; }
 
-    /// <summary>When all are over. Default 5 min.</summary>
+    /// <summary>When all faults are over. Default 5 min.</summary>
     public TimeSpan Until { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// The mean time from the beginning of one to the beginning of the next; they can overlap. Default 20 s.
+    /// The mean time from the start of one fault to the start of the next; faults can overlap. Default 20 s.
     /// </summary>
     public TimeSpan MeanBetween { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>How long one lasts at most. Default 15 s. Half of them are shorter than an eighth of it.</summary>
+    /// <summary>
+    /// The longest duration of a fault. Default 15 s. Half of the faults are shorter than an eighth of it.
+    /// </summary>
     public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>The faults of a seed, in the order of their beginnings: the same ones on every machine.</summary>
-    /// <exception cref="ArgumentException">There are no targets or kinds, or times that make no sense.</exception>
+    /// <summary>The faults of a seed, in the order of their starts; they are the same on every machine.</summary>
+    /// <exception cref="ArgumentException">There are no targets or kinds, or the times make no sense.</exception>
     public IReadOnlyList<Fault> Of(int seed)
     {
         Validate();

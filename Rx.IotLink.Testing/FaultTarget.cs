@@ -10,10 +10,10 @@ public abstract class FaultTarget
     /// <summary>The device's id, or the name of the server or access point: unique in its network.</summary>
     public string Name { get; }
 
-    /// <summary>The network it is part of.</summary>
+    /// <summary>Its network.</summary>
     public SimulatedNetwork Network { get; }
 
-    /// <summary>The paths that what goes wrong here affects.</summary>
+    /// <summary>The paths that a fault here affects.</summary>
     internal abstract IEnumerable<SimulatedPath> Paths { get; }
 
     /// <inheritdoc cref="Fault.Kill"/>

@@ -3,11 +3,11 @@ using Rx.IotLink.Testing.Simulation;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// A store in memory that outlives the process it belongs to, as flash or a disk would. Not for production: it dies
-/// with the test.
+/// A store in memory that survives the simulated process, as flash or a disk would. Not for production: it ends with
+/// the test.
 /// </summary>
 /// <remarks>
-/// Its tasks have ended when they are returned, or end on the thread of the virtual clock
+/// Its tasks are complete when they are returned, or complete on the thread of the virtual clock
 /// (<see cref="DiskFault.Slow"/>).
 /// </remarks>
 public sealed class MemorySessionStore : ISessionStore
@@ -17,17 +17,17 @@ public sealed class MemorySessionStore : ISessionStore
     private readonly SimulatedDisk? disk;
     private long tokens;
 
-    /// <summary>A store that works, until it is given a <see cref="Fault"/>.</summary>
+    /// <summary>A store that works, until <see cref="Fault"/> is set.</summary>
     public MemorySessionStore()
     {
     }
 
     internal MemorySessionStore(SimulatedDisk disk) => this.disk = disk;
 
-    /// <summary>What the next calls fail with. Default null: they work.</summary>
+    /// <summary>The exception of the next calls. Default null: they work.</summary>
     public Exception? Fault { get; set; }
 
-    /// <summary>The ids that it has a memory of.</summary>
+    /// <summary>The ids that have a memory in it.</summary>
     public IReadOnlyList<string> Ids
     {
         get
@@ -37,13 +37,13 @@ public sealed class MemorySessionStore : ISessionStore
         }
     }
 
-    /// <summary>What it remembers of a device, or null: nothing was begun.</summary>
+    /// <summary>The memory of a device; null if none was begun.</summary>
     public SessionMemory? MemoryOf(string id) => SnapshotOf(id)?.Memory;
 
     /// <summary>The lines of a device that wait, oldest first.</summary>
     public IReadOnlyList<string> LinesOf(string id) => [.. SnapshotOf(id)?.Lines.Select(line => line.Text) ?? []];
 
-    /// <summary>All that it holds of a device, or null: nothing was begun.</summary>
+    /// <summary>All that it holds of a device; null if no memory was begun.</summary>
     public SessionSnapshot? SnapshotOf(string id)
     {
         lock (gate)
@@ -51,7 +51,7 @@ public sealed class MemorySessionStore : ISessionStore
     }
 
     /// <summary>
-    /// Replaces what it holds of a device: by nothing, or by something older. Claims stay as they are.
+    /// Replaces what it holds of a device, by nothing or by an older snapshot. Claims stay as they are.
     /// </summary>
     public void Restore(string id, SessionSnapshot? to)
     {
@@ -92,7 +92,7 @@ public sealed class MemorySessionStore : ISessionStore
     {
         lock (gate)
         {
-            // All of it or nothing: what can fail comes first.
+            // All of it or nothing: steps that can fail come first.
             Check(batch.Any(write => write.Record.Kind is SessionRecordKind.Begin or SessionRecordKind.Add));
             var fenced = new HashSet<SessionClaim>();
             foreach (var (claim, record) in batch)

@@ -1,17 +1,17 @@
 namespace Rx.IotLink.Testing;
 
-/// <summary>How a path behaves when nothing is wrong with it.</summary>
+/// <summary>How a path behaves without faults.</summary>
 public sealed record PathConditions
 {
     /// <summary>How long a byte takes, each way. Default 5 ms.</summary>
     public TimeSpan Latency { get; init; } = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>A random part on top of the latency, for each piece; order is kept. Default none.</summary>
+    /// <summary>A random part that is added to the latency, for each piece; the order is kept. Default none.</summary>
     public TimeSpan Jitter { get; init; }
 
     /// <summary>
-    /// Bytes a second, each way. What is written then arrives in pieces: of 1,460 bytes, or of what the path carries in
-    /// 50 ms if that is less. Default null: no limit.
+    /// Bytes a second, each way. Writes then arrive in pieces of 1,460 bytes, or of the bytes that the path carries in
+    /// 50 ms if these are fewer. Default null: no limit.
     /// </summary>
     public int? BytesPerSecond { get; init; }
 
@@ -22,16 +22,17 @@ public sealed record PathConditions
     public int? SliceBytes { get; init; }
 
     /// <summary>
-    /// What arrives within this time is given to its reader together, at the multiples of it. Default zero: as it
-    /// comes.
+    /// Bytes that arrive within this time reach the reader together, at the multiples of this time. Default zero: each
+    /// piece by itself.
     /// </summary>
     public TimeSpan Coalescing { get; init; }
 
-    /// <summary>What making a connection takes beyond its round trip. Default none.</summary>
+    /// <summary>The time that a new connection takes beyond its round trip. Default none.</summary>
     public TimeSpan OpeningDelay { get; init; }
 
     /// <summary>
-    /// Bytes that may be under way each way before a writer has to wait, as in a socket's send buffer. Default 65,536.
+    /// The bytes that may be on their way in each direction before a writer has to wait, as in a socket's send buffer.
+    /// Default 65,536.
     /// </summary>
     public int SendBufferBytes { get; init; } = 65_536;
 
@@ -46,7 +47,7 @@ public sealed record PathConditions
         Positive(SendBufferBytes, nameof(SendBufferBytes));
     }
 
-    /// <summary>These conditions with what is going wrong on top.</summary>
+    /// <summary>These conditions with the current faults added.</summary>
     internal PathConditions With(IReadOnlyCollection<Fault> faults)
     {
         var now = this;

@@ -2,12 +2,14 @@ using System.Text;
 
 namespace Rx.IotLink.Testing;
 
-/// <summary>A value and when it came, since the network began.</summary>
-/// <param name="At">When.</param>
-/// <param name="Value">What.</param>
+/// <summary>A value and the time at which it came, since the start of the network.</summary>
+/// <param name="At">The time.</param>
+/// <param name="Value">The value.</param>
 public readonly record struct Moment<T>(TimeSpan At, T Value);
 
-/// <summary>What a stream gave, and when: to be compared as values, as moments, or as a marble diagram.</summary>
+/// <summary>
+/// The values of a stream with their times, to compare as values, as moments, or as a marble diagram.
+/// </summary>
 public sealed class Recording<T> : IDisposable
 {
     private readonly List<Moment<T>> moments = [];
@@ -23,16 +25,16 @@ public sealed class Recording<T> : IDisposable
             () => EndedAt = now());
     }
 
-    /// <summary>What came, each with its time.</summary>
+    /// <summary>The values with their times.</summary>
     public IReadOnlyList<Moment<T>> Moments => moments;
 
-    /// <summary>What came.</summary>
+    /// <summary>The values.</summary>
     public IReadOnlyList<T> Values => [.. moments.Select(m => m.Value)];
 
     /// <summary>When the stream ended, or null.</summary>
     public TimeSpan? EndedAt { get; private set; }
 
-    /// <summary>What it ended with, or null.</summary>
+    /// <summary>The error of the stream, or null.</summary>
     public Exception? Error { get; private set; }
 
     /// <summary>
@@ -41,10 +43,9 @@ public sealed class Recording<T> : IDisposable
     /// <c>|</c> the end, <c>#</c> the end by an error.
     /// </summary>
     /// <remarks>
-    /// Unlike in some dialects, a group takes the place of one character, so that the n-th place is always the n-th
-    /// span.
+    /// Unlike in some dialects, a group counts as one character, so that the n-th place is always the n-th span.
     /// </remarks>
-    /// <param name="span">The time that one place stands for.</param>
+    /// <param name="span">The time of one place.</param>
     /// <param name="symbol">The character for a value.</param>
     /// <exception cref="ArgumentOutOfRangeException">The span is not positive.</exception>
     public string Marbles(TimeSpan span, Func<T, char> symbol)

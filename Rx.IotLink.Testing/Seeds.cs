@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Rx.IotLink.Testing;
 
-/// <summary>Runs a test with the faults of many seeds, and makes what fails as small as it can.</summary>
+/// <summary>Runs a test with the faults of many seeds, and reduces a failure to the few faults that matter.</summary>
 public static class Seeds
 {
-    /// <summary>The environment variable that replays one seed: <see cref="Check"/> then runs that one alone.</summary>
+    /// <summary>The environment variable that replays one seed: <see cref="Check"/> then runs only that seed.</summary>
     public const string Variable = "IOTLINK_SEED";
 
-    /// <summary>Runs of the test that are spent on making a failure smaller, at most.</summary>
+    /// <summary>The most runs of the test that are used to reduce a failure.</summary>
     public const int MaxShrinkingRuns = 500;
 
     /// <summary>
@@ -16,17 +16,17 @@ public static class Seeds
     /// still fails.
     /// </summary>
     /// <param name="count">How many seeds.</param>
-    /// <param name="mix">Which faults.</param>
+    /// <param name="mix">The kinds of faults.</param>
     /// <param name="test">
-    /// The test: builds a network of this seed, plays these faults, and throws if a promise is broken. Called many
+    /// The test. It builds a network with this seed, plays these faults, and throws if a promise is broken. Called many
     /// times, always on this thread.
     /// </param>
     /// <param name="first">The first seed. Default 1.</param>
     /// <exception cref="FormatException">
-    /// The variable <see cref="Variable"/> is set to something else than a whole number.
+    /// The variable <see cref="Variable"/> is not a whole number.
     /// </exception>
     /// <exception cref="SeedFailedException">
-    /// A seed failed. It names the seed, how to replay it, and the fewest faults that were found to be enough.
+    /// A seed failed. The message has the seed, how to replay it, and the fewest faults that were found to fail.
     /// </exception>
     public static void Check(int count, FaultMix mix, Action<int, IReadOnlyList<Fault>> test, int first = 1)
     {
@@ -51,12 +51,12 @@ public static class Seeds
     }
 
     /// <summary>
-    /// The fewest and shortest faults that still fail: whole stretches are left out first, then single faults, then
-    /// their durations are halved.
+    /// Finds the fewest and shortest faults that still fail: first it leaves out whole ranges, then single faults, then
+    /// it halves durations.
     /// </summary>
     /// <param name="faults">Faults that fail.</param>
-    /// <param name="failure">What they fail with.</param>
-    /// <param name="fails">What some of them fail with, or null.</param>
+    /// <param name="failure">Their exception.</param>
+    /// <param name="fails">Gives the exception of a part of them, or null.</param>
     /// <remarks>
     /// After A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE Transactions on
     /// Software Engineering, 2002.

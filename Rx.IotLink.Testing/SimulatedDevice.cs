@@ -27,18 +27,18 @@ public sealed class SimulatedDevice : SimulatedMachine
         this.app = app ?? (static (_, _) => { });
     }
 
-    /// <summary>Its way to the server.</summary>
+    /// <summary>Its path to the server.</summary>
     public SimulatedPath Path { get; }
 
     /// <summary>Its end of the link. A new one after each crash.</summary>
     public ILink Link => client ?? throw new InvalidOperationException($"The device {Name} was not started yet.");
 
-    /// <summary>Its memory of the session, which can outlive a crash (<see cref="MemoryAfterCrash"/>).</summary>
+    /// <summary>Its memory of the session, which can survive a crash (<see cref="MemoryAfterCrash"/>).</summary>
     public MemorySessionStore Flash => flash;
 
     internal override IEnumerable<SimulatedPath> Paths => [Path];
 
-    /// <summary>A connection of its was made.</summary>
+    /// <summary>A connection of this device was made.</summary>
     internal event Action<SimulatedConnection>? ConnectionMade;
 
     internal void Connected(SimulatedConnection connection) => ConnectionMade?.Invoke(connection);

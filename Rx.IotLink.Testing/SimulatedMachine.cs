@@ -21,8 +21,8 @@ public abstract class SimulatedMachine : FaultTarget
     }
 
     /// <summary>
-    /// The clock of the process that runs, or ran last: give it to whatever runs in that process. It stops for ever
-    /// when the process crashes; the next one has its own.
+    /// The clock of the current process, or of the last one. Use it for all code in that process. It stops for good
+    /// when the process crashes; the next process has its own clock.
     /// </summary>
     public IScheduler Scheduler => Clock;
 
@@ -32,7 +32,7 @@ public abstract class SimulatedMachine : FaultTarget
     /// <summary>Whether its process runs.</summary>
     public bool IsRunning { get; private set; }
 
-    /// <summary>Timers and actions that its process has scheduled and that are neither done nor given up.</summary>
+    /// <summary>Timers and actions of its process that have neither run nor been cancelled.</summary>
     public int PendingTimers => Clock.IsStopped ? 0 : Clock.Pending;
 
     internal SimulatedDisk OwnDisk { get; }
@@ -43,10 +43,10 @@ public abstract class SimulatedMachine : FaultTarget
     internal bool IsOff { get; private set; }
 
     /// <summary>The process ends, and starts again later.</summary>
-    /// <param name="at">When, since the network began.</param>
+    /// <param name="at">When, since the start of the network.</param>
     /// <param name="lasting">How long it is away.</param>
-    /// <param name="memory">What it finds of its memory. Default: nothing.</param>
-    /// <param name="how">How it ends. Default: it is killed, and its machine lives on.</param>
+    /// <param name="memory">What the next process finds of the memory. Default: nothing.</param>
+    /// <param name="how">How it ends. Default: it is killed, and its machine continues.</param>
     public Fault Crashes(TimeSpan at, TimeSpan lasting, MemoryAfterCrash memory = MemoryAfterCrash.Lost, CrashKind how = CrashKind.Killed) =>
         Plan(Fault.Crash(Name, at, lasting, memory, how));
 
@@ -79,10 +79,10 @@ public abstract class SimulatedMachine : FaultTarget
 
     private protected abstract void StartProcess(int seed);
 
-    /// <summary>Closes what the process holds.</summary>
+    /// <summary>Closes the client or server of the process.</summary>
     private protected abstract void StopProcess();
 
-    /// <summary>The process is no more.</summary>
+    /// <summary>The process has ended.</summary>
     private protected abstract void CutOff(bool powerLost);
 
     private protected abstract void PowerIsBack();
@@ -91,7 +91,7 @@ public abstract class SimulatedMachine : FaultTarget
 
     private IDisposable Crash(Fault fault)
     {
-        // A machine that is down already stays so until the last of its crashes is over.
+        // A machine that is down stays down until the last of its crashes is over.
         crashes++;
         if (IsRunning)
         {

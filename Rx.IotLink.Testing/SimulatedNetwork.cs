@@ -6,8 +6,8 @@ using Rx.IotLink.Server;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// A network in virtual time, with the real client, server, protocol and time code on top: nothing is simulated but the
-/// bytes' way and the machines' power. One seed is one history, to the tick, on every machine.
+/// A network in virtual time for the real client, server, protocol and time code: only the transport of bytes and the
+/// power of machines are simulated. One seed gives one history, to the tick, on every machine.
 /// </summary>
 /// <example>
 /// <code>
@@ -19,7 +19,7 @@ namespace Rx.IotLink.Testing;
 /// network.RunFor(1.min());
 /// </code>
 /// </example>
-/// <remarks>Everything happens on the thread that runs the clock: do not touch a network from another one.</remarks>
+/// <remarks>Everything happens on the thread that runs the clock: do not use a network from another thread.</remarks>
 public sealed class SimulatedNetwork : IDisposable
 {
     private readonly Action<TimeSpan> run;
@@ -36,19 +36,19 @@ public sealed class SimulatedNetwork : IDisposable
         origin = clock.Now;
     }
 
-    /// <summary>Of everything that is left to chance.</summary>
+    /// <summary>The seed of all random values.</summary>
     public int Seed { get; }
 
-    /// <summary>The time since the network began.</summary>
+    /// <summary>The time since the start of the network.</summary>
     public TimeSpan Now => Clock.Now - origin;
 
     /// <summary>The faults that have begun, in their order.</summary>
     public IReadOnlyList<Fault> Faults => faults;
 
-    /// <summary>Every device.</summary>
+    /// <summary>All devices.</summary>
     public IEnumerable<SimulatedDevice> Devices => targets.Values.OfType<SimulatedDevice>();
 
-    /// <summary>Every server.</summary>
+    /// <summary>All servers.</summary>
     public IEnumerable<SimulatedServer> Servers => targets.Values.OfType<SimulatedServer>();
 
     /// <summary>Whether everything on it was closed.</summary>
@@ -56,16 +56,16 @@ public sealed class SimulatedNetwork : IDisposable
 
     internal IScheduler Clock { get; }
 
-    /// <summary>A process is no more: told before anything else is done about it.</summary>
+    /// <summary>A process has ended. Raised before anything else happens because of it.</summary>
     internal event Action<SimulatedMachine, Fault>? MachineCrashed;
 
     /// <summary>
     /// A network on a virtual clock: a <c>TestScheduler</c>, a <see cref="HistoricalScheduler"/>, or one of your own.
     /// </summary>
-    /// <param name="clock">The clock; the network begins at what it shows now.</param>
-    /// <param name="seed">Of everything that is left to chance. Default 1.</param>
+    /// <param name="clock">The clock; the network starts at its current time.</param>
+    /// <param name="seed">The seed of all random values. Default 1.</param>
     /// <param name="conditions">
-    /// How paths behave when nothing is wrong with them. Default: 5 ms each way, nothing else.
+    /// How paths behave without faults. Default: 5 ms latency each way, nothing else.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A condition is out of its range.</exception>
     public static SimulatedNetwork On<TAbsolute, TRelative>(VirtualTimeSchedulerBase<TAbsolute, TRelative> clock, int seed = 1, PathConditions? conditions = null)
@@ -78,8 +78,7 @@ public sealed class SimulatedNetwork : IDisposable
     /// <summary>A server, which starts at once.</summary>
     /// <param name="name">Its name, unique in the network.</param>
     /// <param name="configure">
-    /// Its options. What makes it part of the simulation (<c>Listen</c>, <c>Scheduler</c>, <c>Seed</c>) is set by the
-    /// network.
+    /// Its options. The network sets those of the simulation (<c>Listen</c>, <c>Scheduler</c>, <c>Seed</c>).
     /// </param>
     /// <param name="app">
     /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they
@@ -104,15 +103,15 @@ public sealed class SimulatedNetwork : IDisposable
     /// <param name="id">Its id, unique in the network.</param>
     /// <param name="server">The server it connects to.</param>
     /// <param name="configure">
-    /// The options of its client. What makes it part of the simulation (<c>Id</c>, <c>Transport</c>, <c>Scheduler</c>,
-    /// <c>Seed</c>) is set by the network.
+    /// The options of its client. The network sets those of the simulation (<c>Id</c>, <c>Transport</c>,
+    /// <c>Scheduler</c>, <c>Seed</c>).
     /// </param>
     /// <param name="app">
     /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they
     /// end with the process.
     /// </param>
     /// <param name="path">
-    /// How its path behaves when nothing is wrong with it. Default: as the network's paths do.
+    /// How its path behaves without faults. Default: like the network's paths.
     /// </param>
     /// <param name="driftPartsPerMillion">
     /// How much too fast (or, negative, slow) its clock is. Default 0; up to 100,000 either way.
@@ -138,7 +137,7 @@ public sealed class SimulatedNetwork : IDisposable
     /// <exception cref="ArgumentException">The name is taken.</exception>
     public AccessPoint AddAccessPoint(string name, params SimulatedDevice[] devices) => Add(name, new AccessPoint(this, name, [.. devices]));
 
-    /// <summary>A path for a client that the test makes by hand, with the path as its transport.</summary>
+    /// <summary>A path for a client that the test creates itself, with the path as its transport.</summary>
     /// <exception cref="ArgumentException">The id is taken.</exception>
     public SimulatedPath AddPath(string id, SimulatedServer server, PathConditions? path = null)
     {
@@ -149,16 +148,16 @@ public sealed class SimulatedNetwork : IDisposable
     }
 
     /// <summary>The path between a device and a server.</summary>
-    /// <exception cref="ArgumentException">There is none.</exception>
+    /// <exception cref="ArgumentException">There is no such path.</exception>
     public SimulatedPath Between(string id, SimulatedServer server)
     {
         ArgumentNullException.ThrowIfNull(server);
         return server.Paths.FirstOrDefault(path => path.Name == id && path.Network == this) ?? throw new ArgumentException($"There is no path between {id} and {server.Name}.", nameof(id));
     }
 
-    /// <summary>Makes faults happen, each in its time.</summary>
+    /// <summary>Plays faults, each at its time.</summary>
     /// <exception cref="ArgumentException">
-    /// A fault is in the past, or its target does not exist or cannot have it. None of them is planned then.
+    /// A fault is in the past, or its target does not exist or cannot have it. Then none of them is planned.
     /// </exception>
     public void Play(IEnumerable<Fault> faults)
     {
@@ -171,8 +170,8 @@ public sealed class SimulatedNetwork : IDisposable
     }
 
     /// <summary>
-    /// Makes each fault of a stream happen when it comes, whatever time it names. Disposing the result ends the
-    /// listening, not the faults.
+    /// Plays each fault of a stream when it comes, and ignores its time. Disposing the result ends the subscription,
+    /// not the faults.
     /// </summary>
     public IDisposable Play(IObservable<Fault> faults)
     {
@@ -182,7 +181,7 @@ public sealed class SimulatedNetwork : IDisposable
         return play;
     }
 
-    /// <summary>Records a stream: each value with its time since the network began.</summary>
+    /// <summary>Records a stream: each value with its time since the start of the network.</summary>
     public Recording<T> Record<T>(IObservable<T> source)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -190,7 +189,7 @@ public sealed class SimulatedNetwork : IDisposable
     }
 
     /// <summary>Lets time pass.</summary>
-    /// <exception cref="InvalidOperationException">Called by something that runs on the clock.</exception>
+    /// <exception cref="InvalidOperationException">Called by code that runs on the clock.</exception>
     public void RunFor(TimeSpan time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero);
@@ -201,13 +200,13 @@ public sealed class SimulatedNetwork : IDisposable
     public void RunTo(TimeSpan time) => RunFor(time - Now);
 
     /// <summary>
-    /// Closes every device and server in order, lets a little time pass, and tells what is left over that should not
-    /// be: connections that one end still believes in, timers that were not given up. Empty is good.
+    /// Closes every device and server in order, lets a little time pass, and lists what should not be left: connections
+    /// that one end still has, timers that were not cancelled. An empty list is good.
     /// </summary>
     public IReadOnlyList<string> CloseAndFindLeaks()
     {
         Dispose();
-        // Farewells, ends of connections, and the patience with those that do not answer: at most a timeout of an hour.
+        // Time for farewells, ends of connections, and timeouts of peers that do not answer: at most one hour.
         run(TimeSpan.FromHours(1));
         return
         [
@@ -216,7 +215,7 @@ public sealed class SimulatedNetwork : IDisposable
         ];
     }
 
-    /// <summary>Closes every device and server, without waiting for what is still to be accepted.</summary>
+    /// <summary>Closes every device and server, without a wait for lines that are not accepted yet.</summary>
     public void Dispose()
     {
         if (IsClosed)
@@ -232,8 +231,8 @@ public sealed class SimulatedNetwork : IDisposable
     internal void Crashed(SimulatedMachine machine, Fault fault) => MachineCrashed?.Invoke(machine, fault);
 
     /// <summary>
-    /// Runs code of processes without the synchronization context of the test, if its framework has one: what awaits in
-    /// a process would go on there, and not on the clock.
+    /// Runs code of processes without the synchronization context of the test framework, if there is one: otherwise
+    /// code after an await would continue there, and not on the clock.
     /// </summary>
     internal static void WithoutContext(Action code)
     {
@@ -249,7 +248,7 @@ public sealed class SimulatedNetwork : IDisposable
         }
     }
 
-    /// <summary>A seed for one part of the simulation, so that parts do not share their chance.</summary>
+    /// <summary>A seed for one part of the simulation, so that parts do not share random values.</summary>
     internal int SeedOf(string name, int part)
     {
         // FNV-1a: string.GetHashCode differs from run to run.
@@ -280,18 +279,18 @@ public sealed class SimulatedNetwork : IDisposable
         return target;
     }
 
-    /// <summary>How a clock is run for a time, all that is due at its end included.</summary>
+    /// <summary>Runs a clock for a time, with all actions that are due at its end.</summary>
     private static Action<TimeSpan> RunnerOf<TAbsolute, TRelative>(VirtualTimeSchedulerBase<TAbsolute, TRelative> clock)
         where TAbsolute : IComparable<TAbsolute> => clock switch
         {
             VirtualTimeSchedulerBase<DateTimeOffset, TimeSpan> historical => historical.AdvanceBy,
-            // A TestScheduler, or another that counts ticks.
+            // A TestScheduler, or another clock that counts ticks.
             VirtualTimeSchedulerBase<long, long> ticks when ticks.Now.Ticks == ticks.Clock => time => ticks.AdvanceBy(time.Ticks),
             _ => time =>
             {
                 if (clock.IsEnabled)
                     throw new InvalidOperationException("The clock is running already: what runs on it cannot run it.");
-                // Its units are its own affair; that it can be stopped is all that is needed.
+                // Its units do not matter; it must only be possible to stop it.
                 using var end = clock.Schedule(time, clock.Stop);
                 clock.Start();
             },

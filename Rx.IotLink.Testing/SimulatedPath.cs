@@ -8,8 +8,8 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// The way between a device and its server, and all that can go wrong on it. As an <see cref="ITransport"/> it also
-/// carries links that a test makes by hand.
+/// The path between a device and its server, with its faults. As an <see cref="ITransport"/> it also carries links that
+/// a test creates itself.
 /// </summary>
 public sealed class SimulatedPath : FaultTarget, ITransport
 {
@@ -32,10 +32,10 @@ public sealed class SimulatedPath : FaultTarget, ITransport
         EndPoint = new SimulatedEndPoint(id);
     }
 
-    /// <summary>When connections were asked for, since the network began.</summary>
+    /// <summary>The times of connection attempts, since the start of the network.</summary>
     public IReadOnlyList<TimeSpan> Attempts => attempts;
 
-    /// <summary>Connections that are there, those included that only one end still believes in.</summary>
+    /// <summary>The number of connections, with those that only one end still has.</summary>
     public int Connections => connections.Count;
 
     internal override IEnumerable<SimulatedPath> Paths => [this];
@@ -49,29 +49,29 @@ public sealed class SimulatedPath : FaultTarget, ITransport
     /// <summary>How it behaves now.</summary>
     internal PathConditions Conditions { get; private set; }
 
-    /// <summary>The device whose path it is, once it exists.</summary>
+    /// <summary>The device of this path, once it exists.</summary>
     internal SimulatedDevice? Device { get; set; }
 
     private bool IsRefused => faults.Exists(f => f.Kind == FaultKind.Refuse);
 
-    /// <summary>Breaks the connections now; both ends are told.</summary>
-    /// <param name="reset">As an error (RST) rather than an end (FIN).</param>
-    /// <param name="losesTail">What is on its way is lost; else it arrives before the end.</param>
+    /// <summary>Breaks the connections now; both ends see it.</summary>
+    /// <param name="reset">As an error (RST) and not as an end (FIN).</param>
+    /// <param name="losesTail">Whether bytes on their way are lost; otherwise they arrive before the end.</param>
     public void Kill(bool reset = false, bool losesTail = true)
     {
         foreach (var connection in connections.ToArray())
             connection.Kill(reset, losesTail);
     }
 
-    /// <summary>Nothing comes through from now on, until the result is disposed.</summary>
+    /// <summary>Nothing arrives from now on, until the result is disposed.</summary>
     public IDisposable Stall(StallDirection direction = StallDirection.Both) => Begin(Fault.Stall(Name, Network.Now, TimeSpan.Zero, direction));
 
     /// <summary>New connections are refused from now on, until the result is disposed.</summary>
     public IDisposable Refuse() => Begin(Fault.Refuse(Name, Network.Now, TimeSpan.Zero));
 
     /// <summary>
-    /// The next connection breaks (FIN, its tail lost) after so many bytes in one direction: to cut a session at every
-    /// single byte.
+    /// The next connection breaks (FIN, with the last bytes lost) after this many bytes in one direction. Use it to cut
+    /// a session after every byte.
     /// </summary>
     /// <param name="direction">Up or down.</param>
     /// <param name="bytes">How many arrive, at least 1.</param>
@@ -115,10 +115,10 @@ public sealed class SimulatedPath : FaultTarget, ITransport
         });
     }
 
-    /// <summary>The device's process is no more.</summary>
+    /// <summary>The device's process has ended.</summary>
     internal void ClientCrashed(bool powerLost) => Crashed(powerLost, c => c.Client);
 
-    /// <summary>The server's process is no more.</summary>
+    /// <summary>The server's process has ended.</summary>
     internal void ServerCrashed(bool powerLost) => Crashed(powerLost, c => c.Server);
 
     /// <summary>The device's machine has power again.</summary>
@@ -161,7 +161,7 @@ public sealed class SimulatedPath : FaultTarget, ITransport
 
     private bool IsAnyStall(StallDirection direction) => faults.Exists(f => f.Kind == FaultKind.Stall && f.Direction.HasFlag(direction));
 
-    /// <summary>Attempts that got no answer are made again, as TCP repeats its SYN.</summary>
+    /// <summary>Repeats attempts without an answer, as TCP repeats its SYN.</summary>
     private void Release()
     {
         if (stalledUp || stalledDown || server.IsOff || held.Count == 0)
@@ -174,7 +174,7 @@ public sealed class SimulatedPath : FaultTarget, ITransport
 
     private void Arrive(IObserver<IConnection> observer, BooleanDisposable wanted, int? process)
     {
-        // A process that has crashed never gives up its attempt; nobody is left to be answered.
+        // A crashed process never cancels its attempt; the answer has no receiver.
         if (wanted.IsDisposed || Device is { IsRunning: false } || Device?.Starts != process)
             return;
         if (stalledUp || stalledDown || server.IsOff)

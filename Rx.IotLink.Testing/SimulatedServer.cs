@@ -29,7 +29,7 @@ public sealed class SimulatedServer : SimulatedMachine
         Disk = OwnDisk.AddStore();
     }
 
-    /// <summary>The server that runs, or ran last. A new one after each crash.</summary>
+    /// <summary>The current server, or the last one. There is a new one after each crash.</summary>
     public IotLinkServer Process => server ?? throw new InvalidOperationException($"The server {Name} was not started yet.");
 
     /// <summary>Its end of a device's link.</summary>
@@ -39,17 +39,17 @@ public sealed class SimulatedServer : SimulatedMachine
     public ILink Link(string id) => Process.Find(id) ?? throw new InvalidOperationException($"The device {id} has not connected to {Name} yet.");
 
     /// <summary>
-    /// Its memory of the devices' sessions, which can outlive a crash (<see cref="MemoryAfterCrash"/>).
+    /// Its memory of the devices' sessions, which can survive a crash (<see cref="MemoryAfterCrash"/>).
     /// </summary>
     public MemorySessionStore Disk { get; }
 
-    /// <summary>Entries that its log threw at (<see cref="Fault.Log"/>), of all its processes.</summary>
+    /// <summary>The log entries at which its log threw (<see cref="Fault.Log"/>), of all its processes.</summary>
     public int LogEntriesLost => log.Thrown;
 
     /// <inheritdoc cref="Fault.Log"/>
     public Fault LogBreaks(TimeSpan at, TimeSpan lasting) => Plan(Fault.Log(Name, at, lasting));
 
-    /// <summary>What takes connections now, or null.</summary>
+    /// <summary>The server that accepts connections now, or null.</summary>
     internal IotLinkServer? Current => IsRunning ? server : null;
 
     internal override IEnumerable<SimulatedPath> Paths => paths;

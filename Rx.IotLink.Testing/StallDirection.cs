@@ -1,7 +1,8 @@
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// Which way nothing comes through. One way only is a half-open connection: one end hears, and is not heard.
+/// The direction in which nothing arrives. In one direction only, this is a half-open connection: one end receives, but
+/// its own bytes do not arrive.
 /// </summary>
 [Flags]
 public enum StallDirection

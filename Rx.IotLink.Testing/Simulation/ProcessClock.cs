@@ -4,8 +4,8 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The clock of one process: the network's, as much too fast or slow as its machine's quartz. When the process ends,
-/// nothing that it had scheduled runs any more: that is what makes a crash a crash, whatever the process was made of.
+/// The clock of one process: the network's clock with the drift of its machine. When the process ends, nothing that it
+/// had scheduled runs any more: so a crash stops all code of the process.
 /// </summary>
 internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServiceProvider
 {
@@ -15,7 +15,7 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
     private readonly int drift;
     private readonly DateTimeOffset origin;
 
-    // A generic method of an interface is looked up anew by each call; a delegate has found it.
+    // Each call of a generic method of an interface looks it up again; a delegate looks it up once.
     private readonly Func<Item, TimeSpan, Func<IScheduler, Item, IDisposable>, IDisposable> onTheNetwork;
 
     public ProcessClock(IScheduler network, int driftPartsPerMillion)
@@ -23,7 +23,7 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
         (this.network, drift, origin, onTheNetwork) = (network, driftPartsPerMillion, network.Now, network.Schedule);
     }
 
-    /// <summary>Timers and actions that are scheduled and neither done nor given up.</summary>
+    /// <summary>Timers and actions that have neither run nor been cancelled.</summary>
     public int Pending { get; private set; }
 
     /// <summary>Whether the process has ended.</summary>
@@ -52,14 +52,14 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
 
     object? IServiceProvider.GetService(Type serviceType) => serviceType == typeof(IStopwatchProvider) ? this : null;
 
-    /// <summary>How much of this clock's time goes by in some time of the network's.</summary>
+    /// <summary>Converts a time of the network's clock to this clock.</summary>
     public TimeSpan Here(TimeSpan time) => drift == 0 ? time : new TimeSpan(time.Ticks + Share(time.Ticks, drift, Million));
 
-    // Rounded up, where the other way is rounded down: a timer never rings before its time has gone by here.
+    // Rounded up, while the other direction is rounded down: a timer never rings before its time has passed here.
     private TimeSpan OnTheNetwork(TimeSpan time) =>
         drift == 0 || time <= TimeSpan.Zero ? time : new TimeSpan(time.Ticks - Share(time.Ticks, drift, Million + drift));
 
-    /// <summary>So many parts of a number, rounded down; no product of it is larger than a long.</summary>
+    /// <summary>A fraction of a number, rounded down; no intermediate product exceeds a long.</summary>
     private static long Share(long of, long parts, long whole)
     {
         var (rounds, rest) = Math.DivRem(of, whole);

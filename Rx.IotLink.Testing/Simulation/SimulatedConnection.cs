@@ -5,7 +5,7 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Testing.Simulation;
 
-/// <summary>A connection: a wire each way, and an end at each process.</summary>
+/// <summary>A connection: one wire in each direction, and one end at each process.</summary>
 internal sealed class SimulatedConnection
 {
     private readonly SimulatedPath path;
@@ -34,7 +34,7 @@ internal sealed class SimulatedConnection
 
     public bool IsOver => Up.IsOver && Down.IsOver;
 
-    /// <summary>Breaks it; both ends are told.</summary>
+    /// <summary>Breaks it; both ends see it.</summary>
     public void Kill(bool reset, bool losesTail)
     {
         foreach (var wire in new[] { Up, Down })
@@ -47,7 +47,7 @@ internal sealed class SimulatedConnection
     }
 
     /// <summary>
-    /// An end's process is no more, its machine is: the other end is told by a reset, a little later.
+    /// The process of one end has ended, its machine still runs: the other end gets a reset, a little later.
     /// </summary>
     public void Die(End dead)
     {
@@ -55,16 +55,18 @@ internal sealed class SimulatedConnection
         TellReset(dead.Outgoing);
     }
 
-    /// <summary>An end's machine is off: nobody tells anybody, until it is back and something comes for it.</summary>
+    /// <summary>
+    /// The machine of one end is off: the other end gets no message, until the machine is back and bytes come for it.
+    /// </summary>
     public void Orphan(End dead)
     {
         dead.Incoming.IsOrphaned = true;
-        // Nothing more comes from it, and an end that has been released notices nothing.
+        // It sends nothing more, and an end that was released notices nothing.
         if ((dead == Client ? Server : Client).IsReleased)
             dead.Outgoing.Forget();
         if (!dead.Outgoing.IsOrphaned)
             return;
-        // Neither end is left that could ever notice.
+        // No end is left that could notice.
         Up.Forget();
         Down.Forget();
     }
@@ -95,7 +97,7 @@ internal sealed class SimulatedConnection
         /// <summary>Whether its machine has no power.</summary>
         public bool IsOff { get; set; }
 
-        /// <summary>Whether its process has let it go.</summary>
+        /// <summary>Whether its process has released it.</summary>
         public bool IsReleased { get; private set; }
 
         public PipeReader Input => incoming.Reader;
@@ -112,7 +114,7 @@ internal sealed class SimulatedConnection
             incoming.LeaveReader();
             incoming.Reader.CancelPendingRead();
             outgoing.Writer.Complete();
-            // Nothing comes from a machine that lost its power, not even an end.
+            // A machine without power sends nothing, not even an end.
             if (outgoing.IsOrphaned)
                 incoming.Forget();
         }

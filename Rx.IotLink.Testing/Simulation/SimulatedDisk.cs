@@ -4,7 +4,7 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The disk of a machine, and what is wrong with it now. Several faults of it may last at the same time.
+/// The disk of a machine, with its current faults. It may have several faults at the same time.
 /// </summary>
 internal sealed class SimulatedDisk(Func<IScheduler> clock)
 {
@@ -44,9 +44,9 @@ internal sealed class SimulatedDisk(Func<IScheduler> clock)
         return done.Task;
     }
 
-    /// <summary>Something is to be written.</summary>
+    /// <summary>Called before a write.</summary>
     /// <param name="grows">Whether it makes the memory longer.</param>
-    /// <exception cref="IOException">It cannot be.</exception>
+    /// <exception cref="IOException">The write fails.</exception>
     public void Write(bool grows)
     {
         if (faults[(int)DiskFault.Fails] > 0)
@@ -55,15 +55,15 @@ internal sealed class SimulatedDisk(Func<IScheduler> clock)
             throw new IOException("the simulated disk is full");
     }
 
-    /// <summary>Something was written.</summary>
-    /// <exception cref="IOException">So it was, but the disk says otherwise.</exception>
+    /// <summary>Called after a write.</summary>
+    /// <exception cref="IOException">The write was kept, but the disk reports a failure.</exception>
     public void Written()
     {
         if (faults[(int)DiskFault.FailsLate] > 0)
             throw new IOException("the simulated disk fails after it has written");
     }
 
-    /// <summary>The machine loses its power: so does what was only said to be written.</summary>
+    /// <summary>The machine loses its power: writes that the disk only pretended to keep are lost.</summary>
     public void LosePower()
     {
         if (faults[(int)DiskFault.LosesLastWrites] == 0)

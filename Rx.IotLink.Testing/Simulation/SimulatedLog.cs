@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Rx.IotLink.Testing.Simulation;
 
-/// <summary>The log of a server's application, which can break: then each entry throws.</summary>
+/// <summary>The log of a server's application. It can break: then each entry throws.</summary>
 internal sealed class SimulatedLog
 {
     private int faults;
 
-    /// <summary>Entries that it threw at.</summary>
+    /// <summary>The entries at which it threw.</summary>
     public int Thrown { get; private set; }
 
     /// <summary>Lets a fault begin; disposing ends it.</summary>
@@ -29,7 +29,7 @@ internal sealed class SimulatedLog
 
         public void Dispose()
         {
-            // The application's factory is the application's.
+            // The application owns its factory.
         }
     }
 

@@ -4,16 +4,16 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// One direction of a simulated connection: what is written comes out later, in order, in pieces of the path's
-/// choosing; or never, if it is stalled or cut. Everything happens on the clock's thread, so one seed is one history.
+/// One direction of a simulated connection. Written bytes come out later, in order, in pieces that the path chooses; or
+/// never, if it is stalled or cut. Everything happens on the clock's thread, so one seed gives one history.
 /// </summary>
 internal sealed class Wire
 {
-    /// <summary>What a packet carries over Ethernet, with the usual headers of IPv4 and TCP.</summary>
+    /// <summary>The bytes of a packet over Ethernet, with the usual headers of IPv4 and TCP.</summary>
     private const int PacketBytes = 1_460;
 
     /// <summary>
-    /// A path of so many bytes a second gives what it carries in this time together, so that a long write is a stream.
+    /// A path with a bandwidth delivers the bytes of this time together, so that a long write arrives as a stream.
     /// </summary>
     private const int PiecesPerSecond = 20;
 
@@ -23,7 +23,7 @@ internal sealed class Wire
     private readonly WireReader reader = new();
     private readonly WireWriter writer;
 
-    // A generic method of an interface is looked up anew by each call; a delegate has found it.
+    // Each call of a generic method of an interface looks it up again; a delegate looks it up once.
     private readonly Func<Wire, DateTimeOffset, Func<IScheduler, Wire, IDisposable>, IDisposable> schedule;
     private DateTimeOffset latest;
     private DateTimeOffset free;
@@ -50,25 +50,25 @@ internal sealed class Wire
     /// <summary>Whether a writer has to wait.</summary>
     public bool IsFull => !cut && bytesInFlight > path.Conditions.SendBufferBytes;
 
-    /// <summary>Whether nothing will come out of it any more.</summary>
+    /// <summary>Whether no more bytes will come out of it.</summary>
     public bool IsOver => cut;
 
-    /// <summary>Bytes that its reader was given.</summary>
+    /// <summary>The bytes that its reader got.</summary>
     public long Carried { get; private set; }
 
-    /// <summary>When something came out of it last.</summary>
+    /// <summary>Raised when bytes come out of it.</summary>
     public event Action? Arrived;
 
-    /// <summary>Something was sent to an end that is not there any more; that end's answer to it is a reset.</summary>
+    /// <summary>Bytes were sent to an end that no longer exists; the answer is a reset.</summary>
     public event Action? Unreachable;
 
-    /// <summary>Nothing will come out of it any more.</summary>
+    /// <summary>Raised when no more bytes will come out of it.</summary>
     public event Action? Over;
 
-    /// <summary>Whether the end that reads has lost its power: what arrives is lost.</summary>
+    /// <summary>Whether the reading end has no power: arriving bytes are lost.</summary>
     public bool IsOrphaned { get; set; }
 
-    /// <summary>Bytes go under way, or (none) the end.</summary>
+    /// <summary>Sends bytes, or (if there are none) the end.</summary>
     public void Send(byte[] bytes)
     {
         if (cut || ending)
@@ -86,7 +86,9 @@ internal sealed class Wire
         Wake();
     }
 
-    /// <summary>Ends it at once: what is on its way is lost, and the reader is told (an error is a reset).</summary>
+    /// <summary>
+    /// Ends it at once: bytes on their way are lost, and the reader sees the end (an error is a reset).
+    /// </summary>
     public void Cut(Exception? error)
     {
         if (cut)
@@ -98,14 +100,14 @@ internal sealed class Wire
         Over?.Invoke();
     }
 
-    /// <summary>Ends it in order: what is on its way arrives first.</summary>
+    /// <summary>Ends it in order: bytes on their way arrive first.</summary>
     public void End()
     {
         Send([]);
         ending = true;
     }
 
-    /// <summary>Its reader's process is no more: nobody is told anything, what arrives is lost.</summary>
+    /// <summary>Its reader's process has ended: no end gets a message, and arriving bytes are lost.</summary>
     public void Forget()
     {
         if (cut)
@@ -116,13 +118,13 @@ internal sealed class Wire
         Over?.Invoke();
     }
 
-    /// <summary>The reader does not read any more; what comes for it is answered with a reset.</summary>
+    /// <summary>The reader no longer reads; bytes for it are answered with a reset.</summary>
     public void LeaveReader() => readerGone = true;
 
-    /// <summary>After so many more bytes it breaks; what follows is lost.</summary>
+    /// <summary>It breaks after this many more bytes; later bytes are lost.</summary>
     public void BreakAfter(long bytes, Action then) => (left, broken) = (bytes, then);
 
-    /// <summary>The conditions have changed: what was held up may come through.</summary>
+    /// <summary>The conditions have changed: delayed bytes may arrive.</summary>
     public void Resume()
     {
         if (path.Conditions.BytesPerSecond != bytesPerSecond)
@@ -130,7 +132,7 @@ internal sealed class Wire
         Wake();
     }
 
-    /// <summary>The bandwidth is another: what has not gone onto the line yet goes at the new pace.</summary>
+    /// <summary>The bandwidth has changed: bytes that are not on the line yet use the new one.</summary>
     private void Relaunch(PathConditions conditions)
     {
         bytesPerSecond = conditions.BytesPerSecond;
@@ -149,7 +151,7 @@ internal sealed class Wire
         }
     }
 
-    /// <summary>A path with a bandwidth carries little at a time.</summary>
+    /// <summary>A path with a bandwidth carries small pieces.</summary>
     private void LaunchInPieces(ReadOnlyMemory<byte> bytes, PathConditions conditions)
     {
         var most = conditions.BytesPerSecond is { } rate ? Math.Clamp(rate / PiecesPerSecond, 1, PacketBytes) : bytes.Length;

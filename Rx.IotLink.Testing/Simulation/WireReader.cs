@@ -5,9 +5,9 @@ using System.Threading.Tasks.Sources;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The end of a wire that is read: what has come out of it and was not read yet. Like a pipe, but without its locks,
-/// since everything happens on the thread of the virtual clock, on which continuations run too. It has no limit: a link
-/// always reads.
+/// The reading end of a wire: the bytes that have come out of it and were not read yet. Like a pipe, but without its
+/// locks, since everything happens on the thread of the virtual clock, on which continuations run too. It has no limit:
+/// a link always reads.
 /// </summary>
 internal sealed class WireReader : PipeReader, IValueTaskSource<ReadResult>
 {
@@ -25,7 +25,7 @@ internal sealed class WireReader : PipeReader, IValueTaskSource<ReadResult>
     private bool lent;
     private bool completed;
 
-    /// <summary>Something comes out. <see cref="Give"/> shows it to the reader.</summary>
+    /// <summary>Bytes come out. <see cref="Give"/> passes them to the reader.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {
         if (completed)
@@ -35,14 +35,14 @@ internal sealed class WireReader : PipeReader, IValueTaskSource<ReadResult>
         end += bytes.Length;
     }
 
-    /// <summary>Whoever waits is given what has come.</summary>
+    /// <summary>Completes a waiting read with the bytes that have come.</summary>
     public void Give()
     {
         if (waiting && (end > examined || ended || canceled))
             Finish();
     }
 
-    /// <summary>Nothing more comes: in order, or (with an error) as a reset.</summary>
+    /// <summary>No more bytes come: in order, or (with an error) as a reset.</summary>
     public void End(Exception? exception)
     {
         if (ended)
@@ -66,7 +66,7 @@ internal sealed class WireReader : PipeReader, IValueTaskSource<ReadResult>
     {
         if (completed || waiting || lent)
             throw new InvalidOperationException(completed ? "Nothing is read after the end of reading." : "A read is under way already.");
-        // As a socket: a reset takes what was not read with it.
+        // As with a socket: a reset drops unread bytes.
         if (error is not null)
             throw error;
         if (end <= examined && !ended && !canceled)
@@ -129,7 +129,7 @@ internal sealed class WireReader : PipeReader, IValueTaskSource<ReadResult>
         return result;
     }
 
-    /// <summary>What is lent to the reader stays where it is, and so do its positions.</summary>
+    /// <summary>Bytes that the reader has stay where they are, and so do their positions.</summary>
     private void MakeRoom(int length)
     {
         if (buffer.Length - end >= length)

@@ -5,8 +5,8 @@ using System.Threading.Tasks.Sources;
 namespace Rx.IotLink.Testing.Simulation;
 
 /// <summary>
-/// The end of a wire that is written to: a pipe writer without a pipe, since the bytes go under way at once. A flush
-/// waits, as a socket's would, while too much is under way. Continuations run on the thread of the virtual clock.
+/// The writing end of a wire: a pipe writer without a pipe, since the bytes leave at once. A flush waits, like that of
+/// a socket, while too many bytes are on their way. Continuations run on the thread of the virtual clock.
 /// </summary>
 internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<FlushResult>
 {
@@ -50,7 +50,7 @@ internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<Flush
         EndFlush(isCanceled: false);
     }
 
-    /// <summary>There is room again, or nobody is left who would read.</summary>
+    /// <summary>There is room again, or there is no reader any more.</summary>
     public void EndFlush(bool isCanceled)
     {
         if (!flushing)
@@ -87,7 +87,7 @@ internal sealed class WireWriter(Wire wire) : PipeWriter, IValueTaskSource<Flush
 
     private void Push(ReadOnlySpan<byte> bytes)
     {
-        // No bytes would be the end.
+        // An empty send would be the end.
         if (bytes.Length > 0 && !completed)
             wire.Send(bytes.ToArray());
     }

@@ -2,7 +2,7 @@ using static Rx.IotLink.Testing.Stores.Records;
 
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>Who may write a memory, and whom nobody waits for any more.</summary>
+/// <summary>Checks of claims: who may write a memory, and calls that are cancelled.</summary>
 internal static class ClaimChecks
 {
     public static IEnumerable<(string Name, Func<StoreSubject, Task> Check)> All =>
@@ -104,7 +104,7 @@ internal static class ClaimChecks
         }
         catch (OperationCanceledException)
         {
-            // As good an answer as any.
+            // This answer is allowed too.
         }
 
         StoredLine[] lines = isKept ? [new(1, "one"), new(2, "two")] : [];

@@ -2,7 +2,7 @@ using static Rx.IotLink.Testing.Stores.Records;
 
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>What is left of a batch that fails.</summary>
+/// <summary>Checks of batches that fail.</summary>
 internal static class FailureChecks
 {
     public static IEnumerable<(string Name, Func<StoreSubject, Task> Check)> All(Func<ISessionStore, IDisposable> breakStore) =>
@@ -32,7 +32,7 @@ internal static class FailureChecks
                 }
                 catch (SessionStoreException)
                 {
-                    // As it should.
+                    // This is the expected result.
                 }
             }
 

@@ -2,7 +2,7 @@ using static Rx.IotLink.Testing.Stores.Records;
 
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>What becomes of lines.</summary>
+/// <summary>Checks of lines.</summary>
 internal static class LineChecks
 {
     public static IEnumerable<(string Name, Func<StoreSubject, Task> Check)> All =>

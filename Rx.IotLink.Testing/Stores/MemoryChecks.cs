@@ -2,7 +2,7 @@ using static Rx.IotLink.Testing.Stores.Records;
 
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>What becomes of a memory's numbers.</summary>
+/// <summary>Checks of a memory's numbers.</summary>
 internal static class MemoryChecks
 {
     public static IEnumerable<(string Name, Func<StoreSubject, Task> Check)> All =>
@@ -91,7 +91,7 @@ internal static class MemoryChecks
         for (var i = 0; i < ids; i++)
             claims.Add(await store.ClaimAsync($"pump-{i}").ConfigureAwait(false));
         await store.WriteAsync([.. claims.Select((claim, i) => new SessionWrite(claim, Begin((ulong)i)))]).ConfigureAwait(false);
-        // Not one after the other: each id's records are spread over the batch.
+        // The records of each id are spread over the batch.
         await store.WriteAsync([
             .. claims.Select(claim => new SessionWrite(claim, Add(1, claim.Id))),
             .. claims.Select(claim => new SessionWrite(claim, Add(2, $"{claim.Id} again"))),

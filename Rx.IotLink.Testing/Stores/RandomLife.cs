@@ -19,7 +19,7 @@ internal sealed class RandomLife(string id, Random random)
     public bool NeedsClaim => claim is null;
 
     /// <summary>
-    /// The claim under which the next records are written; nothing that an older one wrote comes again.
+    /// The claim of the next records; records of an older claim do not come again.
     /// </summary>
     public SessionClaim Claim
     {
@@ -51,7 +51,8 @@ internal sealed class RandomLife(string id, Random random)
     }
 
     /// <summary>
-    /// The last records of this claim, a random number of them. A claim that forgot writes nothing any more.
+    /// The last records of this claim, a random number of them. A claim that has deleted its memory writes nothing
+    /// more.
     /// </summary>
     public SessionWrite[] Again() => claim is { } current
         ? [.. written.Skip(random.Next(written.Count + 1)).Select(record => new SessionWrite(current, record))]

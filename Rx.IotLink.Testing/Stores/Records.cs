@@ -20,7 +20,7 @@ internal static class Records
 
     public static SessionRecord Forget() => new(SessionRecordKind.Forget);
 
-    /// <summary>A memory in which nothing happened since it began.</summary>
+    /// <summary>A memory without changes since it began.</summary>
     public static SessionMemory Empty(ulong epoch) =>
         new(epoch, First: 1, PeerEpoch: null, Accepted: 0, Connections: 0, LastPosition: 0, Waiting: 0, WaitingBytes: 0);
 }

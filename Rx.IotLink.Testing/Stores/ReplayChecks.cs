@@ -2,7 +2,7 @@ using static Rx.IotLink.Testing.Stores.Records;
 
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>Records that come again, and long random lives beside a plain model.</summary>
+/// <summary>Checks of repeated records, and of long random lives compared with a simple model.</summary>
 internal static class ReplayChecks
 {
     private const int Seeds = 20;

@@ -3,8 +3,8 @@ using Rx.IotLink.Testing.Stores;
 namespace Rx.IotLink.Testing;
 
 /// <summary>
-/// What every <see cref="ISessionStore"/> must do, as a list of checks. Whoever writes a store runs them with a test
-/// framework of their own choice.
+/// The rules of every <see cref="ISessionStore"/>, as a list of checks. Run them on your own store, with any test
+/// framework.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -19,13 +19,13 @@ public static class SessionStoreContract
 {
     /// <summary>The checks for one kind of store. They run one at a time, or side by side.</summary>
     /// <param name="open">
-    /// Opens the store of a name (letters, digits and hyphens). A name that was never used before gives an empty store;
-    /// a name that was, what the store of that name kept. A check disposes a store (<see cref="IAsyncDisposable"/>, or
+    /// Opens the store with a name (letters, digits and hyphens). A new name gives an empty store; a name that was used
+    /// before gives the store with its content. A check disposes a store (<see cref="IAsyncDisposable"/>, or
     /// <see cref="IDisposable"/>) before it opens the same name again, and when it ends.
     /// </param>
     /// <param name="breakStore">
-    /// Makes a store fail its next batches with a <see cref="SessionStoreException"/>, until what this returns is
-    /// disposed. Null: a store cannot be broken by a test, and the check of batches that fail is left out.
+    /// Makes a store fail its next batches with a <see cref="SessionStoreException"/>, until the returned object is
+    /// disposed. Null: a test cannot break the store, and the check of failing batches is left out.
     /// </param>
     public static IReadOnlyList<SessionStoreCheck> Checks(Func<string, ISessionStore> open, Func<ISessionStore, IDisposable>? breakStore = null)
     {
@@ -46,10 +46,10 @@ public static class SessionStoreContract
     }
 }
 
-/// <summary>One thing that a store must do.</summary>
-/// <param name="Name">A sentence that says what.</param>
+/// <summary>One rule of a store.</summary>
+/// <param name="Name">The rule as a sentence.</param>
 /// <param name="RunAsync">
-/// Tries it. Fails with a <see cref="SessionStoreContractException"/>, or with what the store threw.
+/// Runs the check. Fails with a <see cref="SessionStoreContractException"/>, or with the exception of the store.
 /// </param>
 public sealed record SessionStoreCheck(string Name, Func<Task> RunAsync)
 {
@@ -57,10 +57,10 @@ public sealed record SessionStoreCheck(string Name, Func<Task> RunAsync)
     public override string ToString() => Name;
 }
 
-/// <summary>A store does not do what it must.</summary>
+/// <summary>A store breaks a rule.</summary>
 public sealed class SessionStoreContractException : Exception
 {
-    /// <summary>Says which check failed, and what was found.</summary>
+    /// <summary>Says which check failed, and what it found.</summary>
     public SessionStoreContractException(string check, string found)
         : base($"'{check}' does not hold: {found}") => Check = check;
 

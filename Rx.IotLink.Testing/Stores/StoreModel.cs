@@ -1,11 +1,11 @@
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>What a store must hold: the records' meaning, as plainly as it can be written down.</summary>
+/// <summary>What a store must hold: a simple model of the records.</summary>
 internal sealed class StoreModel
 {
     private readonly SortedDictionary<long, StoredLine> lines = [];
 
-    /// <summary>Null: nothing was begun. Its counts of lines are not kept.</summary>
+    /// <summary>Null: no memory was begun. Its counts of lines are not maintained.</summary>
     public SessionMemory? Memory { get; private set; }
 
     public StoredLine[] Lines => [.. lines.Values];

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Rx.IotLink.Testing.Stores;
 
-/// <summary>The store that a check tries.</summary>
+/// <summary>The store that a check tests.</summary>
 internal sealed class StoreSubject : IAsyncDisposable
 {
     private readonly Func<string, ISessionStore> open;
@@ -12,7 +12,7 @@ internal sealed class StoreSubject : IAsyncDisposable
     public StoreSubject(Func<string, ISessionStore> open, string check)
     {
         (this.open, this.check) = (open, check);
-        // Letters, digits and hyphens can be a file's or a table's name.
+        // Letters, digits and hyphens are valid in the name of a file or a table.
         name = string.Concat(check.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '-'));
         Store = open(name);
     }
@@ -25,7 +25,7 @@ internal sealed class StoreSubject : IAsyncDisposable
         Store = open(name);
     }
 
-    /// <summary>Claims an id that nothing else is expected of.</summary>
+    /// <summary>Claims an id, without further expectations.</summary>
     public async Task<SessionClaim> ClaimAsync(string id = "pump-1") => (await Store.ClaimAsync(id).ConfigureAwait(false)).Claim;
 
     /// <summary>Claims an id and begins an epoch.</summary>
@@ -39,7 +39,7 @@ internal sealed class StoreSubject : IAsyncDisposable
     /// <summary>Writes a batch of one claim, which must not be fenced out.</summary>
     public Task WriteAsync(SessionClaim claim, params SessionRecord[] records) => WriteAsync([.. records.Select(record => new SessionWrite(claim, record))]);
 
-    /// <summary>Writes a batch of which nothing may be fenced out.</summary>
+    /// <summary>Writes a batch of which no claim may be fenced out.</summary>
     public async Task WriteAsync(IReadOnlyList<SessionWrite> batch)
     {
         var fenced = await Store.WriteAsync(batch).ConfigureAwait(false);
@@ -47,9 +47,9 @@ internal sealed class StoreSubject : IAsyncDisposable
     }
 
     /// <summary>
-    /// What an id has (null: nothing) must be this, now and when the store was closed and opened again.
+    /// Checks the memory and lines of an id (null: none), now and after the store was closed and opened again.
     /// </summary>
-    /// <returns>A claim of the store as it is open now.</returns>
+    /// <returns>A claim in the store that is open now.</returns>
     public async Task<SessionClaim> KeepsAsync(string id, SessionMemory? memory, params StoredLine[] lines)
     {
         _ = await HasAsync(id, memory, lines).ConfigureAwait(false);
@@ -57,8 +57,8 @@ internal sealed class StoreSubject : IAsyncDisposable
         return await HasAsync(id, memory, lines).ConfigureAwait(false);
     }
 
-    /// <summary>What an id has must be this.</summary>
-    /// <returns>The claim by which it was looked at.</returns>
+    /// <summary>Checks the memory and lines of an id.</summary>
+    /// <returns>The claim that was used.</returns>
     public async Task<SessionClaim> HasAsync(string id, SessionMemory? memory, params StoredLine[] lines)
     {
         var claimed = await Store.ClaimAsync(id).ConfigureAwait(false);
@@ -77,7 +77,9 @@ internal sealed class StoreSubject : IAsyncDisposable
     public void Equal<T>(T expected, T found, string what) =>
         Check(EqualityComparer<T>.Default.Equals(expected, found), $"{what} is {Shown(found)}, and must be {Shown(expected)}");
 
-    /// <summary>Lines must be the same. A text is not shown: it may be long, and hold anything.</summary>
+    /// <summary>
+    /// Checks that lines are the same. The message does not show a text: it may be long, and contain anything.
+    /// </summary>
     public void Same(IReadOnlyList<StoredLine> expected, IReadOnlyList<StoredLine> found)
     {
         for (var at = 0; at < Math.Min(expected.Count, found.Count); at++)
