@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Nano
 {
-    /// <summary>What else to try while a link stays down. Told the time; a patience of 0 is endless.</summary>
+    /// <summary>
+    /// The next steps while a link stays down. The caller gives the time; a patience of 0 means never.
+    /// </summary>
     internal sealed class Escalation
     {
         private readonly int wifiPatienceMs;
@@ -21,7 +23,7 @@ namespace Rx.IotLink.Nano
             up = true;
         }
 
-        /// <summary>The link is not up; its being down began when it was first said.</summary>
+        /// <summary>The link is not up. It counts as down since the first such call.</summary>
         public void Down(long now)
         {
             if (!up)
@@ -31,7 +33,7 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Whether the Wi-Fi should be taken off and on; asked again, only after its patience has run out again.
+        /// Whether to switch the Wi-Fi off and on now; then again only after its patience is over again.
         /// </summary>
         public bool TakeWifiReset(long now)
         {
@@ -42,8 +44,7 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Whether the device should be restarted; asked again (should it still live), only after its patience has run
-        /// out again.
+        /// Whether to restart the device now; then again (if it still runs) only after its patience is over again.
         /// </summary>
         public bool TakeReboot(long now)
         {

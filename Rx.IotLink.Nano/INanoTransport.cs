@@ -1,10 +1,10 @@
 namespace Rx.IotLink.Nano
 {
-    /// <summary>How connections to the server are made.</summary>
+    /// <summary>Makes connections to the server.</summary>
     public interface INanoTransport
     {
         /// <summary>
-        /// A connection that is not made yet. It is always closed in the end, by its
+        /// Creates a connection that is not connected yet. The link always closes it, with
         /// <see cref="INanoConnection.Close"/>.
         /// </summary>
         INanoConnection Create();
@@ -17,13 +17,13 @@ namespace Rx.IotLink.Nano
         void Connect();
 
         /// <summary>
-        /// Milliseconds after which a receive or send that makes no progress should throw: the last resort, where
-        /// closing from another thread does not help.
+        /// Milliseconds after which a receive or send that makes no progress should throw: for systems where closing
+        /// from another thread does not help.
         /// </summary>
         void SetTimeouts(int milliseconds);
 
         /// <summary>
-        /// Waits for bytes. Gives their number, or 0: the peer has ended the connection. Throws if the connection broke
+        /// Waits for bytes. Gives their number; 0 if the peer has ended the connection. Throws if the connection broke
         /// or was closed.
         /// </summary>
         int Receive(byte[] buffer, int offset, int count);
@@ -32,8 +32,8 @@ namespace Rx.IotLink.Nano
         void Send(byte[] buffer, int offset, int count);
 
         /// <summary>
-        /// Ends the connection; from any thread, at any time, so that whoever waits in <see cref="Connect"/>,
-        /// <see cref="Receive"/> or <see cref="Send"/> waits no more. Never throws.
+        /// Ends the connection; from any thread, at any time. Calls that wait in <see cref="Connect"/>,
+        /// <see cref="Receive"/> or <see cref="Send"/> then end. Never throws.
         /// </summary>
         void Close();
     }

@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// Where epochs, nonces and jitter come from. With keys it must be one that cannot be guessed; on an ESP32 with its
-    /// radio on, System.Random is (it asks the hardware).
+    /// The source of epochs, nonces and jitter. With keys its values must be impossible to guess. System.Random is good
+    /// enough on an ESP32 with its radio on, since it uses the hardware.
     /// </summary>
     public interface IRandomSource
     {

@@ -3,7 +3,7 @@ namespace Rx.IotLink.Nano
     /// <summary>Restarts the device.</summary>
     public interface IRebooter
     {
-        /// <summary>Restarts it; does not come back on a real one.</summary>
+        /// <summary>Restarts it; on a real device this does not return.</summary>
         void Reboot();
     }
 }

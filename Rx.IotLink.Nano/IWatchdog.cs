@@ -6,10 +6,10 @@ namespace Rx.IotLink.Nano
     /// </summary>
     public interface IWatchdog
     {
-        /// <summary>The link lives.</summary>
+        /// <summary>The link's thread still runs.</summary>
         void Feed();
 
-        /// <summary>The link was closed on purpose: nothing feeds any more.</summary>
+        /// <summary>The link was closed on purpose: no more calls of <see cref="Feed"/> follow.</summary>
         void Stop();
     }
 }

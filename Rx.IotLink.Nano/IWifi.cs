@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Nano
 {
-    /// <summary>The network under the link. It may block and throw: the link expects no better.</summary>
+    /// <summary>The network under the link. It may block and throw: the link can handle both.</summary>
     public interface IWifi
     {
         /// <summary>Whether there is a network with an address.</summary>
@@ -9,7 +9,7 @@ namespace Rx.IotLink.Nano
         /// <summary>Brings the network up. False: it did not come up in time.</summary>
         bool Connect(int timeoutMs);
 
-        /// <summary>Takes it down, so that it begins anew.</summary>
+        /// <summary>Takes it down, so that it can start again.</summary>
         void Disconnect();
     }
 }

@@ -7,12 +7,13 @@ namespace Rx.IotLink.Nano
 {
     /// <summary>
     /// A link of text lines with an Rx.IotLink server (protocol 2), for .NET nanoFramework. It outlives its
-    /// connections: what was written waits in the outbox until the link is up again. All members may be used from any
-    /// thread, and none throws: whatever goes wrong is a result, a state, a notice or a count.
+    /// connections: written lines wait in the outbox until the link is up again. All members may be used from any
+    /// thread, and only <see cref="Start"/> throws: a failure is a result, a state, a notice or a count.
     /// </summary>
     public sealed class IotLinkNanoClient : IDisposable
     {
-        // Waiting is cut into slices, since of two threads that wait for one event each may take the other's.
+        // Waits are split into short ones, since of two threads that wait for one event each may take the other's
+        // signal.
         private const int SliceMs = 50;
 
         private readonly LinkCore core;
@@ -40,7 +41,7 @@ namespace Rx.IotLink.Nano
             return client;
         }
 
-        /// <summary>The state now.</summary>
+        /// <summary>The current state.</summary>
         public LinkStatus Status
         {
             get { return core.Status; }
@@ -58,7 +59,7 @@ namespace Rx.IotLink.Nano
             get { return core.Counters; }
         }
 
-        /// <summary>Lines written that wait: not sent, or not accepted yet.</summary>
+        /// <summary>Written lines that are not sent, or not accepted, yet.</summary>
         public int Outbox
         {
             get
@@ -76,7 +77,7 @@ namespace Rx.IotLink.Nano
             return Write(line, 0);
         }
 
-        /// <summary>The same, but waits for room in the outbox if there is none. -1 waits for ever.</summary>
+        /// <summary>The same, but waits for room in the outbox if there is none. -1 waits without limit.</summary>
         public WriteResult Write(string line, int waitMs)
         {
             byte[] bytes;
@@ -104,8 +105,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Writes a line that arrives once at most. While the link is down the newest of them wait; it never delays nor
-        /// displaces a line of <see cref="Write(string)"/>.
+        /// Writes a line that arrives at most once. While the link is down, only the newest such lines wait. It never
+        /// delays or displaces a line of <see cref="Write(string)"/>.
         /// </summary>
         public WriteResult WriteBestEffort(string line)
         {
@@ -125,8 +126,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Takes the server's next line, waiting for it; it is acknowledged at once. Null: none came in time, or lines
-        /// go to a handler. -1 waits until the link is over.
+        /// Waits for the server's next line and takes it; the line is acknowledged at once. Null: no line came in time,
+        /// or lines go to a handler. -1 waits until the link is over.
         /// </summary>
         public string ReadLine(int waitMs)
         {
@@ -160,7 +161,7 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Waits until the link is up. False: it is not, in time or ever. -1 waits until it is up or over.
+        /// Waits until the link is up. False: it is not up in time, or never will be. -1 waits until it is up or over.
         /// </summary>
         public bool WaitUntilUp(int waitMs)
         {
@@ -182,7 +183,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Waits until no written line waits any more. False: some do. -1 waits until then, or until the link is over.
+        /// Waits until every written line is accepted or sent. False: some are not. -1 waits until then, or until the
+        /// link is over.
         /// </summary>
         public bool Drain(int waitMs)
         {
@@ -204,8 +206,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Says farewell to the server, ends the threads, and waits up to 3 s for that. Lines in the outbox are gone.
-        /// May be called again, and from handlers.
+        /// Sends a farewell to the server, ends the threads, and waits up to 3 s for that. Lines in the outbox are
+        /// lost. May be called again, and from handlers.
         /// </summary>
         public void Dispose()
         {
@@ -222,7 +224,7 @@ namespace Rx.IotLink.Nano
             return thread == Thread.CurrentThread || thread.Join(waitMs);
         }
 
-        /// <summary>Waits a while. False: the time is over.</summary>
+        /// <summary>Waits a short time. False: the time is over.</summary>
         private bool WaitForChange(long began, int waitMs)
         {
             int slice = SliceMs;
@@ -250,7 +252,7 @@ namespace Rx.IotLink.Nano
                 most = core.Session.MaxLine(exactlyOnce);
             }
 
-            // A character has a byte at least: what is too long by far need not be made into bytes.
+            // A character has at least one byte: a text that is far too long need not be converted.
             if (line.Length > most)
                 return WriteResult.TooLong;
             try

@@ -13,7 +13,8 @@ namespace Rx.IotLink.Nano
         Down = 2,
 
         /// <summary>
-        /// Final: the first connection failed and was not to be tried again. Nothing that a server says leads to this.
+        /// Final: the first connection failed, and <see cref="FirstConnection.Fail"/> says not to try again. With the
+        /// default option no message of a server leads to this.
         /// </summary>
         Refused = 3,
 
@@ -21,26 +22,26 @@ namespace Rx.IotLink.Nano
         Closed = 4,
     }
 
-    /// <summary>What became of a line that was to be written.</summary>
+    /// <summary>The result of a write.</summary>
     public enum WriteResult
     {
-        /// <summary>It was taken, and will be sent.</summary>
+        /// <summary>The line was taken, and will be sent.</summary>
         Taken = 0,
 
         /// <summary>The outbox is full.</summary>
         Full = 1,
 
-        /// <summary>It is longer than the server takes, or than this end can hold.</summary>
+        /// <summary>The line is longer than the server accepts, or than this end can hold.</summary>
         TooLong = 2,
 
-        /// <summary>It is null, holds a line feed or a NUL, or is no valid text.</summary>
+        /// <summary>It is null, contains a line feed or a NUL, or is not valid text.</summary>
         NotALine = 3,
 
-        /// <summary>The link is closed, or its first connection failed and was not to be tried again.</summary>
+        /// <summary>The link is closed or refused.</summary>
         Closed = 4,
     }
 
-    /// <summary>Their names, since an enumeration on the device knows only its numbers.</summary>
+    /// <summary>The names of states, since an enumeration on the device has only numbers.</summary>
     public static class LinkNames
     {
         /// <summary>The name of a state.</summary>
@@ -62,7 +63,7 @@ namespace Rx.IotLink.Nano
         }
     }
 
-    /// <summary>Counts since the link was made. They are read while they change.</summary>
+    /// <summary>Counts since the link was created. They may change while you read them.</summary>
     public sealed class NanoCounters
     {
         /// <summary>How often the link has come up.</summary>
@@ -77,34 +78,34 @@ namespace Rx.IotLink.Nano
         /// <summary>How often the Wi-Fi was taken down because the link stayed down.</summary>
         public int WifiResets;
 
-        /// <summary>Ends of connections that had been up.</summary>
+        /// <summary>Connections that ended after they had been up.</summary>
         public int Outages;
 
         /// <summary>Exactly-once lines that the server accepted.</summary>
         public int LinesAccepted;
 
-        /// <summary>Best-effort lines that were handed to a connection.</summary>
+        /// <summary>Best-effort lines that a connection has taken.</summary>
         public int BestEffortSent;
 
-        /// <summary>Best-effort lines that gave way to newer ones.</summary>
+        /// <summary>Best-effort lines that were dropped for newer ones.</summary>
         public int BestEffortDropped;
 
-        /// <summary>Lines that the server takes no more, since they are too long for it.</summary>
+        /// <summary>Lines that can never be sent, since they are too long for the server.</summary>
         public int LinesImpossible;
 
-        /// <summary>Times a line was sent again.</summary>
+        /// <summary>How often a line was sent again.</summary>
         public int LinesRepeated;
 
-        /// <summary>Lines of the server that were handed to the application.</summary>
+        /// <summary>Lines of the server that were delivered to the application.</summary>
         public int LinesReceived;
 
-        /// <summary>Lines that came again and were not handed on.</summary>
+        /// <summary>Lines that came again and were not delivered.</summary>
         public int Duplicates;
 
         /// <summary>Lines that found the inbox full.</summary>
         public int LinesWithheld;
 
-        /// <summary>Keepalives heard.</summary>
+        /// <summary>Keepalives received.</summary>
         public int Heartbeats;
 
         /// <summary>

@@ -1,34 +1,36 @@
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// A line of the server's. Called by a thread of the application's own, one line at a time; the line is
+    /// Handles a line of the server. Called by a thread for the application's handlers, one line at a time; the line is
     /// acknowledged when it returns.
     /// </summary>
     public delegate void LineHandler(string line);
 
     /// <summary>
-    /// The link has changed its state. Changes that follow each other faster than this returns are told as one, the
-    /// last.
+    /// Handles a change of state. If several changes come before it returns, only the last one is reported.
     /// </summary>
     public delegate void StatusHandler(LinkStatus status, string why);
 
-    /// <summary>Something to be known that is not a change of state. While this is busy the last four wait.</summary>
+    /// <summary>
+    /// Handles a notice, which is not a change of state. While it is busy, the last four notices wait.
+    /// </summary>
     public delegate void NoticeHandler(string text);
 
     /// <summary>What a client does when its very first connection fails.</summary>
     public enum FirstConnection
     {
-        /// <summary>The same as after any outage: try for ever.</summary>
+        /// <summary>Try again without end, as after any outage.</summary>
         KeepTrying = 0,
 
         /// <summary>
-        /// The link is <see cref="LinkStatus.Refused"/> for good (the ancestor's way: a wrong address shows at once).
+        /// The link is <see cref="LinkStatus.Refused"/> for good. A wrong address then shows at once, as in
+        /// micropython-iot.
         /// </summary>
         Fail = 1,
     }
 
     /// <summary>
-    /// How a client finds its server, and what it does when it cannot. Read once, by
+    /// How a client connects to its server, and what it does when it cannot. Read once, by
     /// <see cref="IotLinkNanoClient.Start"/>.
     /// </summary>
     public sealed class NanoClientOptions
@@ -45,13 +47,13 @@ namespace Rx.IotLink.Nano
         public string Id;
 
         /// <summary>
-        /// This device's key, at least 16 bytes, known to the server and to nobody else. Default null: an open link.
+        /// This device's key, at least 16 bytes, that only this device and the server know. Default null: an open link.
         /// </summary>
         public byte[] Key;
 
         /// <summary>
-        /// Milliseconds of silence that are an outage, until the server has said its own. Default 2000; 100 to
-        /// 3,600,000.
+        /// Milliseconds of silence that count as an outage, until the server has sent its own timeout. Default 2000;
+        /// 100 to 3,600,000.
         /// </summary>
         public int TimeoutMs = 2000;
 
@@ -60,38 +62,38 @@ namespace Rx.IotLink.Nano
         /// </summary>
         public int MaxLineBytes = 1024;
 
-        /// <summary>Lines that wait to be sent or accepted, at most. Default 48; 1 to 4,096.</summary>
+        /// <summary>The most lines that wait to be sent or accepted. Default 48; 1 to 4,096.</summary>
         public int OutboxLines = 48;
 
-        /// <summary>Their bytes, at most. Default 3072; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        /// <summary>The most bytes of these lines. Default 3072; <see cref="MaxLineBytes"/> to 65,536.</summary>
         public int OutboxBytes = 3072;
 
         /// <summary>
-        /// Lines of the server that wait for the application, at most; also the window that the server is told. Default
-        /// 8; 1 to 256.
+        /// The most lines of the server that wait for the application; also the window that the server gets. Default 8;
+        /// 1 to 256.
         /// </summary>
         public int InboxLines = 8;
 
         /// <summary>
-        /// Their bytes, at most. When it is full further lines are not acknowledged, and the server repeats them.
-        /// Default 1536; <see cref="MaxLineBytes"/> to 65,536.
+        /// The most bytes of these lines. When it is full, further lines are not acknowledged, and the server repeats
+        /// them. Default 1536; <see cref="MaxLineBytes"/> to 65,536.
         /// </summary>
         public int InboxBytes = 1536;
 
         /// <summary>
-        /// Best-effort lines that wait to be sent, at most; the oldest give way. Default 4; 1 to 256.
+        /// The most best-effort lines that wait to be sent; the oldest are dropped. Default 4; 1 to 256.
         /// </summary>
         public int BestEffortLines = 4;
 
-        /// <summary>Their bytes, at most, and the longest best-effort line. Default 512; 1 to 65,536.</summary>
+        /// <summary>The most bytes of these lines, and of one best-effort line. Default 512; 1 to 65,536.</summary>
         public int BestEffortBytes = 512;
 
         /// <summary>What happens when the very first connection fails. Default: keep trying.</summary>
         public FirstConnection FirstConnection = FirstConnection.KeepTrying;
 
         /// <summary>
-        /// The first delay between attempts to connect, in milliseconds; each is twice the one before, less up to half
-        /// of it by chance, until the link was up for a timeout. Default 500; 0 to 3,600,000.
+        /// The first delay between attempts to connect, in milliseconds; each is twice the one before, minus a random
+        /// part of up to half of it, until the link was up for a timeout. Default 500; 0 to 3,600,000.
         /// </summary>
         public int BackOffMs = 500;
 
@@ -99,26 +101,26 @@ namespace Rx.IotLink.Nano
         public int BackOffCapMs = 30000;
 
         /// <summary>
-        /// The longest that a server's word to come later is heeded, which whoever answers first may say; up to half of
-        /// a pause comes on top. Default 300,000 (5 min); 0 to 86,400,000.
+        /// The longest pause that a server may ask for; a longer one counts as this. An impostor may send one too. Up
+        /// to half of a pause is added. Default 300,000 (5 min); 0 to 86,400,000.
         /// </summary>
         public int MaxRetryMs = 300000;
 
         /// <summary>
-        /// The longest timeout of a server that is borne, since for so long it is not noticed that the server has gone;
-        /// never less than <see cref="TimeoutMs"/>. Default 300,000 (5 min); 1 to 86,400,000.
+        /// The longest timeout of a server that this client accepts, since it needs as long to notice that the server
+        /// has gone; never less than <see cref="TimeoutMs"/>. Default 300,000 (5 min); 1 to 86,400,000.
         /// </summary>
         public int MaxTimeoutMs = 300000;
 
         /// <summary>
-        /// First step when the link stays down: an attempt to connect is given up after this, and made again with a new
-        /// socket. Default 5000; 0 waits as long as the system does.
+        /// First step when the link stays down: the time limit for an attempt to connect; the next one uses a new
+        /// socket. Default 5000; 0 uses the limit of the system.
         /// </summary>
         public int ConnectTimeoutMs = 5000;
 
         /// <summary>
-        /// Second step: the Wi-Fi is taken off and on after the link was down for this long, and each time as long
-        /// again. Default 60,000; 0 never.
+        /// Second step: the Wi-Fi is switched off and on after the link was down for this long, and again after each
+        /// further such time. Default 60,000; 0 never.
         /// </summary>
         public int WifiPatienceMs = 60000;
 
@@ -136,13 +138,13 @@ namespace Rx.IotLink.Nano
         /// </summary>
         public LineHandler OnLine;
 
-        /// <summary>Is told of changes of state.</summary>
+        /// <summary>Receives changes of state.</summary>
         public StatusHandler OnStatus;
 
-        /// <summary>Is told what else there is to know (the ancestor's <c>verbose</c>).</summary>
+        /// <summary>Receives notices (like <c>verbose</c> of micropython-iot).</summary>
         public NoticeHandler OnNotice;
 
-        /// <summary>How connections are made. Default null: <see cref="TcpTransport"/>.</summary>
+        /// <summary>Makes the connections. Default null: <see cref="TcpTransport"/>.</summary>
         public INanoTransport Transport;
 
         /// <summary>The network under the link. Default null: it is always there.</summary>
@@ -157,7 +159,7 @@ namespace Rx.IotLink.Nano
         /// <summary>Restarts the device. Default null: it is never restarted.</summary>
         public IRebooter Rebooter;
 
-        /// <summary>Where chance comes from. Default null: <see cref="SystemRandom"/>.</summary>
+        /// <summary>The source of random values. Default null: <see cref="SystemRandom"/>.</summary>
         public IRandomSource Random;
 
         /// <summary>The code that proves the key. Default null: HMAC-SHA-256 in C#.</summary>

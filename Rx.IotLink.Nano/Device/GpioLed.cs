@@ -7,7 +7,7 @@ namespace Rx.IotLink.Nano
     {
         private readonly GpioPin pin;
 
-        /// <summary>A lamp on this pin, which is made an output.</summary>
+        /// <summary>A lamp on this pin, which becomes an output.</summary>
         public GpioLed(int pinNumber)
         {
             pin = new GpioController().OpenPin(pinNumber, PinMode.Output);

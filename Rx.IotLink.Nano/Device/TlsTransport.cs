@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// TLS 1.2 over TCP. The handshake stalls every thread of the device while it lasts; a key costs less and proves as
-    /// much, but hides nothing.
+    /// TLS 1.2 over TCP. The handshake stops all threads of the device while it lasts. A key costs less and proves as
+    /// much, but encrypts nothing.
     /// </summary>
     public sealed class TlsTransport : INanoTransport
     {
@@ -14,7 +14,7 @@ namespace Rx.IotLink.Nano
         private readonly TcpTransport below;
         private readonly X509Certificate authority;
 
-        /// <summary>To a host whose certificate this authority has signed.</summary>
+        /// <summary>Connects to a host whose certificate this authority has signed.</summary>
         public TlsTransport(string host, int port, X509Certificate authority)
         {
             this.host = host;
@@ -69,7 +69,7 @@ namespace Rx.IotLink.Nano
 
         public void Close()
         {
-            // The socket first, so that nobody waits for it; then what the chip keeps for the encryption.
+            // First the socket, so that no thread waits for it; then the chip's memory for the encryption.
             tcp.Close();
             SslStream open = stream;
             if (open == null)
@@ -80,7 +80,7 @@ namespace Rx.IotLink.Nano
             }
             catch (Exception)
             {
-                // It is of no use any more, however it takes that.
+                // It is not needed any more, whatever this throws.
             }
         }
     }

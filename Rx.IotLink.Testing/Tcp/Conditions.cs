@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>What one way through a connection is like at a moment.</summary>
+/// <summary>The conditions of one direction of a connection at one moment.</summary>
 internal sealed record Conditions
 {
     public static Conditions Good { get; } = new();
@@ -8,7 +8,7 @@ internal sealed record Conditions
     /// <summary>Whether nothing passes.</summary>
     public bool IsStalled { get; private init; }
 
-    /// <summary>Whether what comes is thrown away.</summary>
+    /// <summary>Whether incoming bytes are dropped.</summary>
     public bool Discards { get; private init; }
 
     public TimeSpan Latency { get; private init; }
@@ -19,10 +19,10 @@ internal sealed record Conditions
 
     public TimeSpan Pause { get; private init; }
 
-    /// <summary>What arrives within this time passes together; zero: as it comes.</summary>
+    /// <summary>Bytes that arrive within this time pass together; zero: each piece by itself.</summary>
     public TimeSpan Coalescing { get; private init; }
 
-    /// <summary>Of several faults of a kind that are at work together, the worst counts.</summary>
+    /// <summary>If several faults of one kind are active, the worst counts.</summary>
     public static Conditions Of(IEnumerable<TcpFault> faults, StallDirection way) => faults.Aggregate(Good, (conditions, fault) => fault switch
     {
         TcpFault.Stall stall when stall.Direction.HasFlag(way) => conditions with { IsStalled = true },

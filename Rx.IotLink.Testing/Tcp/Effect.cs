@@ -1,7 +1,7 @@
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// One fault at work: the same fault done twice is two effects, and the end of one is not the end of the other.
+/// One active fault. The same fault done twice is two effects, each with its own end.
 /// </summary>
 internal sealed class Effect(TcpFault fault) : IDisposable
 {
@@ -9,10 +9,10 @@ internal sealed class Effect(TcpFault fault) : IDisposable
 
     public TcpFault Fault { get; } = fault;
 
-    /// <summary>Whether it hits connections that are made while it lasts too.</summary>
+    /// <summary>Whether it also affects connections that are made while it lasts.</summary>
     public bool HitsNew { get; init; }
 
-    /// <summary>Whether it lets nobody in.</summary>
+    /// <summary>Whether it refuses new connections.</summary>
     public bool Refuses => Fault is TcpFault.Refuse or TcpFault.Away;
 
     public bool IsOver => _isOver;

@@ -25,12 +25,12 @@ internal static class Ending
 
     /// <summary>
     /// Closes with FIN. Bytes that the peer has sent must be read before the close, or the system makes an RST of it; a
-    /// peer that goes on for longer than <paramref name="patience"/> has itself to blame.
+    /// peer that continues for longer than <paramref name="patience"/> gets the RST.
     /// </summary>
     public static async Task FinishAsync(Socket socket, TimeSpan patience, IScheduler scheduler)
     {
         using var closing = socket;
-        // Not disposed: the timer may be at it already when it is stopped.
+        // Not disposed: the timer may already use it when it is stopped.
         var enough = new CancellationTokenSource();
         using var timer = Observable.Timer(patience, scheduler).Subscribe(_ => enough.Cancel());
         try
@@ -43,7 +43,7 @@ internal static class Ending
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // It has ended already, or had its time.
+            // It has ended already, or its time is over.
         }
     }
 }

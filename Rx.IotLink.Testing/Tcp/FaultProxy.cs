@@ -9,19 +9,19 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// A TCP proxy that stands between clients and a server, in the process of a test, and harms their connections when
-/// told to (see <see cref="TcpFault"/>). A client that connects to <see cref="EndPoint"/> takes it for the server. It
-/// carries bytes and knows no protocol, so whatever runs over TCP may go through it.
+/// A TCP proxy between clients and a server, in the process of a test. It breaks their connections on request (see
+/// <see cref="TcpFault"/>). A client connects to <see cref="EndPoint"/> as if it were the server. The proxy carries
+/// bytes and knows no protocol, so any protocol over TCP can go through it.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Left alone it passes bytes and the end of each way on at once, FIN as FIN and RST as RST. It holds at most 64 KiB
-/// for each way of each connection, in at most 16 pieces, and owns every socket it opens: after
+/// Without faults it passes bytes and the end of each direction at once, FIN as FIN and RST as RST. It holds at most 64
+/// KiB for each way of each connection, in at most 16 pieces, and owns every socket it opens: after
 /// <see cref="DisposeAsync"/> none is left. All members may be used from any thread.
 /// </para>
 /// <para>
-/// A connection whose server cannot be reached is reset. The system's own buffers lie before and behind the proxy: a
-/// sender may be some hundred KiB ahead before it is held back.
+/// A connection whose server cannot be reached is reset. The system has its own buffers before and after the proxy: a
+/// sender may be some hundred KiB ahead before it has to wait.
 /// </para>
 /// </remarks>
 public sealed partial class FaultProxy : IAsyncDisposable
@@ -57,7 +57,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
     }
 
     /// <summary>Starts to listen on a free port of 127.0.0.1.</summary>
-    /// <param name="server">Where connections are passed on to. It need not be there yet.</param>
+    /// <param name="server">The server of the connections. It need not run yet.</param>
     /// <param name="options">Name and clock. Default null: the default ones.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="SocketException">The system has no port or descriptor left.</exception>
@@ -69,12 +69,12 @@ public sealed partial class FaultProxy : IAsyncDisposable
         return new FaultProxy(server, options);
     }
 
-    /// <summary>Where clients connect to.</summary>
+    /// <summary>The address to which clients connect.</summary>
     public IPEndPoint EndPoint { get; }
 
     /// <summary>
-    /// Whether the latest connection has carried bytes both ways, lives, and has no fault at work: the present value
-    /// first, then each change, for ever.
+    /// Whether the latest connection has carried bytes both ways, lives, and has no active fault: the current value
+    /// first, then each change. It never completes.
     /// </summary>
     public IObservable<bool> Healthy { get; }
 
@@ -95,7 +95,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
     internal (long Up, long Down) Carried => _latest?.Carried ?? (0, 0);
 
     /// <summary>
-    /// Harms the way: every connection that is open, and if the fault lasts, those that are made while it does.
+    /// Does a fault to every open connection, and to those that are made while the fault lasts.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">
     /// A value of the fault is out of its range; nothing was done.
@@ -108,9 +108,9 @@ public sealed partial class FaultProxy : IAsyncDisposable
     }
 
     /// <summary>
-    /// Harms the latest connection alone, if it is healthy (see <see cref="Healthy"/>): a half-open connection whose
-    /// client can make another one meanwhile. But <see cref="TcpFault.Refuse"/> and <see cref="TcpFault.Away"/> refuse
-    /// new connections here too.
+    /// Does a fault to the latest connection alone, if it is healthy (see <see cref="Healthy"/>). So a connection may
+    /// be half-open while its client makes another one. But <see cref="TcpFault.Refuse"/> and
+    /// <see cref="TcpFault.Away"/> refuse new connections here too.
     /// </summary>
     /// <returns>The record; null if the latest connection is not healthy, and nothing was done.</returns>
     /// <exception cref="ArgumentOutOfRangeException">
@@ -123,7 +123,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
         return _latest is { IsHealthy: true } latest ? Begin(new Effect(fault), () => [latest]) : null;
     }
 
-    /// <summary>Ends all faults that are at work; what was cut stays cut.</summary>
+    /// <summary>Ends all active faults; closed connections stay closed.</summary>
     public void Heal()
     {
         foreach (var effect in Copy(_effects))
@@ -162,7 +162,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
                 _effects.Add(effect);
         }
 
-        // Told first: whoever keeps books never sees an effect before its cause.
+        // Reported first, so that an observer never sees an effect before its cause.
         var record = new FaultRecord(_options.Name, at, effect.Fault is TcpFault.Refuse ? 0 : hit.Count, effect.Fault);
         _faults.OnNext(record);
         foreach (var connection in hit)
@@ -206,8 +206,8 @@ public sealed partial class FaultProxy : IAsyncDisposable
             }
             catch (SocketException)
             {
-                // The client went away while it was accepted, or no descriptor is left for it: the listener itself is
-                // sound.
+                // The client went away while it was accepted, or no descriptor is left for it: the listener itself
+                // still works.
                 await Observable.Timer(AcceptPause, _scheduler).ToTask(_closing.Token).ConfigureAwait(false);
             }
 
@@ -221,7 +221,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
 
     private async Task ServeAsync(int number, Socket client)
     {
-        // From here on it runs on its own, so the caller has entered it in the book before it can be struck out again.
+        // From here on it runs by itself: the caller has added it to the list before it can be removed again.
         await Task.Yield();
         try
         {
@@ -233,7 +233,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
-            // The server cannot be reached: the client is told in the only way there is.
+            // The server cannot be reached: a reset is the only way to show that to the client.
             Ending.Reset(client);
         }
         finally
@@ -270,7 +270,7 @@ public sealed partial class FaultProxy : IAsyncDisposable
         }
         catch
         {
-            // It may be connected all the same, if the proxy was closed in that moment.
+            // It may still be connected, if the proxy was closed at this moment.
             Ending.Reset(server);
             throw;
         }

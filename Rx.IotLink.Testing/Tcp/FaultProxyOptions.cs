@@ -2,26 +2,26 @@ using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>How a <see cref="FaultProxy"/> is named and measures time.</summary>
+/// <summary>The name and the clock of a <see cref="FaultProxy"/>.</summary>
 public sealed record FaultProxyOptions
 {
     /// <summary>The proxy's name in its records. Default "proxy".</summary>
     public string Name { get; init; } = "proxy";
 
     /// <summary>
-    /// Measures how long faults, latencies and pauses last. Default: real time. With a virtual one they end when the
-    /// test lets time pass; the sockets themselves know no virtual time.
+    /// Measures how long faults, latencies and pauses last. Default: real time. With a virtual clock they end when the
+    /// test lets time pass; the sockets themselves have no virtual time.
     /// </summary>
     public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
 
     /// <summary>
-    /// Tells the time in the records, for those who compare them with other records. Default null: one of
-    /// <see cref="Scheduler"/>, started with the proxy.
+    /// The time in the records, to compare them with other records. Default null: one of <see cref="Scheduler"/>,
+    /// started with the proxy.
     /// </summary>
     public IStopwatch? Stopwatch { get; init; }
 
     /// <summary>
-    /// Connections that are open at a time, at most; a further one is reset. Default 64; 1 to 10,000.
+    /// The most open connections at a time; a further one is reset. Default 64; 1 to 10,000.
     /// </summary>
     public int MaxConnections { get; init; } = 64;
 

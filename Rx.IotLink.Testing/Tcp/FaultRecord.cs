@@ -1,13 +1,12 @@
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>A fault as it was done: the proxy's own record.</summary>
+/// <summary>The proxy's record of a fault.</summary>
 /// <param name="Proxy">The name of the proxy.</param>
 /// <param name="At">
-/// When, by <see cref="FaultProxyOptions.Stopwatch"/>. Taken before the fault is done, so that no effect of it is
-/// earlier.
+/// The time, by <see cref="FaultProxyOptions.Stopwatch"/>. Taken before the fault begins, so that no effect is earlier.
 /// </param>
 /// <param name="Connections">
-/// How many connections it hit. Those that came later, while it lasted, are not counted.
+/// How many connections it affected. Connections that came later, while it lasted, do not count.
 /// </param>
-/// <param name="Fault">What was done.</param>
+/// <param name="Fault">The fault.</param>
 public sealed record FaultRecord(string Proxy, TimeSpan At, int Connections, TcpFault Fault);

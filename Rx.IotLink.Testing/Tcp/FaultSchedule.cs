@@ -3,31 +3,30 @@ using System.Reactive.Linq;
 
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>Faults that come now and then, the same ones in the same order for the same seed.</summary>
+/// <summary>A random sequence of faults, which is the same for the same seed.</summary>
 public static class FaultSchedule
 {
     /// <summary>
-    /// Does faults while it is subscribed, for ever: each one to the latest connection, when that has been healthy for
-    /// a while, so that every fault has its own outage.
+    /// Does faults while it is subscribed, without end. Each fault affects the latest connection, when that has been
+    /// healthy for some time, so that every fault has its own outage.
     /// </summary>
-    /// <param name="proxy">The proxy that does them. Unsubscribe before it is closed.</param>
-    /// <param name="seed">Which faults, and how long.</param>
+    /// <param name="proxy">The proxy. Unsubscribe before it is closed.</param>
+    /// <param name="seed">Decides the faults and their times.</param>
     /// <param name="mix">The bounds of their times.</param>
-    /// <param name="scheduler">Measures the peace between them.</param>
-    /// <returns>The records of what was done.</returns>
+    /// <param name="scheduler">Measures the time between them.</param>
+    /// <returns>The records of the faults.</returns>
     public static IObservable<FaultRecord> Run(FaultProxy proxy, int seed, TcpFaultMix mix, IScheduler scheduler) =>
         Plan(seed, mix)
             .Select(step => proxy.Healthy
                 .Where(healthy => healthy)
                 .Take(1)
-                // Not Delay, which holds a thread for as long as it waits.
+                // Delay would hold a thread while it waits.
                 .SelectMany(_ => Observable.Timer(step.Peace, scheduler))
                 .SelectMany(_ => proxy.DoToLatest(step.Fault) is { } done ? Observable.Return(done) : Observable.Empty<FaultRecord>()))
             .Concat();
 
     /// <summary>
-    /// The faults of a seed, without end. They are dealt like cards, so that each of the eight kinds comes once in
-    /// eight.
+    /// The faults of a seed, without end. Of every eight faults each is of another kind, in random order.
     /// </summary>
     public static IEnumerable<(TimeSpan Peace, TcpFault Fault)> Plan(int seed, TcpFaultMix mix)
     {

@@ -7,11 +7,11 @@ using System.Threading.Channels;
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// Carries bytes one way through one connection. At most 64 KiB are on their way (as much again is being sent, where
-/// pieces pass together): then it reads no more, and the sender is held back by TCP itself.
+/// Carries bytes in one direction of one connection. At most 64 KiB are on their way (as much again is being sent, if
+/// pieces pass together). Then it reads no more, and TCP itself slows the sender.
 /// </summary>
-/// <param name="from">Read from.</param>
-/// <param name="to">Written to.</param>
+/// <param name="from">The socket to read.</param>
+/// <param name="to">The socket to write.</param>
 /// <param name="scheduler">Measures latencies and pauses.</param>
 /// <param name="carried">Called once, when the first bytes have passed.</param>
 internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Action carried)
@@ -19,7 +19,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     private const int PieceBytes = 4_096;
     private const int PiecesUnderWay = 16;
 
-    /// <summary>A throttled way passes bytes so many times a second, at most: timers are not finer.</summary>
+    /// <summary>The most times a second at which a throttled direction passes bytes: timers are not finer.</summary>
     private const int PiecesPerSecond = 100;
 
     private readonly Channel<Piece> _underWay = Channel.CreateBounded<Piece>(PiecesUnderWay);
@@ -37,18 +37,18 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     /// <summary>Whether any bytes have passed.</summary>
     public bool HasCarried => _hasCarried;
 
-    /// <summary>The way back: what happens to the receiver becomes known to the sender by that way only.</summary>
+    /// <summary>The other direction: only through it can the sender learn about the receiver.</summary>
     public OneWay Back { get; set; } = null!;
 
-    /// <summary>Changes what this way is like, also for what is under way.</summary>
+    /// <summary>Changes the conditions, also for bytes on their way.</summary>
     public void Become(Conditions conditions)
     {
         _conditions = conditions;
-        // In this order: whoever takes the new promise of a change sees the new conditions.
+        // In this order: code that takes the new task for the next change sees the new conditions.
         Interlocked.Exchange(ref _changed, NewChange()).TrySetResult();
     }
 
-    /// <summary>Carries bytes, and at last the end of the connection, until there is nothing more to carry.</summary>
+    /// <summary>Carries bytes, and at last the end of the connection, until nothing is left.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
@@ -57,7 +57,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         }
         catch (OperationCanceledException)
         {
-            // The connection was killed: whoever did it sees to the sockets.
+            // The connection was killed: the code that did it closes the sockets.
         }
     }
 
@@ -77,7 +77,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         }
         catch (ChannelClosedException)
         {
-            // The receiver is gone, so nothing is taken any more.
+            // The receiver is gone, so it takes no more bytes.
         }
     }
 
@@ -131,8 +131,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     }
 
     /// <summary>
-    /// Where the way coalesces: waits for the next multiple of its time, and takes with it what has come through by
-    /// then.
+    /// With coalescing: waits for the next multiple of its time, and takes all bytes that have come by then.
     /// </summary>
     private async Task<ReadOnlyMemory<byte>> TogetherAsync(byte[] bytes, CancellationToken cancellationToken)
     {
@@ -167,7 +166,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         }
     }
 
-    /// <summary>Waits until what was taken at a time has come through, as slow as the way may be.</summary>
+    /// <summary>Waits until the bytes that were taken at a time have passed, however slow the direction is.</summary>
     private async Task ArrivedAsync(TimeSpan takenAt, CancellationToken cancellationToken)
     {
         await ElapsedAsync(takenAt, conditions => conditions.Latency, cancellationToken).ConfigureAwait(false);
@@ -175,7 +174,7 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
     }
 
     /// <summary>
-    /// Waits until so much time has passed since then; a change of the conditions may make it less or more.
+    /// Waits until this much time has passed since then; a change of the conditions may shorten or lengthen it.
     /// </summary>
     private async Task ElapsedAsync(TimeSpan since, Func<Conditions, TimeSpan> length, CancellationToken cancellationToken)
     {
@@ -192,11 +191,11 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
         }
     }
 
-    /// <summary>Waits for the end of a stall, and of one that begins in the same moment.</summary>
+    /// <summary>Waits for the end of a stall, and of one that begins at the same moment.</summary>
     private Task PassableAsync(CancellationToken cancellationToken) => WhileAsync(conditions => conditions.IsStalled, cancellationToken);
 
     /// <summary>
-    /// Waits until the end of the connection may be told: it is not, where whatever comes is thrown away.
+    /// Waits until the end of the connection may pass: it may not while incoming bytes are dropped.
     /// </summary>
     private Task ToldAsync(CancellationToken cancellationToken) => WhileAsync(conditions => conditions.IsStalled || conditions.Discards, cancellationToken);
 
@@ -221,8 +220,8 @@ internal sealed class OneWay(Socket from, Socket to, IScheduler scheduler, Actio
 
     private void Finish()
     {
-        // A system tells of a reset once: whoever writes to the broken socket first is told, and whoever reads from it
-        // finds a mere end.
+        // The system reports a reset once: the first write to the broken socket gets it, and a read then finds only the
+        // end.
         if (_senderIsBroken)
         {
             Ending.Reset(to);

@@ -5,7 +5,7 @@ using System.Reactive.Linq;
 
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>One connection through the proxy: owns its two sockets and closes them, whatever happens.</summary>
+/// <summary>One connection through the proxy: it owns its two sockets and closes them in every case.</summary>
 internal sealed class ProxiedConnection : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -27,7 +27,7 @@ internal sealed class ProxiedConnection : IDisposable
     /// <summary>A connection of two sockets, which it owns from now on.</summary>
     /// <param name="client">The accepted socket.</param>
     /// <param name="server">The socket that was connected for it.</param>
-    /// <param name="effects">The faults that it finds.</param>
+    /// <param name="effects">The faults that are active at its start.</param>
     /// <param name="scheduler">Measures latencies and pauses.</param>
     /// <param name="changed">Called after each change of <see cref="IsHealthy"/>.</param>
     public ProxiedConnection(Socket client, Socket server, IEnumerable<Effect> effects, IScheduler scheduler, Action changed)
@@ -39,7 +39,7 @@ internal sealed class ProxiedConnection : IDisposable
         Apply();
     }
 
-    /// <summary>Whether bytes have passed both ways, no fault is at work and neither way has ended.</summary>
+    /// <summary>Whether bytes have passed both ways, no fault is active and neither direction has ended.</summary>
     public bool IsHealthy => _up.HasCarried && _down.HasCarried && !_isHarmed && !_hasEnded && !_cut.IsCancellationRequested;
 
     /// <summary>Bytes that have passed to the server, and from it.</summary>
@@ -76,12 +76,12 @@ internal sealed class ProxiedConnection : IDisposable
         _changed();
     }
 
-    /// <summary>A fault is over; what was cut stays cut.</summary>
+    /// <summary>A fault is over; a closed connection stays closed.</summary>
     public void End(Effect effect)
     {
         lock (_gate)
         {
-            // One that is being killed is so until its end.
+            // A connection that is being killed stays so until its end.
             if (effect.Fault is TcpFault.Kill || !_effects.Remove(effect))
                 return;
             Apply();
@@ -123,7 +123,7 @@ internal sealed class ProxiedConnection : IDisposable
     {
         lock (_gate)
         {
-            // It may have been healed before it came here.
+            // The fault may have been healed before this.
             if (effect.IsOver)
                 return;
             _effects.Add(effect);

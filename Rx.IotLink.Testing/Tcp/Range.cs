@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Testing.Tcp;
 
-/// <summary>Checks of what was asked for: a failure names the limits and what was given.</summary>
+/// <summary>Checks of arguments: a failure names the limits and the given value.</summary>
 internal static class Range
 {
     /// <summary>No fault lasts longer, unless it lasts until it is healed.</summary>

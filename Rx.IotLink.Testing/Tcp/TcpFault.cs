@@ -1,8 +1,7 @@
 namespace Rx.IotLink.Testing.Tcp;
 
 /// <summary>
-/// Something that goes wrong on the way between clients and a server: a value, to be kept in lists and records.
-/// <see cref="FaultProxy"/> does it.
+/// A fault between clients and a server, as a value for lists and records. <see cref="FaultProxy"/> does it.
 /// </summary>
 public abstract record TcpFault
 {
@@ -18,18 +17,18 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// Ends the connection at both ends. What was on its way inside the proxy is lost, in the middle of a line if need
-    /// be.
+    /// Ends the connection at both ends. Bytes inside the proxy are lost, perhaps in the middle of a line.
     /// </summary>
     /// <param name="Reset">
-    /// False (the default): both ends are told that the other one has finished (FIN), and may read what had arrived.
-    /// True: both ends find the connection reset (RST), and lose what they had not read yet.
+    /// False (the default): each end sees that the other has finished (FIN), and may read the bytes that had arrived.
+    /// True: both ends find the connection reset (RST), and lose unread bytes.
     /// </param>
     public sealed record Kill(bool Reset = false) : TcpFault
     {
         /// <summary>
-        /// For so long before the end, whatever is sent either way is taken and thrown away, so that its sender
-        /// believes it on its way. Default none; 0 to 1 h. Shorter than the timeout of the ends, or they find it first.
+        /// For this long before the end, the proxy takes sent bytes of both directions and drops them, so that the
+        /// sender believes them on their way. Default none; 0 to 1 h. It should be shorter than the timeout of the
+        /// ends, or they find the outage first.
         /// </summary>
         public TimeSpan LostTail { get; init; }
 
@@ -46,7 +45,9 @@ public abstract record TcpFault
         {
         }
 
-        /// <summary>How long. Default null: until <see cref="FaultProxy.Heal"/>. More than 0, at most a day.</summary>
+        /// <summary>
+        /// How long it lasts. Default null: until <see cref="FaultProxy.Heal"/>. More than 0, at most a day.
+        /// </summary>
         public TimeSpan? Lasting { get; init; }
 
         internal override void Validate()
@@ -56,7 +57,7 @@ public abstract record TcpFault
         }
     }
 
-    /// <summary>New connections are reset as soon as they are made; those that are open are left alone.</summary>
+    /// <summary>New connections are reset as soon as they are made; open ones are not affected.</summary>
     public sealed record Refuse : LastingFault
     {
         /// <inheritdoc/>
@@ -64,7 +65,7 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// A <see cref="Kill"/> with reset, and <see cref="Refuse"/> from then on: an access point that starts anew.
+    /// A <see cref="Kill"/> with reset, and <see cref="Refuse"/> from then on: like an access point that restarts.
     /// </summary>
     public sealed record Away : LastingFault
     {
@@ -73,8 +74,8 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// Nothing passes, not even the end of the connection, so that each end has to find out by itself (half-open). What
-    /// was under way arrives when the stall is over, if anybody is still there to take it.
+    /// Nothing passes, not even the end of the connection, so that each end has to notice by itself (half-open). Bytes
+    /// on their way arrive when the stall is over, if the receiver still exists.
     /// </summary>
     /// <param name="Direction">Both ways, or one.</param>
     public sealed record Stall(StallDirection Direction = StallDirection.Both) : LastingFault
@@ -95,8 +96,8 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// All bytes take so long for their way, in either direction, beyond what the network itself takes. They do not
-    /// wait for each other; 64 KiB are on their way at most, in 16 pieces at most, then the sender is held back.
+    /// All bytes take this much longer, in each direction. They do not wait for each other. At most 64 KiB in at most
+    /// 16 pieces are on their way; then the sender has to wait.
     /// </summary>
     /// <param name="By">How long one way takes. 0 to 1 h.</param>
     public sealed record Delay(TimeSpan By) : LastingFault
@@ -111,7 +112,7 @@ public abstract record TcpFault
         }
     }
 
-    /// <summary>No more bytes pass than so many in a second, each way by itself.</summary>
+    /// <summary>At most this many bytes a second pass, in each direction by itself.</summary>
     /// <param name="BytesPerSecond">How many. 1 to 1,000,000,000.</param>
     public sealed record Throttle(int BytesPerSecond) : LastingFault
     {
@@ -125,7 +126,7 @@ public abstract record TcpFault
         }
     }
 
-    /// <summary>Everything passes in small pieces, each way, so that lines and characters are torn apart.</summary>
+    /// <summary>Everything passes in small pieces, in each direction, so that lines and characters are split.</summary>
     /// <param name="Bytes">The size of a piece, at most. 1 to 4,096.</param>
     /// <param name="Pause">The pause after each piece. 0 to 1 h.</param>
     public sealed record Slice(int Bytes, TimeSpan Pause) : LastingFault
@@ -142,7 +143,7 @@ public abstract record TcpFault
     }
 
     /// <summary>
-    /// What arrives within a time passes together, at the end of it, each way: many lines in one piece.
+    /// Bytes that arrive within a time pass together, at its end, in each direction: many lines in one piece.
     /// </summary>
     /// <param name="Within">The time. More than 0, at most 1 h.</param>
     public sealed record Coalesce(TimeSpan Within) : LastingFault
