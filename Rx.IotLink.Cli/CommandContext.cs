@@ -4,7 +4,7 @@ using System.Reactive.Concurrency;
 namespace Rx.IotLink.Cli;
 
 /// <summary>What a command is given by the process it runs in, or by a test.</summary>
-/// <param name="Input">Bytes, not text: what is not UTF-8 is told, never replaced.</param>
+/// <param name="Input">Bytes, not text: invalid UTF-8 is reported, never replaced.</param>
 /// <param name="ReadsJson">Whether the lines of the input are JSON, as those of the output are.</param>
 /// <param name="Output">Where lines and events go.</param>
 /// <param name="Scheduler">The clock of the links and of every bound.</param>

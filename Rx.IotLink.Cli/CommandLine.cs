@@ -13,7 +13,7 @@ internal static class CommandLine
     /// <summary>Runs what the arguments ask for, and returns the exit code.</summary>
     public static Task<int> RunAsync(string[] args, StandardStreams streams, EventQueue events, IScheduler scheduler, StopSignals signals)
     {
-        // Looked for by hand, since an error of the other options is to be told in the form that was asked for.
+        // Parsed here by hand, since an error in the other options must be reported in the requested form.
         var json = args.Contains(Options.Json.Name, StringComparer.Ordinal);
         var (lines, linesLook, eventsLook) = (streams.Output ?? TextWriter.Null, Look.Of(streams.OutputIsTerminal), Look.Of(streams.ErrorIsTerminal));
         CommandContext ContextOf(bool withIds)

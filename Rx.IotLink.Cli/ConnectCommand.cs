@@ -31,7 +31,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     // While a key is replaced, the server has both, and may prove one at the first attempt and the other at the next.
     private const int UnprovenAttempts = 2;
 
-    // How the link tells that a server has keys.
+    // This is how the link shows that a server has keys.
     private const string WantsProof = "the server says 'auth'";
 
     private static readonly WriteOptions Stored = new() { Until = WrittenUntil.Stored };
@@ -105,7 +105,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         {
             if (notice.Kind == LinkNoticeKind.PeerNotProven && ++unproven < UnprovenAttempts && !standing.WasUp)
                 return true;
-            // Whoever typed a wrong key wants to know soon. But it is somebody's word, so the link tries on.
+            // A person who typed a wrong key wants to know soon. But the message may come from an impostor, so the link
+            // tries again.
             var refusal = standing.WasUp && notice.Kind == LinkNoticeKind.PeerNotProven ? null : RefusalOf(notice);
             if (refusal is not null && standing.Refuse())
                 context.Output.Refused(link.Id, refusal);
@@ -172,7 +173,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     }
 
     /// <summary>
-    /// What is to be said of a refusal, or null: it is none. Whoever gave no key is told how to give one.
+    /// The message about a refusal; null if the notice is not a refusal. Without a key it says how to give one.
     /// </summary>
     private string? RefusalOf(LinkNotice notice) => notice.Kind switch
     {

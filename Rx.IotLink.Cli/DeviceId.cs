@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>The rules of a device's id, told before a link is asked for it.</summary>
+/// <summary>The rules of a device's id, checked before a link is used.</summary>
 internal static class DeviceId
 {
     public const int MaxBytes = 128;

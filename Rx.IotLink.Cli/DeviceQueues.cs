@@ -38,7 +38,7 @@ internal sealed class DeviceQueues(
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // It is over; lines that still wait keep their places, and are told as not delivered.
+            // It is over; lines that still wait keep their places, and are reported as not delivered.
         }
     }
 }

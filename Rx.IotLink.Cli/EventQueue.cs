@@ -8,8 +8,8 @@ namespace Rx.IotLink.Cli;
 
 /// <summary>
 /// Writes events on a thread of its own, so that a standard error that nobody reads holds up nothing else. What finds
-/// no room is dropped and counted, and the count is written where the events are missing. Nobody can be told that
-/// standard error itself cannot be written.
+/// no room is dropped and counted, and the count is written where the events are missing. A failure of standard error
+/// itself cannot be reported.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; its thread may be held in a write until then.")]
 internal sealed class EventQueue
@@ -82,7 +82,7 @@ internal sealed class EventQueue
         }
         catch (Exception e) when (StandardStreams.IsFailedWrite(e))
         {
-            // Nobody reads standard error, so nobody can be told.
+            // Standard error is not read, so nothing can be reported.
         }
     }
 }

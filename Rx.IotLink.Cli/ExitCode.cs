@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Cli;
 
-/// <summary>What the command says to the shell; told in the help text.</summary>
+/// <summary>The exit codes of the command; the help text lists them.</summary>
 internal static class ExitCode
 {
     /// <summary>Every line of the input was delivered.</summary>

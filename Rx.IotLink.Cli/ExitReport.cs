@@ -10,7 +10,7 @@ internal static class ExitReport
     /// in vain, as the end of a sentence.
     /// </summary>
     /// <param name="context">
-    /// What the command has. Whoever presses Ctrl-C, before or meanwhile, is told that something is waited for.
+    /// What the command has. After Ctrl-C, before or meanwhile, it says what it waits for.
     /// </param>
     /// <param name="windows">The lines.</param>
     /// <param name="bound">How long at most.</param>

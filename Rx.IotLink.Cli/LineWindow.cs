@@ -31,7 +31,7 @@ internal sealed class LineWindow(int places)
     /// <summary>Gives a place back: its line was acknowledged, or there is none.</summary>
     public void Release()
     {
-        // In this order, so that whoever finds all places free finds nothing undelivered.
+        // In this order: when all places are free, no line is undelivered.
         Interlocked.Decrement(ref undelivered);
         free.Release();
     }

@@ -36,7 +36,7 @@ internal static class LinkReport
         _ = window.FollowAsync(link.WriteAsync(line, delivery, cancellationToken: CancellationToken.None));
     };
 
-    // A link fails only when it is refused for good, which its state has told.
+    // A link fails only when it is refused for good, which its state has shown.
     private static void Ignore(Exception error)
     {
     }

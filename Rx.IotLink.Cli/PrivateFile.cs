@@ -55,7 +55,7 @@ internal static class PrivateFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Whoever reads it says so.
+            // The code that reads it reports that.
             return false;
         }
     }

@@ -25,7 +25,7 @@ internal static class Program
         }
         catch (IOException e) when (StandardStreams.IsBrokenPipe(e))
         {
-            // Whoever asked for the help text does not read it any more.
+            // The reader of the help text has closed the stream.
             return ExitCode.Delivered;
         }
         catch (Exception e) when (StandardStreams.IsFailedWrite(e))

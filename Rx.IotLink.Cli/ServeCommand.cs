@@ -133,7 +133,9 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         ? link.WriteAsync(line, cancellationToken: CancellationToken.None)
         : link.WriteAsync(line, UntilStored, CancellationToken.None);
 
-    /// <summary>Waits until the devices have accepted what is stored; tells how long it was in vain, or null.</summary>
+    /// <summary>
+    /// Waits until the devices have accepted all stored lines; gives how long it waited in vain, or null.
+    /// </summary>
     private async Task<string?> DrainStoredAsync(IotLinkServer server, DateTimeOffset until)
     {
         try

@@ -54,7 +54,7 @@ internal sealed record TlsFiles(bool On, string? Ca, string? Cert, string? CertK
     {
         if (Ca is null)
             return null;
-        // What authorities of one's own issue rarely says where revocations are told.
+        // Certificates of private authorities rarely say where revocations are published.
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(PrivateFile.Read("--ca", Ca, () => LoadPem(Ca)));
         return policy.CustomTrustStore.Count > 0 ? policy : throw new UsageException($"--ca: {Ca} holds no certificate in PEM.");

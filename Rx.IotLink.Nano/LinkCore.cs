@@ -20,7 +20,7 @@ namespace Rx.IotLink.Nano
         /// <summary>There may be something to send, or to give up.</summary>
         public readonly AutoResetEvent PumpWake = new AutoResetEvent(false);
 
-        /// <summary>There may be something to tell the application.</summary>
+        /// <summary>There may be something to report to the application.</summary>
         public readonly AutoResetEvent TellWake = new AutoResetEvent(false);
 
         /// <summary>The link's next attempt need not wait.</summary>
@@ -111,8 +111,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Whether the server has refused this device without saying when to come again, or said that another has its
-        /// place: nobody has to believe that, but whoever is not wanted comes back seldom.
+        /// Whether the server has refused this device without a time to come again, or has sent that another device
+        /// replaced it. The message may come from an impostor, but the client then comes back seldom.
         /// </summary>
         public bool IsUnwanted
         {

@@ -47,7 +47,7 @@ namespace Rx.IotLink.Nano
             core.Begin();
             int before = core.Counters.Connections;
             string reason = EnsureWifi() ? Connection() : "the Wi-Fi did not come up";
-            // A server that opens and dies at once is no better than one that cannot be reached.
+            // A server that opens a connection and dies at once counts like one that cannot be reached.
             bool lasted = core.Counters.Connections > before && core.HasLasted;
             core.End(reason);
             if (lasted)
@@ -72,7 +72,7 @@ namespace Rx.IotLink.Nano
             }
             catch (Exception exception)
             {
-                // Ordinary, and told as the reason of the outage: a device lives with networks that fail.
+                // This is normal for a device, and is reported as the reason of the outage.
                 return exception.Message != null ? exception.Message : "the connection failed";
             }
             finally
@@ -134,8 +134,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Waits before the next attempt: longer each time, by chance shorter, and not less than the server asks for,
-        /// within what is borne.
+        /// Waits before the next attempt: longer each time, minus a random part, and at least as long as the server
+        /// asks, up to this end's limit.
         /// </summary>
         private void Rest()
         {

@@ -4,7 +4,7 @@ using Rx.IotLink.Nano.Protocol;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>The rules of the options, and what the session is told of them.</summary>
+    /// <summary>The rules of the options, and their values for the session.</summary>
     internal static class OptionsCheck
     {
         private const int LeastKeyBytes = 16;

@@ -50,7 +50,7 @@ namespace Rx.IotLink.Nano
                 }
                 catch (Exception)
                 {
-                    // It is tried again after another patience: there is nobody left to tell.
+                    // It tries again after the same time: nothing is left that could report a failure.
                     fed.WaitOne(patienceMs, false);
                 }
             }

@@ -36,8 +36,8 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
-        /// Where the next attempt is made. Unless it is told to have succeeded, the one after it is made elsewhere: an
-        /// address that does not answer must not hide the others.
+        /// The address of the next attempt. Unless that attempt is reported as successful, the one after it uses
+        /// another address: an address that does not answer must not hide the others.
         /// </summary>
         internal IPEndPoint Next()
         {

@@ -12,7 +12,7 @@ internal sealed partial class DeviceRegistry
     /// <summary>The link of a device, opened from its store if there is none yet.</summary>
     /// <param name="id">The device.</param>
     /// <param name="isKnown">Whether it is known, although the store may have nothing of it.</param>
-    /// <param name="cancellationToken">Ends the waiting. The opening goes on, for whoever asks next.</param>
+    /// <param name="cancellationToken">Ends the wait. The opening continues, for the next caller.</param>
     /// <exception cref="UnknownDeviceException">It is not known, and there is nothing of it in the store.</exception>
     /// <exception cref="SessionStoreException">The store failed.</exception>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>

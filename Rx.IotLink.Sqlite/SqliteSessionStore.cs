@@ -23,7 +23,7 @@ namespace Rx.IotLink.Sqlite;
 /// </remarks>
 public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDisposable
 {
-    /// <summary>So many claims are told apart within one opening of the file.</summary>
+    /// <summary>The number of claims that can be distinguished within one opening of the file.</summary>
     private const int ClaimBits = 40;
 
     // Taken in this order where both are.

@@ -1,24 +1,24 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// What a session tells its owner. Calls come from inside the calls to <see cref="Session"/> and must only take
-    /// note.
+    /// The calls of a session to its owner. They come from inside the calls to <see cref="Session"/>, and must only
+    /// record what they get.
     /// </summary>
     internal interface ISessionHost
     {
         /// <summary>Lines flow both ways from now on.</summary>
         void Opened();
 
-        /// <summary>A keepalive was heard.</summary>
+        /// <summary>A keepalive was received.</summary>
         void Heartbeat();
 
         /// <summary>A line of the peer was put into the inbox.</summary>
         void Arrived(byte[] bytes, int offset, int count);
 
-        /// <summary>A line is done with: accepted by the peer (exactly once), or sent (best effort).</summary>
+        /// <summary>A line is complete: accepted by the peer (exactly once), or sent (best effort).</summary>
         void Finished(bool exactlyOnce, byte[] bytes, int offset, int count);
 
-        /// <summary>A line can never be sent: the peer takes none so long.</summary>
+        /// <summary>A line can never be sent: it is too long for the peer.</summary>
         void Impossible(byte[] bytes, int offset, int count);
 
         /// <summary>A line was sent again.</summary>
@@ -33,14 +33,14 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Something the application should know.</summary>
         void Notice(SessionNotice notice, ulong first, ulong last);
 
-        /// <summary>The connection must end. No more than that: nothing that a peer says ends a link.</summary>
+        /// <summary>The connection must end. Only the connection: no message of a peer ends a link.</summary>
         /// <param name="reason">Why.</param>
         /// <param name="retryMs">How long the peer asks to wait, or -1.</param>
         /// <param name="text">A sentence for people.</param>
         void Leave(LeaveReason reason, int retryMs, string text);
     }
 
-    /// <summary>What an application should know and no state tells.</summary>
+    /// <summary>Events that an application should know and that no state shows.</summary>
     internal enum SessionNotice
     {
         SessionNotResumed,

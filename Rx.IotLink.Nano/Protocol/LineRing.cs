@@ -133,7 +133,7 @@ namespace Rx.IotLink.Nano.Protocol
             return taken <= first ? 0 : -1;
         }
 
-        // An empty line takes a byte too, so that a full buffer and an empty one can be told apart.
+        // An empty line takes a byte too, so that a full buffer differs from an empty one.
         private static int Taken(int length)
         {
             return length == 0 ? 1 : length;

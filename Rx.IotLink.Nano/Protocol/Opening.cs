@@ -104,7 +104,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             Compute("iotlink/2 server\n", challenge);
             int difference = 0;
-            // Every byte is looked at, so that the time does not tell where the difference is.
+            // Every byte is compared, so that the time does not show where the difference is.
             for (int at = 0; at < MacBytes; at++)
                 difference |= computed[at] ^ serverMac[at];
             int said = nonce[NonceBytes - 1] & 1;

@@ -1,8 +1,8 @@
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
-    /// The receiving side: the inbox, what of it is accepted, and what the peer must be told of both. Of a few earlier
-    /// memories of the peer it goes on knowing that: an impostor may have been there in between.
+    /// The receiving side: the inbox, which lines are accepted, and what it must report to the peer. It remembers this
+    /// for the last few memories of the peer, since an impostor may have come in between.
     /// </summary>
     internal sealed class Receiver
     {
@@ -66,7 +66,7 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>
-        /// An opening was said: it tells what is accepted by now. What is accepted from here on is to be acknowledged.
+        /// An opening was sent, and has reported all acceptances so far. Only later ones must be acknowledged.
         /// </summary>
         public void Offered()
         {
@@ -75,7 +75,7 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>
-        /// A peer of this epoch is there. Whether it is an earlier one, whom another has followed: it is gone on with.
+        /// A peer with this epoch has come. Gives whether it is an earlier memory, which then becomes the current one.
         /// </summary>
         public bool Recall(ulong epoch)
         {

@@ -46,8 +46,8 @@ namespace Rx.IotLink.Nano.Protocol
         }
 
         /// <summary>
-        /// The peer has told of progress, for which a line of this length was waited for; -1: none was. The time stays
-        /// doubled where the time undoubled would not have been enough.
+        /// The peer has reported progress of a line of this length; -1: no line was in flight. The time stays doubled
+        /// if the single time would have been too short.
         /// </summary>
         public void Progress(int length, long now)
         {

@@ -24,8 +24,8 @@ namespace Rx.IotLink.Nano.Protocol
 
     /// <summary>
     /// The client's end of protocol 2 (docs/protocol.md), for one link through all its connections: bytes in, bytes
-    /// out. It is told the time, and has no clock, thread or socket of its own; the same calls give the same answers.
-    /// Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
+    /// out. The caller gives the time: it has no clock, thread or socket of its own; the same calls give the same
+    /// answers. Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
     /// </summary>
     internal sealed partial class Session
     {
@@ -321,7 +321,7 @@ namespace Rx.IotLink.Nano.Protocol
             keepaliveDue = false;
             if (output.Length > 0)
                 return;
-            // A sign of life that also tells a peer with a slow application here not to repeat what has arrived.
+            // While lines wait, the keepalive reports the arrived lines, so that the peer does not repeat them.
             if (receiver.LinesWait)
                 receiver.SayArrived(output);
             else

@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Nano.Protocol
 {
-    /// <summary>What a session is told at the start.</summary>
+    /// <summary>The settings of a session.</summary>
     internal sealed class SessionSettings
     {
         /// <summary>The device's name as UTF-8.</summary>
@@ -12,7 +12,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>Milliseconds of silence that are an outage, until the server has said.</summary>
         public int TimeoutMs;
 
-        /// <summary>The longest timeout of a server that this end bears.</summary>
+        /// <summary>The longest timeout that this end accepts from a server.</summary>
         public int MaxTimeoutMs = 86400000;
 
         /// <summary>The longest line this end is ready to receive.</summary>

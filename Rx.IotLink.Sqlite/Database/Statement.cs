@@ -62,7 +62,7 @@ internal sealed class Statement : IDisposable
         }
     }
 
-    /// <summary>Leaves rows that nobody wants; whoever read to the last row need not.</summary>
+    /// <summary>Skips the remaining rows. Not needed after the last row was read.</summary>
     public void Reset() => _ = raw.sqlite3_reset(prepared);
 
     public bool IsNull(int column) => raw.sqlite3_column_type(prepared, column) == raw.SQLITE_NULL;

@@ -21,7 +21,7 @@ internal sealed class StoreFile : IDisposable
     /// <summary>Takes a file for this process alone.</summary>
     /// <remarks>
     /// The lock is the system's, on a file beside it: it ends with the process, however that ends, and does not hinder
-    /// a program that only reads the database. The file stays: whoever deleted it could delete another one's lock.
+    /// a program that only reads the database. The file stays: deleting it could delete the lock of another process.
     /// </remarks>
     /// <exception cref="SessionStoreException">Another one has it, or there cannot be one.</exception>
     public static StoreFile Take(string path, StoreFaults faults)

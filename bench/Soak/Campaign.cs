@@ -37,7 +37,7 @@ internal static class Campaign
             }
             catch (OperationCanceledException)
             {
-                // Ctrl-C: what was done until then is told.
+                // After Ctrl-C the results so far are shown.
             }
         });
         process.Refresh();

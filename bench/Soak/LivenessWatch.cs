@@ -11,7 +11,7 @@ namespace Soak;
 /// </summary>
 internal sealed class LivenessWatch
 {
-    /// <summary>States are told on the clock, some ticks of 100 ns after they come about.</summary>
+    /// <summary>States are reported on the clock, some ticks of 100 ns after they begin.</summary>
     private static readonly TimeSpan Telling = TimeSpan.FromTicks(10);
 
     private readonly string id;
@@ -49,7 +49,7 @@ internal sealed class LivenessWatch
     }
 
     /// <summary>
-    /// A process has its link: from its first state on, so that none is told too late for the bytes that led to it.
+    /// A process has its link: from its first state on, so that no state comes too late for the bytes that led to it.
     /// </summary>
     public void Follow(ILink link)
     {

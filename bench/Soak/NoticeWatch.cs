@@ -3,7 +3,7 @@ using Rx.IotLink;
 namespace Soak;
 
 /// <summary>
-/// Watches that the survivor is told of a memory that was lost, and that nobody is told of one that was not.
+/// Checks that a notice reports each lost memory to the survivor, and that no notice comes without a loss.
 /// </summary>
 internal sealed class NoticeWatch(Setting setting, Action<string> violation)
 {
@@ -19,7 +19,8 @@ internal sealed class NoticeWatch(Setting setting, Action<string> violation)
     }
 
     /// <summary>
-    /// The peer of an end that had met it has lost its memory. Protocol 1 cannot always tell (docs/protocol-1.md).
+    /// The peer of an end that had met it has lost its memory. Protocol 1 cannot always notice this
+    /// (docs/protocol-1.md).
     /// </summary>
     public void MustBeTold(string end, string id)
     {
@@ -27,7 +28,7 @@ internal sealed class NoticeWatch(Setting setting, Action<string> violation)
             untold.Add((end, id));
     }
 
-    /// <summary>The application at one end of a device's link was told something.</summary>
+    /// <summary>A notice came at one end of a device's link.</summary>
     public void Told(string end, string id, LinkNotice notice)
     {
         if (notice.Kind == LinkNoticeKind.PeerRestarted)
@@ -37,7 +38,7 @@ internal sealed class NoticeWatch(Setting setting, Action<string> violation)
             violation($"{end} ({id}) was told {notice.Kind}, and neither end had lost its memory: {notice.Detail}");
     }
 
-    /// <summary>Everything has healed: whoever had to be told was.</summary>
+    /// <summary>Everything has healed: all required notices must have come.</summary>
     public void Settle()
     {
         foreach (var (end, id) in untold)

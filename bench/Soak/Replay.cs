@@ -2,7 +2,7 @@ using Rx.IotLink.Testing;
 
 namespace Soak;
 
-/// <summary>One seed, told in full.</summary>
+/// <summary>One seed with all details.</summary>
 internal static class Replay
 {
     public static int Run(Settings settings) => settings.Protocols.Max(protocol => Run(Setting.Of(settings.First, protocol, settings.Life)));

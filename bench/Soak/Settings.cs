@@ -8,7 +8,7 @@ namespace Soak;
 /// <param name="Count">How many seeds, for each protocol.</param>
 /// <param name="Life">How long each life is, without its healing.</param>
 /// <param name="Workers">How many lives are lived at the same time.</param>
-/// <param name="Replays">Whether one seed is to be told in full.</param>
+/// <param name="Replays">Whether to show one seed with all details.</param>
 internal sealed record Settings(IReadOnlyList<int> Protocols, int First, int Count, TimeSpan Life, int Workers, bool Replays)
 {
     private static readonly Option<string> ProtocolOption = new("--protocol") { Description = "1, 2 or both.", DefaultValueFactory = _ => "both" };

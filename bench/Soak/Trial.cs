@@ -49,7 +49,7 @@ public sealed class Trial
         }
         catch (Exception exception)
         {
-            // Whatever ends a life early is a fault found in it: a campaign goes on, and tells the seed.
+            // Anything that ends a life early is a fault of that life: the campaign continues, and reports the seed.
             trial.violations.Insert(0, $"the life ended after {trial.network.Now} with {exception.GetType().Name}: {exception.Message}");
         }
 
@@ -177,7 +177,7 @@ public sealed class Trial
         return store;
     }
 
-    /// <summary>What is broken once is often broken many times: the first few tell it all.</summary>
+    /// <summary>A broken promise is often broken many times: the first few complaints are enough.</summary>
     private void Violated(string what)
     {
         if (violations.Count < 10)

@@ -26,7 +26,7 @@ public sealed record TrialResult
     /// <summary>Best-effort lines received more than once, or after a later one.</summary>
     public long BestEffortRepeated { get; init; }
 
-    /// <summary>Outages, counted at each end that told of one.</summary>
+    /// <summary>Outages, counted at each end that reported one.</summary>
     public long Outages { get; init; }
 
     /// <summary>Processes that ended.</summary>

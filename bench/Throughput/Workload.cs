@@ -1,6 +1,6 @@
 namespace Throughput;
 
-/// <summary>Something that carries lines as fast as it can until it is told to stop.</summary>
+/// <summary>Carries lines as fast as it can until it is stopped.</summary>
 internal abstract class Workload : IAsyncDisposable
 {
     private volatile bool stopping;

@@ -8,8 +8,8 @@ using Rx.IotLink.Server;
 namespace Examples.AspNet;
 
 /// <summary>
-/// What all pages are told. It observes the devices for as long as the application lives, whether a page is open or
-/// not: lines that nobody observes would wait, and their senders with them.
+/// The events for all pages. It observes the devices as long as the application runs, whether a page is open or not:
+/// lines that nobody observes would wait, and their senders with them.
 /// </summary>
 internal sealed class Bulletin : IDisposable
 {

@@ -6,7 +6,7 @@ using Rx.IotLink;
 namespace Examples.AspNet;
 
 /// <summary>
-/// A device, for those who have none at hand: sends what it knows of this process, and says what it was told.
+/// A simulated device: it sends facts of this process, and prints what it receives.
 /// </summary>
 internal sealed class DeviceProgram : IAsyncDisposable
 {

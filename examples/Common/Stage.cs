@@ -49,7 +49,7 @@ public sealed class Stage
     /// </summary>
     /// <param name="args">The command line.</param>
     /// <param name="description">What the example shows.</param>
-    /// <param name="seconds">How long it plays if not told; 0: until Ctrl-C.</param>
+    /// <param name="seconds">How long it plays by default; 0: until Ctrl-C.</param>
     /// <param name="play">The example; gives the exit code.</param>
     /// <param name="options">Its own options.</param>
     public static async Task<int> PlayAsync(string[] args, string description, int seconds, Func<Stage, Task<int>> play, params Option[] options)

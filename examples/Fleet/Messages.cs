@@ -6,7 +6,7 @@ namespace Examples.Fleet;
 /// <param name="UpSeconds">How long it runs.</param>
 internal sealed record Report(int N, long Outages, double UpSeconds);
 
-/// <summary>What an application object tells its device.</summary>
+/// <summary>The commands of an application object to its device.</summary>
 /// <param name="Led">Whether its lamp shall be lit.</param>
 /// <param name="Reports">How many reports have arrived: the device knows how many it wrote.</param>
 internal sealed record Order(bool Led, int Reports);

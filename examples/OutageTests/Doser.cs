@@ -7,7 +7,7 @@ using Rx.IotLink.Testing;
 
 namespace OutageTests;
 
-/// <summary>Runs on the device: pours as many millilitres as it is told, which must not happen twice.</summary>
+/// <summary>Runs on the device: pours the commanded millilitres, which must not happen twice.</summary>
 public static class Doser
 {
     private const string Command = "pour ";

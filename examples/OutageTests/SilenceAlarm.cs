@@ -7,7 +7,7 @@ using Rx.IotLink.Testing;
 
 namespace OutageTests;
 
-/// <summary>Tells of a device that has not said anything for too long: once for each silence.</summary>
+/// <summary>Reports a device that has sent nothing for too long, once for each silence.</summary>
 public static class SilenceAlarm
 {
     public static IObservable<string> Of(IotLinkServer server, TimeSpan patience, IScheduler clock) =>

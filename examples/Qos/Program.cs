@@ -7,7 +7,7 @@ using Rx.IotLink.Server;
 using Rx.IotLink.Testing.Tcp;
 
 // Numbered lines in both directions, through a proxy that breaks the connection again and again, and a count of what
-// became of each. Runs for as long as told.
+// became of each. Runs for the given time.
 var seed = Choice.Whole("--seed", "Which faults, and when.", 1, 0, int.MaxValue);
 var protocol = Choice.OneOf("--protocol", "The wire protocol.", "2", "1");
 var every = Choice.Whole("--every", "Milliseconds between two lines.", 20, 1, 60_000);

@@ -9,7 +9,7 @@ using Rx.IotLink;
 namespace QuickStart;
 
 /// <summary>
-/// A device: measures, sends what it measured, and does what it is told. Nothing in here knows about outages.
+/// A device: it measures, sends its readings, and obeys commands. No code here knows about outages.
 /// </summary>
 internal sealed class Device : IAsyncDisposable
 {

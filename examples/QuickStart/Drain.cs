@@ -24,7 +24,7 @@ internal static class Drain
         }
         catch (Exception e) when (e is OutboxFullException or LinkClosedException)
         {
-            // The sums will tell which lines it cost.
+            // The sums will show which lines it cost.
             Console.WriteLine($"A writer gave up. {e.Message}");
         }
 

@@ -11,8 +11,8 @@ using QuickStart.Screen;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
-// Four devices send readings of this machine to a server, which tells them what to do, over connections that break
-// again and again. At the end every line is counted.
+// Four devices send readings of this machine to a server, which sends them commands, over connections that break again
+// and again. At the end every line is counted.
 return await Settings.RunAsync(args, async (settings, cancellation) =>
 {
     var scheduler = DefaultScheduler.Instance;
@@ -34,7 +34,7 @@ return await Settings.RunAsync(args, async (settings, cancellation) =>
     var fleet = new Fleet(server.Links, stopwatch, scheduler);
     using var receiving = fleet.Arrivals.Subscribe(arrival => books.ToServer[arrival.Device].Received(arrival.Reading.N));
 
-    // 3. What it tells its devices. An outage is no error: the line is accepted later, that is all.
+    // 3. The commands to its devices. An outage is not an error: the line is only accepted later.
     var commands = fleet.Lamps
         .TakeUntil(over)
         .Select(lamp => (lamp.Link, Lines: books.ToDevice[lamp.Link.Id], lamp.IsLit))

@@ -18,7 +18,7 @@ internal static class Keyboard
         .TakeUntil(stage.Over)
         .Publish().AutoConnect();
 
-    // Looked for, not waited for: a thread that waits for a key cannot be told that the time is up.
+    // Polled, not awaited: a thread that waits for a key cannot be stopped when the time is over.
     private static IObservable<Unit> Keys(IScheduler scheduler) => Observable.Interval(LookEvery, scheduler)
         .Where(_ => Console.KeyAvailable)
         .Select(_ => Console.ReadKey(intercept: true))

@@ -29,7 +29,7 @@ return await Stage.PlayAsync(args, "A key press at one device lights a lamp at a
         var server = running.Add(await IotLinkServer.StartAsync(new() { Port = serverPort, Bind = part == "all" ? IPAddress.Loopback : IPAddress.IPv6Any, Expected = ["button", "lamp"] }));
         serverPort = server.EndPoint.Port;
         voice.Say("server", $"listens on {server.EndPoint}");
-        // The whole application: what the button says, the lamp is told. An outage of either delays it, and loses
+        // The whole application: it sends the lines of the button to the lamp. An outage of either delays it, and loses
         // nothing.
         running.Add(server.WaitForAllAsync().ToObservable().Subscribe(links => links["button"].Lines.Subscribe(links["lamp"].Writer)));
         running.Add(server.ObserveConnections().Subscribe(device => voice.Say("server", $"{device.Id} is {(device.IsUp ? "up" : "not up")}", device.IsUp ? Mood.Good : Mood.Bad)));

@@ -123,7 +123,7 @@ internal sealed class Speakers(Place place, bool bare, bool tls) : IClients
             }
             catch (IOException)
             {
-                // It is lost, which the count will tell.
+                // It is lost, which the count will show.
             }
         }
 

@@ -17,7 +17,7 @@ internal sealed class Child : IAsyncDisposable
     public static Child Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var self = Environment.ProcessPath!;
-        // Under `dotnet fleet.dll` the process is dotnet, which must be told what to run.
+        // Under `dotnet fleet.dll` the process is dotnet, which needs the program as an argument.
         string[] first = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [typeof(Child).Assembly.Location] : [];
         var start = new ProcessStartInfo(self, [.. first, .. arguments]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
         foreach (var (name, value) in environment)

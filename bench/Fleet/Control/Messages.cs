@@ -47,7 +47,7 @@ internal sealed record ServerSample
     /// <summary>Lines that were not the next of their link: lost, doubled or out of order.</summary>
     public long Wrong { get; init; }
 
-    /// <summary>Outages that links have told.</summary>
+    /// <summary>Outages that links have reported.</summary>
     public long Outages { get; init; }
 }
 

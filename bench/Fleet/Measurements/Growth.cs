@@ -5,7 +5,7 @@ namespace Rx.IotLink.Bench.Fleet.Measurements;
 /// <summary>What a link costs as they become many: its memory, a keepalive, its opening.</summary>
 internal static class Growth
 {
-    /// <summary>Keepalives a second in all, however many links there are: enough to tell what one costs.</summary>
+    /// <summary>Keepalives a second in all, for any number of links: enough to measure the cost of one.</summary>
     private const double Beats = 2_000;
 
     private const int WarmUp = 200;

@@ -72,7 +72,7 @@ internal static class Seeds
                     continue;
                 var bytes = Escapes.ToBytes(parts[3]);
                 Piece(played, bytes);
-                // A room is told the id, which is the first line of a client.
+                // A protocol target gets the id as a setting; it is the first line of a client.
                 Piece(withoutId, isFirst && toServer ? bytes[(Array.IndexOf(bytes, (byte)'\n') + 1)..] : bytes);
                 isFirst = false;
                 Both(b => b.Add(Script.Accept));

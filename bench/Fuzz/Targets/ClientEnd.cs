@@ -93,7 +93,7 @@ internal sealed class ClientEnd : IEnd, ITransport
                 break;
             case Script.Break:
                 connection?.Break();
-                // Long enough for its next attempt, unless it was told to stay away.
+                // Long enough for its next attempt, unless the server asked it to wait longer.
                 Advance(TimeSpan.FromSeconds(10));
                 break;
             case Script.Write or Script.WriteBestEffort when client.Counters.Outbox < 32:

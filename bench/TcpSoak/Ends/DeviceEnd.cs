@@ -37,7 +37,7 @@ internal sealed class DeviceEnd : IAsyncDisposable
 
     public ILink Link => _client;
 
-    /// <summary>Completes when it was told to stop and the server has accepted all lines.</summary>
+    /// <summary>Completes when it was asked to stop and the server has accepted all lines.</summary>
     public Task Written { get; }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();

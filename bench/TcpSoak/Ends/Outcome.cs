@@ -28,7 +28,7 @@ internal sealed record Outcome
     public required IReadOnlyList<Trend> Trends { get; init; }
 
     /// <summary>
-    /// Sockets that were not there before the run and are after it; null where the system does not tell.
+    /// Sockets that exist after the run and did not exist before it; null if the system does not report them.
     /// </summary>
     public int? SocketsLeft { get; init; }
 

@@ -57,7 +57,7 @@ internal sealed class ServerEnd : IAsyncDisposable
 
     public long ProtocolErrors => Links().Sum(link => link.Counters.ProtocolErrors);
 
-    /// <summary>Completes when it was told to stop and every device has accepted all lines.</summary>
+    /// <summary>Completes when it was asked to stop and every device has accepted all lines.</summary>
     public Task Written => Task.WhenAll(Writers());
 
     public async ValueTask DisposeAsync()

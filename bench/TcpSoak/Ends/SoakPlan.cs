@@ -33,7 +33,7 @@ internal sealed record SoakPlan
     /// <summary>Hurried, since an outage that lasts teaches nothing more.</summary>
     public BackOff BackOff => new() { Initial = Timeout / 8, Cap = Timeout };
 
-    /// <summary>Faults as fast as they can be told apart.</summary>
+    /// <summary>Faults as fast as they can be distinguished.</summary>
     public TcpFaultMix Mix => new()
     {
         LeastPeace = Timeout * 0.3,

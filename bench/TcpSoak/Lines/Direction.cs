@@ -2,7 +2,7 @@ using Rx.IotLink.Testing;
 
 namespace TcpSoak.Lines;
 
-/// <summary>Who tells of the lines of a direction here.</summary>
+/// <summary>Which end of a direction reports its lines here.</summary>
 internal enum Teller
 {
     /// <summary>The writer and the receiver: both are in this process.</summary>
@@ -23,19 +23,19 @@ internal sealed class Direction(Teller teller)
 {
     private const int WidestGap = 1_000_000;
 
-    // A writer may be told of two acceptances in either order: its halves tell nothing of the order of lines.
+    // Two acceptances may complete in either order: they show nothing about the order of lines.
     private readonly DeliveryChecker _checker = new(ordered: teller != Teller.Writer);
     private long _next;
 
     public DeliveryVerdict Verdict => _checker.Verdict;
 
-    /// <summary>Lines that are under way: the writer has not been told yet.</summary>
+    /// <summary>Lines in flight: their writes have not completed.</summary>
     public int Open => _checker.Open;
 
     /// <summary>A number for the next line, from 0.</summary>
     public long Write() => _checker.Write();
 
-    /// <summary>The writer was told that a line was accepted.</summary>
+    /// <summary>The write of a line completed.</summary>
     public void Accepted(long number)
     {
         if (teller == Teller.Writer)
@@ -52,7 +52,7 @@ internal sealed class Direction(Teller teller)
             return;
         }
 
-        // Numbers have no gaps, so whoever has one knows that those before it were written.
+        // Numbers have no gaps, so one number shows that all before it were written.
         for (; _next <= number && number < _next + WidestGap; _next++)
             _checker.Write();
         _checker.Received(number);

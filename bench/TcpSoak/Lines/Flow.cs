@@ -14,7 +14,7 @@ internal static class Flow
 
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Writes small bursts until told to stop; completes when all of them were accepted.</summary>
+    /// <summary>Writes small bursts until it is stopped; completes when all of them were accepted.</summary>
     public static Task WriteAsync(ILink link, Direction direction, IObservable<Unit> stop, IScheduler scheduler) =>
         Observable.Interval(Every, scheduler)
             .TakeUntil(stop)

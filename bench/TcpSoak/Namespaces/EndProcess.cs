@@ -37,7 +37,7 @@ internal sealed class EndProcess : IDisposable
             "netns", "exec", name, .. self, role, $"{at}", "--links", $"{plan.Links}", "--protocol", $"{plan.Protocol}", "--timeout", $"{plan.Timeout.TotalMilliseconds:F0}"]));
     }
 
-    /// <summary>What it told last.</summary>
+    /// <summary>Its last report.</summary>
     public EndStatus Status => _status.Value;
 
     /// <summary>Tells it to go on to the next part of its life.</summary>

@@ -10,8 +10,8 @@ using TcpSoak.Lines;
 namespace TcpSoak.Namespaces;
 
 /// <summary>
-/// One end of all links, in a process of its own. It tells its status every second; the first line of its standard
-/// input says "write no more", the second "go". The end of its input is both: whoever started it is gone.
+/// One end of all links, in a process of its own. It reports its status every second. The first line of its standard
+/// input means "write no more", the second "go". The end of its input means both: its parent process has ended.
 /// </summary>
 internal static class EndRole
 {
@@ -54,7 +54,7 @@ internal static class EndRole
         });
     }
 
-    /// <summary>On a thread of its own: reading the console may block whoever does it.</summary>
+    /// <summary>On a thread of its own: reading the console may block.</summary>
     private static Task<string?> HearAsync() => Observable.Start(Console.ReadLine, System.Reactive.Concurrency.NewThreadScheduler.Default).ToTask();
 
     private static void Tell(EndStatus status) => Console.WriteLine(JsonSerializer.Serialize(status));

@@ -2,7 +2,7 @@ using Rx.IotLink.Testing;
 
 namespace TcpSoak.Namespaces;
 
-/// <summary>What an end in another process tells of itself, one line of JSON a second.</summary>
+/// <summary>The report of an end in another process, one line of JSON a second.</summary>
 internal sealed record EndStatus
 {
     /// <summary>Outages so far, over all links.</summary>

@@ -92,8 +92,8 @@ internal sealed record NamespaceProgress(TimeSpan At, int Pulls, long Outages);
 /// <param name="Length">How long the network was bad.</param>
 /// <param name="Pulls">How often the cable was pulled.</param>
 /// <param name="IsDrained">Whether every line was accepted in time once nothing disturbed it.</param>
-/// <param name="Server">What the server's process told at its end.</param>
-/// <param name="Devices">What the devices' process told at its end.</param>
+/// <param name="Server">The last report of the server's process.</param>
+/// <param name="Devices">The last report of the devices' process.</param>
 internal sealed record NamespaceOutcome(TimeSpan Length, int Pulls, bool IsDrained, EndStatus Server, EndStatus Devices)
 {
     /// <summary>Both halves of the lines of each device.</summary>

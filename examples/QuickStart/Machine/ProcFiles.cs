@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace QuickStart.Machine;
 
-/// <summary>What Linux tells in /proc; null on other systems, and where a sandbox hides it.</summary>
+/// <summary>Files of Linux in /proc; null on other systems, and if a sandbox hides them.</summary>
 internal static class ProcFiles
 {
     private static readonly char[] Blanks = [' ', '\t'];

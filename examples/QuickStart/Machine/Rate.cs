@@ -13,7 +13,7 @@ internal sealed class Rate(Func<double> counter, IStopwatch stopwatch)
         var (count, at) = (counter(), stopwatch.Elapsed);
         var rate = at > _at ? (count - _count) / (at - _at).TotalSeconds : 0;
         (_count, _at) = (count, at);
-        // A counter that starts anew (an interface that came or went) tells nothing this time.
+        // A counter that starts again (an interface came or went) gives no rate this time.
         return Math.Max(0, rate);
     }
 }
