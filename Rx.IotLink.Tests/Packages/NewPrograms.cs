@@ -54,19 +54,21 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
         var template = Snippet.IsWeb(snippet.Code) ? "web" : "console";
         var file = await File.ReadAllTextAsync(Path.Combine(folder, template, template + ".csproj"));
         // What `dotnet add package` writes.
-        var package = $"""<ItemGroup><PackageReference Include="{Package(snippet.Code)}" Version="0.1.0" /></ItemGroup>""";
-        await File.WriteAllTextAsync(Path.Combine(project, Path.GetFileName(project) + ".csproj"), file.Replace("</Project>", $"{package}</Project>", StringComparison.Ordinal));
+        var references = PackagesOf(snippet.Code).Select(package => $"""<PackageReference Include="{package}" Version="0.1.0" />""");
+        var packages = $"<ItemGroup>{string.Concat(references)}</ItemGroup>";
+        await File.WriteAllTextAsync(Path.Combine(project, Path.GetFileName(project) + ".csproj"), file.Replace("</Project>", $"{packages}</Project>", StringComparison.Ordinal));
         var code = snippet.Code
             .Replace("Port = 8123", string.Create(CultureInfo.InvariantCulture, $"Port = {port}"), StringComparison.Ordinal)
             .Replace("Host = \"192.168.0.10\"", string.Create(CultureInfo.InvariantCulture, $"Host = \"127.0.0.1\", Port = {port}"), StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), code);
     }
 
-    private static string Package(string code) =>
-        code.Contains("using Rx.IotLink.Testing", StringComparison.Ordinal) ? "Rx.IotLink.Testing"
-        : code.Contains("using Rx.IotLink.Sqlite;", StringComparison.Ordinal) ? "Rx.IotLink.Sqlite"
-        : code.Contains("using Rx.IotLink.Server;", StringComparison.Ordinal) ? "Rx.IotLink.Server"
-        : "Rx.IotLink";
+    /// <summary>The packages whose namespaces a program uses. Each of them brings Rx.IotLink with it.</summary>
+    private static List<string> PackagesOf(string code) =>
+        ((string[])["Rx.IotLink.Testing", "Rx.IotLink.Sqlite", "Rx.IotLink.Server"])
+            .Where(package => code.Contains($"using {package}", StringComparison.Ordinal))
+            .DefaultIfEmpty("Rx.IotLink")
+            .ToList();
 
     [GeneratedRegex("[^A-Za-z]+", RegexOptions.None, 1_000)]
     private static partial Regex NotInNames();

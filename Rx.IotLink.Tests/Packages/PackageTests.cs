@@ -156,9 +156,9 @@ public sealed class PackageTests
         </configuration>
         """);
 
-    /// <summary>SQLite's packages for .NET, in the versions that the tests were built with.</summary>
+    /// <summary>What Rx.IotLink.Sqlite needs, in the versions that the tests were built with.</summary>
     private static IEnumerable<string> SqliteFolders() =>
-        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*"]
+        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "microsoft.extensions.dependencyinjection.abstractions"]
         from package in Directory.EnumerateDirectories(Environments.PackagesFolder, pattern)
         from version in Directory.EnumerateDirectories(package)
         select version;
