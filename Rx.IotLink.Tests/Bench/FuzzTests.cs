@@ -6,6 +6,7 @@ using Rx.IotLink.Tests.House;
 namespace Rx.IotLink.Tests.Bench;
 
 /// <summary>What the fuzzers keep looking for, for a few seconds: their corpus, and blind changes of it.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class FuzzTests
 {
     private static IEnumerable<string> Targets => Target.All.Select(t => t.Name);

@@ -8,6 +8,7 @@ namespace Rx.IotLink.Tests.Bench;
 
 /// <summary>The soak over real sockets, for a few seconds of what it does for hours.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class TcpSoakTests
 {
     [TestCase(2, true)]

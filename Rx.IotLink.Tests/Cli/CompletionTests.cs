@@ -9,6 +9,7 @@ namespace Rx.IotLink.Tests.Cli;
 /// <summary>The snippets for shells, as they are told to users, complete words in those shells.</summary>
 [TestFixture]
 [Platform(Exclude = "Win")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed partial class CompletionTests
 {
     private TestFiles files = null!;

@@ -6,6 +6,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>How the commands end, and what they say of lines that were not delivered.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class EndingTests
 {
     // Bound but not listening: connections are refused, and no other process can take the port meanwhile.

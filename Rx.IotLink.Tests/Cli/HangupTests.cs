@@ -7,6 +7,7 @@ namespace Rx.IotLink.Tests.Cli;
 /// <summary>SIGHUP: a terminal that closed, or a daemon that is to read its files again.</summary>
 [TestFixture]
 [Platform(Exclude = "Win")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class HangupTests
 {
     private const string ReadAgain = "SIGHUP: the files were read again: ";

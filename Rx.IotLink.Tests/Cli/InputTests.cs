@@ -5,6 +5,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>Lines of the input that break a rule: told with their number, and skipped.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class InputTests
 {
     [Test]

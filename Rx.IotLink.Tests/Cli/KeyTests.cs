@@ -5,6 +5,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>The command with keys.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class KeyTests
 {
     private const string WantsKey = "pump-1 refused: the server wants a key, and this device gave none: give it with --key-file "

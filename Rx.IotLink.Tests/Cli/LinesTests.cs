@@ -5,6 +5,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>Lines between the two commands, over loopback.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class LinesTests
 {
     [Test]

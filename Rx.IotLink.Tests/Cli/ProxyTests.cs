@@ -6,6 +6,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>The command behind a load balancer.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ProxyTests
 {
     [Test]

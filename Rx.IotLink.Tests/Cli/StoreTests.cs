@@ -9,6 +9,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>What the commands keep in a file outlives them, whatever ends them.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class StoreTests
 {
     private const int Count = 20_000;

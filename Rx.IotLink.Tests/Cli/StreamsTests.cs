@@ -8,6 +8,7 @@ namespace Rx.IotLink.Tests.Cli;
 /// <summary>The command as daemons start it: with standard streams that are closed, or that nobody reads.</summary>
 [TestFixture]
 [Platform(Exclude = "Win")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed partial class StreamsTests
 {
     private const string NoOutput = "iotlink: there is no standard output, where received lines go: nothing was started.";

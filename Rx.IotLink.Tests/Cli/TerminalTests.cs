@@ -8,6 +8,7 @@ namespace Rx.IotLink.Tests.Cli;
 /// <summary>What people see on a terminal, and that nobody else writes on it.</summary>
 [TestFixture]
 [Platform("Linux")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class TerminalTests
 {
     // Clears the line and writes another, as a C0, a C1 and a CR; and turns the direction of what follows.

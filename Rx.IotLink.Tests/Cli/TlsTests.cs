@@ -6,6 +6,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>The command with TLS.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class TlsTests
 {
     private TestFiles files = null!;

@@ -8,6 +8,7 @@ namespace Rx.IotLink.Tests.Cli;
 
 /// <summary>What the command says when it does not start.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class UsageTests
 {
     [TestCase("", "Required command")]

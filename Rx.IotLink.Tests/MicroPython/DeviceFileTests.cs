@@ -13,6 +13,7 @@ namespace Rx.IotLink.Tests.MicroPython;
 /// <summary>The device's file by itself: its own tests and its example.</summary>
 [TestFixture(Interpreter.CPython)]
 [TestFixture(Interpreter.MicroPython)]
+[Parallelizable(ParallelScope.Self)]
 public sealed class DeviceFileTests(string interpreter)
 {
     private const string Key = "000102030405060708090a0b0c0d0e0f";

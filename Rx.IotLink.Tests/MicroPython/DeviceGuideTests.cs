@@ -5,6 +5,7 @@ using Rx.IotLink.Tests.House;
 namespace Rx.IotLink.Tests.MicroPython;
 
 /// <summary>The guide of the device's file names each option, with its default.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed partial class DeviceGuideTests
 {
     private static readonly string[] NoOptions = ["self", "tell", "**options"];

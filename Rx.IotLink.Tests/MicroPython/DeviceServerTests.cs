@@ -10,6 +10,7 @@ namespace Rx.IotLink.Tests.MicroPython;
 /// <summary>The device's file, as a process with real sockets, against the real server.</summary>
 [TestFixture(Interpreter.CPython)]
 [TestFixture(Interpreter.MicroPython)]
+[Parallelizable(ParallelScope.Self)]
 public sealed class DeviceServerTests(string interpreter)
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(40);

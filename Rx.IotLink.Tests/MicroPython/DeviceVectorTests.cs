@@ -10,6 +10,7 @@ namespace Rx.IotLink.Tests.MicroPython;
 [TestFixture(Interpreter.CPython, true)]
 [TestFixture(Interpreter.MicroPython, false)]
 [TestFixture(Interpreter.MicroPython, true)]
+[Parallelizable(ParallelScope.Self)]
 public sealed class DeviceVectorTests(string interpreter, bool byteByByte)
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "Rx.IotLink.Tests", "Protocol2", "Vectors");

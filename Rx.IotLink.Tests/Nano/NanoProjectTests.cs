@@ -6,6 +6,7 @@ namespace NanoTests;
 /// <summary>
 /// The files that only the nanoFramework extension of Visual Studio builds, and that nobody here would see break.
 /// </summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class NanoProjectTests
 {
     private static readonly NanoProject[] Projects = [NanoProject.Library, NanoProject.Example];

@@ -12,6 +12,7 @@ using DeviceStatus = Rx.IotLink.Nano.LinkStatus;
 namespace NanoTests;
 
 /// <summary>The device's sources, with real sockets, against the real server.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class NanoServerTests
 {
     private static readonly byte[] Key = [.. Enumerable.Range(1, 32).Select(n => (byte)n)];

@@ -11,6 +11,7 @@ namespace NanoTests;
 /// The conformance vectors of protocol 2 (Protocol2/Vectors/README.md), those of a client, against the device's
 /// session.
 /// </summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class NanoVectorTests
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "Rx.IotLink.Tests", "Protocol2", "Vectors");

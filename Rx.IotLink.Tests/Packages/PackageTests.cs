@@ -9,6 +9,7 @@ using Rx.IotLink.Tests.Processes;
 namespace Rx.IotLink.Tests.Packages;
 
 /// <summary>What <c>dotnet pack</c> makes, and that a new user's program and shell can use it.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class PackageTests
 {
     private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.Testing"];

@@ -6,6 +6,7 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Tests.Protocol;
 
 /// <summary>What a stranger said, in a log and on a terminal.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class PrintableTests
 {
     [TestCase("23.5 °C, „grün“ 😀", "23.5 °C, „grün“ 😀")]

@@ -8,6 +8,7 @@ namespace Rx.IotLink.Tests.Protocol;
 /// A stream means the same in whatever pieces it comes: cut in two at every place, and byte by byte, each session gives
 /// the same events, the same output and the same refusal, in the same order.
 /// </summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class SegmentationTests
 {
     /// <summary>

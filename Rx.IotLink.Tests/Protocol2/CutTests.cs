@@ -7,6 +7,7 @@ namespace Rx.IotLink.Tests.Protocol2;
 /// <summary>
 /// The connection is cut after every single byte, and after every pair of bytes, and nothing comes of it.
 /// </summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class CutTests
 {
     [Test]

@@ -12,6 +12,7 @@ namespace Rx.IotLink.Tests.Rest;
 /// <c>Interval(T/4)</c> does. The queue of deadlines is another implementation of these operators, with less memory:
 /// here both run side by side on random scripts, and every ring must come at the same tick.
 /// </summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class LivenessIsRxTests
 {
     private const int Scripts = 20_000;

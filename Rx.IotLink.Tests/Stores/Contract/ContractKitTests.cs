@@ -7,6 +7,7 @@ namespace Rx.IotLink.Tests.Stores.Contract;
 
 /// <summary>The contract kit passes a plain store, and finds each mistake that is planted in it.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class ContractKitTests
 {
     private static IEnumerable<PlantedFault> Faults => Enum.GetValues<PlantedFault>().Where(fault => fault != None);

@@ -7,6 +7,7 @@ namespace Rx.IotLink.Tests.Stores.Sqlite;
 
 /// <summary>The store keeps the contract, on real files.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class SqliteContractTests
 {
     private static readonly TemporaryFolder Folder = new();

@@ -11,6 +11,7 @@ namespace Rx.IotLink.Tests.Stores.Sqlite;
 /// Files that are torn, flipped, of somebody else or of another version: refused and left as they are, or whole.
 /// </summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class SqliteDamageTests
 {
     private const int Devices = 8;

@@ -11,6 +11,7 @@ namespace Rx.IotLink.Tests.Stores.Sqlite;
 
 /// <summary>Real processes on a file: two at a time, and many that are killed.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class SqliteProcessTests
 {
     private const int Devices = 4;

@@ -7,6 +7,7 @@ namespace Rx.IotLink.Tests.Stores.Sqlite;
 
 /// <summary>Options, backups, and other programs on the file.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class SqliteStoreTests
 {
     private const int Devices = 4;
