@@ -5,6 +5,9 @@ namespace Rx.IotLink;
 /// <summary>The options that both ends of a link have. Immutable: change a copy with <c>with</c>.</summary>
 public abstract record LinkOptions
 {
+    /// <summary>The shortest <see cref="Timeout"/>, here and of a server that a client bears.</summary>
+    internal static readonly TimeSpan MinTimeout = TimeSpan.FromMilliseconds(100);
+
     private protected LinkOptions()
     {
     }
@@ -104,7 +107,7 @@ public abstract record LinkOptions
 
     internal virtual void Validate()
     {
-        Require.InRange(Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), nameof(Timeout));
+        Require.InRange(Timeout, MinTimeout, TimeSpan.FromHours(1), nameof(Timeout));
         Require.InRange(MaxLineBytes, 1, 1_048_576, nameof(MaxLineBytes));
         Require.InRange(InboxLines, 1, 1_000_000, nameof(InboxLines));
         Require.InRange(OutboxLines, 1, 1_000_000, nameof(OutboxLines));

@@ -4,6 +4,7 @@ namespace Rx.IotLink.Nano.Protocol
     internal sealed partial class Session
     {
         private const ulong MaxNumber = ulong.MaxValue - 16384;
+        private const int MinTimeoutMs = 100;
 
         /// <summary>What the server says to the opening.</summary>
         private void TakeAnswer(byte[] bytes, int offset, int count)
@@ -57,6 +58,11 @@ namespace Rx.IotLink.Nano.Protocol
             Leave(LeaveReason.Refused, retries ? (int)retry : -1, text);
         }
 
+        private int LeastTimeoutMs
+        {
+            get { return settings.TimeoutMs < MinTimeoutMs ? settings.TimeoutMs : MinTimeoutMs; }
+        }
+
         private void TakeOk()
         {
             ulong theirEpoch, tx, window, max, timeout;
@@ -83,6 +89,13 @@ namespace Rx.IotLink.Nano.Protocol
             {
                 // For so long nothing would be noticed of a server that has gone.
                 Fail("the server's timeout is longer than this client bears");
+                return;
+            }
+
+            if (good && timeout < (ulong)(uint)LeastTimeoutMs)
+            {
+                // This client would do nothing but repeat its lines and say that it lives.
+                Fail("the server's timeout is shorter than this client bears");
                 return;
             }
 

@@ -528,7 +528,9 @@ class Session:
         window = _number(tokens, "window", 1, 16384)
         size = _number(tokens, "max", 1, 1048576)
         # For so long this end would not notice that the server has gone.
-        timeout = _number(tokens, "timeout", 1, max(self._max_timeout, self._own_timeout))
+        # With less than the least it would do nothing but repeat its lines and say that it lives.
+        least = min(100, self._own_timeout)
+        timeout = _number(tokens, "timeout", least, max(self._max_timeout, self._own_timeout))
         peer = accepted = seen = None
         if "peer" in tokens or "rx" in tokens:
             peer = _epoch(tokens.get("peer"))

@@ -410,10 +410,19 @@ internal sealed class Version2Protocol : IProtocol
         }
     }
 
-    /// <summary>Checks the server's timeout: this client needs as long to notice that the server has gone.</summary>
-    private TimeSpan Borne(TimeSpan timeout) => timeout > settings.MaxTimeout
-        ? throw new ProtocolException($"the server's timeout of {timeout.TotalSeconds:0.###} s is longer than this client bears ({settings.MaxTimeout.Value.TotalSeconds:0.###} s)")
-        : timeout;
+    /// <summary>
+    /// Checks the server's timeout. With a longer one this client would not notice for long that the server has gone;
+    /// with a shorter one it would do nothing but repeat its lines and send keepalives.
+    /// </summary>
+    private TimeSpan Borne(TimeSpan timeout)
+    {
+        var least = settings.Timeout < LinkOptions.MinTimeout ? settings.Timeout : LinkOptions.MinTimeout;
+        if (timeout < least)
+            throw new ProtocolException($"the server's timeout of {timeout.TotalSeconds:0.###} s is shorter than this client bears ({least.TotalSeconds:0.###} s)");
+        return timeout > settings.MaxTimeout
+            ? throw new ProtocolException($"the server's timeout of {timeout.TotalSeconds:0.###} s is longer than this client bears ({settings.MaxTimeout.Value.TotalSeconds:0.###} s)")
+            : timeout;
+    }
 
     private void FallBack()
     {
