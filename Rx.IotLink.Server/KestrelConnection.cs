@@ -14,7 +14,7 @@ namespace Rx.IotLink.Server;
 /// RST, after which a micropython-iot client may hang for ever. So it is aborted only if the peer does not take the
 /// rest within some time.
 /// </summary>
-internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection, IKnownConnection
+internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection, IKnownConnection, ICertifiedConnection
 {
     /// <summary>
     /// The most time that a peer may take for the rest, since this delays the end of a server.
@@ -30,7 +30,6 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
 
     public PipeWriter Output => transport.Output;
 
-    /// <summary>The certificate that the peer presented in the TLS handshake, or null.</summary>
     public X509Certificate2? ClientCertificate => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
     public EndPoint? RemoteEndPoint { get; } = SocketConnection.Plain(context.RemoteEndPoint);

@@ -114,4 +114,7 @@ public enum OutageReason
     /// Server: the key that the device had proved is no longer one of its keys (<see cref="IDeviceKeys.Changed"/>).
     /// </summary>
     KeyRevoked,
+
+    /// <summary>Server: the certificate that the device had presented has expired.</summary>
+    CertificateExpired,
 }

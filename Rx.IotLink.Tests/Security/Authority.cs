@@ -52,11 +52,11 @@ internal sealed class Authority : IDisposable
     /// <summary>An authority that this one vouches for.</summary>
     public Authority IssueAuthority(string name) => new(name, Certificate);
 
-    public X509Certificate2 IssueClient(string name = "pump-1", bool expired = false, Action<SubjectAlternativeNameBuilder>? alternatives = null)
+    public X509Certificate2 IssueClient(string name = "pump-1", bool expired = false, Action<SubjectAlternativeNameBuilder>? alternatives = null, TimeSpan? goodFor = null)
     {
         var names = new SubjectAlternativeNameBuilder();
         alternatives?.Invoke(names);
-        return Issue(name, ClientUse, expired, alternatives is null ? null : names.Build());
+        return Issue(name, ClientUse, expired, alternatives is null ? null : names.Build(), goodFor);
     }
 
     /// <summary>Trust in this authority alone.</summary>
@@ -74,7 +74,7 @@ internal sealed class Authority : IDisposable
         Certificate.Dispose();
     }
 
-    private X509Certificate2 Issue(string name, string use, bool expired, X509Extension? names = null)
+    private X509Certificate2 Issue(string name, string use, bool expired, X509Extension? names = null, TimeSpan? goodFor = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -82,7 +82,7 @@ internal sealed class Authority : IDisposable
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
         if (names is not null)
             request.CertificateExtensions.Add(names);
-        using var bare = request.Create(Certificate, Now.AddYears(-2), expired ? Now.AddYears(-1) : Now.AddYears(2), RandomNumberGenerator.GetBytes(8));
+        using var bare = request.Create(Certificate, Now.AddYears(-2), expired ? Now.AddYears(-1) : goodFor is { } time ? Now + time : Now.AddYears(2), RandomNumberGenerator.GetBytes(8));
         using var keyed = bare.CopyWithPrivateKey(key);
         // By way of PFX, or Windows would not use the key.
         var certificate = X509CertificateLoader.LoadPkcs12(keyed.Export(X509ContentType.Pkcs12), password: null, X509KeyStorageFlags.Exportable);

@@ -80,6 +80,9 @@ internal static class Farewell
     /// <summary>For people only: the client comes back, and then its proof decides.</summary>
     public const string KeyRevoked = "key revoked";
 
+    /// <summary>The same.</summary>
+    public const string CertificateExpired = "certificate expired";
+
     /// <summary>A farewell of this length is accepted even if lines must be shorter.</summary>
     public const int LeastBytes = 64;
 }

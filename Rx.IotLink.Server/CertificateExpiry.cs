@@ -1,0 +1,50 @@
+using System.Security.Cryptography.X509Certificates;
+using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Time;
+
+namespace Rx.IotLink.Server;
+
+/// <summary>
+/// Ends a connection when the certificate expires that its client presented: the handshake has looked at it, and nobody
+/// does afterwards. Ends nothing once it is disposed.
+/// </summary>
+internal sealed class CertificateExpiry : IDisposable
+{
+    /// <summary>So often it is looked at, since clocks are set, and no timer of the system waits for years.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromHours(1);
+
+    private readonly IotLinkServerOptions options;
+    private readonly Deadlines clock;
+    private readonly Link link;
+    private readonly ServedConnection connection;
+    private readonly DateTimeOffset expires;
+    private readonly Alarm alarm;
+
+    private CertificateExpiry(IotLinkServerOptions options, Deadlines clock, DateTimeOffset expires, Link link, ServedConnection connection)
+    {
+        (this.options, this.clock, this.expires, this.link, this.connection) = (options, clock, expires, link, connection);
+        alarm = new(clock, Look);
+    }
+
+    /// <summary>Watches over a connection that is being served. Null: its client presented no certificate.</summary>
+    public static CertificateExpiry? Watch(
+        IotLinkServerOptions options, Deadlines clock, X509Certificate2? certificate, Link link, ServedConnection connection)
+    {
+        if (certificate is null)
+            return null;
+        var watch = new CertificateExpiry(options, clock, certificate.NotAfter, link, connection);
+        watch.Look();
+        return watch;
+    }
+
+    public void Dispose() => alarm.Dispose();
+
+    private void Look()
+    {
+        var left = expires - options.Scheduler.Now;
+        if (left > TimeSpan.Zero)
+            alarm.Set(clock.Now + (left < MaxWait ? left : MaxWait));
+        else
+            link.Dismiss(connection, Farewell.CertificateExpired, new Outage(OutageReason.CertificateExpired, $"the certificate that it has presented was good until {expires.UtcDateTime:u}"));
+    }
+}
