@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using NUnit.Framework;
 using Rx.IotLink.Server;
@@ -99,6 +100,27 @@ public sealed class ThrowingObserverTests : ServerTest
         await Bound.EventuallyAsync(() => other.Counters.Inbox == 1);
     }
 
+    /// <summary>One that was disposed before the server is the usual one.</summary>
+    [TestCase(0)]
+    [TestCase(3)]
+    [TestCase(20)]
+    public async Task A_scheduler_of_observers_that_throws_stops_nothing(int goodFor)
+    {
+        var scheduler = new Failing(goodFor);
+        var server = await StartServerAsync(ServerOptions with { ObserverScheduler = scheduler });
+        var (lines, changes, links) = (new Recorder<string>(), server.Changes.Record(), server.Links.Record());
+        server.Links.Subscribe(link => link.Lines.Subscribe(lines));
+        var client = StartClient(server);
+        for (var n = 0; n < 20; n++)
+            await client.WriteAsync($"{n}").Within();
+
+        await server.StopAsync().Within();
+
+        Assert.That(lines.Values, Is.EqualTo(Enumerable.Range(0, 20).Select(n => $"{n}")));
+        Assert.That(scheduler.HasThrown, Is.True);
+        await Task.WhenAll(lines.Ended, changes.Ended, links.Ended).Within("all are told the end");
+    }
+
     [Test]
     public async Task So_it_is_with_states_heartbeats_and_notices()
     {
@@ -158,5 +180,22 @@ public sealed class ThrowingObserverTests : ServerTest
 
         // Its observer has no OnError, for which Rx throws where OnError is called.
         await JoinAsync(await StartServerAsync());
+    }
+
+    /// <summary>Takes so many pieces of work, and throws at all others.</summary>
+    private sealed class Failing(int goodFor) : IScheduler
+    {
+        private int taken;
+
+        public bool HasThrown => Volatile.Read(ref taken) > goodFor;
+
+        public DateTimeOffset Now => DefaultScheduler.Instance.Now;
+
+        public IDisposable Schedule<TState>(TState state, Func<IScheduler, TState, IDisposable> action) =>
+            Interlocked.Increment(ref taken) <= goodFor ? DefaultScheduler.Instance.Schedule(state, action) : throw new ObjectDisposedException(nameof(EventLoopScheduler));
+
+        public IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action) => throw new NotSupportedException();
+
+        public IDisposable Schedule<TState>(TState state, DateTimeOffset dueTime, Func<IScheduler, TState, IDisposable> action) => throw new NotSupportedException();
     }
 }
