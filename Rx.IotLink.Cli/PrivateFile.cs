@@ -66,6 +66,7 @@ internal static class PrivateFile
     {
         try
         {
+            RegularFile.Check(path);
             return read();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)

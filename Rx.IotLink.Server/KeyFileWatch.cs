@@ -34,7 +34,7 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
     public KeyFileWatch(string path, bool mayBeShared, IScheduler scheduler, ServerLog log)
     {
         (this.path, this.mayBeShared, this.scheduler, this.log) = (path, mayBeShared, scheduler, log);
-        using var file = DeviceKeys.Open(path);
+        using var file = RegularFile.Open(path);
         taken = seen = Stamp.Of(file, path);
         keys = DeviceKeys.Read(file, path, mayBeShared);
     }
@@ -62,7 +62,7 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
         var now = Stamp.Unknown;
         try
         {
-            using var file = DeviceKeys.Open(path);
+            using var file = RegularFile.Open(path);
             now = Stamp.Of(file, path);
             if (now == seen && now != taken)
                 read = Read(file);
@@ -102,8 +102,6 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
     /// <param name="Mode">Its access rights.</param>
     private sealed record Stamp(string Content, UnixFileMode Mode)
     {
-        private const int MaxBytes = 64 << 20;
-
         public static Stamp Unknown { get; } = new("", default);
 
         public static Stamp Of(FileStream file, string path)
@@ -114,8 +112,8 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
             Span<byte> buffer = stackalloc byte[4_096];
             for (long length = 0; file.Read(buffer) is > 0 and var count; hash.AppendData(buffer[..count]))
             {
-                if ((length += count) > MaxBytes)
-                    throw new IOException($"{path} is longer than {MaxBytes} bytes.");
+                if ((length += count) > RegularFile.MaxBytes)
+                    throw new IOException($"{path} is longer than {RegularFile.MaxBytes} bytes.");
             }
 
             file.Position = 0;

@@ -29,7 +29,8 @@ public sealed class DeviceKeys : IDeviceKeys
     /// <summary>Reads the keys from a file, also if other users may read or write it.</summary>
     /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
     /// key.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="IOException">The file cannot be read, is empty or no regular file, or has more than 64
+    /// MiB.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static DeviceKeys Load(string path) => Load(path, mayBeShared: true);
 
@@ -39,7 +40,8 @@ public sealed class DeviceKeys : IDeviceKeys
     /// </summary>
     /// <exception cref="FormatException">A line is wrong; the message names the file, the line and the rule, never the
     /// key.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="IOException">The file cannot be read, is empty or no regular file, or has more than 64
+    /// MiB.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read, or its group or others may read or write
     /// it.</exception>
     public static DeviceKeys LoadPrivate(string path) => Load(path, mayBeShared: false);
@@ -75,12 +77,9 @@ public sealed class DeviceKeys : IDeviceKeys
 
     internal static DeviceKeys Load(string path, bool mayBeShared)
     {
-        using var file = Open(path);
+        using var file = RegularFile.Open(path);
         return Read(file, path, mayBeShared);
     }
-
-    /// <summary>Opens a file; its owner may replace it meanwhile.</summary>
-    internal static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     internal static DeviceKeys Read(FileStream file, string path, bool mayBeShared)
     {

@@ -84,6 +84,7 @@ internal sealed class HangupTests
     [TestCase("for clients", "is not for a server: its extended key usage does not say so")]
     [TestCase("key of another", "--cert: ")]
     [TestCase("gone", "--cert: Could not find file")]
+    [TestCase("a pipe", "is empty, or no regular file")]
     public async Task A_server_keeps_its_certificate_and_keys_if_the_new_one_is_bad(string how, string sentence)
     {
         using var authority = new Authority();
@@ -103,8 +104,10 @@ internal sealed class HangupTests
             "key of another" => authority.IssueServer().ExportCertificatePem() + "\n" + good[good.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal)..],
             _ => "",
         });
-        if (how == "gone")
+        if (how is "gone" or "a pipe")
             File.Delete(cert);
+        if (how == "a pipe")
+            files.MakePipe("cert.pem");
         server.Signal("HUP");
         Assert.That(
             await server.EventAsync("iotlink: "),

@@ -100,6 +100,21 @@ internal sealed class TlsTests
         await AssertUsageAsync(["serve", "--port", "0", .. Certificate("client", authority.IssueClient(), "pfx"), "--tls"], "is not for a server: its extended key usage does not say so");
     }
 
+    /// <summary>Nobody waits for a pipe to which nobody writes, or reads a device that has no end.</summary>
+    [Test]
+    [Platform("Linux")]
+    public async Task What_is_no_regular_file_is_told()
+    {
+        const string Told = "is empty, or no regular file";
+        foreach (var path in new[] { files.MakePipe("pipe"), "/dev/zero" })
+        {
+            await AssertUsageAsync(["connect", "localhost", "--id", "a", "--key-file", path, "--insecure-key-file"], $"--key-file: {path} {Told}");
+            await AssertUsageAsync(["connect", "localhost", "--id", "a", "--tls", "--ca", path], $"--ca: {path} {Told}");
+            await AssertUsageAsync(["serve", "--port", "0", "--tls", "--cert", path], $"--cert: {path} {Told}");
+            await AssertUsageAsync(["serve", "--port", "0", "--tls", "--cert", ca, "--cert-key", path], $"--cert-key: {path} {Told}");
+        }
+    }
+
     private static async Task AssertUsageAsync(string[] arguments, string sentence)
     {
         await using var command = IotLinkProcess.Start(arguments);

@@ -120,8 +120,10 @@ internal sealed class KeyFileTests
     }
 
     [TestCase("folder", "denied")]
-    [TestCase("/dev/zero", "longer than 67108864 bytes")]
-    [TestCase("/dev/null", "it holds no key")]
+    [TestCase("/dev/zero", "is empty, or no regular file")]
+    [TestCase("/dev/null", "is empty, or no regular file")]
+    [TestCase("pipe", "is empty, or no regular file")]
+    [TestCase("long", "longer than 67108864 bytes")]
     [Platform("Linux")]
     public void Whatever_takes_its_place_the_keys_stay_and_the_watch_goes_on(string place, string fault)
     {
@@ -129,10 +131,23 @@ internal sealed class KeyFileTests
         using var keys = new KeyFileWatch(path, mayBeShared: true, scheduler, Log());
         keys.Start();
         File.Delete(path);
-        if (place == "folder")
-            Directory.CreateDirectory(path);
-        else
-            File.CreateSymbolicLink(path, place);
+        switch (place)
+        {
+            case "folder":
+                Directory.CreateDirectory(path);
+                break;
+            case "pipe":
+                files.MakePipe("keys");
+                break;
+            case "long":
+                using (var file = File.Create(path))
+                    file.SetLength((64 << 20) + 1);
+                break;
+            default:
+                File.CreateSymbolicLink(path, place);
+                break;
+        }
+
         Run(5);
         Assert.That(keys.KeysOf("a"), Has.Count.EqualTo(1));
         Assert.That(Logged().Single().Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is mended: ").And.Contains(fault));

@@ -18,5 +18,14 @@ internal sealed class TestFiles : IDisposable
         return path;
     }
 
+    /// <summary>A pipe with a name, to which nobody writes.</summary>
+    public string MakePipe(string name)
+    {
+        var path = PathOf(name);
+        using var making = System.Diagnostics.Process.Start("mkfifo", ["-m", "600", path]);
+        making.WaitForExit();
+        return path;
+    }
+
     public void Dispose() => folder.Delete(recursive: true);
 }
