@@ -27,6 +27,13 @@ public sealed record ServerCounters
     public long LogFailures { get; init; }
 
     /// <summary>
+    /// How often code of the application threw where this server called it: the search for a key, what judges
+    /// certificates, a session store, a handler of requests (<c>Respond</c>), an observer. Each is logged as an error;
+    /// repeated ones are logged as one entry with their number. The peer gets no details of it.
+    /// </summary>
+    public long CallbackFailures { get; init; }
+
+    /// <summary>
     /// Bytes that the links hold in their inboxes and outputs (<see cref="IotLinkServerOptions.MaxBufferedBytes"/>),
     /// the first KB of each left out.
     /// </summary>

@@ -26,6 +26,7 @@ internal sealed partial class ServerLog
     private readonly ILogger logger;
     private readonly Digest<Topic> strangers;
     private readonly Digest<Topic> devices;
+    private long callbackFailures;
 
     /// <summary>Begins to log.</summary>
     /// <param name="logger">A logger that never throws (<see cref="GuardedLogging"/>).</param>
@@ -36,6 +37,9 @@ internal sealed partial class ServerLog
         strangers = new(scheduler, Every, MaxTopicsOfStrangers, topic => topic with { Who = "several addresses" }, More);
         devices = new(scheduler, Every, MaxTopicsOfDevices, topic => topic with { Who = "several devices" }, More);
     }
+
+    /// <summary>How often code of the application has thrown, logged or not.</summary>
+    public long CallbackFailures => Interlocked.Read(ref callbackFailures);
 
     [LoggerMessage(1, LogLevel.Information, "Listening on {EndPoint}")]
     public partial void Listening(EndPoint endPoint);
@@ -75,12 +79,16 @@ internal sealed partial class ServerLog
 
     public void KeysOfFailed(string id, Exception error)
     {
+        CountFailure();
         if (MaySay(new(LogLevel.Error, "failed, KeysOf", "the keys"), devices, AtOnce))
             KeysFailed($"KeysOf of '{Printable.Message(id)}': its link stays up, even if its key is revoked; tell of the change again", error);
     }
 
-    public void ChangesOfKeysFailed(Exception error) =>
+    public void ChangesOfKeysFailed(Exception error)
+    {
+        CountFailure();
         KeysFailed("Changed ended with an error: a key that is revoked from now on ends no link until the server is started again", error);
+    }
 
     [LoggerMessage(7, LogLevel.Error, "The keys failed, {What}")]
     private partial void KeysFailed(string what, Exception error);
@@ -127,7 +135,7 @@ internal sealed partial class ServerLog
 
     public void Refused(EndPoint? remote, string id, RefusedException refused)
     {
-        var level = refused.InnerException is null ? LogLevel.Warning : LogLevel.Error;
+        var level = LevelOf(refused.InnerException);
         if (!MaySay(new(level, $"was refused ({refused.Refusal})", Origin.Of(remote)?.ToString() ?? "a connection"), strangers))
             return;
         if (refused.InnerException is { } cause)
@@ -172,7 +180,7 @@ internal sealed partial class ServerLog
 
     public void Notice(Subject who, LinkNotice notice)
     {
-        var level = notice.Error is null ? LogLevel.Warning : LogLevel.Error;
+        var level = LevelOf(notice.Error);
         if (!MaySay(who, level, $"has a notice ({notice.Kind})"))
             return;
         if (notice.Error is null)
@@ -187,8 +195,25 @@ internal sealed partial class ServerLog
     [LoggerMessage(31, LogLevel.Error, "{Id}: {Kind}, {Detail}")]
     private partial void NoticeOfError(string id, LinkNoticeKind kind, string detail, Exception error);
 
+    public void ObserverFailed(string stream, Exception error)
+    {
+        CountFailure();
+        LogObserverFailed(stream, error);
+    }
+
     [LoggerMessage(32, LogLevel.Error, "An observer of the server's {Stream} threw; its subscription has ended")]
-    public partial void ObserverFailed(string stream, Exception error);
+    private partial void LogObserverFailed(string stream, Exception error);
+
+    /// <summary>What the application's code threw is an error of this server's, and counted.</summary>
+    private LogLevel LevelOf(Exception? thrown)
+    {
+        if (thrown is null)
+            return LogLevel.Warning;
+        CountFailure();
+        return LogLevel.Error;
+    }
+
+    private void CountFailure() => Interlocked.Increment(ref callbackFailures);
 
     /// <summary>
     /// A device has its own topics. Topics of strangers are by origin, since a stranger can use any number of ids.

@@ -69,18 +69,47 @@ internal sealed class ServerCallbackTests
         }
 
         Assert.That(thrown, Is.Positive, "it was called");
-        await Bound.EventuallyAsync(() => Troubles(server) > 0, "a counter grows");
-        if (!name.StartsWith("LoggerFactory.", StringComparison.Ordinal))
+        var isLog = name.StartsWith("LoggerFactory.", StringComparison.Ordinal);
+        await Bound.EventuallyAsync(() => (isLog ? server.Counters.LogFailures : server.Counters.CallbackFailures) > 0, "its counter grows");
+        if (!isLog)
             await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), $"the log tells it; heard: {heard}");
         // And it lives: another one is told something.
         Assert.That(await VisitAsync(server, options, visit: 3, id: "other"), Is.Not.Empty);
     }
 
-    private static bool Tells(LogEntry entry) => $"{entry.Text} {entry.Error}".Contains(Planting.Secret, StringComparison.Ordinal);
+    /// <summary>What is given to a server later, not among its options: handlers of requests, and observers.</summary>
+    [TestCase("handler")]
+    [TestCase("observer of a link")]
+    [TestCase("observer of the server")]
+    public async Task What_is_called_by_a_subscription_is_counted_too(string kind)
+    {
+        var log = new TestLog();
+        await using var server = await Ends.ServeAsync(o => o with { LoggerFactory = log });
+        using var subscription = server.Links.Subscribe(link =>
+        {
+            if (kind == "handler")
+                link.Respond(new Func<string, IObservable<string>>(_ => throw new InvalidOperationException(Planting.Secret))).Subscribe();
+            else
+                link.Lines.Subscribe(_ => Fail(kind == "observer of a link"));
+        });
+        using var changes = server.Changes.Subscribe(_ => Fail(kind == "observer of the server"));
+        await using var client = Ends.Connect(server.EndPoint.Port);
+        var answer = client.ReadLineAsync();
+        await client.WriteAsync("{\"req\":\"1\",\"body\":\"now\"}").WaitAsync(Ends.Bound);
 
-    private static long Troubles(IotLinkServer server) =>
-        server.Counters.Refused[Refusal.StoreFailed] + server.Counters.Refused[Refusal.ServerFailed] + server.Counters.LogFailures
-        + server.GetConnections().Sum(c => c.Counters.Outages);
+        await Bound.EventuallyAsync(() => server.Counters.CallbackFailures == 1, "the counter grows");
+        await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), "the log tells it");
+        if (kind == "handler")
+            Assert.That(await answer.WaitAsync(Ends.Bound), Does.Contain("The handler failed.").And.Not.Contain("hunter2"));
+    }
+
+    private static void Fail(bool isIt)
+    {
+        if (isIt)
+            throw new InvalidOperationException(Planting.Secret);
+    }
+
+    private static bool Tells(LogEntry entry) => $"{entry.Text} {entry.Error}".Contains(Planting.Secret, StringComparison.Ordinal);
 
     private static async Task TryWriteAsync(ILink link)
     {
