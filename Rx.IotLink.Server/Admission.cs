@@ -49,6 +49,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         ConnectionsAccepted = Interlocked.Read(ref accepted),
         Refused = Enum.GetValues<Refusal>().ToDictionary(r => r, r => Interlocked.Read(ref refused[(int)r])),
         SilentConnections = Interlocked.Read(ref silent),
+        CallbackFailures = log.CallbackFailures,
         Links = registry.Count,
         UnknownIds = registry.UnknownIds.Known,
         UnknownIdsForgotten = registry.UnknownIds.Forgotten,
@@ -67,6 +68,8 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             {
                 try
                 {
+                    using var expiry = CertificateExpiry.Watch(
+                        options, clock, (connection as ICertifiedConnection)?.ClientCertificate, visit.Member.Link, visit.Connection);
                     await visit.Connection.Finished.ConfigureAwait(false);
                 }
                 finally
@@ -150,7 +153,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             if (CameTooFast(origin) is { } tooFast)
                 throw await HearVersionAsync(opening, origin, tooFast).ConfigureAwait(false);
             var peer = await OpenAsync(opening, origin, isOneTooMany).ConfigureAwait(false);
-            var certificate = (connection as KestrelConnection)?.ClientCertificate;
+            var certificate = (connection as ICertifiedConnection)?.ClientCertificate;
             await certificates.CheckAsync(certificate, peer.Id).ConfigureAwait(false);
             // A certificate that names the id is as good a proof as a key; one that is valid for any id is not.
             var isProven = opening.Proven || (certificate is not null && options.IsCertificateOf is null);
@@ -214,6 +217,9 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RefusedException> HearVersionAsync(ConnectionOpening opening, Origin? origin, RefusedException refusal)
     {
+        // For its sake nobody else gives way.
+        if (openings.IsFull)
+            return refusal;
         using var place = BeginOpening(origin, opening.TurnAway);
         try
         {

@@ -45,7 +45,7 @@ internal sealed class CertificateCheck(IotLinkServerOptions options, Cancellatio
             throw Failed($"is called {options.MaxOpenings} times already and has not returned");
         }
 
-        var limit = options.OpeningTimeout ?? options.Timeout;
+        var limit = options.OpeningLimit;
         var asked = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var deadline = options.Scheduler.Schedule(limit, () => asked.TrySetException(Failed($"did not return within {limit.TotalSeconds:0.###} s")));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<bool>)o!).TrySetException(new RefusedException(Refusal.Stopping, "the server is stopping")), asked);

@@ -39,7 +39,7 @@ internal sealed class ConnectionOpening : IDisposable
     {
         (this.connection, this.options, this.form, this.random, this.stopped) = (connection, options, form, random, stopped);
         end = stopped.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Input);
-        limit = options.OpeningTimeout ?? options.Timeout;
+        limit = options.OpeningLimit;
         if (most < limit)
             limit = most.Value;
         deadline = options.Scheduler.Schedule(limit, () =>

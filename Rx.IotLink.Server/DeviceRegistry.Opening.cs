@@ -90,7 +90,7 @@ internal sealed partial class DeviceRegistry
             return MemberOf(await store.Task.ConfigureAwait(false), proven, remote);
         }
 
-        var limit = options.OpeningTimeout ?? options.Timeout;
+        var limit = options.OpeningLimit;
         var inVain = new TaskCompletionSource<Opened>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var deadline = options.Scheduler.Schedule(limit, () => inVain.TrySetResult(new(null, StoreFailed($"the session store was not opened within {limit.TotalSeconds:0.###} s"))));
         using var end = stopped.UnsafeRegister(static o => ((TaskCompletionSource<Opened>)o!).TrySetResult(new(null, new RefusedException(Refusal.Stopping, "the server is stopping"))), inVain);

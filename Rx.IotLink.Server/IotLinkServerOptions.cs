@@ -10,6 +10,8 @@ namespace Rx.IotLink.Server;
 /// <summary>Where a server listens, which devices it expects, and its limits.</summary>
 public sealed record IotLinkServerOptions : LinkOptions
 {
+    private static readonly TimeSpan MaxOpeningTimeout = TimeSpan.FromHours(1);
+
     /// <summary>
     /// The TCP port. Default 8123, as in micropython-iot; 0 lets the system choose (see
     /// <see cref="IotLinkServer.EndPoint"/>).
@@ -181,10 +183,10 @@ public sealed record IotLinkServerOptions : LinkOptions
     /// The most connections at a time that have not finished their opening (the TLS handshake and the id). Never more
     /// than half of the allowed connections. A further one replaces the oldest from the address that has the most of
     /// them, which is refused (<c>overloaded</c>). An honest device needs one round trip for its opening, so the oldest
-    /// one is unusually slow. Default 1,000; 1 to 10,000,000. Set more for a fleet that comes back all at once over
-    /// slow networks: as many as connect within a round trip.
+    /// one is unusually slow. Default 4,000; 1 to 10,000,000. Set more if a larger fleet comes back all at
+    /// once: as many as connect within a round trip.
     /// </summary>
-    public int MaxOpenings { get; init; } = 1_000;
+    public int MaxOpenings { get; init; } = 4_000;
 
     /// <summary>
     /// The same for one address (IPv6: one /64 network): a further one replaces the oldest of the same address. Default
@@ -201,8 +203,11 @@ public sealed record IotLinkServerOptions : LinkOptions
     public int? MaxOpeningRatePerAddress { get; init; } = 2_000;
 
     /// <summary>
-    /// How long a connection may take for its opening, and as long again before that for the TLS handshake, if the
-    /// server has its own port. Default null: <see cref="LinkOptions.Timeout"/>.
+    /// How long a connection may take for its opening: to say its id and to prove its key. It may take as long again for
+    /// each of these before it: the header of a load balancer (<see cref="TrustedProxies"/>), and the TLS handshake, if
+    /// the server has its own port. Default null: five times <see cref="LinkOptions.Timeout"/>, but at most 1 h. A small
+    /// device needs seconds for a handshake, and in a flood a device has to wait. Slow connections are ended earlier if
+    /// others need the place (<see cref="MaxOpenings"/>). 1 ms to 1 h.
     /// </summary>
     public TimeSpan? OpeningTimeout { get; init; }
 
@@ -226,6 +231,8 @@ public sealed record IotLinkServerOptions : LinkOptions
         TrustedProxies.Count > 0 && remote is IPEndPoint { Address: var address } && TrustedProxies.Any(n => n.Contains(address));
 
     internal long BufferedBytes => MaxBufferedBytes ?? Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 8L << 20, 4L << 30);
+
+    internal TimeSpan OpeningLimit => OpeningTimeout ?? (Timeout < MaxOpeningTimeout / 5 ? 5 * Timeout : MaxOpeningTimeout);
 
     internal bool SpeaksProtocol1 => Protocol1 ?? !AsksForKeys;
 
@@ -270,7 +277,7 @@ public sealed record IotLinkServerOptions : LinkOptions
         Require.InRange(MaxOpeningsPerAddress ?? 1, 1, 10_000_000, nameof(MaxOpeningsPerAddress));
         Require.InRange(MaxOpeningRatePerAddress ?? 1, 1, 1_000_000, nameof(MaxOpeningRatePerAddress));
         if (OpeningTimeout is { } limit)
-            Require.InRange(limit, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(OpeningTimeout));
+            Require.InRange(limit, TimeSpan.FromMilliseconds(1), MaxOpeningTimeout, nameof(OpeningTimeout));
         Require.NotNull(LoggerFactory, nameof(LoggerFactory));
     }
 

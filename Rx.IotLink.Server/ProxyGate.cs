@@ -60,7 +60,7 @@ internal sealed class ProxyGate(IotLinkServerOptions options, Admission admissio
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<EndPoint?> HearAsync(PipeReader input, EndPoint? remote, IProxiedConnection? connection = null)
     {
-        var preface = new Preface(input, options.OpeningTimeout ?? options.Timeout, options.Scheduler, stopped);
+        var preface = new Preface(input, options.OpeningLimit, options.Scheduler, stopped);
         try
         {
             var header = await preface.ReadAsync<ProxyHeader>("PROXY header", ProxyHeader.TryRead).ConfigureAwait(false);

@@ -17,7 +17,7 @@ namespace Rx.IotLink.Server;
 /// <param name="stopped">Ends the wait for handshakes.</param>
 internal sealed class TlsAdmission(Admission admission, IotLinkServerOptions options, CancellationToken stopped)
 {
-    private readonly TimeSpan limit = options.OpeningTimeout ?? options.Timeout;
+    private readonly TimeSpan limit = options.OpeningLimit;
 
     // Kestrel does not pass the passage to the application's callbacks.
     private static readonly AsyncLocal<Passage?> Current = new();

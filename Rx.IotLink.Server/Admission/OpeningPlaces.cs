@@ -22,6 +22,9 @@ internal sealed class OpeningPlaces(int most, int mostOfOrigin)
         }
     }
 
+    /// <summary>Whether the next connection takes the slot of another.</summary>
+    public bool IsFull => Count >= most;
+
     /// <summary>Takes a slot.</summary>
     /// <param name="origin">Where the connection comes from.</param>
     /// <param name="turnAway">

@@ -11,6 +11,7 @@ namespace Rx.IotLink.Tests.Security;
 public sealed class StrangersTests : ServerTest
 {
     private const string Epoch = "00000000000000aa";
+    private const int Places = 1_000;
 
     private static readonly IPAddress Honest = IPAddress.Parse("127.0.0.1");
     private static readonly IPAddress Attacker = IPAddress.Parse("127.0.0.2");
@@ -23,7 +24,7 @@ public sealed class StrangersTests : ServerTest
     [TestCase("IOTLINK/2 id=half ")]
     public async Task A_thousand_half_openings_of_one_address_keep_nobody_out(string said)
     {
-        var server = await StartServerAsync();
+        var server = await StartServerAsync(ServerOptions with { MaxOpenings = Places });
         using var over = new CancellationTokenSource();
         var attack = await AttackAsync(server, Encoding.ASCII.GetBytes(said), over.Token);
 
@@ -38,7 +39,7 @@ public sealed class StrangersTests : ServerTest
     public async Task A_thousand_half_TLS_handshakes_of_one_address_keep_nobody_out()
     {
         using var authority = new Authority();
-        var server = await StartServerAsync(ServerOptions with { Tls = new() { ServerCertificate = authority.IssueServer("server"), HandshakeTimeout = TimeSpan.FromMinutes(1) } });
+        var server = await StartServerAsync(ServerOptions with { MaxOpenings = Places, Tls = new() { ServerCertificate = authority.IssueServer("server"), HandshakeTimeout = TimeSpan.FromMinutes(1) } });
         using var over = new CancellationTokenSource();
         var attack = await AttackAsync(server, HalfHandshake, over.Token);
 
@@ -207,12 +208,27 @@ public sealed class StrangersTests : ServerTest
         await JoinAsync(server, "another", Honest);
     }
 
+    /// <summary>It is refused whatever it says, so that nobody has to go for its sake.</summary>
+    [Test]
+    public void One_that_comes_too_fast_takes_nobodys_place()
+    {
+        using var bench = new ServerBench(o => o with { MaxOpenings = 2, MaxOpeningRatePerAddress = 1 });
+        var (one, two) = (bench.Connect(from: "192.0.2.1"), bench.Connect(from: "192.0.2.1"));
+
+        var beyond = bench.Connect(from: "192.0.2.1");
+
+        Assert.That(beyond.IsEnded, Is.True);
+        Assert.That((one.IsEnded, two.IsEnded), Is.EqualTo((false, false)));
+        one.Say(ServerBench.Opening(Epoch) + "\n");
+        Assert.That(one.Take().Single(), Does.StartWith("IOTLINK/2 ok "));
+        Assert.That(bench.Server.Counters.Refused[Refusal.TooFast], Is.EqualTo(1));
+    }
+
     /// <summary>
     /// Half openings from one address, as many as there are places, and again as soon as one is ended.
     /// </summary>
     private static async Task<Task> AttackAsync(IotLinkServer server, byte[] bytes, CancellationToken over)
     {
-        const int Places = 1_000;
         var attackers = Enumerable.Range(0, Places).Select(async _ =>
         {
             while (!over.IsCancellationRequested)

@@ -53,12 +53,12 @@ public sealed class AdmissionTests : ServerTest
     }
 
     [Test]
-    public async Task The_time_to_say_the_id_is_the_timeout_if_no_other_is_given()
+    public async Task The_time_to_say_the_id_is_five_timeouts_if_no_other_is_given()
     {
         var server = await StartServerAsync(ServerOptions with { Timeout = Short });
         var peer = await ConnectAsync(server);
 
-        await AssertRefusedAsync(server, peer, Refusal.OpeningTimeout, "", "no id within 0.3 s");
+        await AssertRefusedAsync(server, peer, Refusal.OpeningTimeout, "", "no id within 1.5 s");
     }
 
     [Test]

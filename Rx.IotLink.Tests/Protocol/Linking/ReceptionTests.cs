@@ -22,7 +22,7 @@ public sealed class ReceptionTests : IDisposable
 
     public ReceptionTests()
     {
-        server = new IotLinkServer(new() { Listen = false, Expected = ["qos"], Scheduler = scheduler });
+        server = new IotLinkServer(new() { Listen = false, Expected = ["qos"], Scheduler = scheduler, OpeningTimeout = T });
         server.Changes.Subscribe(changes.Add);
     }
 

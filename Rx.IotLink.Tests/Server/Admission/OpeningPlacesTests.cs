@@ -48,6 +48,17 @@ internal sealed class OpeningPlacesTests
     }
 
     [Test]
+    public void It_is_full_when_somebody_would_have_to_go()
+    {
+        var places = new OpeningPlaces(most: 2, mostOfOrigin: 1);
+        using var first = Take(places, "1.1.1.1", "a");
+        Assert.That(places.IsFull, Is.False);
+        using (Take(places, "2.2.2.2", "b"))
+            Assert.That(places.IsFull, Is.True);
+        Assert.That(places.IsFull, Is.False);
+    }
+
+    [Test]
     public void A_place_is_given_back_once()
     {
         var places = new OpeningPlaces(most: 2, mostOfOrigin: 1);
