@@ -4,7 +4,8 @@ using System.Net.Sockets;
 namespace Rx.IotLink.Tests.Security;
 
 /// <summary>
-/// Stands between a client and a server as a bad network does: it cuts connections, or swallows all without a word.
+/// Stands between a client and a server as a bad network does: it cuts connections, or swallows all without a word. As
+/// an attacker on the path it also reads what it carries, and changes it.
 /// </summary>
 internal sealed class BadNetwork : IAsyncDisposable
 {
@@ -13,6 +14,7 @@ internal sealed class BadNetwork : IAsyncDisposable
     private readonly Lock gate = new();
     private readonly List<TcpClient> open = [];
     private readonly Task accepting;
+    private readonly List<byte> read = [];
     private TaskCompletionSource stalled = Ended();
 
     public BadNetwork(int to)
@@ -23,6 +25,19 @@ internal sealed class BadNetwork : IAsyncDisposable
     }
 
     public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+
+    /// <summary>Changes what it carries; null: it does not.</summary>
+    public Func<byte[], byte[]>? Change { get; set; }
+
+    /// <summary>All that it has carried, both ways, one character a byte.</summary>
+    public string Read
+    {
+        get
+        {
+            lock (gate)
+                return System.Text.Encoding.Latin1.GetString([.. read]);
+        }
+    }
 
     /// <summary>Ends every connection.</summary>
     public void Cut()
@@ -102,7 +117,9 @@ internal sealed class BadNetwork : IAsyncDisposable
             while (await from.ReadAsync(buffer) is > 0 and var length)
             {
                 await stalled.Task;
-                await to.WriteAsync(buffer.AsMemory(0, length));
+                lock (gate)
+                    read.AddRange(buffer.AsSpan(0, length));
+                await to.WriteAsync(Change is { } change ? change(buffer[..length]) : buffer.AsMemory(0, length));
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
