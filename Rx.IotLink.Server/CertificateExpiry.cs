@@ -32,7 +32,7 @@ internal sealed class CertificateExpiry : IDisposable
     {
         if (certificate is null)
             return null;
-        var watch = new CertificateExpiry(options, clock, certificate.NotAfter, link, connection);
+        var watch = new CertificateExpiry(options, clock, new DateTimeOffset(certificate.NotAfter), link, connection);
         watch.Look();
         return watch;
     }

@@ -203,11 +203,11 @@ public sealed record IotLinkServerOptions : LinkOptions
     public int? MaxOpeningRatePerAddress { get; init; } = 2_000;
 
     /// <summary>
-    /// How long a connection may take for its opening: to say its id and to prove its key. It may take as long again for
-    /// each of these before it: the header of a load balancer (<see cref="TrustedProxies"/>), and the TLS handshake, if
-    /// the server has its own port. Default null: five times <see cref="LinkOptions.Timeout"/>, but at most 1 h. A small
-    /// device needs seconds for a handshake, and in a flood a device has to wait. Slow connections are ended earlier if
-    /// others need the place (<see cref="MaxOpenings"/>). 1 ms to 1 h.
+    /// How long a connection may take for its opening: to say its id and to prove its key. Before that it may take as
+    /// long again for each of these: the header of a load balancer (<see cref="TrustedProxies"/>), and the TLS
+    /// handshake, if the server has its own port. Default null: five times <see cref="LinkOptions.Timeout"/>, but at
+    /// most 1 h. A small device needs seconds for a handshake, and in a flood a device has to wait. Slow connections
+    /// are ended earlier if others need the place (<see cref="MaxOpenings"/>). 1 ms to 1 h.
     /// </summary>
     public TimeSpan? OpeningTimeout { get; init; }
 

@@ -185,7 +185,7 @@ internal sealed class HangupTests
         await kept.EventAsync("a up");
         files.Write("keys", "");
         server.Signal("HUP");
-        Assert.That(await server.EventAsync("iotlink: "), Is.EqualTo($"iotlink: --key-file: {keys} holds no key; the files as they were read before stay in force."));
+        Assert.That(await server.EventAsync("iotlink: "), Is.EqualTo($"iotlink: --key-file: {keys} is empty, or no regular file; the files as they were read before stay in force."));
         await kept.WriteAsync("still there\n");
         Assert.That(await server.OutputAsync(1), Is.EqualTo(["a\tstill there"]));
     }

@@ -183,7 +183,7 @@ internal sealed class KeyFileTests
             Assert.That(told.Text, Does.Not.Contain(secret[..8]));
     }
 
-    [TestCase("", "it holds no key")]
+    [TestCase("", "is empty, or no regular file")]
     [TestCase("no key", "line 1: the key, at the end of the line, must be")]
     [TestCase(null, "Could not find file")]
     public void A_bad_file_keeps_the_keys_and_is_told_once(string? text, string fault)

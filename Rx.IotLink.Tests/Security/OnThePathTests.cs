@@ -40,7 +40,6 @@ internal sealed class OnThePathTests
         Assert.That(network.Read, Does.Contain("pump-1").And.Contain("there").And.Contain("back").And.Not.Contain(key).IgnoreCase);
     }
 
-    /// <summary>Both first lines, the proof and what follows: under TLS whatever is changed ends the connection.</summary>
     [Test]
     public async Task Under_TLS_a_changed_byte_ends_the_connection_and_the_line_comes_all_the_same()
     {
@@ -62,7 +61,7 @@ internal sealed class OnThePathTests
         Assert.That(await lines, Is.EqualTo(["one", "two"]));
     }
 
-    /// <summary>The opening is protected by the key: what is changed in it is refused, whichever end is to be deceived.</summary>
+    /// <summary>The key protects the opening, whichever end is to be deceived.</summary>
     [TestCase("id=pump-1", "id=pump-2")]
     [TestCase("window=", "window=9")]
     [TestCase("epoch=", "epoch=1")]
