@@ -6,7 +6,7 @@ using Rx.IotLink.Tests.Security;
 
 namespace Rx.IotLink.Tests.Cli;
 
-/// <summary>The snippets for shells, as they are told to users, complete words in those shells.</summary>
+/// <summary>The snippets for shells, as users see them, complete words in those shells.</summary>
 [TestFixture]
 [Platform(Exclude = "Win")]
 [Parallelizable(ParallelScope.Self)]

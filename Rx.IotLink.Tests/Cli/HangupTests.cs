@@ -173,7 +173,7 @@ internal sealed class HangupTests
         Assert.That(await server.EventAsync("b down: "), Does.Contain("KeyRevoked"));
     }
 
-    /// <summary>It may be about to be written: nobody is locked out by that.</summary>
+    /// <summary>The file may be about to be written: no device is locked out by that.</summary>
     [Test]
     public async Task A_key_file_that_is_empty_revokes_nothing()
     {

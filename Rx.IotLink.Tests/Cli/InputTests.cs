@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.Cli;
 
-/// <summary>Lines of the input that break a rule: told with their number, and skipped.</summary>
+/// <summary>Lines of the input that break a rule are reported with their number, and skipped.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 internal sealed class InputTests

@@ -61,7 +61,7 @@ internal sealed class PseudoTerminal : IDisposable
         }
         catch (IOException)
         {
-            // That is how the end is told.
+            // A pseudo-terminal reports its end in this way.
         }
 
         return screen.Replace(Greeting, "").ToString();

@@ -78,7 +78,7 @@ internal sealed class StoreTests
     }
 
     /// <summary>
-    /// Whoever reads the output and drops what it has had, by the names of the lines, has each line once.
+    /// A reader of the output that drops repeated lines, by their names, has each line once.
     /// </summary>
     [Test]
     public async Task Whoever_drops_names_that_came_before_has_each_line_once_though_either_end_is_killed()

@@ -95,7 +95,7 @@ internal sealed partial class StreamsTests
         using var log = await OpenPipeAsync(files.PathOf("log"));
         var port = FreePort.Get();
         await using var server = IotLinkProcess.StartByShell($"exec \"$@\" 2>'{log.Name}'", ["serve", "--port", port.Text(), "--bind", "127.0.0.1"]);
-        // Each is told: many times what the pipe and the queue take.
+        // Each one is reported: many times more than the pipe and the queue can hold.
         await server.WriteAsync(string.Concat(Enumerable.Range(0, Skipped).Select(_ => "no tab\n")) + "a\tafter them\n");
 
         await using var client = IotLinkProcess.Connect(port, "a");
@@ -132,7 +132,7 @@ internal sealed partial class StreamsTests
         return new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
     }
 
-    /// <summary>Reads until so many events were told, or told as missing; returns how many.</summary>
+    /// <summary>Reads until this many events were reported, or reported as missing; returns how many.</summary>
     private static async Task<int> ReadAsync(FileStream log, int enough)
     {
         using var reader = new StreamReader(log, leaveOpen: true);

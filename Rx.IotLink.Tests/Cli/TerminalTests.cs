@@ -123,7 +123,8 @@ internal sealed class TerminalTests
         server.Signal();
         await server.ExitAsync();
         var said = await IotLinkProcess.AllAsync(server.Events);
-        // Of 900 events. One that has left already may be told without its address, which is summed up by itself.
+        // Of 900 events. A connection that has left already may be reported without its address, which is summed up
+        // separately.
         Assert.That(said, Has.Count.LessThan(200));
         Assert.That(said, Has.Some.Matches("more within 5 s, from 127.0.0.1"));
     }

@@ -67,7 +67,7 @@ public sealed partial class ExamplesTests
             Assert.That((ended.Exit, ended.Errors), Is.EqualTo((0, "")), ended.ToString());
         }
 
-        // Where somebody else has the port, it says so in one sentence.
+        // If another program has the port, the example says so in one sentence.
         var ran = await server;
         Assert.That(ran.Output + ran.Errors, Does.Contain("8123"));
         Assert.That((ran.Exit, ran.Errors.Count(c => c == '\n')), Is.EqualTo((0, 0)).Or.EqualTo((2, 1)), ran.ToString());

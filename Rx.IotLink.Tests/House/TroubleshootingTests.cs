@@ -3,7 +3,7 @@ using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Tests.House;
 
-/// <summary>Whatever a user can be told of is in docs/troubleshooting.md.</summary>
+/// <summary>docs/troubleshooting.md lists every reason, notice and refusal.</summary>
 public sealed class TroubleshootingTests
 {
     private static readonly string Page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md"));

@@ -19,7 +19,7 @@ internal sealed class Device(string interpreter, int port, string key) : IAsyncD
     /// <summary>The lines that its application was given.</summary>
     public IReadOnlyList<string> Received => After("got ");
 
-    /// <summary>The lines of its own that it was told to be accepted.</summary>
+    /// <summary>Its own lines that were reported as accepted.</summary>
     public IReadOnlyList<int> Accepted => [.. After("accepted ").Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
 
     /// <summary>How often its link came up.</summary>

@@ -52,7 +52,7 @@ public sealed class DeviceFileTests(string interpreter)
                     SSID, PW, TIMEOUT = "", "", 2000
                     KEY = "{Key}"
                     """));
-            // CPython keeps what it prints to a pipe for itself, unless it is told not to.
+            // CPython buffers its output to a pipe, unless an option turns that off.
             string[] unbuffered = interpreter == Interpreter.CPython ? ["-u"] : [];
             await using var device = IotLinkProcess.StartOther(interpreter, [.. unbuffered, Path.Combine(folder.FullName, "example.py")]);
             var link = await server.WaitForAsync("pump-1").WaitAsync(IotLinkProcess.Bound);

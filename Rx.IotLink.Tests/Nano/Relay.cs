@@ -34,7 +34,7 @@ internal sealed class Relay : IDisposable
     /// <summary>Connections that were cut.</summary>
     public int Cuts { get; private set; }
 
-    /// <summary>Nothing gets through any more, and nobody is told.</summary>
+    /// <summary>Nothing passes any more, and no end sees an error.</summary>
     public void Stall() => flows.Reset();
 
     public void Flow() => flows.Set();

@@ -7,7 +7,7 @@ using Rx.IotLink.Tests.Simulation;
 namespace Rx.IotLink.Tests.Operators;
 
 /// <summary>
-/// Whoever cancels a write is told whether its line was sent: what certainly does not arrive may be written again.
+/// A cancelled write reports whether its line was sent: a line that was not sent may be written again.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class CancelledWriteTests : IDisposable
@@ -144,7 +144,7 @@ public sealed class CancelledWriteTests : IDisposable
         link.Path.Kill(reset: true);
         _ = ((IotLinkClient)link.Client).CloseAsync();
         link.Run(5.s());
-        // The device comes back with older software, and nobody takes lines there.
+        // The device comes back with older software, and does not take lines.
         var old = IotLinkClient.Start(new IotLinkClientOptions
         {
             Host = "simulated", Id = SimulatedLink.Id, Transport = link.Path, Scheduler = link.Scheduler, Seed = 3, DrainTimeout = TimeSpan.Zero, Protocol = 1,

@@ -191,7 +191,7 @@ public sealed class FilterTests(Side side)
         return told[0] == "line x";
     }
 
-    /// <summary>What a line is told as, acknowledgements left out.</summary>
+    /// <summary>The events of a line, without acknowledgements.</summary>
     private string[] Told(string line, bool accept = true)
     {
         end.Take();

@@ -380,7 +380,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
             Hear($"{mid:x2}x{mid}");
     }
 
-    /// <summary>What a line is told as, acknowledgements left out.</summary>
+    /// <summary>The events of a line, without acknowledgements.</summary>
     private string[] Judge(string line)
     {
         end.Take();

@@ -19,7 +19,7 @@ public sealed class SegmentationTests
         "qos\n\n00a\n00\n\n\n01grün €\r\n02\U0001F600\r\r\n01\n02\n01grün €\r\n05" + new string('x', 1_200) + "\n03\n04\n06" + new string('é', 300)
         + "\n05" + new string('x', 1_200) + "\n07\0\t\n06\n05\nff~\n01other\n00a\n07half a li";
 
-    /// <summary>What ends a session, and how it is told.</summary>
+    /// <summary>What ends a session, and how it is reported.</summary>
     private static readonly (string End, string Refusal)[] Refused =
     [
         ("zz\n00a\n", "hex digits"), ("\r\n", "CR"), ("x\n", "one byte"), ("0Gx\n", "hex digits"),

@@ -4,7 +4,7 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>A client that was told no version takes nobody's word for which one its server speaks.</summary>
+/// <summary>A client without a chosen version does not rely on a server's claim about its version.</summary>
 public sealed class FallBackTests
 {
     private const string Ok = "IOTLINK/2 ok epoch=1 tx=1 window=9 max=99 timeout=2000\n";

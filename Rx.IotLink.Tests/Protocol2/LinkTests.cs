@@ -180,7 +180,7 @@ public sealed class LinkTests
             Assert.That((displaced.Status, displaced.Outage?.Reason), Is.EqualTo((LinkStatus.Down, OutageReason.Displaced)));
             Assert.That(winner.IsUp, Is.True);
             Assert.That(attempts, Is.EqualTo(1), "half of 30 s is not over");
-            // It may be its name as well as the other's: nobody can tell who of them is wrong.
+            // The name may belong to either device: the server cannot know which one is wrong.
             Assert.That(link.Path.Attempts, Has.Count.GreaterThan(1));
         });
     }

@@ -5,7 +5,7 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 namespace Rx.IotLink.Tests.Protocol2;
 
 /// <summary>
-/// The edges of the rules of resuming: what is told to the application, and what is not worth a word.
+/// The edges of the rules of resuming: which notices the application gets, and which cases need none.
 /// </summary>
 public sealed class ResumeTests
 {

@@ -6,7 +6,7 @@ using Rx.IotLink.Tests.Protocol2.Driving;
 
 namespace Rx.IotLink.Tests.Protocol2;
 
-/// <summary>Whatever goes wrong is told in a sentence that names the rule, the limit and the offender.</summary>
+/// <summary>Each error is a sentence that names the rule, the limit and what broke it.</summary>
 public sealed class SentencesTests
 {
     private static readonly byte[] Key = [.. Enumerable.Range(0, 16).Select(n => (byte)n)];

@@ -7,7 +7,7 @@ using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Rest;
 
-/// <summary>Whoever gives up waiting leaves nothing behind, however often.</summary>
+/// <summary>A cancelled wait leaves nothing behind, however often it happens.</summary>
 /// <remarks>Alone, since the memory of the process is counted.</remarks>
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]

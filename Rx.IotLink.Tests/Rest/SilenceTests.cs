@@ -6,7 +6,7 @@ namespace Rx.IotLink.Tests.Rest;
 
 /// <summary>
 /// A ring is carried out on another thread than the one that found it due. What is heard in between is played here step
-/// by step: no silence may be told that is none, and no watch may be lost.
+/// by step: no false silence may be reported, and the watch must always continue.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SilenceTests : IDisposable

@@ -50,7 +50,7 @@ internal sealed class BadNetwork : IAsyncDisposable
         }
     }
 
-    /// <summary>Nothing is carried any more, and nobody is told.</summary>
+    /// <summary>Nothing passes any more, and no end sees an error.</summary>
     public void Stall() => stalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>New connections are carried again; those that were stalled stay dead.</summary>
@@ -102,7 +102,7 @@ internal sealed class BadNetwork : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or InvalidOperationException)
         {
-            // Cut, or nobody is there.
+            // The connection is cut, or the other end does not exist.
         }
 
         near.Dispose();

@@ -92,7 +92,7 @@ public sealed class ClientLifeTests : ServerTest
     public async Task A_client_that_starts_anew_is_told_of_and_its_lines_are_new()
     {
         var server = await StartServerAsync();
-        // Recorded from the link's first moment: a notice that nobody watched is not told again.
+        // Recorded from the link's first moment: notices are not repeated for later observers.
         var link = server.Links.FirstAsync().ToTask();
         var lives = new List<string>();
         Recorder<string>? received = null;

@@ -26,7 +26,7 @@ public sealed class HostingTests : ServerTest
         await host.StopAsync().Within();
 
         Assert.That(await peer.HearToEndAsync(), Is.Empty);
-        // What links tell is logged by a thread of observers, perhaps after the end.
+        // A thread of observers logs the events of links, perhaps after the end.
         foreach (var id in (int[])[1, 10, 20, 2])
             await Log.Entries.FirstAsync(e => e.Id == id);
     }

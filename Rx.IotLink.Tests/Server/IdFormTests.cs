@@ -161,7 +161,7 @@ public sealed class IdFormTests
         return $"{challenge}|{string.Concat(peer.Take())}";
     }
 
-    /// <summary>A server, and what its application was asked about or told of.</summary>
+    /// <summary>A server, with the ids that its application has seen.</summary>
     private sealed class Application : IDisposable
     {
         private readonly ConcurrentQueue<string> asked = new();

@@ -48,7 +48,7 @@ public sealed class LogFailureTests : ServerTest
         Assert.That(server.Counters.LogFailures, Is.GreaterThan(4));
     }
 
-    /// <summary>One that is refused and has reset already is no exception that nobody sees.</summary>
+    /// <summary>A refused connection that was reset already must not cause an unobserved exception.</summary>
     [Test]
     public async Task Refused_connections_that_had_reset_leave_no_unobserved_exception()
     {

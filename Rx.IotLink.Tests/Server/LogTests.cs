@@ -15,7 +15,7 @@ public sealed class LogTests : ServerTest
         var server = await StartServerAsync(ServerOptions with { Expected = ["1"], MaxConnections = 10_000_000, OutboxLines = 1, WriterOverflow = OverflowPolicy.DropNewest });
         server.Links.Subscribe(_ => throw new InvalidOperationException("an observer of the server"));
         var peer = await JoinAsync(server, "1");
-        // Each link tells its own story on a thread of its own: the stranger's could be told first.
+        // Each link reports its events on a thread of its own, so the stranger's may come first.
         await Log.Entries.FirstAsync(e => e.Id == 20);
         await JoinAsync(server, "stranger");
         var link = server.Find("1")!;

@@ -318,7 +318,7 @@ public sealed class ProxyTests : ServerTest
         Assert.That(await peer.HearAsync(), Does.StartWith("IOTLINK/2 ok "));
         Assert.That(server.GetConnections().Single().RemoteEndPoint!.ToString(), Is.EqualTo(named));
 
-        // A handshake that fails is told with that address as well; without a header there is none.
+        // A failed handshake is reported with that address as well; without a header there is none.
         var refusal = server.RefusalAsync();
         var plain = await ConnectAsync(server);
         await plain.SayAsync((byte[])[.. Convert.FromHexString(header), .. "pump-1\n"u8]);

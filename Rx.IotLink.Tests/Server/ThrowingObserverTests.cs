@@ -6,7 +6,7 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;
 
-/// <summary>An observer that throws ends its own subscription, and a notice tells it.</summary>
+/// <summary>An observer that throws ends its own subscription, and a notice reports it.</summary>
 public sealed class ThrowingObserverTests : ServerTest
 {
     [Test]
@@ -37,7 +37,7 @@ public sealed class ThrowingObserverTests : ServerTest
         Assert.That(notices.Values, Has.Count.EqualTo(1));
     }
 
-    /// <summary>What the notice says is what is the case: nobody reads, and the device waits.</summary>
+    /// <summary>The notice is true: no observer reads, and the device waits.</summary>
     [Test]
     public async Task Where_it_was_the_last_the_notice_says_that_further_lines_wait_unread()
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.Simulation;
 
-/// <summary>A client that was not told a version meets a server that knows only protocol 1.</summary>
+/// <summary>A client without a chosen version meets a server that knows only protocol 1.</summary>
 public sealed class FallBackTests
 {
     [Test]

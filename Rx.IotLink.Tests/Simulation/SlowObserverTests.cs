@@ -8,7 +8,7 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Simulation;
 
 /// <summary>
-/// An observer that holds a line for long is told of: once for each line, measured on the link's clock.
+/// A notice reports an observer that holds a line for long: once for each line, measured on the link's clock.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SlowObserverTests : IDisposable

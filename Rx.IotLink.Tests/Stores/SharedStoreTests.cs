@@ -123,7 +123,7 @@ public sealed class SharedStoreTests
 
     private List<string> Of(string id) => received.TryGetValue(id, out var lines) ? lines : received[id] = [];
 
-    /// <summary>An exception of somebody else's.</summary>
+    /// <summary>An exception of foreign code.</summary>
     private sealed class UnspeakableException : Exception
     {
         public override string Message => throw new InvalidOperationException("even this");

@@ -142,7 +142,7 @@ public sealed class StoredOutboxTests
         }
 
         network.RunFor(1.s());
-        // 10 in memory, 15 in the store alone that somebody waits for.
+        // 10 in memory, 15 only in the store, whose writes wait.
         Assert.That((pump.Link.Counters.Outbox, errors.Count), Is.EqualTo((25, 5)));
         Assert.That(errors, Is.All.InstanceOf<OutboxFullException>().With.Message.Contains("OutboxLines + MaxWaitingWrites is 15 lines"));
     }

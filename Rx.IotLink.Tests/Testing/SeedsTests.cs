@@ -3,7 +3,7 @@ using Rx.IotLink.Testing;
 
 namespace Rx.IotLink.Tests.Testing;
 
-/// <summary>A seed that fails tells how to replay it, and what of it is enough.</summary>
+/// <summary>The error of a failing seed says how to replay it, and which faults are enough.</summary>
 public sealed class SeedsTests
 {
     private static readonly FaultMix Mix = new() { Targets = ["pump-1", "pump-2"], Machines = ["pump-1"], MeanBetween = 2.s() };

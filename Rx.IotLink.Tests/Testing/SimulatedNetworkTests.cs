@@ -7,7 +7,7 @@ using Rx.IotLink.Testing;
 namespace Rx.IotLink.Tests.Testing;
 
 /// <summary>
-/// A simulated network does what it is told, on any virtual clock, and says so when it is told nonsense.
+/// A simulated network does the planned faults, on any virtual clock, and reports invalid ones.
 /// </summary>
 public sealed class SimulatedNetworkTests
 {

@@ -114,7 +114,7 @@ internal sealed class ConnectRaceTests : ServerTest
         Assert.That(ConnectRace.InTurn(sorted).Select(a => a.ToString()), Is.EqualTo(["::1", "127.0.0.1", "::2", "127.0.0.2", "::3"]));
     }
 
-    /// <summary>Whoever makes a connection that nobody wants any more ends it.</summary>
+    /// <summary>The code that makes a connection that is no longer needed ends it.</summary>
     [Test]
     public async Task An_attempt_that_is_abandoned_in_the_moment_of_its_success_leaks_no_socket()
     {

@@ -50,7 +50,7 @@ public sealed class BackOffTests
         Assert.That(OpenFor(TimeSpan.Zero), Is.EqualTo(Quiet + TimeSpan.FromMilliseconds(8)));
     }
 
-    /// <summary>An operator that has timed out drops what comes, and nobody would own it.</summary>
+    /// <summary>An operator that has timed out drops a late connection, and nothing would own it.</summary>
     [Test]
     public void A_connection_that_comes_in_the_moment_in_which_its_attempt_is_given_up_is_released([Values] bool byTime)
     {

@@ -24,7 +24,7 @@ internal sealed class Replay
         end = new ProtocolDriver(side, capture.T, id: capture.Id);
     }
 
-    /// <summary>What our end said and told, and when, by the clock of the recording.</summary>
+    /// <summary>The bytes and events of our end with their times, by the clock of the recording.</summary>
     public IReadOnlyList<(TimeSpan At, string Entry)> Log => log;
 
     public IEnumerable<string> Delivered => log.Where(l => l.Entry.StartsWith("line ", StringComparison.Ordinal)).Select(l => l.Entry[5..]);

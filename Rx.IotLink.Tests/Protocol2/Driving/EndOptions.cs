@@ -15,7 +15,7 @@ internal sealed record EndOptions
     /// <summary>Whether a client speaks protocol 1 to a server that knows no other.</summary>
     public bool MayFallBack { get; init; }
 
-    /// <summary>The longest timeout of a server that a client bears; null: any.</summary>
+    /// <summary>The longest timeout that a client accepts from a server; null: any.</summary>
     public TimeSpan? MaxTimeout { get; init; }
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMilliseconds(2_000);

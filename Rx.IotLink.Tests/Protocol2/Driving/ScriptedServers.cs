@@ -6,7 +6,7 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
-/// <summary>A real client on a virtual clock, and whoever answers each of its attempts, played by a test.</summary>
+/// <summary>A real client on a virtual clock; the test plays the server of each attempt.</summary>
 internal sealed class ScriptedServers : ITransport
 {
     private readonly TestScheduler scheduler = new();

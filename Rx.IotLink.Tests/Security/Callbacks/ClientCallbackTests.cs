@@ -8,7 +8,7 @@ using Rx.IotLink.Transport;
 
 namespace Rx.IotLink.Tests.Security.Callbacks;
 
-/// <summary>The same for a client: whoever answers it hears nothing of what its own callbacks throw.</summary>
+/// <summary>The same for a client: the server learns nothing about exceptions of the client's callbacks.</summary>
 [TestFixture]
 internal sealed class ClientCallbackTests
 {

@@ -34,7 +34,7 @@ internal static class Planting
 
     private static IEnumerable<string> NamesOf(string name, Type type)
     {
-        // A list is read once, at the start, and called by nobody later.
+        // A list is read once, at the start, and not used later.
         if (type == typeof(string) || type.IsValueType || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyCollection<>)))
             return [];
         if (type.IsSubclassOf(typeof(Delegate)))

@@ -20,7 +20,7 @@ internal sealed class ServerCallbackTests
     private const string Id = "pump-1";
 
     /// <summary>
-    /// Schedulers are not among them: without one there is nothing to be done, and nobody to be told.
+    /// Schedulers are not among them: without a working scheduler the server can neither act nor report.
     /// </summary>
     private static readonly IEnumerable<string> Names = Planting.Of(typeof(IotLinkServerOptions)).Where(n => !n.Contains("Scheduler.", StringComparison.Ordinal));
 
@@ -73,7 +73,7 @@ internal sealed class ServerCallbackTests
         await Bound.EventuallyAsync(() => (isLog ? server.Counters.LogFailures : server.Counters.CallbackFailures) > 0, "its counter grows");
         if (!isLog)
             await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), $"the log tells it; heard: {heard}");
-        // And it lives: another one is told something.
+        // And it still works: another write arrives.
         Assert.That(await VisitAsync(server, options, visit: 3, id: "other"), Is.Not.Empty);
     }
 

@@ -37,7 +37,7 @@ internal static class Bound
     public static Task<T> FirstAsync<T>(this IObservable<T> source, Func<T, bool> holds, [CallerArgumentExpression(nameof(holds))] string what = "") =>
         Observable.FirstAsync(source, holds).ToTask().Within(what);
 
-    /// <summary>Waits until something holds that no event tells: counters.</summary>
+    /// <summary>Waits for a condition without an event, such as a counter.</summary>
     public static Task EventuallyAsync(Func<bool> holds, [CallerArgumentExpression(nameof(holds))] string what = "") =>
         Observable.Interval(TimeSpan.FromMilliseconds(10)).StartWith(0L).FirstAsync(_ => holds(), what);
 }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Rx.IotLink.Tests.Server.Tools;
 
-/// <summary>A scripted socket: says and hears exactly what a test tells it to.</summary>
+/// <summary>A scripted socket: it sends and receives exactly what a test wants.</summary>
 internal sealed class RawPeer : IDisposable
 {
     /// <summary>Little, so that one that does not read is soon one that cannot be sent to.</summary>

@@ -59,7 +59,7 @@ internal sealed class ProxyHarness : IAsyncDisposable
     }
 
     /// <summary>
-    /// How a connection ends that the proxy does not want. The end may come before the beginning has been told.
+    /// How a connection ends that the proxy refuses. The end may come before the start is visible.
     /// </summary>
     public async Task<string> DialAndEndAsync()
     {
