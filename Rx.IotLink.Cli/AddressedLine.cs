@@ -7,12 +7,12 @@ namespace Rx.IotLink.Cli;
 /// </summary>
 internal sealed record AddressedLine(string Id, string Text)
 {
-    /// <summary>The longest line of the input that can be right.</summary>
+    /// <summary>The longest valid line of the input.</summary>
     public static int MaxBytes(int maxLineBytes) => DeviceId.MaxBytes + 1 + maxLineBytes;
 
     /// <summary>
-    /// Reads one (nothing after the TAB is a line only where protocol 2 alone is spoken), or says what is wrong with it
-    /// as a clause of a sentence.
+    /// Reads one, or gives its fault as a clause of a sentence. An empty text after the TAB is a line only with
+    /// protocol 2 alone.
     /// </summary>
     public static (AddressedLine? Line, string? Fault) Parse(string text, int maxLineBytes, bool emptyIsLine = false)
     {

@@ -4,13 +4,13 @@ using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Cli;
 
-/// <summary>From arguments to a command that runs.</summary>
+/// <summary>Runs a command from its arguments.</summary>
 internal static class CommandLine
 {
     // No response files: an id may begin with '@'.
     private static readonly ParserConfiguration Parsing = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
-    /// <summary>Runs what the arguments ask for, and returns the exit code.</summary>
+    /// <summary>Runs the command of the arguments, and returns the exit code.</summary>
     public static Task<int> RunAsync(string[] args, StandardStreams streams, EventQueue events, IScheduler scheduler, StopSignals signals)
     {
         // Parsed here by hand, since an error in the other options must be reported in the requested form.
@@ -36,7 +36,7 @@ internal static class CommandLine
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
-        // The word that nothing knows says more than what is missing for want of it.
+        // An unknown word is a better message than the options that are missing because of it.
         var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here." : parsed.Errors[0].Message;
         ContextOf(withIds: false).Output.Error($"{fault} See 'iotlink --help'.");
         return Task.FromResult(ExitCode.Usage);

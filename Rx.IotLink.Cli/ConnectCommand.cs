@@ -10,7 +10,7 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
 
     public required string? KeyFile { get; init; }
 
-    /// <summary>Whether the key file may be one that others than its owner may read or write.</summary>
+    /// <summary>Whether other users may read or write the key file.</summary>
     public required bool InsecureKeyFile { get; init; }
 
     public required TlsFiles Tls { get; init; }
@@ -25,7 +25,7 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
 /// <summary><c>iotlink connect</c>: a device's end of a link, between standard input and standard output.</summary>
 internal sealed class ConnectCommand(ConnectSettings settings, CommandContext context)
 {
-    /// <summary>Lines of the input on their way, at most: the look-ahead into a huge file.</summary>
+    /// <summary>The most lines of the input in flight: so far it reads ahead in a huge file.</summary>
     public const int MaxOnTheirWay = 1_000;
 
     // While a key is replaced, the server has both, and may prove one at the first attempt and the other at the next.
@@ -56,7 +56,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
             Key = LoadKey(),
             Tls = settings.Tls.ForClient(context.Output),
             Scheduler = context.Scheduler,
-            // Draining is done here, where it is known what to wait for.
+            // This code drains, since it knows what to wait for.
             DrainTimeout = TimeSpan.Zero,
             SessionStore = store,
             StoredLines = StoreFile.MaxLines,
@@ -76,8 +76,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         using var over = new CancellationTokenSource();
         var code = await RunAsync(link, options.MaxLineBytes, over.Token).ConfigureAwait(false);
         await link.DisposeAsync().ConfigureAwait(false);
-        // Not before the link is closed: an observer that is let go acknowledges its line, the echo of which was not
-        // sent.
+        // Not before the link is closed: a released observer acknowledges its line, whose echo was not sent.
         await over.CancelAsync().ConfigureAwait(false);
         return code;
     }
@@ -143,7 +142,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         return ExitReport.Tell(context.Output, left + pump.Unsent, done + inVain + kept, pump.Failed || standing.IsRefused);
     }
 
-    /// <summary>Leaves when all is stored.</summary>
+    /// <summary>Ends when all lines are stored.</summary>
     private async Task<int> EndStoredAsync(InputPump pump, CancellationToken broken)
     {
         var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, "the end of the input", broken).ConfigureAwait(false);
@@ -151,8 +150,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     }
 
     /// <summary>
-    /// Waits until the server has accepted all that is stored, or no line was accepted for as long as --drain says.
-    /// Gives how many lines are left.
+    /// Waits until the server has accepted all stored lines, or no line was accepted for the time of --drain. Gives how
+    /// many lines are left.
     /// </summary>
     private async Task<int> DrainStoreAsync(IotLinkClient link, CancellationToken broken)
     {
@@ -166,7 +165,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // How many are left is what matters.
+            // Only the number of remaining lines matters.
         }
 
         return link.Counters.Outbox;
@@ -185,8 +184,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     };
 
     /// <summary>
-    /// Without a line to deliver it would leave before it has heard of the server at all: whether it is let in is asked
-    /// for, too.
+    /// Without a line to deliver, the command would end before any answer of the server. So it also waits until the
+    /// server admits or refuses it.
     /// </summary>
     private async Task WaitForAnswerAsync(Task answer, CancellationToken stop) => await Task.WhenAny(answer, stop.WhenCancelledAsync())
         .ToObservable()
@@ -206,8 +205,8 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     }
 
     /// <summary>
-    /// Whether the server wants this device, as far as it says; and whether there is sense in waiting for it, once this
-    /// end has nothing more to do than that.
+    /// Whether the server refuses this device; and whether the command should still wait for it, when it has nothing
+    /// else to do.
     /// </summary>
     private sealed class Standing : IDisposable
     {
@@ -221,7 +220,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
 
         public CancellationToken InVain => inVain.Token;
 
-        /// <summary>Takes note of a refusal. Whether it is the first since the link was up.</summary>
+        /// <summary>Records a refusal. Gives whether it is the first since the link was up.</summary>
         public bool Refuse()
         {
             lock (gate)
@@ -241,7 +240,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
                 (WasUp, IsRefused) = (true, false);
         }
 
-        /// <summary>Only lines that are on their way are waited for from here on.</summary>
+        /// <summary>From now on it waits only for lines in flight.</summary>
         public void Leave()
         {
             lock (gate)

@@ -8,7 +8,7 @@ internal static class DeviceId
 {
     public const int MaxBytes = 128;
 
-    /// <summary>What is wrong with an id, as the rest of a sentence, or null.</summary>
+    /// <summary>The fault of an id, as the rest of a sentence; null if there is none.</summary>
     public static string? Fault(string id)
     {
         if (id.Length == 0)

@@ -3,13 +3,13 @@ using System.Threading.Channels;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// Lines that wait for their device to connect, in order for each id. How many is bounded by the places they hold, for
-/// all ids together, so a device that never comes holds up the others only when it has taken all of them.
+/// Lines that wait for their device to connect, in order for each id. Their number is bounded by the slots of all ids
+/// together. So a device that never comes delays the others only when it has taken all slots.
 /// </summary>
 /// <param name="waitForLink">The link of an id, as soon as there is one. Called once for each id.</param>
 /// <param name="write">Writes a line; its place is held until that has ended.</param>
 /// <param name="window">The places that lines hold.</param>
-/// <param name="over">Ends the waiting.</param>
+/// <param name="over">Ends the wait.</param>
 internal sealed class DeviceQueues(
     Func<string, CancellationToken, Task<ILink>> waitForLink, Func<ILink, string, Task> write, LineWindow window, CancellationToken over)
 {

@@ -7,14 +7,13 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// Writes events on a thread of its own, so that a standard error that nobody reads holds up nothing else. What finds
-/// no room is dropped and counted, and the count is written where the events are missing. A failure of standard error
-/// itself cannot be reported.
+/// Writes events on a thread of its own, so that an unread standard error delays nothing else. Events without room are
+/// dropped and counted, and the count is written in their place. A failure of standard error itself cannot be reported.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; its thread may be held in a write until then.")]
 internal sealed class EventQueue
 {
-    /// <summary>Events that wait, at most.</summary>
+    /// <summary>The most events that wait.</summary>
     public const int MaxWaiting = 1_000;
 
     private readonly BlockingCollection<(string Text, long Missing)> waiting = new(MaxWaiting);
@@ -28,10 +27,10 @@ internal sealed class EventQueue
         new Thread(Run) { IsBackground = true, Name = "events" }.Start();
     }
 
-    /// <summary>Says in the form of the other events that so many of them are missing.</summary>
+    /// <summary>Makes the message, in the form of the other events, that this many events are missing.</summary>
     public Func<long, string> Missing { get; set; } = count => $"{count} events are missing\n";
 
-    /// <summary>Takes one. Does not wait.</summary>
+    /// <summary>Queues an event. Does not wait.</summary>
     public void Write(string text)
     {
         var before = Interlocked.Exchange(ref missing, 0);
@@ -42,7 +41,7 @@ internal sealed class EventQueue
         }
         catch (InvalidOperationException)
         {
-            // The command has ended; an observer that comes so late has nobody to say it to.
+            // The command has ended: a late event is dropped.
         }
     }
 

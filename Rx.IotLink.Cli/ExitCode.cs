@@ -12,7 +12,7 @@ internal static class ExitCode
     /// </summary>
     public const int NotDelivered = 1;
 
-    /// <summary>Nothing was started: an option or a file is wrong, or the port cannot be had.</summary>
+    /// <summary>Nothing was started: an option or a file is wrong, or the port is not available.</summary>
     public const int Usage = 2;
 
     /// <summary>Left at once, on the second Ctrl-C.</summary>

@@ -4,7 +4,7 @@ using Rx.IotLink.Server;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// What a server endures: the limits of <c>iotlink serve</c>. Each is the option of the same name of the library.
+/// The limits of <c>iotlink serve</c>. Each is the library's option with the same name.
 /// </summary>
 internal sealed class LimitOptions
 {

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// A bounded number of lines on their way: each has a place from before it is read until it is acknowledged.
+/// A bounded number of lines in flight: each has a slot from before it is read until it is acknowledged.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is not asked for holds nothing.")]
 internal sealed class LineWindow(int places)
@@ -37,8 +37,8 @@ internal sealed class LineWindow(int places)
     }
 
     /// <summary>
-    /// Releases the place of a line when its delivery is complete. A line that failed for good stays counted, which is
-    /// how it is told.
+    /// Releases the place of a line when its delivery is complete. A line that failed for good stays counted, and so is
+    /// reported.
     /// </summary>
     public async Task FollowAsync(Task delivery)
     {

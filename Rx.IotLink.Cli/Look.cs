@@ -4,10 +4,10 @@ using System.Text;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// How text is shown. A terminal obeys control characters, so what came from outside is shown there without any; and
-/// received lines bear a mark, since what is typed stands beside them. Into a pipe or a file everything goes as it is.
+/// How text is shown. A terminal executes control characters, so text from outside is shown there without them.
+/// Received lines have a mark, to distinguish them from typed text. A pipe or a file gets everything unchanged.
 /// </summary>
-/// <param name="IsTerminal">Whether people look at it.</param>
+/// <param name="IsTerminal">Whether it is a terminal.</param>
 /// <param name="HasColours">Whether it is a terminal that knows the colours of ANSI.</param>
 internal readonly record struct Look(bool IsTerminal, bool HasColours)
 {

@@ -8,7 +8,7 @@ namespace Rx.IotLink.Cli;
 
 /// <summary>
 /// The options: their names, units, defaults and rules. Each fault is one sentence that names the option, its limits
-/// and what was given.
+/// and the given value.
 /// </summary>
 internal static class Options
 {

@@ -22,8 +22,8 @@ internal abstract class Output(TextWriter lines, EventQueue events)
     public bool Failed { get; private set; }
 
     /// <summary>
-    /// A received line. Does not return if it cannot be written: whoever returns to the link acknowledges the line, and
-    /// it would be lost. The command leaves meanwhile, and the peer still has the line.
+    /// A received line. Does not return if it cannot be written: a return acknowledges the line, and it would be lost.
+    /// The command ends meanwhile, and the peer still has the line.
     /// </summary>
     public void Line(ReceivedLine line)
     {

@@ -3,8 +3,7 @@ using System.Runtime.InteropServices;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// What only the system itself can say, where the system is a POSIX one. The numbers are the same on Linux, macOS and
-/// the BSDs.
+/// Facts that only a POSIX system can give. The numbers are the same on Linux, macOS and the BSDs.
 /// </summary>
 internal static partial class Posix
 {

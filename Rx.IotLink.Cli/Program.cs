@@ -4,7 +4,7 @@ namespace Rx.IotLink.Cli;
 
 internal static class Program
 {
-    /// <summary>How long the command stays for a standard error that is read slowly, or not at all.</summary>
+    /// <summary>How long the command waits for a standard error that is read slowly, or not at all.</summary>
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
 
     private static async Task<int> Main(string[] args)
@@ -35,7 +35,7 @@ internal static class Program
         }
         catch (Exception e)
         {
-            // A fault of ours: the sentence that helps to report it, and no stack trace on somebody's terminal.
+            // A fault of this program: one sentence that helps to report it, and no stack trace on the terminal.
             events.Write($"iotlink: unexpected {e.GetType().Name}: {Look.Escape(e.Message.ReplaceLineEndings(" "))}\n");
             return ExitCode.NotDelivered;
         }

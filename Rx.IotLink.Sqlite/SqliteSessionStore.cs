@@ -4,18 +4,19 @@ using Rx.IotLink.Sqlite.Database;
 namespace Rx.IotLink.Sqlite;
 
 /// <summary>
-/// Keeps the memories of a process in one SQLite file, of a server or of a client. A line that it keeps outlives the
-/// process, and with <see cref="SqliteDurability.Full"/> the machine's power too.
+/// Keeps the memories of a process in one SQLite file, of a server or of a client. A line that it keeps survives the
+/// process, and with <see cref="SqliteDurability.Full"/> also a power failure.
 /// </summary>
 /// <remarks>
 /// <para>
-/// One process uses a file at a time; another gets <see cref="SessionStoreFault.InUse"/> at once, and the file is free
-/// as soon as its process has ended, however that was. Programs that only read it, such as <c>sqlite3 -readonly</c>,
-/// may do so at any time.
+/// One process uses a file at a time; another gets <see cref="SessionStoreFault.InUse"/> at once. The file is free as
+/// soon as its process has ended, in any way. Programs that only read it, such as <c>sqlite3 -readonly</c>, may do so
+/// at any time.
 /// </para>
 /// <para>
-/// A file that is damaged, of a newer version or of another program is refused and left as it is: nothing is begun anew
-/// in silence. After a call that failed nothing of it is kept, and the store works again as soon as the disk does.
+/// A file that is damaged, of a newer version or of another program is refused and left as it is: the store never
+/// silently starts with an empty file. A call that fails keeps nothing, and the store works again as soon as the disk
+/// works.
 /// </para>
 /// <para>
 /// Safe for any number of threads. Calls block until they are done: their tasks have ended when they return.
@@ -26,7 +27,7 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     /// <summary>The number of claims that can be distinguished within one opening of the file.</summary>
     private const int ClaimBits = 40;
 
-    // Taken in this order where both are.
+    // The order in which both are taken.
     private readonly Lock writing = new();
     private readonly Lock reading = new();
     private readonly SqliteSessionStoreOptions options;
@@ -65,14 +66,14 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
 
     /// <summary>Opens a file with the options' defaults, or makes it.</summary>
     /// <param name="path">The file; its folder must exist.</param>
-    /// <exception cref="ArgumentException">The path names nothing.</exception>
+    /// <exception cref="ArgumentException">The path is empty.</exception>
     /// <exception cref="SessionStoreException">
     /// The file cannot be used; <see cref="SessionStoreException.Fault"/> says why, and the message what to do.
     /// </exception>
     public static SqliteSessionStore Open(string path) => Open(new SqliteSessionStoreOptions { Path = path });
 
     /// <summary>Opens a file, or makes it.</summary>
-    /// <param name="options">Which, and how.</param>
+    /// <param name="options">The file and its options.</param>
     /// <exception cref="ArgumentException">An option is out of range, or missing.</exception>
     /// <exception cref="SessionStoreException">
     /// The file cannot be used; <see cref="SessionStoreException.Fault"/> says why, and the message what to do.
@@ -97,7 +98,7 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
                 var claim = new SessionClaim(id, ++token);
                 return (claim, to.Claim(id, claim.Token));
             });
-            // Only the claim that is made here could add lines now.
+            // Only this new claim could add lines now.
             var (lines, bytes) = Read(from => from.Count(row.Session));
             return new ClaimedSession(claim, row.ToMemory(lines, bytes));
         }
@@ -119,11 +120,11 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     }
 
     /// <summary>
-    /// Copies all that is kept now into a new file, while the store is used. The copy is complete when it appears under
-    /// its name.
+    /// Copies all kept data into a new file, while the store is in use. The copy is complete when it appears under its
+    /// name.
     /// </summary>
     /// <param name="path">
-    /// The new file. To use it, copy it to where the store is looked for, with no process running.
+    /// The new file. To use it, copy it to the path of the store while no process uses that.
     /// </param>
     /// <exception cref="SessionStoreException">The file is there already, or cannot be written.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
@@ -139,7 +140,7 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
         });
     }
 
-    /// <summary>Closes the file. Whatever was kept is in it; a call that runs is waited for.</summary>
+    /// <summary>Closes the file, after a running call has ended. All kept data are in the file.</summary>
     public void Dispose()
     {
         lock (writing)
@@ -238,8 +239,8 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     }
 
     /// <summary>
-    /// What is written to a file without a name is lost with the process, so it does not count as kept. A lost
-    /// <c>-wal</c> file is still whole in our hands: closing writes it back, and opening makes a new one.
+    /// Data that are written to a deleted file are lost with the process, so they do not count as kept. A deleted
+    /// <c>-wal</c> file is still complete for this process: closing writes it back, and opening makes a new one.
     /// </summary>
     private void CheckPlace(Writer current)
     {
@@ -267,7 +268,7 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     }
 
     /// <summary>
-    /// A connection can go on after these; after others it is opened anew, which looks at the file again.
+    /// A connection can continue after these errors. After others it is opened again, which checks the file again.
     /// </summary>
     private static bool Heals(SqliteException e) => e.SqliteErrorCode is SQLitePCL.raw.SQLITE_FULL or SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED;
 

@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Sqlite;
 
-/// <summary>How a <see cref="SqliteSessionStore"/> is opened.</summary>
+/// <summary>The options of a <see cref="SqliteSessionStore"/>.</summary>
 public sealed class SqliteSessionStoreOptions
 {
     /// <summary>
@@ -10,13 +10,13 @@ public sealed class SqliteSessionStoreOptions
     public required string Path { get; init; }
 
     /// <summary>
-    /// When a batch counts as kept. Default <see cref="SqliteDurability.Full"/>: nothing is ever lost.
+    /// When a batch counts as kept. Default <see cref="SqliteDurability.Full"/>: nothing that was kept is lost.
     /// </summary>
     public SqliteDurability Durability { get; init; } = SqliteDurability.Full;
 
     /// <summary>
     /// The most bytes that the database file may have; null: as many as the disk has. At least 1 MiB. A batch that does
-    /// not fit fails with <see cref="SessionStoreFault.Full"/>. The <c>-wal</c> file comes on top. Default null.
+    /// not fit fails with <see cref="SessionStoreFault.Full"/>. The <c>-wal</c> file is not counted. Default null.
     /// </summary>
     public long? MaxBytes { get; init; }
 

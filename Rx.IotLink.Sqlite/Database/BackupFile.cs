@@ -5,7 +5,7 @@ namespace Rx.IotLink.Sqlite.Database;
 /// <summary>A copy of a store in a file of its own.</summary>
 internal static class BackupFile
 {
-    /// <summary>Writes it under another name first, so that half a copy is never taken for a whole one.</summary>
+    /// <summary>Writes it under another name first, so that half a copy never looks like a complete one.</summary>
     public static void Write(string from, string to, TimeSpan busyTimeout, StoreFaults store, StoreFaults backup)
     {
         var path = Path.GetFullPath(to);
@@ -19,11 +19,11 @@ internal static class BackupFile
         {
             using (var source = OpenSource(from, busyTimeout, store))
             {
-                // What a backup that was killed left behind.
+                // The remains of a backup that was killed.
                 File.Delete(unfinished);
                 using var copy = new Connection(unfinished, create: true, busyTimeout);
                 source.CopyTo(copy);
-                // One file, without a -wal beside it, can be moved about.
+                // A single file, without a -wal file, can be moved.
                 copy.Execute("PRAGMA journal_mode = DELETE");
             }
 

@@ -4,14 +4,14 @@ using System.Numerics;
 namespace Rx.IotLink.Sqlite.Database;
 
 /// <summary>
-/// CRC-32C of a row. SQLite has no checksums of its own for its pages: a byte that a disk flips in a text, or in a
-/// number, would go unseen.
+/// CRC-32C of a row. SQLite has no checksums for its pages: without this, a byte that a disk flips in a text or a
+/// number would not be noticed.
 /// </summary>
 internal struct Checksum()
 {
     private uint crc = uint.MaxValue;
 
-    /// <summary>Of all that was added so far.</summary>
+    /// <summary>The checksum of all bytes so far.</summary>
     public readonly long Value => ~crc;
 
     public void Add(long value) => crc = BitOperations.Crc32C(crc, unchecked((ulong)value));
@@ -39,7 +39,7 @@ internal struct Checksum()
             crc = BitOperations.Crc32C(crc, one);
     }
 
-    /// <summary>Of a row of <c>lines</c>.</summary>
+    /// <summary>The checksum of a row of <c>lines</c>.</summary>
     public static long OfLine(long session, long position, ReadOnlySpan<byte> text, long? expires)
     {
         var sum = new Checksum();

@@ -31,10 +31,10 @@ internal sealed class Connection : IDisposable
         }
     }
 
-    /// <summary>SQLite's own.</summary>
+    /// <summary>The handle of SQLite.</summary>
     public sqlite3 Handle => connection.Handle!;
 
-    /// <summary>A statement that lives as long as the connection.</summary>
+    /// <summary>Makes a statement that exists as long as the connection.</summary>
     public Statement Prepare(string sql)
     {
         var statement = new Statement(Handle, sql);
@@ -45,8 +45,7 @@ internal sealed class Connection : IDisposable
     /// <summary>Runs statements once.</summary>
     public void Execute(string sql)
     {
-        // What follows the first statement is left over: a command would prepare each of them, a raw statement does
-        // not.
+        // The text after the first statement is left: a command would prepare each statement, a raw statement does not.
         var code = raw.sqlite3_exec(Handle, sql);
         if (code != raw.SQLITE_OK)
             throw SqliteFault.Of(Handle, code);
@@ -59,14 +58,14 @@ internal sealed class Connection : IDisposable
         return statement.Step() ? statement.Long(0) : 0;
     }
 
-    /// <summary>The same of a text.</summary>
+    /// <summary>The same for a text.</summary>
     public string Text(string sql)
     {
         using var statement = new Statement(Handle, sql);
         return statement.Step() ? System.Text.Encoding.UTF8.GetString(statement.Utf8(0)) : "";
     }
 
-    /// <summary>All of it, or nothing.</summary>
+    /// <summary>Runs work in a transaction: all of it, or nothing.</summary>
     public void InTransaction(Action work)
     {
         Execute("BEGIN IMMEDIATE");
@@ -89,7 +88,7 @@ internal sealed class Connection : IDisposable
             _ = raw.sqlite3_exec(Handle, "ROLLBACK");
     }
 
-    /// <summary>Copies all that is committed now.</summary>
+    /// <summary>Copies all committed data.</summary>
     public void CopyTo(Connection other) => connection.BackupDatabase(other.connection);
 
     /// <summary>The last connection to a file writes the <c>-wal</c> file back into it.</summary>

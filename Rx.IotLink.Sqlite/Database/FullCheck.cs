@@ -2,7 +2,7 @@ using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Sqlite.Database;
 
-/// <summary>Reads a whole file, and finds whatever is not as it was written.</summary>
+/// <summary>Reads a whole file, and finds all data that differ from what was written.</summary>
 internal static class FullCheck
 {
     /// <summary>Checks the structure, then each row.</summary>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Rx.IotLink.Sqlite.Database;
 
-/// <summary>The connection that reads: it waits for no commit, and no commit for it.</summary>
+/// <summary>The connection that reads. It waits for no commit, and no commit waits for it.</summary>
 internal sealed class Reader : IDisposable
 {
     private readonly Connection connection;
@@ -11,15 +11,15 @@ internal sealed class Reader : IDisposable
     private readonly Statement count;
 
     /// <summary>Prepares to read.</summary>
-    /// <param name="connection">Becomes the reader's, also when this throws.</param>
-    /// <param name="faults">What it throws.</param>
+    /// <param name="connection">The reader owns it, also when this throws.</param>
+    /// <param name="faults">Makes its exceptions.</param>
     public Reader(Connection connection, StoreFaults faults)
     {
         (this.connection, this.faults) = (connection, faults);
         try
         {
             connection.Execute("PRAGMA query_only = ON");
-            // One statement, so that the claim and the lines are of the same moment.
+            // One statement, so that the claim and the lines are from the same moment.
             lines = connection.Prepare("""
                 SELECT l.session, l.position, l.text, l.expires, l.checksum FROM sessions s JOIN lines l ON l.session = s.session
                 WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 ORDER BY l.position LIMIT ?4
@@ -53,7 +53,7 @@ internal sealed class Reader : IDisposable
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var line = Line();
-                // A page that is found twice has whole lines.
+                // A page that is the same in two reads has complete lines.
                 if (read.Count > 0 && line.Position <= read[^1].Position)
                     throw faults.Damaged($"is damaged: position {line.Position} of id '{Protocol.Printable.Of(claim.Id)}' comes after position {read[^1].Position}");
                 read.Add(line);

@@ -2,14 +2,14 @@ using SQLitePCL;
 
 namespace Rx.IotLink.Sqlite.Database;
 
-/// <summary>The tables, and how a file of any older version comes to them.</summary>
+/// <summary>The tables, and the steps from any older version to them.</summary>
 internal static class Schema
 {
-    /// <summary>"IoLk": says in the file's header whose it is.</summary>
+    /// <summary>"IoLk": the application id in the file's header.</summary>
     public const int ApplicationId = 0x496F4C6B;
 
     /// <summary>
-    /// Each step takes a file from the version that is its place in the list to the next. They are never changed.
+    /// Each step changes a file from the version with its index to the next one. Steps never change.
     /// </summary>
     private static readonly string[] Steps =
     [
@@ -48,7 +48,7 @@ internal static class Schema
     /// <summary>
     /// Makes the tables, or brings them up to date. Changes nothing in a file that is not a session store's.
     /// </summary>
-    /// <exception cref="SessionStoreException">It is somebody else's, or a newer library's.</exception>
+    /// <exception cref="SessionStoreException">It belongs to another program, or to a newer library.</exception>
     public static void Migrate(Connection connection, StoreFaults faults)
     {
         var owner = connection.Number("PRAGMA application_id");

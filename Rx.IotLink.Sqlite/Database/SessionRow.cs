@@ -8,7 +8,7 @@ internal sealed class SessionRow
     /// <summary>The columns in the order in which <see cref="Read"/> expects them.</summary>
     public const string Columns = "session, id, token, epoch, first, peer_epoch, accepted, connections, last_position, checksum";
 
-    /// <summary>Stands for the session in <c>lines</c>.</summary>
+    /// <summary>The number of the session in <c>lines</c>.</summary>
     public long Session { get; init; }
 
     /// <summary>The device's id.</summary>
@@ -17,7 +17,7 @@ internal sealed class SessionRow
     /// <summary>The latest claim.</summary>
     public long Token { get; set; }
 
-    /// <summary>Null: nothing was begun.</summary>
+    /// <summary>Null: no epoch was begun.</summary>
     public ulong? Epoch { get; private set; }
 
     private ulong First { get; set; } = 1;
@@ -30,8 +30,8 @@ internal sealed class SessionRow
 
     private long LastPosition { get; set; }
 
-    /// <summary>Reads the row that the statement is at.</summary>
-    /// <returns>The row, or null: its checksum is not the one of what it holds.</returns>
+    /// <summary>Reads the current row of the statement.</summary>
+    /// <returns>The row; null if its checksum is wrong.</returns>
     public static SessionRow? Read(Statement at)
     {
         var row = new SessionRow
@@ -54,7 +54,7 @@ internal sealed class SessionRow
         .Bind(1, Session).Bind(2, Id).Bind(3, Token).Bind(4, Epoch).Bind(5, First).Bind(6, PeerEpoch)
         .Bind(7, Accepted).Bind(8, Connections).Bind(9, LastPosition).Bind(10, Checksum());
 
-    /// <summary>What holds after a record; its line is somebody else's.</summary>
+    /// <summary>Applies a record; its line is handled elsewhere.</summary>
     public void Apply(in SessionRecord record)
     {
         switch (record.Kind)
@@ -81,11 +81,11 @@ internal sealed class SessionRow
         }
     }
 
-    /// <summary>What a claim gives.</summary>
+    /// <summary>The memory of a claim.</summary>
     public SessionMemory ToMemory(long waiting, long waitingBytes) =>
         new(Epoch, First, PeerEpoch, Accepted, Connections, LastPosition, waiting, waitingBytes);
 
-    /// <summary>As a message may show it.</summary>
+    /// <summary>A text that is safe in a message.</summary>
     public override string ToString() => $"session {Session} ('{Protocol.Printable.Of(Encoding.UTF8.GetString(Id))}')";
 
     private long Checksum()

@@ -3,8 +3,10 @@ using SQLitePCL;
 
 namespace Rx.IotLink.Sqlite.Database;
 
-/// <summary>SQLite failed. Never leaves the package: <see cref="StoreFaults"/> makes of it what users catch.</summary>
-/// <param name="message">What SQLite says.</param>
+/// <summary>
+/// SQLite failed. This never leaves the package: <see cref="StoreFaults"/> converts it to the exception for users.
+/// </summary>
+/// <param name="message">The text of SQLite.</param>
 /// <param name="code">Its extended code.</param>
 /// <param name="errno">The operating system's, or 0.</param>
 internal sealed class SqliteFault(string message, int code, int errno) : SqliteException(message, code & 0xFF, code)
@@ -15,7 +17,7 @@ internal sealed class SqliteFault(string message, int code, int errno) : SqliteE
     public static SqliteFault Of(sqlite3 db, int code)
     {
         var extended = raw.sqlite3_extended_errcode(db);
-        // A misuse is not noted in the connection.
+        // The connection does not record a misuse.
         return new(raw.sqlite3_errmsg(db).utf8_to_string(), (extended & 0xFF) == (code & 0xFF) ? extended : code, Native.Errno(db));
     }
 }

@@ -3,8 +3,8 @@ using SQLitePCL;
 namespace Rx.IotLink.Sqlite.Database;
 
 /// <summary>
-/// A prepared statement that is run many times. It speaks to SQLite directly: a command of ADO.NET boxes each value,
-/// and ends a text at its first NUL.
+/// A prepared statement that is run many times. It calls SQLite directly: a command of ADO.NET boxes each value, and
+/// ends a text at its first NUL.
 /// </summary>
 internal sealed class Statement : IDisposable
 {
@@ -43,7 +43,7 @@ internal sealed class Statement : IDisposable
         return this;
     }
 
-    /// <summary>Goes on to the next row; false: there is none, and the statement is ready for the next time.</summary>
+    /// <summary>Moves to the next row. False: there is none, and the statement is ready for the next use.</summary>
     public bool Step()
     {
         var code = raw.sqlite3_step(prepared);
@@ -75,7 +75,7 @@ internal sealed class Statement : IDisposable
 
     public ulong? UnsignedOrNull(int column) => IsNull(column) ? null : Unsigned(column);
 
-    /// <summary>A text, NULs and all; valid until the next step.</summary>
+    /// <summary>A text, also with NULs; valid until the next step.</summary>
     public ReadOnlySpan<byte> Utf8(int column) => raw.sqlite3_column_blob(prepared, column);
 
     public void Dispose() => prepared.Dispose();

@@ -5,12 +5,12 @@ using SQLitePCL;
 namespace Rx.IotLink.Sqlite.Database;
 
 /// <summary>
-/// What is thrown for each thing that can be wrong with a file. It names the file, and says what to do.
+/// Makes the exception for each fault of a file. It names the file, and says what to do.
 /// </summary>
 /// <param name="path">The file.</param>
 internal sealed class StoreFaults(string path)
 {
-    // Numbers of Linux, macOS and the BSDs alike, but for the last one, of Linux.
+    // These numbers are the same on Linux, macOS and the BSDs, except the last one, which is of Linux.
     private const int NoPermission = 1;
     private const int InputOutput = 5;
     private const int AccessDenied = 13;
@@ -36,7 +36,7 @@ internal sealed class StoreFaults(string path)
         (raw.SQLITE_CORRUPT or raw.SQLITE_CONSTRAINT or raw.SQLITE_MISMATCH or raw.SQLITE_FORMAT, _) => Damaged($"is damaged ({Said(e)})", e),
         (raw.SQLITE_IOERR, _) when e.SqliteExtendedErrorCode == raw.SQLITE_IOERR_SHORT_READ => Damaged("is shorter than it says", e),
         (raw.SQLITE_NOTADB, _) => NotDatabase(e),
-        // Only statements of this package are run: what they name is not there as it should be.
+        // Only statements of this package run: so a table or column that they name is missing or different.
         (raw.SQLITE_ERROR or raw.SQLITE_SCHEMA, _) => Damaged($"does not have the tables of a session store ({Said(e)})", e),
         (raw.SQLITE_CANTOPEN, _) => New(SessionStoreFault.Unavailable, $"cannot be opened ({Said(e)})",
             "Check that it is a file, and that this user may read and write it and its folder", e),

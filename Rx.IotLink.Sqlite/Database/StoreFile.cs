@@ -3,7 +3,7 @@ namespace Rx.IotLink.Sqlite.Database;
 /// <summary>A database file that belongs to this process, until this is disposed.</summary>
 internal sealed class StoreFile : IDisposable
 {
-    // Of the header that SQLite's file format defines.
+    // The header from SQLite's file format.
     private const int FirstBytes = 100;
     private const int WriteVersion = 18;
     private const int ReadVersion = 19;
@@ -15,15 +15,16 @@ internal sealed class StoreFile : IDisposable
 
     private StoreFile(string path, FileStream held) => (Path, this.held) = (path, held);
 
-    /// <summary>The file itself: no link to it.</summary>
+    /// <summary>The file itself, not a link to it.</summary>
     public string Path { get; }
 
     /// <summary>Takes a file for this process alone.</summary>
     /// <remarks>
-    /// The lock is the system's, on a file beside it: it ends with the process, however that ends, and does not hinder
-    /// a program that only reads the database. The file stays: deleting it could delete the lock of another process.
+    /// The lock is one of the system, on a file beside it. It ends with the process, however that ends, and does not
+    /// affect a program that only reads the database. The file stays: deleting it could delete the lock of another
+    /// process.
     /// </remarks>
-    /// <exception cref="SessionStoreException">Another one has it, or there cannot be one.</exception>
+    /// <exception cref="SessionStoreException">Another process has it, or it cannot be made.</exception>
     public static StoreFile Take(string path, StoreFaults faults)
     {
         try
@@ -48,11 +49,11 @@ internal sealed class StoreFile : IDisposable
     }
 
     /// <summary>
-    /// Looks at what SQLite would look away from: it deletes the <c>-wal</c> file of a database that is empty, takes
-    /// one of a single byte for empty, and says of a damaged number in the first bytes that the file is read-only.
+    /// Checks what SQLite does not report: SQLite deletes the <c>-wal</c> file of an empty database, takes a database
+    /// of a single byte for empty, and calls a file read-only if a number in its first bytes is damaged.
     /// </summary>
-    /// <returns>Whether there is nothing yet.</returns>
-    /// <exception cref="SessionStoreException">It is no database, or has lost its first part.</exception>
+    /// <returns>Whether the database is new.</returns>
+    /// <exception cref="SessionStoreException">It is not a database, or has lost its first part.</exception>
     public bool IsNew(StoreFaults faults)
     {
         if (Length(Path) > 0)
@@ -79,10 +80,10 @@ internal sealed class StoreFile : IDisposable
 
     private static long Length(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
 
-    /// <summary>The same file has one lock, whatever link names it.</summary>
+    /// <summary>One file has one lock, for any link to it.</summary>
     private static string Resolve(string path)
     {
-        // What is not there is no link.
+        // A missing file is not a link.
         var file = new FileInfo(path);
         if (file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is { } target)
             return Resolve(System.IO.Path.GetFullPath(target.FullName));

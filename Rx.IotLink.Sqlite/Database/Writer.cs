@@ -22,9 +22,9 @@ internal sealed class Writer : IDisposable
     private readonly Statement removeThrough;
 
     /// <summary>Brings the file up to date, and prepares to write.</summary>
-    /// <param name="connection">Becomes the writer's, also when this throws.</param>
+    /// <param name="connection">The writer owns it, also when this throws.</param>
     /// <param name="options">How it writes.</param>
-    /// <param name="faults">What it throws.</param>
+    /// <param name="faults">Makes its exceptions.</param>
     public Writer(Connection connection, SqliteSessionStoreOptions options, StoreFaults faults)
     {
         (this.connection, this.faults, isFull) = (connection, faults, options.Durability == SqliteDurability.Full);
@@ -32,7 +32,7 @@ internal sealed class Writer : IDisposable
         {
             connection.Execute("PRAGMA foreign_keys = ON");
             Schema.Migrate(connection, faults);
-            // They find a table that is missing, before anything is changed.
+            // Preparing them finds a missing table, before anything is changed.
             begin = connection.Prepare("BEGIN IMMEDIATE");
             commit = connection.Prepare("COMMIT");
             find = connection.Prepare($"SELECT {SessionRow.Columns} FROM sessions WHERE id = ?1");
@@ -49,7 +49,8 @@ internal sealed class Writer : IDisposable
             if (connection.Text("PRAGMA journal_mode = WAL") != "wal")
                 throw faults.New(SessionStoreFault.Unavailable, "is on a file system that has no shared memory", "Put it on a disk of this machine");
             // A batch of 4,096 records may change as many pages: all fit into 32 MiB of memory, and two such batches
-            // into the -wal file before it is written back. One that a slow reader made longer is cut to that then.
+            // into the -wal file before it is written back. If a slow reader made that file longer, it is then cut to
+            // this size.
             connection.Execute("PRAGMA cache_size = -32768");
             connection.Execute("PRAGMA wal_autocheckpoint = 8192");
             connection.Execute("PRAGMA journal_size_limit = 33554432");
@@ -70,7 +71,7 @@ internal sealed class Writer : IDisposable
     /// <summary>SQLite's number for what a commit waits for: 1 is NORMAL, 2 is FULL.</summary>
     public long Synchronous => connection.Number("PRAGMA synchronous");
 
-    /// <summary>Counts this opening, and clears away what was claimed and never begun.</summary>
+    /// <summary>Counts this opening, and deletes ids that were claimed and never begun.</summary>
     /// <returns>How often the file was opened.</returns>
     public long CountOpening()
     {
@@ -83,11 +84,11 @@ internal sealed class Writer : IDisposable
     }
 
     /// <summary>Notes the latest claim of an id.</summary>
-    /// <returns>What is remembered under it.</returns>
+    /// <returns>The memory of the id.</returns>
     public SessionRow Claim(string id, long token)
     {
-        // This need not outlive a power failure, so no disk is waited for: the next process counts an opening, so that
-        // its claims are greater than this one, which it may not find here.
+        // This need not survive a power failure, so it does not wait for the disk. The next process counts an opening,
+        // so its claims are greater than this one, even if this one is lost.
         if (isFull)
             connection.Execute("PRAGMA synchronous = NORMAL");
         try
@@ -150,7 +151,7 @@ internal sealed class Writer : IDisposable
 
     private void Write(Work work, in SessionRecord record)
     {
-        // Forgotten before, and reported as failed though it was kept: that comes again, and holds already.
+        // It was deleted before, and reported as failed although it was kept: so it comes again, and is kept already.
         if (record.Kind == SessionRecordKind.Forget && work.Row is null)
             work.IsForgotten = true;
         if (work.IsForgotten || work.IsFenced)

@@ -73,7 +73,7 @@ internal sealed class ServerCallbackTests
         await Bound.EventuallyAsync(() => (isLog ? server.Counters.LogFailures : server.Counters.CallbackFailures) > 0, "its counter grows");
         if (!isLog)
             await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), $"the log tells it; heard: {heard}");
-        // And it still works: another write arrives.
+        // And the server still works: another device gets an answer.
         Assert.That(await VisitAsync(server, options, visit: 3, id: "other"), Is.Not.Empty);
     }
 
