@@ -155,7 +155,8 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             var peer = await OpenAsync(opening, origin, isOneTooMany).ConfigureAwait(false);
             var certificate = (connection as ICertifiedConnection)?.ClientCertificate;
             await certificates.CheckAsync(certificate, peer.Id).ConfigureAwait(false);
-            // A certificate that names the id is as good a proof as a key; one that is valid for any id is not.
+            // A certificate that names the id is as good a proof as a key. With a callback (IsCertificateOf) it is not
+            // known whether the certificate names one id or is valid for any.
             var isProven = opening.Proven || (certificate is not null && options.IsCertificateOf is null);
             if (isProven || registry.IsExpected(peer.Id))
                 IsNoStranger(origin, connection);

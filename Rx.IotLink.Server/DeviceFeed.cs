@@ -103,14 +103,17 @@ internal sealed class DeviceFeed(IScheduler observers, IScheduler clock, Action<
         public IDisposable Subscribe(IObserver<DeviceConnection> observer)
         {
             var subscription = new Subscription(feed, observer);
+            bool begun;
             lock (feed.gate)
             {
                 subscription.AddAll();
+                // Before another thread can take the drain, and Subscribe returns first.
+                begun = subscription.TryBeginDrain();
                 feed.subscriptions = feed.subscriptions.Add(subscription);
             }
 
             // Current devices are sent before Subscribe returns.
-            if (subscription.TryBeginDrain())
+            if (begun)
                 subscription.Drain();
             subscription.Refresh(refresh);
             return subscription;

@@ -56,7 +56,7 @@ public sealed record FaultMix
         for (var at = From + Gap(random); at < Until; at += Gap(random))
         {
             var longest = Until - at < Longest ? Until - at : Longest;
-            // Short ones are as likely as long ones on a logarithmic scale: they find other mistakes.
+            // Most are much shorter than the longest: short ones find other mistakes.
             var lasting = Round(longest * Math.Pow(random.NextDouble(), 3));
             faults.Add(Make(kinds[random.Next(kinds.Count)], at, lasting, random));
         }

@@ -28,9 +28,10 @@ public interface ILink
     /// The lines that the peer wrote, without their line feed, each once and in order. Hot and shared: the link hands
     /// each line to all current observers, and only then acknowledges it to the peer. Without an observer (and without
     /// a reader, see <see cref="ReadLineAsync"/>) lines wait in the inbox. A slow observer slows the peer's writes, and
-    /// nothing else. A notice reports an observer that takes longer than <see cref="LinkOptions.SlowObserverAfter"/>
-    /// for one line (<see cref="LinkNoticeKind.ObserverSlow"/>). Completes when this end is closed. Fails only if the
-    /// first connection failed and <see cref="FirstConnection.Fail"/> is set (<see cref="LinkRefusedException"/>).
+    /// the other observers of this link's lines; nothing else. A notice reports an observer that takes longer than
+    /// <see cref="LinkOptions.SlowObserverAfter"/> for one line (<see cref="LinkNoticeKind.ObserverSlow"/>). Completes
+    /// when this end is closed. Fails only if the first connection failed and <see cref="FirstConnection.Fail"/> is set
+    /// (<see cref="LinkRefusedException"/>).
     /// </summary>
     /// <remarks>
     /// Do not wait in <c>OnNext</c> for a write of this link, or for a line or an answer of this link. A line is
@@ -95,8 +96,9 @@ public interface ILink
     /// <c>link.Heard.QuietFor(limit)</c> reports a silence before it is an outage.
     /// </summary>
     /// <remarks>
-    /// Hot; no value comes while the link is down. While an observer is busy, all that is received leads to one value
-    /// after that. Costs nothing while nobody observes it. Completes when this end is closed or refused.
+    /// Hot. Bytes of an opening count, too: a client may hear its server while the link is still down. While an
+    /// observer is busy, all that is received leads to one value after that. Costs nothing while nobody observes it.
+    /// Completes when this end is closed or refused.
     /// </remarks>
     IObservable<Unit> Heard { get; }
 

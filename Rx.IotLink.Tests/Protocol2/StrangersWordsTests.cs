@@ -28,7 +28,7 @@ public sealed class StrangersWordsTests
     private static readonly string[] OfServers =
     [
         "epoch=dd", "tx=18446744073709535231", "peer=1 rx=0", "peer=1 rx=18446744073709535231", "window=1", "window=16384", "max=1", "max=1048576", "timeout=1", "timeout=300000",
-        "no code=auth", "no code=version", "no code=overloaded retry=86400000 text=go%20away", "no code=state retry=0", "challenge nonce=00000000000000000000000000000000",
+        "no code=auth", "no code=version", "no code=overloaded retry=86400000 text=go%20away", "no code=state retry=0", "prove nonce=00000000000000000000000000000000",
     ];
 
     [Test]

@@ -86,15 +86,19 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
     public IDisposable Subscribe(IObserver<T> observer, bool replays, IScheduler? on = null)
     {
         var subscription = new Subscription(this, observer, on ?? scheduler);
+        bool begun;
         lock (gate)
         {
             foreach (var value in replays ? all ?? (IEnumerable<T>)latest : [])
                 subscription.Add(value, int.MaxValue);
+            // Under one lock with what is replayed: else another thread's Publish takes the drain, and Subscribe
+            // returns first.
+            begun = subscription.TryBeginDrain();
             subscriptions = subscriptions.Add(subscription);
         }
 
         // Replayed values come before Subscribe returns, as with BehaviorSubject.
-        if (subscription.TryBeginDrain())
+        if (begun)
             subscription.Drain();
         return subscription;
     }

@@ -10,9 +10,8 @@ internal sealed partial class Inbox
     private volatile bool newcomers;
 
     /// <summary>
-    /// Lines with their names: those that are open, and all that follow. Each is open until it is accepted, and is
-    /// given
-    /// to whoever subscribes meanwhile.
+    /// Lines with their names: those that are open, and all that follow. Each is open until it is accepted, and an
+    /// observer that subscribes meanwhile gets it.
     /// </summary>
     public IObservable<ReceivedLine> Received(string id) => new Observable<ReceivedLine>(observer =>
     {

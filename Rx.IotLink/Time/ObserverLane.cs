@@ -6,7 +6,7 @@ namespace Rx.IotLink.Time;
 /// <summary>
 /// Calls the observers of one link, or of one stream of a server, by default. It uses at most <see cref="MaxThreads"/>
 /// threads at a time; further work waits for one of them. So a link whose observers block takes no threads from others,
-/// and all links together have no bound.
+/// and there is no bound for the threads of all links together.
 /// </summary>
 /// <param name="threads">The threads that it uses.</param>
 /// <param name="most">How many of them at a time.</param>

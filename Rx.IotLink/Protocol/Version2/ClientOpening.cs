@@ -54,7 +54,8 @@ internal sealed record SessionOffer(ulong Epoch, ulong Tx, ulong? Peer, ulong Rx
 /// <summary>The client's first line.</summary>
 /// <param name="Id">The client's name.</param>
 /// <param name="Connection">
-/// The number of this connection among those of its epoch, so that a late opening does not count as a newer one.
+/// The number of this connection among all of the client's memory, so that a late opening does not count as a newer
+/// one. It continues across epochs.
 /// </param>
 /// <param name="Offer">Its side of the session.</param>
 /// <param name="Nonce">16 random bytes, if it wants both ends to prove that they know its key.</param>
