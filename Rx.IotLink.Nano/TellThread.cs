@@ -6,7 +6,7 @@ using Rx.IotLink.Nano.Protocol;
 namespace Rx.IotLink.Nano
 {
     /// <summary>
-    /// The thread that calls the application: whatever its handlers do, it delays nobody but themselves.
+    /// The thread that calls the application: whatever its handlers do, they delay only each other.
     /// </summary>
     internal sealed class TellThread
     {

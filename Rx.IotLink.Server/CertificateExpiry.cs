@@ -5,12 +5,12 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// Ends a connection when the certificate expires that its client presented: the handshake has looked at it, and nobody
-/// does afterwards. Ends nothing once it is disposed.
+/// Ends a connection when the certificate of its client expires: after the handshake nothing else checks it. Ends
+/// nothing once it is disposed.
 /// </summary>
 internal sealed class CertificateExpiry : IDisposable
 {
-    /// <summary>So often it is looked at, since clocks are set, and no timer of the system waits for years.</summary>
+    /// <summary>How often it checks, since clocks may be set, and no timer of the system waits for years.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromHours(1);
 
     private readonly IotLinkServerOptions options;

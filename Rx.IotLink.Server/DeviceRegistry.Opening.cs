@@ -167,14 +167,14 @@ internal sealed partial class DeviceRegistry
         }
     }
 
-    /// <summary>Leaves nothing of an id that nobody knows in the store.</summary>
+    /// <summary>Leaves nothing of an unknown id in the store.</summary>
     private async ValueTask<RefusedException> NotKeptAsync(SessionClaim claim)
     {
         _ = await TryForgetAsync(claim).ConfigureAwait(false);
         return new(Refusal.IdLive, "the session store of this id is being looked at", cause: new UnknownDeviceException(claim.Id));
     }
 
-    /// <summary>In vain, it stays there as an id without a memory, which is as good as none.</summary>
+    /// <summary>If this fails, the id stays there without a memory, which does no harm.</summary>
     private async ValueTask<bool> TryForgetAsync(SessionClaim claim)
     {
         try
@@ -204,7 +204,7 @@ internal sealed partial class DeviceRegistry
     /// <param name="IsStranger">Whether it takes a place of those that are unknown.</param>
     /// <param name="Remote">Where it comes from.</param>
     /// <param name="IsConnecting">Whether it is connecting; else the application wants its link.</param>
-    /// <param name="MustBeKept">Whether it is nobody's if the store has nothing of it.</param>
+    /// <param name="MustBeKept">Whether the id counts as unknown if the store has nothing of it.</param>
     private sealed record Wanted(string Id, int Version, bool IsStranger, EndPoint? Remote, bool IsConnecting = true, bool MustBeKept = false);
 
     /// <summary>The result of claiming a memory: a device, or an error.</summary>

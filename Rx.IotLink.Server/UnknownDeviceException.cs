@@ -3,7 +3,7 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Server;
 
 /// <summary>
-/// The link of a device that nobody knows cannot be opened (<see cref="IotLinkServer.OpenAsync"/>): the id is not among
+/// The link of an unknown device cannot be opened (<see cref="IotLinkServer.OpenAsync"/>): the id is not among
 /// <see cref="IotLinkServerOptions.Expected"/>, has no key, and there is nothing of it in the session store.
 /// </summary>
 public sealed class UnknownDeviceException : InvalidOperationException

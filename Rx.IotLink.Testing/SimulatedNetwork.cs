@@ -81,7 +81,7 @@ public sealed class SimulatedNetwork : IDisposable
     /// Its options. The network sets those of the simulation (<c>Listen</c>, <c>Scheduler</c>, <c>Seed</c>).
     /// </param>
     /// <param name="app">
-    /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they
+    /// Your application, called for each new process. Put its timers on the scheduler that it gets: they
     /// end with the process.
     /// </param>
     /// <param name="driftPartsPerMillion">
@@ -107,7 +107,7 @@ public sealed class SimulatedNetwork : IDisposable
     /// <c>Scheduler</c>, <c>Seed</c>).
     /// </param>
     /// <param name="app">
-    /// Your application, made anew with each process. Timers of its own belong on the scheduler that it is given: they
+    /// Your application, called for each new process. Put its timers on the scheduler that it gets: they
     /// end with the process.
     /// </param>
     /// <param name="path">

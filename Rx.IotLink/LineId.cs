@@ -3,21 +3,18 @@ using System.Globalization;
 namespace Rx.IotLink;
 
 /// <summary>
-/// What a received line is called: no other line of the same device has this name. A line that is given a second time
-/// has
-/// the same one, so whoever notes the names can tell it from a new line.
+/// The name of a received line: no other line of the same device has this name. A line that comes a second time has the
+/// same name. So an application that records the names can distinguish it from a new line.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A line that the peer wrote exactly once, over protocol 2, keeps its name over connections and over processes of this
-/// end, whether it has a session store or not. Within an epoch numbers grow in the order of the lines; numbers may be
-/// left
-/// out. A peer whose memory ended begins a new epoch.
+/// An exactly-once line of protocol 2 keeps its name over connections and over processes of this end, with and without
+/// a session store. Within an epoch numbers grow in the order of the lines; numbers may be left out. A peer whose
+/// memory ended begins a new epoch.
 /// </para>
 /// <para>
-/// Protocol 1 and best effort have no numbers on the wire. Their lines are counted here, under an epoch that is drawn
-/// anew
-/// for each link object of each process. So a line of protocol 1 that comes again to a later process has another name.
+/// Protocol 1 and best effort have no numbers on the wire. This end counts their lines, under a new random epoch for
+/// each link object of each process. So a line of protocol 1 that comes again to a later process has another name.
 /// </para>
 /// </remarks>
 /// <param name="Epoch">One life of the peer's memory.</param>

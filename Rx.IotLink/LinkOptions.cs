@@ -5,7 +5,9 @@ namespace Rx.IotLink;
 /// <summary>The options that both ends of a link have. Immutable: change a copy with <c>with</c>.</summary>
 public abstract record LinkOptions
 {
-    /// <summary>The shortest <see cref="Timeout"/>, here and of a server that a client bears.</summary>
+    /// <summary>
+    /// The shortest <see cref="Timeout"/>, for this option and for the timeout that a client accepts from a server.
+    /// </summary>
     internal static readonly TimeSpan MinTimeout = TimeSpan.FromMilliseconds(100);
 
     private protected LinkOptions()

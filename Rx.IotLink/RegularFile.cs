@@ -1,6 +1,6 @@
 namespace Rx.IotLink;
 
-/// <summary>Files that somebody names, and that are read whole.</summary>
+/// <summary>Files with a path from outside, which are read as a whole.</summary>
 internal static class RegularFile
 {
     /// <summary>The most bytes of such a file.</summary>
@@ -8,7 +8,7 @@ internal static class RegularFile
 
     /// <summary>
     /// Opens a file, which its owner may replace meanwhile. One without a length is not opened: a pipe would wait for
-    /// whoever writes to it, and a device has no end.
+    /// its writer, and a device has no end.
     /// </summary>
     /// <exception cref="IOException">It is not there, is empty or no file, or too long.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>

@@ -2,7 +2,7 @@ namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>
     /// A server's line of the opening, taken apart where it lies: <c>IOTLINK/2</c>, a word, and <c>key=value</c>
-    /// tokens. Unknown keys, and values that nobody asks for, are ignored, so that later versions can add some.
+    /// tokens. Unknown keys, and unused values, are ignored, so that later versions can add some.
     /// </summary>
     internal sealed class OpeningTokens
     {

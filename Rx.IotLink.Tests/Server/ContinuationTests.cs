@@ -6,7 +6,7 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Server;
 
 /// <summary>
-/// In real time whoever awaits a task of the API goes on on the thread pool: never on a thread of observers, whose
+/// In real time, code that awaits a task of the API continues on the thread pool: never on a thread of observers, whose
 /// blocking would hold up lines.
 /// </summary>
 public sealed class ContinuationTests : ServerTest

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Lines that were handed out and do not count as handled yet: the oldest of them was given by
-/// <see cref="ILink.Received"/> and is not accepted. Those behind it wait for it, accepted or not. All under the
-/// link's lock.
+/// Lines that were handed out and do not count as handled yet: the oldest of them came through
+/// <see cref="ILink.Received"/> and is not accepted. Later lines wait for it, accepted or not. All under the link's
+/// lock.
 /// </summary>
 internal sealed class OpenLines(string id, LinkOptions options, Action<ReceivedLine> accept)
 {
@@ -58,7 +58,7 @@ internal sealed class OpenLines(string id, LinkOptions options, Action<ReceivedL
         TakeOut();
     }
 
-    /// <summary>A line was handed out behind others that are open, and nobody has to accept it.</summary>
+    /// <summary>A line was handed out after open ones, and needs no acceptance.</summary>
     public void AddHandled(Delivery delivery) => entries.Add(new(Line: null, delivery, IsDone: true, Since: default));
 
     /// <summary>A line is accepted. Gives whether lines count as handled now that did not before.</summary>

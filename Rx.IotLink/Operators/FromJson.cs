@@ -41,7 +41,8 @@ public static partial class JsonOperators
     /// <param name="utf8Lines">The lines, one JSON text each.</param>
     /// <param name="typeInfo">How <typeparamref name="T"/> is read, from a source-generated context.</param>
     /// <param name="onBadLine">
-    /// Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.
+    /// Called with each bad line and its error. Default: none. An exception that it throws ends the stream as
+    /// <c>OnError</c>.
     /// </param>
     /// <exception cref="ArgumentNullException">
     /// <paramref name="utf8Lines"/> or <paramref name="typeInfo"/> is null.
@@ -71,7 +72,8 @@ public static partial class JsonOperators
     /// the property <c>Celsius</c>. Made read-only.
     /// </param>
     /// <param name="onBadLine">
-    /// Told each bad line and what is wrong with it. Default: nobody. What it throws ends the stream as <c>OnError</c>.
+    /// Called with each bad line and its error. Default: none. An exception that it throws ends the stream as
+    /// <c>OnError</c>.
     /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="lines"/> is null.</exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> cannot be read from JSON.</exception>
