@@ -94,8 +94,8 @@ public sealed class IotLinkServer : IAsyncDisposable
 
     /// <summary>
     /// A row for each device: all known devices before <c>Subscribe</c> returns, then a device again whenever its link
-    /// comes up or goes down. A device never leaves, except one that is forgotten: it is reported as closed
-    /// (<see cref="LinkChangeKind.Forgotten"/>). An observer that falls behind misses past states, never the current state of
+    /// comes up or goes down. A device never leaves, except one that is forgotten: it is reported as closed (<see
+    /// cref="LinkChangeKind.Forgotten"/>). An observer that falls behind misses past states, never the current state of
     /// a device (<see cref="Changes"/> reports each change, within its bound). Completes when the server stops, after
     /// it has reported each device as closed.
     /// </summary>
