@@ -78,6 +78,27 @@ public sealed class IotLinkServer : IAsyncDisposable
     public IObservable<ILink> Links => registry.Links;
 
     /// <summary>
+    /// Runs a handler for each line of each device: one device's lines in order, one at a time; different devices at
+    /// the same time, at most <see cref="ProcessOptions.MaxConcurrent"/> of them. A line is accepted when its handler
+    /// has ended without an exception; a handler that fails, blocks or never ends delays only its own device.
+    /// </summary>
+    /// <param name="handler">
+    /// Processes a line. Its token is cancelled after <see cref="ProcessOptions.HandlerTimeout"/>, when the server
+    /// stops, and when the processing is disposed.
+    /// </param>
+    /// <param name="options">Limits, delays and dead letters. Default <see cref="ProcessOptions.Default"/>.</param>
+    /// <returns>Ends the processing; the rest as <see cref="ProcessOperators.Process"/>.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="handler"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    public IDisposable Process(Func<ReceivedLine, CancellationToken, Task> handler, ProcessOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        options ??= ProcessOptions.Default;
+        options.Validate();
+        return FleetProcessor.Start(Links, handler, options);
+    }
+
+    /// <summary>
     /// The events of the fleet, from now on. An observer that falls behind by more than 4,096 changes misses the oldest
     /// of them. Completes when the server stops.
     /// </summary>

@@ -55,7 +55,8 @@ public interface ILink
     /// <summary>
     /// The same lines, each with its name. The application accepts a line itself, with
     /// <see cref="ReceivedLine.Accept"/>, on any thread and in any order. A line is acknowledged to the peer once it
-    /// and all lines before it are accepted.
+    /// and all lines before it are accepted. To run a handler for each line, use
+    /// <see cref="ProcessOperators.Process"/>.
     /// </summary>
     /// <remarks>
     /// <para>

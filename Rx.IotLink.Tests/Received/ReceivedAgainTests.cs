@@ -77,6 +77,29 @@ public sealed class ReceivedAgainTests : ServerTest
         Assert.That(received.Select(l => l.Line).Distinct().Count(), Is.EqualTo(2));
     }
 
+    [Test]
+    public async Task A_handler_that_blocks_its_thread_delays_no_other_device()
+    {
+        var server = await StartServerAsync();
+        using var released = new ManualResetEventSlim();
+        var processed = new Recorder<string>();
+        using var processing = server.Process((line, _) =>
+        {
+            if (line.DeviceId == "blocks")
+                released.Wait(CancellationToken.None);
+            processed.OnNext(line.Text);
+            return Task.CompletedTask;
+        });
+        var (blocks, good) = (StartClient(server, "blocks"), StartClient(server, "good"));
+        var blocked = blocks.WriteAsync("blocked");
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(n => good.WriteAsync($"{n}"))).Within();
+        Assert.That(blocked.IsCompleted, Is.False);
+        Assert.That(processed.Values, Is.EqualTo(Enumerable.Range(0, 100).Select(n => $"{n}")));
+
+        released.Set();
+        await blocked.Within();
+    }
+
     /// <summary>Many threads accept at once, in any order, while lines come and observers come and go.</summary>
     [Test]
     public async Task Lines_that_threads_accept_in_any_order_are_each_given_and_acknowledged_once()
