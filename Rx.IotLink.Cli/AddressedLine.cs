@@ -7,6 +7,17 @@ namespace Rx.IotLink.Cli;
 /// </summary>
 internal sealed record AddressedLine(string Id, string Text)
 {
+    /// <summary>How long it may wait to be sent; null: as the options say.</summary>
+    public TimeSpan? TimeToLive { get; init; }
+
+    /// <summary>What it is about, where only the last line counts; null: as the options say.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>The options with which it is written: what it says itself goes first.</summary>
+    public WriteOptions Options(WriteOptions others) => TimeToLive is null && Key is null
+        ? others
+        : others with { TimeToLive = TimeToLive ?? others.TimeToLive, Key = Key ?? others.Key };
+
     /// <summary>The longest valid line of the input.</summary>
     public static int MaxBytes(int maxLineBytes) => DeviceId.MaxBytes + 1 + maxLineBytes;
 

@@ -95,10 +95,11 @@ internal static class CommandLine
         var (timeout, echo, drain) = (Options.ClientTimeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
         var (bestEffort, stay) = (Options.BestEffort(), Options.Stay());
         var (store, until) = (Options.ClientStore(), Options.Until());
+        var (ttl, lineKey) = (Options.TimeToLive(), Options.LineKey());
         var (keyFile, insecure, tls) = (Options.ClientKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfClient());
         var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile, insecure, store, until };
         tls.AddTo(command);
-        foreach (var option in new Option[] { echo, bestEffort, stay, drain, Options.Json })
+        foreach (var option in new Option[] { echo, bestEffort, ttl, lineKey, stay, drain, Options.Json })
             command.Add(option);
         command.SetAction((parsed, _) => run(new(
             parsed.GetValue(server)!,
@@ -115,6 +116,8 @@ internal static class CommandLine
             Tls = tls.Of(parsed),
             Store = parsed.GetValue(store),
             UntilStored = parsed.GetValue(until) == "stored",
+            TimeToLive = parsed.GetValue(ttl) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
+            LineKey = parsed.GetValue(lineKey),
         }));
         return command;
     }

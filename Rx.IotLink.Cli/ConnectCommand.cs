@@ -20,6 +20,12 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
 
     /// <summary>Whether to leave as soon as all lines are stored.</summary>
     public required bool UntilStored { get; init; }
+
+    /// <summary>How long a line may wait to be sent, or null.</summary>
+    public required TimeSpan? TimeToLive { get; init; }
+
+    /// <summary>The key of lines that say none themselves, or null.</summary>
+    public required string? LineKey { get; init; }
 }
 
 /// <summary><c>iotlink connect</c>: a device's end of a link, between standard input and standard output.</summary>
@@ -34,7 +40,14 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     // This is how the link shows that a server has keys.
     private const string WantsProof = "the server says 'auth'";
 
-    private static readonly WriteOptions Stored = new() { Until = WrittenUntil.Stored };
+    private readonly WriteOptions write = new()
+    {
+        Delivery = settings.Delivery,
+        Until = settings.Store is null ? WrittenUntil.Accepted : WrittenUntil.Stored,
+        TimeToLive = settings.TimeToLive,
+        Key = settings.LineKey,
+    };
+
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
 
     private readonly LineWindows windows = new();
@@ -200,7 +213,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: settings.Protocol != 1, settings.Id)
             : (new AddressedLine(settings.Id, text), null);
         if (line is not null)
-            _ = input.FollowAsync(settings.Store is null ? link.WriteAsync(line.Text, settings.Delivery, cancellationToken: CancellationToken.None) : link.WriteAsync(line.Text, Stored));
+            _ = input.FollowAsync(link.WriteAsync(line.Text, line.Options(write), CancellationToken.None));
         return fault;
     }
 

@@ -36,6 +36,7 @@ internal static class HelpTexts
 
         With --json all three streams are JSON lines, always with these fields:
           input             {"id":ID,"line":LINE}
+          input of connect  the same, with "ttl":SECONDS and "key":KEY if wanted
           output            {"id":ID,"line":LINE,"epoch":EPOCH,"number":NUMBER}
           standard error    {"time":TIME,"event":EVENT,"id":ID or null,"detail":TEXT}
         The input may have more fields, which are ignored; 'connect' needs no id there.
@@ -115,6 +116,11 @@ internal static class HelpTexts
         with this file, with or without input, once and in order. It waits as long as
         lines are acknowledged, and --drain seconds beyond the last one. With '--until
         stored' it leaves as soon as all of its input is in the file, server or not.
+
+        A line that was not sent within --ttl seconds is dropped, and told. With
+        --line-key KEY a line replaces the one before it that was not sent yet: of
+        readings that wait for the server, the last is delivered. Both hold across
+        commands with one --store.
 
         Without --store, what was not acknowledged when a command ended is known to
         nobody: whoever runs it again may deliver such a line twice. With --protocol 1 beware besides: it

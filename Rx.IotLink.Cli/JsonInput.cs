@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// A line of the input as <c>--json</c> prints those of the output: <c>{"id":ID,"line":LINE}</c>. Further fields are
-/// ignored.
+/// A line of the input as <c>--json</c> prints those of the output: <c>{"id":ID,"line":LINE}</c>; of a device also
+/// <c>"ttl":SECONDS</c> and <c>"key":KEY</c>. Further fields are ignored.
 /// </summary>
 internal static class JsonInput
 {
@@ -35,7 +35,10 @@ internal static class JsonInput
             if (said is null)
                 return (null, idFault);
             var (line, lineFault) = Text(json.RootElement, "line");
-            return line is null ? (null, lineFault) : Check(said, line, maxLineBytes, emptyIsLine, id);
+            if (line is null)
+                return (null, lineFault);
+            var (checkedLine, fault) = Check(said, line, maxLineBytes, emptyIsLine, id);
+            return checkedLine is null || id is null ? (checkedLine, fault) : Limit(checkedLine, json.RootElement);
         }
         catch (JsonException e)
         {
@@ -54,6 +57,23 @@ internal static class JsonInput
         if (line.Length == 0 && !emptyIsLine)
             return (null, "its line is empty");
         return Encoding.UTF8.GetByteCount(line) > maxLineBytes ? (null, $"its line has more than {maxLineBytes} bytes") : (new(id, line), null);
+    }
+
+    private static (AddressedLine? Line, string? Fault) Limit(AddressedLine line, JsonElement json)
+    {
+        if (json.TryGetProperty("ttl", out var ttl))
+        {
+            if (ttl.ValueKind != JsonValueKind.Number || !ttl.TryGetDouble(out var seconds) || seconds is not (>= 0.001 and <= Cli.Options.MostSeconds))
+                return (null, $"its \"ttl\" is no number of seconds from 0.001 to {Cli.Options.MostSeconds}");
+            line = line with { TimeToLive = TimeSpan.FromSeconds(seconds) };
+        }
+
+        if (!json.TryGetProperty("key", out _))
+            return (line, null);
+        var (key, fault) = Text(json, "key");
+        if (key is null)
+            return (null, fault);
+        return Cli.Options.IsKey(key) ? (line with { Key = key }, null) : (null, $"its \"key\" does not have 1 to {Cli.Options.MaxKeyBytes} bytes");
     }
 
     private static (string? Text, string? Fault) Text(JsonElement json, string name)

@@ -47,6 +47,11 @@ internal sealed class LineWindow(int places)
             await delivery.ConfigureAwait(false);
             Release();
         }
+        catch (LineReplacedException)
+        {
+            // As its writer asked: the newer one is delivered.
+            Release();
+        }
         catch (Exception e) when (e is IOException or InvalidOperationException or OperationCanceledException)
         {
             free.Release();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
@@ -12,6 +13,12 @@ namespace Rx.IotLink.Cli;
 /// </summary>
 internal static class Options
 {
+    /// <summary>The longest time to live: 3,650 days.</summary>
+    public const int MostSeconds = 3_650 * 24 * 60 * 60;
+
+    /// <summary>The longest key of a line.</summary>
+    public const int MaxKeyBytes = 128;
+
     public static Option<bool> Json { get; } = new("--json")
     {
         Description = "Read and print JSON lines, on all three streams (see the fields in 'iotlink --help').",
@@ -82,6 +89,19 @@ internal static class Options
         DefaultValueFactory = _ => "accepted",
         CustomParser = result => Token(result) is "accepted" or "stored" ? Token(result) : Fail<string>(result, $"--until must be accepted or stored, not '{Token(result)}'."),
     };
+
+    public static Option<int> TimeToLive() =>
+        Number("--ttl", "SECONDS", 0, 0, MostSeconds, $"Drop a line that was not sent within so many seconds (to {MostSeconds}), and say so. Default: 0, no line is dropped.");
+
+    public static Option<string?> LineKey() => new("--line-key")
+    {
+        HelpName = "KEY",
+        Description = $"Of lines that wait only the last counts: each replaces the one before it that was not sent yet. The name under which it does so (1 to {MaxKeyBytes} bytes of UTF-8) counts for later commands with the same --store. No secret. Default: no line is replaced.",
+        CustomParser = result => IsKey(Token(result)) ? Token(result) : Fail<string>(result, $"--line-key must have 1 to {MaxKeyBytes} bytes of UTF-8."),
+    };
+
+    /// <summary>Whether lines can have this key.</summary>
+    public static bool IsKey(string key) => Encoding.UTF8.GetByteCount(key) is >= 1 and <= MaxKeyBytes;
 
     public static Option<bool> BestEffort() => new("--best-effort")
     {

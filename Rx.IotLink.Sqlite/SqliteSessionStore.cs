@@ -119,6 +119,13 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
         return Do(() => Read(from => from.Read(claim, after, count, cancellationToken)), cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<StoredKey>> ReadKeysAsync(SessionClaim claim, long after, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(claim.Id, nameof(claim));
+        return Do(() => Read(from => from.ReadKeys(claim, after, cancellationToken)), cancellationToken);
+    }
+
     /// <summary>
     /// Copies all kept data into a new file, while the store is in use. The copy is complete when it appears under its
     /// name.

@@ -3,7 +3,8 @@ namespace Rx.IotLink.Testing;
 /// <summary>
 /// Checks one direction of a link: whether numbered lines arrived exactly once and in order. It knows only numbers and
 /// three histories (written, accepted, received). It uses no code of the library, so that the two cannot share an
-/// error. Several threads may call it, and its memory grows only with the lines in flight.
+/// error. Several threads may call it, and its memory grows only with the lines in flight, and those that
+/// were dropped.
 /// </summary>
 /// <param name="ordered">
 /// Whether the order is promised. Default true; set false for concurrent writes of protocol 1.
@@ -20,6 +21,9 @@ public sealed class DeliveryChecker(bool ordered = true)
 
     // Lines that were received and not accepted when their receiver lost its memory: they may come again.
     private readonly HashSet<long> mayComeAgain = [];
+    // Their writer was told that they do not arrive; and those that nobody may receive any more.
+    private readonly HashSet<long> dropped = [];
+    private readonly HashSet<long> overdue = [];
     private DeliveryVerdict soFar = new();
     private long highest = -1;
     private long next;
@@ -74,11 +78,50 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
+    /// <summary>The writer was told that a line was dropped before it was sent.</summary>
+    public void Dropped(long number)
+    {
+        lock (gate)
+        {
+            var waited = underWay.Remove(number);
+            dropped.Add(number);
+            soFar = soFar with { Dropped = soFar.Dropped + 1, FalselyDropped = soFar.FalselyDropped + (waited ? 0 : 1) };
+        }
+    }
+
+    /// <summary>
+    /// A line of an earlier process may be dropped, and nobody is left to be told: it may arrive or not. Called for a
+    /// line that its writer's memory holds, after <see cref="WriterCrashed"/>.
+    /// </summary>
+    public void MayBeDropped(long number)
+    {
+        lock (gate)
+        {
+            if (underWay.Remove(number))
+                orphans.Add(number);
+        }
+    }
+
+    /// <summary>A line that was not sent in time must not arrive any more.</summary>
+    public void MustNotArrive(long number)
+    {
+        lock (gate)
+            overdue.Add(number);
+    }
+
     /// <summary>Records that the receiver's application got a line.</summary>
     public void Received(long number)
     {
         lock (gate)
         {
+            if (dropped.Contains(number))
+            {
+                soFar = soFar with { FalselyDropped = soFar.FalselyDropped + 1 };
+                return;
+            }
+
+            if (overdue.Contains(number))
+                soFar = soFar with { TooLate = soFar.TooLate + 1 };
             if (underWay.Remove(number) || orphans.Remove(number))
             {
                 unaccepted.Add(number);

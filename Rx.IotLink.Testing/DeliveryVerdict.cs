@@ -27,6 +27,18 @@ public sealed record DeliveryVerdict
     /// <summary>Lines that were reported as accepted before they were received, or that were never written.</summary>
     public long FalselyAccepted { get; init; }
 
+    /// <summary>Lines whose writer was told that they were dropped before they were sent.</summary>
+    public long Dropped { get; init; }
+
+    /// <summary>
+    /// Lines that were received, or accepted, although their writer was told that they were dropped; or he was told
+    /// it of a line that was not to be dropped.
+    /// </summary>
+    public long FalselyDropped { get; init; }
+
+    /// <summary>Lines that were received though their time to live was over before they could be sent.</summary>
+    public long TooLate { get; init; }
+
     /// <summary>Lines that were received, but whose write never completed, although the writer still exists.</summary>
     public long Unanswered { get; init; }
 
@@ -41,7 +53,8 @@ public sealed record DeliveryVerdict
     public long GoneWithWriter { get; init; }
 
     /// <summary>Whether every promise was kept.</summary>
-    public bool IsFlawless => Lost == 0 && Repeated == 0 && OutOfOrder == 0 && Unknown == 0 && FalselyAccepted == 0 && Unanswered == 0;
+    public bool IsFlawless => Lost == 0 && Repeated == 0 && OutOfOrder == 0 && Unknown == 0 && FalselyAccepted == 0 && Unanswered == 0
+        && FalselyDropped == 0 && TooLate == 0;
 
     /// <summary>The sum of two verdicts.</summary>
     public static DeliveryVerdict operator +(DeliveryVerdict a, DeliveryVerdict b) => new()
@@ -55,6 +68,9 @@ public sealed record DeliveryVerdict
         Unknown = a.Unknown + b.Unknown,
         FalselyAccepted = a.FalselyAccepted + b.FalselyAccepted,
         Unanswered = a.Unanswered + b.Unanswered,
+        Dropped = a.Dropped + b.Dropped,
+        FalselyDropped = a.FalselyDropped + b.FalselyDropped,
+        TooLate = a.TooLate + b.TooLate,
         Redelivered = a.Redelivered + b.Redelivered,
         GoneWithWriter = a.GoneWithWriter + b.GoneWithWriter,
     };

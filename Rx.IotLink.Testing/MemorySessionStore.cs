@@ -171,7 +171,7 @@ public sealed class MemorySessionStore : ISessionStore
                     memory = memory with { Connections = record.Number };
                     break;
                 case SessionRecordKind.Add:
-                    lines[record.Position] = new(record.Position, record.Text!, record.Expires);
+                    lines[record.Position] = new(record.Position, record.Text!, record.Expires, record.Key);
                     memory = memory with { LastPosition = Math.Max(memory.LastPosition, record.Position) };
                     break;
                 case SessionRecordKind.Remove:

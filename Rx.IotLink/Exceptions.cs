@@ -75,6 +75,55 @@ public sealed class InvalidLineException : InvalidOperationException
 }
 
 /// <summary>
+/// A line was dropped before it was sent, as its <see cref="WriteOptions"/> or the options of its link ask for. It
+/// does not arrive.
+/// </summary>
+public abstract class LineDroppedException : IOException
+{
+    private protected LineDroppedException(string id, string detail)
+        : base($"A line of link '{id}' was dropped before it was sent: {detail}.") => Id = id;
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+}
+
+/// <summary>A line was dropped because it had waited for too long, and was not sent. It does not arrive.</summary>
+public sealed class LineExpiredException : LineDroppedException
+{
+    /// <summary>Says which link and limit, and how long the line waited.</summary>
+    public LineExpiredException(string id, string limit, TimeSpan most, TimeSpan waited)
+        : base(id, $"it waited for {Seconds(waited)} s, and {limit} is {Seconds(most)} s") =>
+        (Limit, Most, Waited) = (limit, most, waited);
+
+    /// <summary>
+    /// The option that was the limit: <see cref="WriteOptions.TimeToLive"/> or <see cref="LinkOptions.StoredFor"/>.
+    /// </summary>
+    public string Limit { get; }
+
+    /// <summary>How long it may have waited.</summary>
+    public TimeSpan Most { get; }
+
+    /// <summary>How long it did wait.</summary>
+    public TimeSpan Waited { get; }
+
+    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", System.Globalization.CultureInfo.InvariantCulture);
+}
+
+/// <summary>
+/// A line was dropped because a newer line of the same <see cref="WriteOptions.Key"/> was written before it was sent.
+/// It does not arrive.
+/// </summary>
+public sealed class LineReplacedException : LineDroppedException
+{
+    /// <summary>Says which link and key.</summary>
+    public LineReplacedException(string id, string key)
+        : base(id, $"a newer line of key '{Protocol.Printable.Of(key)}' took its place") => Key = key;
+
+    /// <summary>The key.</summary>
+    public string Key { get; }
+}
+
+/// <summary>
 /// A session store cannot be used, or could not keep its records. The message names the store, what is wrong and what
 /// to do.
 /// </summary>

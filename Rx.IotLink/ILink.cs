@@ -151,12 +151,18 @@ public interface ILink
     /// The options ask for a stored line, but the link has no session store, or the line is best effort.
     /// </exception>
     /// <exception cref="OutboxFullException">The outbox, or the store, is full.</exception>
+    /// <exception cref="LineExpiredException">It was dropped: it had waited for too long to be sent.</exception>
+    /// <exception cref="LineReplacedException">
+    /// It was dropped: a newer line of its <see cref="WriteOptions.Key"/> was written before it was sent.
+    /// </exception>
     /// <exception cref="LinkClosedException">The link was closed before the line was accepted, or stored.</exception>
     Task WriteAsync(string line, WriteOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         return options.Until == WrittenUntil.Stored
             ? throw new InvalidOperationException("This link has no session store.")
+            : options.TimeToLive is not null || options.Key is not null
+            ? throw new InvalidOperationException("This link drops no line: it knows neither TimeToLive nor Key.")
             : WriteAsync(line, options.Delivery, options.Ordering, cancellationToken);
     }
 

@@ -49,6 +49,34 @@ public interface ISessionStore
     /// <param name="cancellationToken">Cancelled when the lines are no longer needed.</param>
     /// <returns>The lines. If they are fewer than <paramref name="count"/>, there are no others now.</returns>
     ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Reads which keys lines have that wait. Asked once for a claim, and only if more lines wait than are read then.
+    /// Default: all lines are read for it, in pieces; a store that can find lines with keys does better.
+    /// </summary>
+    /// <param name="claim">The claim. One that is fenced out reads nothing.</param>
+    /// <param name="after">Lines of greater positions than this one count.</param>
+    /// <param name="cancellationToken">Nobody waits for the keys any more.</param>
+    /// <returns>The lines with keys, without their text, oldest first.</returns>
+    async ValueTask<IReadOnlyList<StoredKey>> ReadKeysAsync(SessionClaim claim, long after, CancellationToken cancellationToken = default)
+    {
+        const int Piece = 4_096;
+        var keys = new List<StoredKey>();
+        for (var more = true; more;)
+        {
+            var lines = await ReadLinesAsync(claim, after, Piece, cancellationToken).ConfigureAwait(false);
+            foreach (var line in lines)
+            {
+                if (line.Key is { } key)
+                    keys.Add(new(key, line.Position, Protocol.Utf8.ByteCount(line.Text) ?? 0));
+                after = line.Position;
+            }
+
+            more = lines.Count == Piece;
+        }
+
+        return keys;
+    }
 }
 
 /// <summary>The right to write the memory of a device.</summary>
@@ -87,7 +115,16 @@ public sealed record SessionMemory(
 /// <param name="Position">Its place in the order of writing, over the whole life of the memory. At least 1.</param>
 /// <param name="Text">The line.</param>
 /// <param name="Expires">When it expires, in UTC; null: never.</param>
-public readonly record struct StoredLine(long Position, string Text, DateTimeOffset? Expires = null);
+/// <param name="Key">
+/// What it is about, where only the last line counts (<see cref="WriteOptions.Key"/>); or null.
+/// </param>
+public readonly record struct StoredLine(long Position, string Text, DateTimeOffset? Expires = null, string? Key = null);
+
+/// <summary>A line that waits and has a key.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Position">The line's position.</param>
+/// <param name="Bytes">How many bytes of UTF-8 its text has.</param>
+public readonly record struct StoredKey(string Key, long Position, int Bytes);
 
 /// <summary>A record of one memory.</summary>
 /// <param name="Claim">The claim under which it is written.</param>
@@ -111,8 +148,9 @@ public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Rec
 /// </param>
 /// <param name="Text"><see cref="SessionRecordKind.Add"/>: the line.</param>
 /// <param name="Expires"><see cref="SessionRecordKind.Add"/>: when it expires, in UTC; null: never.</param>
+/// <param name="Key"><see cref="SessionRecordKind.Add"/>: the line's key, or null.</param>
 public readonly record struct SessionRecord(
-    SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null);
+    SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null, string? Key = null);
 
 /// <summary>The kinds of <see cref="SessionRecord"/>.</summary>
 public enum SessionRecordKind

@@ -23,6 +23,17 @@ public sealed record LinkCounters
     /// </summary>
     public long LinesDropped { get; init; }
 
+    /// <summary>
+    /// Lines that were dropped because they had waited for too long to be sent (<see cref="WriteOptions.TimeToLive"/>,
+    /// <see cref="LinkOptions.StoredFor"/>).
+    /// </summary>
+    public long LinesExpired { get; init; }
+
+    /// <summary>
+    /// Lines that a newer one of their <see cref="WriteOptions.Key"/> replaced before they were sent.
+    /// </summary>
+    public long LinesReplaced { get; init; }
+
     /// <summary>Lines of the peer that were delivered to the application.</summary>
     public long LinesReceived { get; init; }
 

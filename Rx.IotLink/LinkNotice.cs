@@ -119,4 +119,11 @@ public enum LinkNoticeKind
     /// which by default does not contain the exception.
     /// </summary>
     HandlerFailed,
+
+    /// <summary>
+    /// Lines had waited for too long to be sent, and were dropped (<see cref="WriteOptions.TimeToLive"/>,
+    /// <see cref="LinkOptions.StoredFor"/>). Told once for all that were dropped at a time; a writer who waits is told
+    /// as well.
+    /// </summary>
+    LinesExpired,
 }

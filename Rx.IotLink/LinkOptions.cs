@@ -68,6 +68,15 @@ public abstract record LinkOptions
     public long StoredBytes { get; init; } = 268_435_456;
 
     /// <summary>
+    /// How long a line may wait in the session store to be sent, where there is one. Then it is dropped, the oldest
+    /// first. <see cref="LinkCounters.LinesExpired"/> counts, <see cref="LinkNoticeKind.LinesExpired"/> tells, and a
+    /// writer who still waits gets <see cref="LineExpiredException"/>. A line that was sent is not dropped. Default
+    /// 30 days: who was away for longer rarely wants what is older. 1 s to 3,650 days. Without a store no line is
+    /// dropped by its age, but see <see cref="WriteOptions.TimeToLive"/>.
+    /// </summary>
+    public TimeSpan StoredFor { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>
     /// How long closing waits for written lines to be accepted by the peer, and then for an observer that is handling a
     /// line, so that this line is accepted and a later process does not get it again. Default 5 s; 0 to 1 h.
     /// </summary>
@@ -116,6 +125,7 @@ public abstract record LinkOptions
         Require.InRange(MaxWaitingWrites, 0, 1_000_000, nameof(MaxWaitingWrites));
         Require.InRange(StoredLines, 1, 1_000_000_000, nameof(StoredLines));
         Require.InRange(StoredBytes, 1, 1_099_511_627_776, nameof(StoredBytes));
+        Require.InRange(StoredFor, TimeSpan.FromSeconds(1), TimeSpan.FromDays(3_650), nameof(StoredFor));
         Require.InRange(SlowObserverAfter, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(SlowObserverAfter));
         Require.InRange(DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(DrainTimeout));
         Require.Defined(WriterOverflow, nameof(WriterOverflow));

@@ -39,14 +39,18 @@ internal struct Checksum()
             crc = BitOperations.Crc32C(crc, one);
     }
 
-    /// <summary>The checksum of a row of <c>lines</c>.</summary>
-    public static long OfLine(long session, long position, ReadOnlySpan<byte> text, long? expires)
+    /// <summary>
+    /// The checksum of a row of <c>lines</c>. A key that is not there, as in a file of version 1, adds nothing.
+    /// </summary>
+    public static long OfLine(long session, long position, ReadOnlySpan<byte> text, long? expires, byte[]? key)
     {
         var sum = new Checksum();
         sum.Add(session);
         sum.Add(position);
         sum.Add(expires);
         sum.Add(text);
+        if (key is not null)
+            sum.Add(key.AsSpan());
         return sum.Value;
     }
 }

@@ -23,12 +23,12 @@ internal static class FullCheck
         }
 
         using var lines = new Statement(connection.Handle, """
-            SELECT session, position, text, expires, checksum, session IN (SELECT session FROM sessions) FROM lines
+            SELECT session, position, text, expires, checksum, session IN (SELECT session FROM sessions), key FROM lines
             """);
         while (lines.Step())
         {
             var (session, position) = (lines.Long(0), lines.Long(1));
-            if (lines.Long(4) != Checksum.OfLine(session, position, lines.Utf8(2), lines.LongOrNull(3)) || lines.Long(5) == 0)
+            if (lines.Long(4) != Checksum.OfLine(session, position, lines.Utf8(2), lines.LongOrNull(3), lines.BytesOrNull(6)) || lines.Long(5) == 0)
                 throw faults.Damaged($"is damaged: the line of session {session} at position {position} is not as it was written");
         }
     }

@@ -9,6 +9,7 @@ internal sealed class Reader : IDisposable
     private readonly StoreFaults faults;
     private readonly Statement lines;
     private readonly Statement count;
+    private readonly Statement keys;
 
     /// <summary>Prepares to read.</summary>
     /// <param name="connection">The reader owns it, also when this throws.</param>
@@ -21,8 +22,12 @@ internal sealed class Reader : IDisposable
             connection.Execute("PRAGMA query_only = ON");
             // One statement, so that the claim and the lines are from the same moment.
             lines = connection.Prepare("""
-                SELECT l.session, l.position, l.text, l.expires, l.checksum FROM sessions s JOIN lines l ON l.session = s.session
+                SELECT l.session, l.position, l.text, l.expires, l.checksum, l.key FROM sessions s JOIN lines l ON l.session = s.session
                 WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 ORDER BY l.position LIMIT ?4
+                """);
+            keys = connection.Prepare("""
+                SELECT l.position, l.key, octet_length(l.text) FROM sessions s JOIN lines l INDEXED BY keyed_lines ON l.session = s.session
+                WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 AND l.key IS NOT NULL ORDER BY l.position
                 """);
             count = connection.Prepare("SELECT count(*), coalesce(sum(octet_length(text)), 0) FROM lines WHERE session = ?1");
         }
@@ -67,14 +72,36 @@ internal sealed class Reader : IDisposable
         return read;
     }
 
+    /// <summary>Reads the keys of lines, oldest first.</summary>
+    public IReadOnlyList<StoredKey> ReadKeys(SessionClaim claim, long after, CancellationToken cancellationToken)
+    {
+        var read = new List<StoredKey>();
+        keys.Bind(1, Encoding.UTF8.GetBytes(claim.Id)).Bind(2, claim.Token).Bind(3, after);
+        try
+        {
+            while (keys.Step())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                read.Add(new(Encoding.UTF8.GetString(keys.Utf8(1)), keys.Long(0), (int)keys.Long(2)));
+            }
+        }
+        finally
+        {
+            keys.Reset();
+        }
+
+        return read;
+    }
+
     public void Dispose() => connection.Dispose();
 
     private StoredLine Line()
     {
         var (session, position, expires) = (lines.Long(0), lines.Long(1), lines.LongOrNull(3));
+        var key = lines.BytesOrNull(5);
         var text = lines.Utf8(2);
-        if (lines.Long(4) != Checksum.OfLine(session, position, text, expires))
+        if (lines.Long(4) != Checksum.OfLine(session, position, text, expires, key))
             throw faults.Damaged($"is damaged: the line of session {session} at position {position} is not as it was written");
-        return new(position, Encoding.UTF8.GetString(text), expires is { } ticks ? DateTimeOffset.UnixEpoch.AddTicks(ticks) : null);
+        return new(position, Encoding.UTF8.GetString(text), expires is { } ticks ? DateTimeOffset.UnixEpoch.AddTicks(ticks) : null, key is null ? null : Encoding.UTF8.GetString(key));
     }
 }

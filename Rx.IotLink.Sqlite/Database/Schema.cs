@@ -40,6 +40,11 @@ internal static class Schema
             PRIMARY KEY (session, position)
         ) STRICT, WITHOUT ROWID;
         """,
+        // Of a line that a newer one of its key replaces; found by the index when a device comes back.
+        """
+        ALTER TABLE lines ADD COLUMN key TEXT;
+        CREATE INDEX keyed_lines ON lines (session, position) WHERE key IS NOT NULL;
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>

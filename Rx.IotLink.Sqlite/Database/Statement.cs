@@ -43,6 +43,9 @@ internal sealed class Statement : IDisposable
         return this;
     }
 
+    /// <summary>Binds nothing.</summary>
+    public Statement BindNull(int at) => Bind(at, default(long?));
+
     /// <summary>Moves to the next row. False: there is none, and the statement is ready for the next use.</summary>
     public bool Step()
     {
@@ -77,6 +80,9 @@ internal sealed class Statement : IDisposable
 
     /// <summary>A text, also with NULs; valid until the next step.</summary>
     public ReadOnlySpan<byte> Utf8(int column) => raw.sqlite3_column_blob(prepared, column);
+
+    /// <summary>A copy of a text, or null.</summary>
+    public byte[]? BytesOrNull(int column) => IsNull(column) ? null : Utf8(column).ToArray();
 
     public void Dispose() => prepared.Dispose();
 

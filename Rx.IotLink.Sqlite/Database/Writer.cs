@@ -42,7 +42,7 @@ internal sealed class Writer : IDisposable
                 WHERE session = ?1 AND id = ?2
                 """);
             forget = connection.Prepare("DELETE FROM sessions WHERE session = ?1");
-            add = connection.Prepare("INSERT OR REPLACE INTO lines (session, position, text, expires, checksum) VALUES (?1, ?2, ?3, ?4, ?5)");
+            add = connection.Prepare("INSERT OR REPLACE INTO lines (session, position, text, expires, checksum, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
             remove = connection.Prepare("DELETE FROM lines WHERE session = ?1 AND position = ?2");
             removeThrough = connection.Prepare("DELETE FROM lines WHERE session = ?1 AND position <= ?2");
 
@@ -181,12 +181,17 @@ internal sealed class Writer : IDisposable
     {
         var text = record.Text ?? throw new ArgumentException($"The record that adds line {record.Position} has no text.", nameof(record));
         var expires = record.Expires?.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks;
+        var key = record.Key is { } named ? Utf8.GetBytes(named) : null;
         var buffer = ArrayPool<byte>.Shared.Rent(Utf8.GetMaxByteCount(text.Length));
         try
         {
             var utf8 = buffer.AsSpan(0, Utf8.GetBytes(text, buffer));
             add.Bind(1, session).Bind(2, record.Position).Bind(3, utf8).Bind(4, expires)
-                .Bind(5, Checksum.OfLine(session, record.Position, utf8, expires)).Run();
+                .Bind(5, Checksum.OfLine(session, record.Position, utf8, expires, key));
+            if (key is null)
+                add.BindNull(6).Run();
+            else
+                add.Bind(6, key).Run();
         }
         finally
         {

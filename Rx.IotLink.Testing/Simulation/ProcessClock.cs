@@ -15,6 +15,9 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
     private readonly int drift;
     private readonly DateTimeOffset origin;
 
+    // What waits, in no order.
+    private Item? first;
+
     // Each call of a generic method of an interface looks it up again; a delegate looks it up once.
     private readonly Func<Item, TimeSpan, Func<IScheduler, Item, IDisposable>, IDisposable> onTheNetwork;
 
@@ -33,7 +36,19 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
 
     private TimeSpan Elapsed => Here(network.Now - origin);
 
-    public void Stop() => IsStopped = true;
+    /// <summary>
+    /// The process has ended. What it had scheduled is let go at once: the network's clock may hold a timer for a
+    /// day, and nothing of the process must be held with it.
+    /// </summary>
+    public void Stop()
+    {
+        IsStopped = true;
+        while (first is { } item)
+        {
+            item.Leave();
+            item.LetGo();
+        }
+    }
 
     public IDisposable Schedule<TState>(TState state, Func<IScheduler, TState, IDisposable> action) => Schedule(state, TimeSpan.Zero, action);
 
@@ -76,26 +91,33 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
 
     private abstract class Item : IDisposable
     {
-        private readonly ProcessClock clock;
+        // Null: it never runs any more. Whatever else belongs to the process hangs on its clock.
+        private ProcessClock? clock;
         private IDisposable? waiting;
         private IDisposable? running;
         private bool waits = true;
         private bool disposed;
+        private Item? before;
+        private Item? next;
 
         protected Item(ProcessClock clock)
         {
             this.clock = clock;
             clock.Pending++;
+            next = clock.first;
+            next?.before = this;
+            clock.first = this;
         }
 
         public void Wait(IDisposable timer) => waiting = timer;
 
         public IDisposable Run()
         {
+            var runsOn = clock;
             Leave();
-            if (disposed || clock.IsStopped)
+            if (disposed || runsOn is not { IsStopped: false })
                 return Disposable.Empty;
-            var result = Run(clock);
+            var result = Run(runsOn);
             if (disposed)
                 result.Dispose();
             else
@@ -111,20 +133,41 @@ internal sealed class ProcessClock : IScheduler, IStopwatchProvider, IServicePro
             Leave();
             waiting?.Dispose();
             running?.Dispose();
+            LetGo();
         }
+
+        /// <summary>It never runs any more.</summary>
+        public virtual void LetGo() => clock = null;
 
         protected abstract IDisposable Run(IScheduler scheduler);
 
-        private void Leave()
+        /// <summary>It does not wait any more.</summary>
+        public void Leave()
         {
-            if (waits)
-                clock.Pending--;
+            if (!waits)
+                return;
             waits = false;
+            clock!.Pending--;
+            if (before is null)
+                clock.first = next;
+            else
+                before.next = next;
+            next?.before = before;
+            (before, next) = (null, null);
         }
     }
 
     private sealed class Item<TState>(ProcessClock clock, TState state, Func<IScheduler, TState, IDisposable> action) : Item(clock)
     {
-        protected override IDisposable Run(IScheduler scheduler) => action(scheduler, state);
+        private TState? state = state;
+        private Func<IScheduler, TState, IDisposable>? action = action;
+
+        public override void LetGo()
+        {
+            base.LetGo();
+            (state, action) = (default, null);
+        }
+
+        protected override IDisposable Run(IScheduler scheduler) => action!(scheduler, state!);
     }
 }

@@ -14,6 +14,7 @@ internal static class LineChecks
         ("The last position stays when no line waits", LastPositionAsync),
         ("Lines wait though no epoch has begun, and stay when one begins", NoEpochAsync),
         ("A line keeps its end, to 100 ns", ExpiresAsync),
+        ("A line keeps its key, and keys are read without texts", KeysAsync),
         ("A line may hold any text", TextsAsync),
         ("A line may be long", LongAsync),
         ("A hundred thousand lines are read in pieces, beside batches that are written", ManyAsync),
@@ -91,6 +92,29 @@ internal static class LineChecks
         ];
         await store.WriteAsync(claim, [.. lines.Select(Add)]).ConfigureAwait(false);
         _ = await store.KeepsAsync("pump-1", Empty(1) with { LastPosition = 7 }, lines).ConfigureAwait(false);
+    }
+
+    private static async Task KeysAsync(StoreSubject store)
+    {
+        var claim = await store.BeginAsync().ConfigureAwait(false);
+        StoredLine[] lines =
+        [
+            new(1, "of none"), new(2, "é", Key: "a"), new(3, "gone", Key: "b"), new(5, "of both", DateTimeOffset.UnixEpoch, "B"),
+            new(6, "again", Key: "a"), new(7, "", Key: "ключ ' \"\0")
+        ];
+        await store.WriteAsync(claim, [.. lines.Select(Add), Remove(3)]).ConfigureAwait(false);
+        claim = await store.KeepsAsync("pump-1", Empty(1) with { LastPosition = 7 }, [.. lines.Where(line => line.Position != 3)]).ConfigureAwait(false);
+
+        StoredKey[] keys = [new("a", 2, 2), new("B", 5, 7), new("a", 6, 5), new("ключ ' \"\0", 7, 0)];
+        foreach (var after in new[] { 0, 2, 5, 7 })
+        {
+            var read = await store.Store.ReadKeysAsync(claim, after).ConfigureAwait(false);
+            store.Check(read.SequenceEqual(keys.Where(key => key.Position > after)), $"the keys after position {after} are {string.Join(", ", read)}");
+        }
+
+        _ = await store.ClaimAsync().ConfigureAwait(false);
+        var fenced = await store.Store.ReadKeysAsync(claim, after: 0).ConfigureAwait(false);
+        store.Check(fenced.Count == 0, $"a claim that is fenced out reads {fenced.Count} keys");
     }
 
     private static async Task TextsAsync(StoreSubject store)

@@ -68,7 +68,7 @@ internal sealed class RandomLife(string id, Random random)
     {
         0 => Begun(),
         < 3 => Connect(++connection),
-        < 11 => Add(position += random.Next(1, 4), new string((char)random.Next(' ', 0xD7FF), random.Next(40)), random.Next(3) == 0 ? DateTimeOffset.UnixEpoch.AddTicks(random.NextInt64(1L << 58)) : null),
+        < 11 => Add(position += random.Next(1, 4), new string((char)random.Next(' ', 0xD7FF), random.Next(40)), random.Next(3) == 0 ? DateTimeOffset.UnixEpoch.AddTicks(random.NextInt64(1L << 58)) : null, random.Next(4) == 0 ? $"k{random.Next(3)}" : null),
         < 13 => Remove(random.NextInt64(position + 1)),
         < 16 => RemoveThrough(position - random.Next((int)Math.Min(position + 1, 6)), ++number),
         _ => Accept(7, ++accepted),

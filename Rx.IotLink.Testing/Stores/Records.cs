@@ -7,10 +7,10 @@ internal static class Records
 
     public static SessionRecord Connect(ulong number) => new(SessionRecordKind.Connect, Number: number);
 
-    public static SessionRecord Add(long position, string text, DateTimeOffset? expires = null) =>
-        new(SessionRecordKind.Add, position, Text: text, Expires: expires);
+    public static SessionRecord Add(long position, string text, DateTimeOffset? expires = null, string? key = null) =>
+        new(SessionRecordKind.Add, position, Text: text, Expires: expires, Key: key);
 
-    public static SessionRecord Add(StoredLine line) => Add(line.Position, line.Text, line.Expires);
+    public static SessionRecord Add(StoredLine line) => Add(line.Position, line.Text, line.Expires, line.Key);
 
     public static SessionRecord Remove(long position) => new(SessionRecordKind.Remove, position);
 

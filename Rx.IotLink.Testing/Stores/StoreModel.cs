@@ -22,7 +22,7 @@ internal sealed class StoreModel
                 Memory = memory with { Connections = record.Number };
                 break;
             case SessionRecordKind.Add:
-                lines[record.Position] = new(record.Position, record.Text!, record.Expires);
+                lines[record.Position] = new(record.Position, record.Text!, record.Expires, record.Key);
                 Memory = memory with { LastPosition = record.Position };
                 break;
             case SessionRecordKind.Remove:

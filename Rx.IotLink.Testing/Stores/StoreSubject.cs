@@ -89,6 +89,7 @@ internal sealed class StoreSubject : IAsyncDisposable
             Check(string.Equals(one.Text, other.Text, StringComparison.Ordinal),
                 $"the text at position {one.Position} has {other.Text.Length} characters, which are not the {one.Text.Length} that were written");
             Equal(one.Expires?.UtcTicks, other.Expires?.UtcTicks, $"the end of the line at position {one.Position} (UtcTicks)");
+            Equal(one.Key, other.Key, $"the key of the line at position {one.Position}");
         }
 
         Equal(expected.Count, found.Count, "the number of lines read");

@@ -100,6 +100,9 @@ internal readonly struct Input
     /// <summary>Wrote, TookBack: the line.</summary>
     public OutLine? Line { get; private init; }
 
+    /// <summary>Wrote, Loaded: the time of day, where lines are kept.</summary>
+    public DateTimeOffset TimeOfDay { get; private init; }
+
     /// <summary>Wrote: whether the send may come later, so that it takes more lines.</summary>
     public bool MaySendLater { get; private init; }
 
@@ -118,7 +121,8 @@ internal readonly struct Input
     /// <summary>Loaded: the lines, in the order of their positions.</summary>
     public IReadOnlyList<StoredLine>? Lines { get; private init; }
 
-    public static Input Loaded(in Moment at, IReadOnlyList<StoredLine> lines) => new(InputKind.Loaded, at) { Lines = lines };
+    public static Input Loaded(in Moment at, IReadOnlyList<StoredLine> lines, DateTimeOffset timeOfDay = default) =>
+        new(InputKind.Loaded, at) { Lines = lines, TimeOfDay = timeOfDay };
 
     public static Input LoadFailed(in Moment at) => new(InputKind.LoadFailed, at);
 
@@ -137,8 +141,8 @@ internal readonly struct Input
 
     public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at) { Word = word, Outage = outage };
 
-    public static Input Wrote(in Moment at, OutLine line, bool maySendLater) =>
-        new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater };
+    public static Input Wrote(in Moment at, OutLine line, bool maySendLater, DateTimeOffset timeOfDay = default) =>
+        new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater, TimeOfDay = timeOfDay };
 
     public static Input TookBack(in Moment at, OutLine line) => new(InputKind.TookBack, at) { Line = line };
 

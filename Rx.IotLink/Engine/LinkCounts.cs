@@ -29,13 +29,15 @@ internal struct LinkCounts
 
     public long SlowObservers { get; set; }
 
-    public readonly LinkCounters Snapshot(int outbox, int inbox, int received) => new()
+    public readonly LinkCounters Snapshot(int outbox, int inbox, int received, (long Expired, long Replaced) givenUp) => new()
     {
         LinesWritten = LinesWritten,
         LinesAcknowledged = LinesAcknowledged,
         BestEffortSent = BestEffortSent,
         LinesRepeated = LinesRepeated,
         LinesDropped = LinesDropped,
+        LinesExpired = givenUp.Expired,
+        LinesReplaced = givenUp.Replaced,
         LinesReceived = LinesReceived + received,
         DuplicatesReceived = DuplicatesReceived,
         LinesWithheld = LinesWithheld,

@@ -7,11 +7,14 @@ internal sealed partial class LinkEngine : IProtocolHost
 {
     bool IProtocolHost.HasRoomToSend => output?.Length < OutputHighWater && (output.Length < LeastOutput || Room > 0);
 
+    bool IProtocolHost.IsStale(OutLine line) => IsStale(line);
+
     bool IProtocolHost.HasRoomFor(int bytes) => HasRoomFor(bytes);
 
     void IProtocolHost.Opened()
     {
         TakeOver();
+        GiveUpStale();
         collected.Opened = true;
         Become(LinkStatus.Up, outage: null);
     }

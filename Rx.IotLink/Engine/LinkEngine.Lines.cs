@@ -5,18 +5,19 @@ namespace Rx.IotLink.Engine;
 /// <summary>Written lines, and their records in the store.</summary>
 internal sealed partial class LinkEngine
 {
-    private void Write(OutLine line)
+    private void Write(OutLine line, DateTimeOffset timeOfDay)
     {
+        SetEnd(line);
         if (IsFinal)
             collected.Rejection = Rejection.LinkEnded;
         else if (line is { IsDoneWhenStored: true } && !IsKept(line))
             collected.Rejection = Rejection.NoStore;
         else if (FullFor(line) is not { } limit)
-            Enqueue(line);
+            Enqueue(line, timeOfDay);
         else if (!line.MayBeDropped || limits.WriterOverflow == OverflowPolicy.Fail)
             collected.Rejection = limit;
         else if (MakeRoom())
-            Enqueue(line);
+            Enqueue(line, timeOfDay);
         else
             Drop(line);
     }
@@ -24,11 +25,12 @@ internal sealed partial class LinkEngine
     /// <summary>Which limit a further line would break. Null: none.</summary>
     private Rejection? FullFor(OutLine line)
     {
+        var given = GivenUpFor(line);
         if (IsKept(line))
-            return StoreLimit(line);
+            return StoreLimit(line, given);
         if (line.MayBeDropped)
             return Unfinished < limits.OutboxLines ? null : Rejection.OutboxLines;
-        return Unfinished < limits.OutboxLines + limits.MaxWaitingWrites ? null : Rejection.OutboxFull;
+        return Unfinished - (given is null ? 0 : 1) < limits.OutboxLines + limits.MaxWaitingWrites ? null : Rejection.OutboxFull;
     }
 
     private bool MakeRoom()
@@ -49,15 +51,17 @@ internal sealed partial class LinkEngine
         Notify(LinkNoticeKind.LineDropped, $"the outbox holds {limits.OutboxLines} lines: {limits.WriterOverflow}, {counts.LinesDropped} so far");
     }
 
-    private void Enqueue(OutLine line)
+    private void Enqueue(OutLine line, DateTimeOffset timeOfDay)
     {
         Unfinished++;
         if (line.Delivery == Delivery.ExactlyOnce)
             counts.LinesWritten++;
         if (IsKept(line))
-            Keep(line);
+            Keep(line, timeOfDay);
         else
             outbox.Add(line);
+        if (line.Key is { } key)
+            Replace(key, line);
         protocol.Send(now);
     }
 
@@ -102,12 +106,18 @@ internal sealed partial class LinkEngine
             counts.LinesAcknowledged++;
         else if (outcome == Outcome.Sent)
             counts.BestEffortSent++;
+        Tell(line);
+        LeftOver(line);
+    }
+
+    /// <summary>Has the writer of a line told what became of it.</summary>
+    private void Tell(OutLine line)
+    {
         if (collected.LastDone is { } last)
             last.DoneNext = line;
         else
             collected.FirstDone = line;
         collected.LastDone = line;
-        LeftOver(line);
     }
 
     /// <summary>One unfinished line less.</summary>
@@ -116,6 +126,8 @@ internal sealed partial class LinkEngine
         Unfinished--;
         if (IsKept(line))
             kept!.Bytes -= line.Bytes;
+        if (line.Key is { } key)
+            ForgetKey(key, line);
     }
 
     private void Saved(long upTo)

@@ -20,17 +20,25 @@ internal sealed partial class LinkEngine
     private bool IsKept(OutLine line) => kept is not null && line.Delivery == Delivery.ExactlyOnce;
 
     /// <summary>Which limit of the store a further line would break. Null: none.</summary>
-    private Rejection? StoreLimit(OutLine line)
+    private Rejection? StoreLimit(OutLine line, LineLimits.Keyed? given)
     {
-        if (Unfinished >= limits.StoredLines)
+        if (Unfinished - (given is null ? 0 : 1) >= limits.StoredLines)
             return Rejection.StoredLines;
-        if (kept!.Bytes + line.Bytes > limits.StoredBytes)
+        if (kept!.Bytes + line.Bytes - (given?.Bytes ?? 0) > limits.StoredBytes)
             return Rejection.StoredBytes;
-        return line.IsAwaited && kept!.Awaited.Count >= limits.OutboxLines + limits.MaxWaitingWrites ? Rejection.OutboxFull : null;
+        var most = limits.OutboxLines + limits.MaxWaitingWrites;
+        // What was given up is in the store, and in its journal, until the store knows it: a store that fails for long
+        // bounds how many lines come and go meanwhile.
+        if ((line.Key is not null || line.TimeToLive is not null) && kept!.GivenUp.Count + kept.TakenBackUntil.Count >= most)
+            return Rejection.OutboxFull;
+        // A key takes memory, too, wherever its line is.
+        return (line.IsAwaited && kept!.Awaited.Count >= most) || (line.Key is not null && given is null && outbox.Limits.Keys.Count >= most)
+            ? Rejection.OutboxFull
+            : null;
     }
 
     /// <summary>Keeps a written line, and holds it in memory too if there is room.</summary>
-    private void Keep(OutLine line)
+    private void Keep(OutLine line, DateTimeOffset timeOfDay)
     {
         if (InStoreAlone == 0 && Unfinished <= limits.OutboxLines)
         {
@@ -42,11 +50,15 @@ internal sealed partial class LinkEngine
             outbox.Stamp(line);
             kept!.Count++;
             if (line.IsAwaited)
+            {
                 kept!.Awaited.Add((long)line.Ticket, line);
+                outbox.Watch(line);
+            }
         }
 
         kept!.Bytes += line.Bytes;
-        line.Record = Save(new(SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text));
+        line.Record = Save(new(
+            SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text, Expires: timeOfDay + (line.Expires - now), Key: line.Key));
         if (line.IsDoneWhenStored)
             kept!.UntilStored.Enqueue(line);
     }
@@ -56,11 +68,19 @@ internal sealed partial class LinkEngine
     /// </summary>
     private void Forget(OutLine line)
     {
-        if (!IsKept(line))
-            return;
-        var record = Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket));
+        if (IsKept(line))
+            Forget((long)line.Ticket);
+    }
+
+    /// <summary>The same, for the line of a position. Gives the place of the record.</summary>
+    private long Forget(long position)
+    {
+        var record = Save(new(SessionRecordKind.Remove, Position: position));
+        if (kept!.TakenBack.Contains(position))
+            kept.TakenBackUntil.Enqueue((record, position));
         protocol.SendAfter(record);
         other?.SendAfter(record);
+        return record;
     }
 
     /// <summary>Takes back a line that is only in the store. False: it is not only there.</summary>
@@ -68,9 +88,15 @@ internal sealed partial class LinkEngine
     {
         if (kept?.Awaited.Remove((long)line.Ticket) != true)
             return false;
-        kept.Count--;
-        kept.TakenBack.Add((long)line.Ticket);
+        outbox.Unwatch(line);
+        TakeBackStored((long)line.Ticket);
         return true;
+    }
+
+    private void TakeBackStored(long position)
+    {
+        kept!.Count--;
+        kept.TakenBack.Add(position);
     }
 
     /// <summary>Asks for lines from the store, if there are any and there is room for them.</summary>
@@ -83,8 +109,10 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>Takes lines that were read.</summary>
-    private void Loaded(IReadOnlyList<StoredLine> lines)
+    private void Loaded(IReadOnlyList<StoredLine> lines, DateTimeOffset timeOfDay)
     {
+        if (timeOfDay != default)
+            outbox.Limits.Origin = timeOfDay - now;
         kept!.IsLoading = false;
         foreach (var line in lines)
         {
@@ -101,14 +129,17 @@ internal sealed partial class LinkEngine
         // They may have been kept meanwhile, with nothing more to come: so they are read again in any case.
         if (lines.Count == 0 && kept.Count > 0)
             (kept.WasTooEarly, kept.LoadAt) = (true, now + BetweenLoads);
+        GiveUpExpired();
         protocol.Send(now);
     }
 
     private void Load(in StoredLine stored)
     {
         if (!kept!.Awaited.Remove(stored.Position, out var line))
-            line = new OutLine(stored.Text, Utf8.ByteCount(stored.Text) ?? 0, Delivery.ExactlyOnce, Ordering.Ordered);
-        outbox.Load(line, stored.Position);
+            line = new StoredOutLine(stored.Text, stored.Key);
+        outbox.Load(line, stored.Position, stored.Expires);
+        if (line.Key is { } key)
+            IsInMemory(key, line);
         if (Fault(line.Bytes) is not { } fault)
             return;
         outbox.Remove(line);
@@ -128,6 +159,10 @@ internal sealed partial class LinkEngine
             return;
         if (kept.WasTooEarly)
             (kept.WasTooEarly, kept.LoadAt) = (false, null);
+        TellGivenUp(upTo);
+        // What no read can find any more; one that is under way may have found it.
+        while (!kept.IsLoading && kept.TakenBackUntil.TryPeek(out var gone) && gone.Record <= upTo)
+            kept.TakenBack.Remove(kept.TakenBackUntil.Dequeue().Position);
         while (kept.UntilStored.TryPeek(out var line) && line.Record <= upTo)
         {
             kept.UntilStored.Dequeue();
@@ -143,6 +178,15 @@ internal sealed partial class LinkEngine
 
         /// <summary>The positions of lines that were taken back there, and may still be read.</summary>
         public HashSet<long> TakenBack { get; } = [];
+
+        /// <summary>The records with which the store knows of that.</summary>
+        public Queue<(long Record, long Position)> TakenBackUntil { get; } = new();
+
+        /// <summary>
+        /// Lines that were given up, whose writers are told when the store knows that; their records are those of
+        /// that.
+        /// </summary>
+        public Queue<OutLine> GivenUp { get; } = new();
 
         /// <summary>How many lines are only in the store.</summary>
         public int Count { get; set; }

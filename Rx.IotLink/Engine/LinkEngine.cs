@@ -81,10 +81,15 @@ internal sealed partial class LinkEngine
     /// Lines that are kept there; lines beyond those in the outbox are read later.
     /// </param>
     /// <param name="effects">The records to keep from the beginning.</param>
-    public LinkEngine(LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes) waiting, ref Effects effects)
+    /// <param name="origin">The time of day at which the clock was zero, where lines are kept.</param>
+    public LinkEngine(
+        LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting,
+        ref Effects effects, DateTimeOffset origin = default)
     {
         (this.limits, this.create, Version, Wanted, kept) = (limits, create, version, version, isKept ? new() : null);
         collected = effects;
+        if (isKept)
+            outbox.Limits.Origin = origin;
         holder = protocol = create(version, outbox, this);
         var (held, last) = (0, 0UL);
         foreach (var line in holder.Unfinished.Concat(outbox.All))
@@ -92,6 +97,7 @@ internal sealed partial class LinkEngine
         Unfinished = (int)waiting.Lines;
         if (kept is not null)
             (kept.Count, kept.LoadedThrough, kept.Bytes) = (Unfinished - held, (long)last, waiting.Bytes);
+        FindKeys(waiting.Keys);
         effects = collected;
         collected = default;
     }
@@ -167,7 +173,9 @@ internal sealed partial class LinkEngine
     /// <summary>The counts of now.</summary>
     /// <param name="handled">Lines that the application has handled since the last step.</param>
     public LinkCounters Counters(int handled) =>
-        counts.Snapshot(Unfinished, exactlyOnceWaiting + bestEffortWaiting, Math.Min(handled, exactlyOnceWaiting + bestEffortWaiting));
+        counts.Snapshot(
+            Unfinished, exactlyOnceWaiting + bestEffortWaiting, Math.Min(handled, exactlyOnceWaiting + bestEffortWaiting),
+            outbox.HasLimits ? (outbox.Limits.Expired, outbox.Limits.Replaced) : default);
 
     /// <summary>How long it was up in all, and for how long it has been down; null: it was never up.</summary>
     public (TimeSpan Up, TimeSpan? Down) PresenceAt(TimeSpan time) =>
@@ -183,6 +191,7 @@ internal sealed partial class LinkEngine
         {
             // First of all: an observer that blocks must not delay acceptances before it.
             AcceptHandled(input.At);
+            GiveUpExpired();
             Take(input);
         }
         catch (ProtocolException exception)
@@ -195,7 +204,7 @@ internal sealed partial class LinkEngine
         if (ending is not null)
             EndAsWanted();
         LoadIfRoom();
-        collected.WakeAt = IsFinal ? null : Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt);
+        collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), ExpiresAt);
         effects = collected;
         collected = default;
     }
@@ -224,7 +233,7 @@ internal sealed partial class LinkEngine
                 EndConnection(input.Outage!);
                 break;
             case InputKind.Wrote:
-                Write(input.Line!);
+                Write(input.Line!, input.TimeOfDay);
                 break;
             case InputKind.TookBack:
                 TakeBack(input.Line!);
@@ -236,7 +245,7 @@ internal sealed partial class LinkEngine
                 SaveFailed(input);
                 break;
             case InputKind.Loaded when !IsFinal:
-                Loaded(input.Lines!);
+                Loaded(input.Lines!, input.TimeOfDay);
                 break;
             case InputKind.LoadFailed:
                 LoadFailed();
@@ -424,10 +433,18 @@ internal sealed partial class LinkEngine
             Done(line, Outcome.GivenUp);
         // Lines that are only in the store stay there.
         Unfinished = 0;
+        if (outbox.HasLimits)
+            outbox.Limits.Keys.Clear();
         if (kept is null)
             return;
         kept.Count = 0;
         kept.Awaited.Clear();
+        // Perhaps the store does not know it yet: a later process may deliver them.
+        while (kept.GivenUp.TryDequeue(out var line))
+        {
+            line.Outcome = Outcome.GivenUp;
+            Tell(line);
+        }
     }
 
     private void Become(LinkStatus status, Outage? outage)

@@ -26,6 +26,9 @@ internal static class ClaimedStore
             more = piece.Count == Piece;
         }
 
-        return (claim, new(memory, lines));
+        IReadOnlyList<StoredKey> keys = memory.Waiting > lines.Count
+            ? await store.ReadKeysAsync(claim, lines.Count > 0 ? lines[^1].Position : 0, cancellationToken).ConfigureAwait(false)
+            : [];
+        return (claim, new(memory, lines, keys));
     }
 }

@@ -62,9 +62,10 @@ internal sealed partial class Link
 
     void IJournalOwner.Loaded(IReadOnlyList<StoredLine> lines)
     {
+        var timeOfDay = options.Scheduler.Now;
         Work work;
         lock (gate)
-            Step(Input.Loaded(Moment(), lines), out work);
+            Step(Input.Loaded(Moment(), lines, timeOfDay), out work);
         Perform(ref work);
     }
 

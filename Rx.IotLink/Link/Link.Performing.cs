@@ -170,10 +170,18 @@ internal sealed partial class Link
     private void Tell(PendingWrite write, ServedConnection? reader)
     {
         if (!write.Outcome!.IsGood)
-            write.Error = write.Outcome.Fault is { } fault ? new InvalidLineException(Id, $"a line {fault}") : WhyEnded(state);
+            write.Error = WhyNotDone(write);
         if (reader is null || write is not TaskWrite { IsAlone: true } alone || !reader.TryTellAfterSuspension(alone))
             write.Finish(write.Error);
     }
+
+    private Exception WhyNotDone(PendingWrite write) => write.Outcome switch
+    {
+        { Fault: { } fault } => new InvalidLineException(Id, $"a line {fault}"),
+        { Expiry: var (limit, most, waited) } => new LineExpiredException(Id, limit, most, waited),
+        var outcome when outcome == Outcome.Replaced => new LineReplacedException(Id, write.Key!),
+        _ => WhyEnded(state),
+    };
 
     /// <summary>Delivers the queued values to observers.</summary>
     private void Publish()

@@ -35,15 +35,21 @@ internal sealed partial class Link
     public async Task WriteAsync(string line, WriteOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Until == WrittenUntil.Accepted)
+        options.Validate();
+        if (options is { Until: WrittenUntil.Accepted, TimeToLive: null, Key: null })
         {
             await WriteAsync(line, options.Delivery, options.Ordering, cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        var write = new TaskWrite(line, Check(line), options.Delivery, options.Ordering, this.options.Continuations, untilStored: true);
+        if (options.Until == WrittenUntil.Accepted && cancellationToken.IsCancellationRequested)
+            throw new WriteCancelledException(Id, wasSent: false, cancellationToken);
+        var write = new LimitedWrite(line, Check(line), options, this.options.Continuations);
         Take(write);
-        await write.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (options.Until == WrittenUntil.Stored)
+            await write.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        else
+            await WaitCancellableAsync(write, cancellationToken).ConfigureAwait(false);
     }
 
     public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
@@ -70,6 +76,11 @@ internal sealed partial class Link
             throw new WriteCancelledException(Id, wasSent: false, cancellationToken);
         var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations);
         Take(write);
+        await WaitCancellableAsync(write, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WaitCancellableAsync(TaskWrite write, CancellationToken cancellationToken)
+    {
         using var registration = cancellationToken.UnsafeRegister((_, cancelled) =>
         {
             // If the write has already ended, its result stays.
@@ -187,9 +198,10 @@ internal sealed partial class Link
 
     private void Take(PendingWrite line)
     {
+        var timeOfDay = journal is null ? default : options.Scheduler.Now;
         Work work;
         lock (gate)
-            Step(Input.Wrote(Moment(), line, mayLeaveSends), out work);
+            Step(Input.Wrote(Moment(), line, mayLeaveSends, timeOfDay), out work);
         Perform(ref work);
         if (work.Effects.Rejection != Rejection.None)
             throw WhyNot(work.Effects.Rejection);

@@ -48,7 +48,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <param name="version">The first version of the protocol.</param>
     /// <param name="create">Makes a protocol of a version.</param>
     /// <param name="store">The store of its memory, and the claim to it; or null.</param>
-    /// <param name="waiting">Lines that are kept there, and their bytes.</param>
+    /// <param name="waiting">
+    /// Lines that are kept there, their bytes, and the keys of those that are not read yet.
+    /// </param>
     /// <param name="budget">Bytes that it shares with other links, or null.</param>
     public Link(
         string id,
@@ -56,7 +58,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         int version,
         CreateProtocol create,
         (ISessionStore Store, SessionClaim Claim)? store = null,
-        (long Lines, long Bytes) waiting = default,
+        (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting = default,
         ByteBudget? budget = null)
     {
         (Id, this.options, this.budget) = (id, options, budget);
@@ -73,7 +75,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         if (store is var (keeps, claim))
             journal = new Journal(claim, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
         Effects effects = new(inbox.Arrived);
-        engine = new(options, version, create, isKept: journal is not null, waiting, ref effects);
+        engine = new(options, version, create, isKept: journal is not null, waiting, ref effects, options.Scheduler.Now - Now);
         effects.Records?.ForEach(record => journal!.Append(record));
         budget?.Join();
     }

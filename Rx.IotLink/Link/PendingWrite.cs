@@ -28,7 +28,7 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
 /// completes it, as the last work there.
 /// </param>
 /// <param name="untilStored">Whether it completes as soon as the line is kept.</param>
-internal sealed class TaskWrite(
+internal class TaskWrite(
     string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false, bool untilStored = false)
     : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem, IWork
 {
@@ -68,6 +68,15 @@ internal sealed class TaskWrite(
     void IThreadPoolWorkItem.Execute() => FinishHere();
 
     void IWork.Run() => FinishHere();
+}
+
+/// <summary>A line that a task waits for, and that may be given up before it is sent.</summary>
+internal sealed class LimitedWrite(string text, int bytes, WriteOptions options, IScheduler? continuations)
+    : TaskWrite(text, bytes, options.Delivery, options.Ordering, continuations, untilStored: options.Until == WrittenUntil.Stored)
+{
+    public override TimeSpan? TimeToLive => options.TimeToLive;
+
+    public override string? Key => options.Key;
 }
 
 /// <summary>A line whose write has an observer.</summary>

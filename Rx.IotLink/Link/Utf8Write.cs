@@ -74,7 +74,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
             utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
         line.CopyTo(utf8);
         (Bytes, Delivery, Ordering, Record) = (line.Length, delivery, ordering, 0);
-        (Outcome, Error, MayBeUsedAgain, WasPutBack) = (null, null, false, false);
+        (Outcome, Error, MayBeUsedAgain, WasPutBack, Expires) = (null, null, false, false, null);
     }
 
     private void Return()

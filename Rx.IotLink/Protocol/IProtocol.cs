@@ -142,6 +142,12 @@ internal interface IProtocolHost
     /// <summary>A line is complete: accepted by the peer (exactly once), or sent (best effort).</summary>
     void Finished(OutLine line);
 
+    /// <summary>
+    /// Whether a line that has its number, and that the peer does not have, is to be given up: its time is over, or a
+    /// newer line takes its place, and no writer waits for it.
+    /// </summary>
+    bool IsStale(OutLine line) => false;
+
     /// <summary>A line was sent again.</summary>
     void Repeated();
 

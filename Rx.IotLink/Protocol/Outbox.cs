@@ -13,6 +13,15 @@ internal sealed class Outbox
     private readonly Lane bestEffort = new();
     private ulong tickets;
 
+    // Null, as long as no line has any: thousands of links hold an outbox.
+    private LineLimits? limits;
+
+    /// <summary>What is known of lines that may be given up.</summary>
+    public LineLimits Limits => limits ??= new();
+
+    /// <summary>Whether there was ever such a line.</summary>
+    public bool HasLimits => limits is not null;
+
     public OutLine? Ordered => ordered.First;
 
     public OutLine? Concurrent => concurrent.First;
@@ -26,27 +35,68 @@ internal sealed class Outbox
         var (a, b) => a ?? b,
     };
 
+    /// <summary>
+    /// When the next line is given up. Those without an end of their own are looked at when they are the oldest: they
+    /// end in the order in which they were written.
+    /// </summary>
+    public TimeSpan? Expires
+    {
+        get
+        {
+            var first = limits?.FirstEnding?.Expires;
+            return Earlier(Earlier(first, EndOf(ordered.First)), EndOf(concurrent.First));
+        }
+    }
+
+    /// <summary>A line that is to be given up by now, or null.</summary>
+    public OutLine? FirstExpired(TimeSpan now)
+    {
+        if (limits?.FirstEnding is { } first && first.Expires <= now)
+            return first;
+        if (EndOf(ordered.First) <= now)
+            return ordered.First;
+        return EndOf(concurrent.First) <= now ? concurrent.First : null;
+    }
+
+    /// <summary>A line that is in the store alone is given up at its end, as one here is.</summary>
+    public void Watch(OutLine line)
+    {
+        if (line is { HasOwnEnd: true, MayBeGivenUp: true })
+            Limits.Ending.Add(line);
+    }
+
+    /// <summary>It is not given up any more.</summary>
+    public void Unwatch(OutLine line)
+    {
+        if (line.HasOwnEnd)
+            limits?.Ending.Remove(line);
+    }
+
     /// <summary>Continues the positions of an earlier process.</summary>
     public void Restore(long lastPosition) => tickets = (ulong)lastPosition;
 
     /// <summary>Adds a line of an earlier process at the end. It may have been sent.</summary>
-    public void Restore(OutLine line, long position)
+    public void Restore(OutLine line, long position, DateTimeOffset? expires = null)
     {
+        SetEnd(line, expires);
         (line.Ticket, line.WasPutBack) = ((ulong)position, true);
-        LaneOf(line).Insert(line, before: null);
+        Insert(line, before: null);
     }
 
     /// <summary>Adds a line at the end that has a position already, and was not sent.</summary>
-    public void Load(OutLine line, long position)
+    public void Load(OutLine line, long position, DateTimeOffset? expires = null)
     {
+        // One that somebody waits for was never elsewhere: the time of day may have been set meanwhile.
+        if (line.Expires is null)
+            SetEnd(line, expires);
         line.Ticket = (ulong)position;
-        LaneOf(line).Insert(line, before: null);
+        Insert(line, before: null);
     }
 
     public void Add(OutLine line)
     {
         Stamp(line);
-        LaneOf(line).Insert(line, before: null);
+        Insert(line, before: null);
     }
 
     /// <summary>Gives a line its place in the order of writing, which is unique for this link.</summary>
@@ -57,9 +107,8 @@ internal sealed class Outbox
     {
         foreach (var line in lines.Reverse())
         {
-            var lane = LaneOf(line);
             line.WasPutBack = true;
-            lane.Insert(line, before: lane.First);
+            Insert(line, before: LaneOf(line).First);
         }
     }
 
@@ -69,6 +118,7 @@ internal sealed class Outbox
         if (!line.Waits)
             return false;
         LaneOf(line).Remove(line);
+        Unwatch(line);
         return true;
     }
 
@@ -82,6 +132,25 @@ internal sealed class Outbox
     }
 
     public IEnumerable<OutLine> All => ordered.All.Concat(concurrent.All).Concat(bestEffort.All);
+
+    private void SetEnd(OutLine line, DateTimeOffset? expires)
+    {
+        if (expires is not { } end)
+            return;
+        var at = end - Limits.Origin;
+        // Zero would be no end. A time that was over before the clock began is less than that.
+        (line.Expires, line.HasOwnEnd) = (at == TimeSpan.Zero ? new TimeSpan(-1) : at, true);
+    }
+
+    private void Insert(OutLine line, OutLine? before)
+    {
+        LaneOf(line).Insert(line, before);
+        Watch(line);
+    }
+
+    private static TimeSpan? EndOf(OutLine? line) => line is { Expires: { } end, MayBeGivenUp: true } ? end : null;
+
+    private static TimeSpan? Earlier(TimeSpan? a, TimeSpan? b) => a < b || b is null ? a : b;
 
     private Lane LaneOf(OutLine line) => line switch
     {

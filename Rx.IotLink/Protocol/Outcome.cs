@@ -17,6 +17,9 @@ internal sealed class Outcome
     /// <summary>It was dropped for a newer line.</summary>
     public static Outcome Dropped { get; } = new(fault: null);
 
+    /// <summary>A newer line of its key took its place before it was sent.</summary>
+    public static Outcome Replaced { get; } = new(fault: null);
+
     /// <summary>The link ended before it was complete.</summary>
     public static Outcome GivenUp { get; } = new(fault: null);
 
@@ -25,6 +28,14 @@ internal sealed class Outcome
 
     /// <summary>Whether the promise made for it was kept.</summary>
     public bool IsGood => this == Accepted || this == Sent;
+
+    /// <summary>
+    /// Its time was over before it was sent: how long it was to wait at most, and how long it did. Null: it was not.
+    /// </summary>
+    public (string Limit, TimeSpan Most, TimeSpan Waited)? Expiry { get; private init; }
+
+    /// <summary>Its time was over before it was sent.</summary>
+    public static Outcome Expired(string limit, TimeSpan most, TimeSpan waited) => new(fault: null) { Expiry = (limit, most, waited) };
 
     /// <summary>It breaks a rule of the peer.</summary>
     public static Outcome Impossible(string fault) => new(fault);

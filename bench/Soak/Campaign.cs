@@ -59,6 +59,7 @@ internal static class Campaign
         Row("lines accepted", $"{sum.Lines.Accepted:N0}");
         Row("lines received", $"{sum.Lines.Received:N0}");
         Row("gone with their writer's memory", $"{sum.Lines.GoneWithWriter:N0}");
+        Row("dropped, as their writers asked", $"{sum.Lines.Dropped:N0}");
         Row("again, their receiver's memory lost", $"{sum.Lines.Redelivered:N0}");
         Row("best effort, received of written", $"{sum.BestEffortReceived:N0} of {sum.BestEffortWritten:N0}");
         table.AddEmptyRow();
@@ -66,6 +67,7 @@ internal static class Campaign
         Row("repeated", $"{sum.Lines.Repeated + sum.BestEffortRepeated:N0}");
         Row("out of order", $"{sum.Lines.OutOfOrder:N0}");
         Row("falsely accepted, unanswered, never written", $"{sum.Lines.FalselyAccepted + sum.Lines.Unanswered + sum.Lines.Unknown:N0}");
+        Row("falsely dropped, after their time", $"{sum.Lines.FalselyDropped + sum.Lines.TooLate:N0}");
         Row("late or early outages, bounds passed, leaks, not healed", $"{tally.Violations:N0}");
         table.AddEmptyRow();
         Row("CPU", $"{cpu.TotalSeconds:N0} s in {elapsed.TotalSeconds:N0} s");

@@ -62,6 +62,9 @@ public sealed record Setting
     /// <summary>Whether disks break (protocol 2, which keeps its memory on them).</summary>
     public required bool BreaksDisks { get; init; }
 
+    /// <summary>Whether some lines have a time to live, or a key under which only the last line counts.</summary>
+    public bool LimitsLines { get; init; }
+
     /// <summary>
     /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin
     /// anew at 65,536: a link that is years old, for those lives that have them.
@@ -102,7 +105,11 @@ public sealed record Setting
             WritesConcurrently = random.Next(4) == 3,
             BreaksDisks = random.Next(3) == 0 && protocol == 2,
         };
-        setting = setting with { Path = setting.Path with { SendBufferBytes = OneOf(65_536, 2_000) } };
+        setting = setting with
+        {
+            Path = setting.Path with { SendBufferBytes = OneOf(65_536, 2_000) },
+            LimitsLines = random.Next(3) == 0,
+        };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for
         // outages.
         var least = 5 * setting.Burst * setting.TimeForOneLine;

@@ -12,7 +12,8 @@ namespace Soak;
 /// Lines in one direction of one link: numbers, some with a long tail, and in between, with a letter before theirs,
 /// best-effort lines and in some lives lines that need no order.
 /// </summary>
-internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint, ReleaseWatch releases) : IDisposable
+internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprint, ReleaseWatch releases, Action<string> violation)
+    : IDisposable
 {
     private readonly Random random = new(HashCode(setting.Seed, id));
     private readonly SerialDisposable reading = new();
@@ -22,6 +23,7 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
 
     private readonly DeliveryChecker ordered = new();
     private readonly DeliveryChecker concurrent = new(ordered: false);
+    private readonly LimitedLines limited = new(id, violation);
 
     /// <summary>What the checkers say of the exactly-once lines.</summary>
     public DeliveryVerdict Verdict => ordered.Verdict + concurrent.Verdict;
@@ -39,10 +41,16 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     public void WriterCrashed(IEnumerable<string> kept)
     {
         var lines = kept.ToLookup(IsConcurrent, NumberOf);
+        limited.WriterCrashed();
         // With protocol 1 the peer does not know a line of an earlier process again.
         ordered.WriterCrashed(lines[false], mayRepeat: setting.Protocol == 1);
         concurrent.WriterCrashed(lines[true], mayRepeat: setting.Protocol == 1);
+        foreach (var line in limited.MayBeDropped)
+            line.Checker.MayBeDropped(line.Number);
     }
+
+    /// <summary>The writer's link is up from now on, or not.</summary>
+    public void LinkIs(bool up, TimeSpan now) => limited.LinkIs(up, now);
 
     /// <summary>The reader's end has lost its memory.</summary>
     public void ReceiverLostMemory()
@@ -80,7 +88,7 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
         reading.Disposable = link.Lines.Subscribe(releases.Observer<string>("a link's lines", line =>
         {
             fingerprint.Add(network.Now, line);
-            Take(line);
+            Take(line, network.Now);
             afterwards();
         }));
         if (!setting.PausesReading || ended)
@@ -128,7 +136,14 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
         var checker = inOrder ? ordered : concurrent;
         var number = checker.Write();
         var tail = length > 0 ? " " + new string('x', length - 20) : random.Next(20) == 0 ? " " + new string('x', random.Next(random.Next(10) == 0 ? 3_900 : 100)) : "";
-        link.Write((inOrder ? "" : "c") + number.ToString(CultureInfo.InvariantCulture) + tail, ordering: inOrder ? Ordering.Ordered : Ordering.Concurrent).Subscribe(
+        var text = (inOrder ? "" : "c") + number.ToString(CultureInfo.InvariantCulture) + tail;
+        if (setting.LimitsLines && length == 0 && random.Next(2) == 0)
+        {
+            _ = WriteLimitedAsync(link, network, checker, number, text, inOrder ? Ordering.Ordered : Ordering.Concurrent);
+            return;
+        }
+
+        link.Write(text, ordering: inOrder ? Ordering.Ordered : Ordering.Concurrent).Subscribe(
             releases.Observer<Unit>("writes", _ =>
             {
                 fingerprint.Add(network.Now, "accepted");
@@ -136,14 +151,48 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
             }));
     }
 
+    /// <summary>Writes a line with a time to live of 1 to 20 s, or a key, or both.</summary>
+    private async Task WriteLimitedAsync(ILink link, SimulatedNetwork network, DeliveryChecker checker, long number, string text, Ordering ordering)
+    {
+        var kind = random.Next(3);
+        var options = new WriteOptions
+        {
+            Ordering = ordering,
+            TimeToLive = kind != 0 ? TimeSpan.FromSeconds(1 + (19 * random.NextDouble())) : null,
+            Key = kind != 1 ? $"key {random.Next(3)}" : null,
+        };
+        var line = limited.Write(checker, number, options, network.Now);
+        foreach (var older in limited.MayBeDropped)
+            older.Checker.MayBeDropped(older.Number);
+        try
+        {
+            await link.WriteAsync(text, options).ConfigureAwait(false);
+            fingerprint.Add(network.Now, "accepted");
+            checker.Accepted(number);
+        }
+        catch (LineDroppedException dropped)
+        {
+            fingerprint.Add(network.Now, "dropped");
+            checker.Dropped(number);
+            limited.Dropped(line, dropped, network.Now);
+        }
+        catch (LinkClosedException)
+        {
+            // At the end of a life: what was not settled by then was told.
+        }
+    }
+
     private void WriteBestEffort(ILink link) =>
         link.Write($"b{BestEffortWritten++}", Delivery.BestEffort).Subscribe(releases.Observer<Unit>("writes", static _ => { }));
 
-    private void Take(string line)
+    private void Take(string line, TimeSpan now)
     {
         if (line[0] != 'b')
         {
-            (IsConcurrent(line) ? concurrent : ordered).Received(NumberOf(line));
+            var checker = IsConcurrent(line) ? concurrent : ordered;
+            if (limited.IsOverdue(checker, NumberOf(line), now))
+                checker.MustNotArrive(NumberOf(line));
+            checker.Received(NumberOf(line));
             return;
         }
 

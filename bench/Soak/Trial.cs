@@ -31,8 +31,8 @@ public sealed class Trial
         network = SimulatedNetwork.On(new BoundedClock(), setting.Seed, setting.Path);
         epochs = new(setting.Seed);
         releases = new(setting.Seed, Violated);
-        up = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint, releases), StringComparer.Ordinal);
-        down = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint, releases), StringComparer.Ordinal);
+        up = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint, releases, Violated), StringComparer.Ordinal);
+        down = setting.Devices.ToDictionary(id => id, id => new Traffic(setting, id, fingerprint, releases, Violated), StringComparer.Ordinal);
         bounds = new(setting, Violated);
         recovery = new(setting, network, Violated);
         notices = new(setting, Violated);
@@ -193,6 +193,7 @@ public sealed class Trial
             fingerprint.Add(network.Now, $"{end} {link.Id} {state.Status}");
             var before = states.GetValueOrDefault((end, link.Id));
             states[(end, link.Id)] = state;
+            written.LinkIs(state.IsUp, network.Now);
             if (state.Status == LinkStatus.Down)
             {
                 outages++;

@@ -56,7 +56,7 @@ public sealed record TrialResult
             foreach (var (name, verdict) in new[] { ("to the server", Up), ("to the device", Down) })
             {
                 if (!verdict.IsFlawless)
-                    faults.Add($"{name}: {verdict.Lost} lost, {verdict.Repeated} repeated, {verdict.OutOfOrder} out of order, {verdict.Unknown} never written, {verdict.FalselyAccepted} falsely accepted, {verdict.Unanswered} unanswered");
+                    faults.Add($"{name}: {verdict.Lost} lost, {verdict.Repeated} repeated, {verdict.OutOfOrder} out of order, {verdict.Unknown} never written, {verdict.FalselyAccepted} falsely accepted, {verdict.Unanswered} unanswered, {verdict.FalselyDropped} falsely dropped, {verdict.TooLate} after their time");
             }
 
             if (BestEffortRepeated > 0)

@@ -36,7 +36,7 @@ internal sealed class MemoryStore : ISessionStore
         Claims++;
         var (latest, memory) = kept.Claim(id);
         claim = latest;
-        return new(memory, kept.SnapshotOf(id)?.Lines ?? []);
+        return new(memory, kept.SnapshotOf(id)?.Lines ?? [], Keys: []);
     }
 
     /// <summary>Keeps a record.</summary>

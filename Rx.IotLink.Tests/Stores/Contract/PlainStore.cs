@@ -90,7 +90,7 @@ internal sealed class PlainStore(PlainStore.Memory kept, PlantedFault fault) : I
                 session.Begun = session.Begun with { Connections = Bits(record.Number) };
                 break;
             case SessionRecordKind.Add:
-                session.Lines[record.Position] = new(record.Position, Text(record.Text!), Ends(record.Expires));
+                session.Lines[record.Position] = new(record.Position, Text(record.Text!), Ends(record.Expires), fault == KeysAreNotKept ? null : record.Key);
                 session.LastPosition = Math.Max(session.LastPosition, record.Position);
                 break;
             case SessionRecordKind.Remove:

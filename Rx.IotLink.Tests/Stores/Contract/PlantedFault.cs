@@ -29,6 +29,7 @@ internal enum PlantedFault
     TextIsTrimmed,
     IdsIgnoreCase,
     EndsHaveMilliseconds,
+    KeysAreNotKept,
     WaitingCountsCharacters,
     AcceptKeepsTheGreatest,
     HalfABatchIsKept,

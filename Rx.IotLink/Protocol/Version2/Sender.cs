@@ -78,6 +78,33 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// <summary>Whether a line of this number was ever sent, as far as this end can know.</summary>
     public bool MayHaveSent(ulong number) => number < ring.Next && number <= kept;
 
+    /// <summary>
+    /// The first number, beyond the last line that the peer has, of a line that is to be given up; or null. Such a
+    /// number is nobody's yet.
+    /// </summary>
+    public ulong? FirstStale(ulong seen)
+    {
+        for (var number = Math.Max(ring.First, seen + 1); number < ring.Next; number++)
+        {
+            if (host.IsStale(ring[number]))
+                return number;
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes the lines from this number on, which the peer does not have: they get numbers anew.</summary>
+    public IReadOnlyList<OutLine> TakeFrom(ulong number)
+    {
+        var lines = ring.TakeFrom(number);
+        next = Math.Min(next, number);
+        again = Math.Min(again, number);
+        saving?.ForgetFrom(number);
+        if (saving is not null)
+            kept = Math.Min(kept, number - 1);
+        return lines;
+    }
+
     /// <summary>A connection opens: all unacknowledged lines are sent again, within the peer's window.</summary>
     public void Open(int peerWindow, TimeSpan timeout)
     {

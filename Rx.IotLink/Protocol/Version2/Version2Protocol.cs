@@ -95,6 +95,13 @@ internal sealed class Version2Protocol : IProtocol
         var theirs = client.Offer;
         peerConnection = client.Connection;
         Meet(theirs);
+        if (theirs.Peer != epoch && sender.FirstStale(seen: 0) is not null)
+        {
+            // A peer that comes back to this epoch may have had what is given up: its number is never given again.
+            outbox.PutBack(Surrender());
+            NewEpoch();
+        }
+
         // A client that knows the epoch of a memory may take its place. So only a client that knows the epoch gets it.
         var mine = receiver.PeerEpoch == theirs.Epoch ? Offer() : Offer() with { Peer = null, Rx = 0, Seen = 0 };
         if (!IsCredible(theirs))
@@ -292,6 +299,19 @@ internal sealed class Version2Protocol : IProtocol
     private void Begin(SessionOffer theirs, TimeSpan now)
     {
         peerMax = theirs.Max;
+        if (sender.FirstStale(theirs.Peer == epoch ? theirs.Seen : 0) is { } stale)
+        {
+            if (theirs.Peer != epoch)
+            {
+                // It has said its epoch already.
+                epochEnds = true;
+                EndConnection(new Outage(OutageReason.ConnectionLost, "lines of an earlier process have waited for too long; a new epoch begins without them"));
+                return;
+            }
+
+            outbox.PutBack(sender.TakeFrom(stale));
+        }
+
         if (sender.Ring.All.FirstOrDefault(l => l.Bytes > peerMax) is { } tooLong)
         {
             // It has a number and cannot be left out; but if it is sent, it ends every connection.
