@@ -54,7 +54,7 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
         var template = Snippet.IsWeb(snippet.Code) ? "web" : "console";
         var file = await File.ReadAllTextAsync(Path.Combine(folder, template, template + ".csproj"));
         // What `dotnet add package` writes.
-        var references = PackagesOf(snippet.Code).Select(package => $"""<PackageReference Include="{package}" Version="0.1.0" />""");
+        var references = PackagesOf(snippet.Code).Select(package => $"""<PackageReference Include="{package}" Version="{VersionOf(package)}" />""");
         var packages = $"<ItemGroup>{string.Concat(references)}</ItemGroup>";
         await File.WriteAllTextAsync(Path.Combine(project, Path.GetFileName(project) + ".csproj"), file.Replace("</Project>", $"{packages}</Project>", StringComparison.Ordinal));
         var code = snippet.Code
@@ -63,12 +63,16 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
         await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), code);
     }
 
-    /// <summary>The packages whose namespaces a program uses. Each of them brings Rx.IotLink with it.</summary>
+    /// <summary>The packages whose namespaces a program uses. Each of ours brings Rx.IotLink with it.</summary>
     private static List<string> PackagesOf(string code) =>
         ((string[])["Rx.IotLink.Testing", "Rx.IotLink.Sqlite", "Rx.IotLink.Server"])
             .Where(package => code.Contains($"using {package}", StringComparison.Ordinal))
             .DefaultIfEmpty("Rx.IotLink")
+            .Concat(((string[])["Microsoft.Data.Sqlite"]).Where(package => code.Contains($"using {package};", StringComparison.Ordinal)))
             .ToList();
+
+    private static string VersionOf(string package) =>
+        package.StartsWith("Rx.IotLink", StringComparison.Ordinal) ? "0.1.0" : PackageTests.VersionOf(package);
 
     [GeneratedRegex("[^A-Za-z]+", RegexOptions.None, 1_000)]
     private static partial Regex NotInNames();

@@ -167,7 +167,8 @@ public sealed class PackageTests
     /// <summary>No compiler or build server outlives the test.</summary>
     private static Dictionary<string, string> Quiet => new(Environments.Root, StringComparer.Ordinal) { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0" };
 
-    private static string VersionOf(string package) => XDocument.Parse(Repository.Read("Directory.Packages.props"))
+    /// <summary>The version of a package that this repository uses.</summary>
+    internal static string VersionOf(string package) => XDocument.Parse(Repository.Read("Directory.Packages.props"))
         .Descendants("PackageVersion").Single(e => e.Attribute("Include")!.Value == package).Attribute("Version")!.Value;
 
     private ZipArchive Open(string name, string kind) => ZipFile.OpenRead(Path.Combine(feed, $"{name}.0.1.0.{kind}"));
