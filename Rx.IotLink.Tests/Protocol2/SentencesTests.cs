@@ -105,7 +105,7 @@ public sealed class SentencesTests
         Assert.That(() => end.Receive(line + "\n"), Throws.TypeOf<ProtocolException>().With.Message.Contains(told));
     }
 
-    [TestCase(1)]
+    [TestCase(100)]
     [TestCase(86_400_000)]
     public void The_timeout_of_the_server_holds_until_the_connection_ends(int milliseconds)
     {
