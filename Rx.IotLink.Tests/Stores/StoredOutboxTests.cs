@@ -84,6 +84,32 @@ public sealed class StoredOutboxTests
         Assert.That(pump.Flash.LinesOf(Id), Is.Empty);
     }
 
+    /// <summary>
+    /// A process that begins reads the first 16,384 lines of its store: so many may have been sent before. If a slow
+    /// disk let more be sent, the next process would take its memory for rolled back, and send them again.
+    /// </summary>
+    [Test]
+    public void A_slow_disk_and_a_crash_repeat_no_line_however_many_were_sent_meanwhile()
+    {
+        const int Lines = 19_000;
+        Start(o => o with { OutboxLines = 20_000, MaxWaitingWrites = 0 }, o => o with { InboxLines = 16_384 });
+        var outage = pump.Path.Refuse();
+        Write(Numbers(0, Lines));
+        network.RunFor(5.s());
+        Assert.That(pump.Flash.LinesOf(Id), Has.Count.EqualTo(Lines));
+
+        pump.DiskBreaks(at: network.Now, lasting: 60.s(), DiskFault.Slow);
+        outage.Dispose();
+        for (var step = 0; step < 3_000 && received.Count == 0; step++)
+            network.RunFor(10.ms());
+        network.RunFor(100.ms());
+        Assert.That(received, Has.Count.GreaterThan(1_000), "many lines arrive before the disk has kept that the first did");
+        pump.Crashes(at: network.Now, lasting: 1.s(), MemoryAfterCrash.Kept);
+        network.RunFor(120.s());
+
+        Assert.That(received, Is.EqualTo(Numbers(0, Lines)));
+    }
+
     [Test]
     public void A_line_of_the_store_alone_can_be_taken_back()
     {

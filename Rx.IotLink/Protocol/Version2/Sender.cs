@@ -19,6 +19,11 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     private readonly SavingNumbers? saving = isKept ? new() : null;
     private ulong kept = isKept ? 0 : ulong.MaxValue;
 
+    // Where the memory is kept: the acknowledgements that are being saved, and the number of the oldest line that the
+    // store still has.
+    private readonly SavingNumbers? removing = isKept ? new() : null;
+    private ulong firstKept = 1;
+
     // The last kept record; and the record that must be kept before a further line is sent, so that the numbers of
     // lines are those that an earlier process would have given them.
     private long saved;
@@ -29,8 +34,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     public RepetitionClock Clock { get; } = new();
 
     /// <summary>
-    /// When to send again lines that have not arrived. Null: there are none, or some are not sent yet, and a copy would
-    /// only wait behind them.
+    /// When to send again lines that have not arrived. Null: there are none, or some are not sent yet, and a copy
+    /// would only wait behind them.
     /// </summary>
     public TimeSpan? RepeatAt => Oldest < next && next <= taken ? Clock.Due(ring[Oldest]) : null;
 
@@ -47,7 +52,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
             ring.Add(line);
         }
 
-        next = again = ring.First;
+        next = again = firstKept = ring.First;
         kept = ring.Next - 1;
     }
 
@@ -65,7 +70,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         if (saving is null)
             return;
         saving.Clear();
-        kept = 0;
+        removing!.Clear();
+        (kept, firstKept) = (0, 1);
     }
 
     /// <summary>All records up to this one are kept, and their lines may be sent.</summary>
@@ -73,6 +79,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     {
         saved = record;
         kept = saving?.TakeThrough(record) ?? kept;
+        if (removing?.TakeThrough(record) is { } removed)
+            firstKept = removed + 1;
     }
 
     /// <summary>Whether a line of this number was ever sent, as far as this end can know.</summary>
@@ -144,7 +152,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         next = Math.Max(next, ring.First);
         arrived = Math.Max(arrived, number);
         if (isKept)
-            host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number));
+            removing!.Add(host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number)), number);
         return true;
     }
 
@@ -163,8 +171,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     }
 
     /// <summary>
-    /// No line waits for the peer's application: arrived lines were accepted. If they are not acknowledged by now, the
-    /// acknowledgement was lost.
+    /// No line waits for the peer's application: arrived lines were accepted. If they are not acknowledged by now,
+    /// the acknowledgement was lost.
     /// </summary>
     public void NothingWaits() => arrived = Math.Min(arrived, ring.First - 1);
 
@@ -179,7 +187,8 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     public ulong Whole(ushort low) => ring.Next + (ulong)(long)(short)(low - (ushort)ring.Next);
 
     /// <summary>
-    /// Sends what the window and the connection have room for; best effort after exactly once, which it must not delay.
+    /// Sends what the window and the connection have room for; best effort after exactly once, which it must not
+    /// delay.
     /// </summary>
     public void Send(IBufferWriter<byte> output)
     {
@@ -224,8 +233,14 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         if (next == ring.Next)
             TryTake();
         // Restored lines may be more than a window that has become smaller.
-        return next < ring.Next && next - ring.First < (ulong)window && next <= kept;
+        return next < ring.Next && next - ring.First < (ulong)window && next <= kept && NextProcessKnows(next);
     }
+
+    /// <summary>
+    /// Whether a process that begins with what is kept now would read the line of this number: it reads so many. Else
+    /// it would take what the peer has accepted for lines that were never sent, and begin a new epoch.
+    /// </summary>
+    private bool NextProcessKnows(ulong number) => removing is null || number - firstKept < SessionOffer.MaxWindow;
 
     /// <summary>Gives the next line its number, if the window has room for it.</summary>
     private bool TryTake()
