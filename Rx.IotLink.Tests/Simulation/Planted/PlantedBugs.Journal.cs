@@ -12,7 +12,7 @@ internal static partial class PlantedBugs
                 "saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);",
                 "{ host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)); Count(number); }")),
         new("sends a line that is not kept yet", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
-            new Edit("next - ring.First < (ulong)window && next <= kept;", "next - ring.First < (ulong)window;"),
+            new Edit("(ulong)window && next <= kept && NextProcessKnows(next);", "(ulong)window && NextProcessKnows(next);"),
             new Edit("number < ring.Next && number <= kept;", "number < ring.Next;")),
         new("writes the records that gathered in the wrong order", [2], "Rx.IotLink/Link/Journal.cs",
             new Edit("batch.Add(new(Claim, entries[inBatch].Record));", "batch.Add(new(Claim, entries[entries.Count - 1 - inBatch].Record));")),

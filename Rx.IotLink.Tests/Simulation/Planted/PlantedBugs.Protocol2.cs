@@ -28,7 +28,9 @@ internal static partial class PlantedBugs
         new("offers a window of one line more than its inbox", [2], "Rx.IotLink/Link/ProtocolFactory.cs",
             new Edit("Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),", "Window = options.InboxLines + 1,")),
         new("does not keep a line that it sends", [2], "Rx.IotLink/Engine/LinkEngine.Storing.cs",
-            new Edit("line.Record = Save(new(SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text));", "line.Record = 0;")),
+            new Edit(
+                "line.Record = Save(new(\n            SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text, Expires: timeOfDay + (line.Expires - now), Key: line.Key));",
+                "line.Record = 0;")),
         new("repeats a best-effort line when it connects again", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("private int window;", "private int window; private OutLine? last;"),
             new Edit("host.Finished(line);", "host.Finished(line); last = line;"),
