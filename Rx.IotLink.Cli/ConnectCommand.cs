@@ -58,7 +58,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
             throw new UsageException("--until stored needs --store.");
         if (settings is { Store: not null, Delivery: Delivery.BestEffort })
             throw new UsageException("--store is of no use with --best-effort, which keeps nothing.");
-        using var store = StoreFile.Open(settings.Store);
+        using var store = await StoreFile.OpenAsync(settings.Store, context).ConfigureAwait(false);
         var options = new IotLinkClientOptions
         {
             Host = settings.Server.Host,

@@ -56,6 +56,8 @@ internal abstract class Output(TextWriter lines, EventQueue events)
 
     public void Reloaded(string sentence) => Event("reloaded", null, sentence);
 
+    public void Opening(string sentence) => Event("opening", null, sentence);
+
     public void Draining(string sentence) => Event("draining", null, sentence);
 
     public void Undelivered(string sentence) => Event("undelivered", null, sentence);

@@ -59,7 +59,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var files = new ServerFiles(settings, context);
         using var reading = context.Hangups.ObserveOn(context.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
-        using var store = StoreFile.Open(settings.Store);
+        using var store = await StoreFile.OpenAsync(settings.Store, context).ConfigureAwait(false);
         var options = settings.Limits(new IotLinkServerOptions
         {
             Port = settings.Port,

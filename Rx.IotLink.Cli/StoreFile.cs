@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Reactive.Linq;
 using Rx.IotLink.Sqlite;
 
 namespace Rx.IotLink.Cli;
@@ -11,21 +13,31 @@ internal static class StoreFile
     /// <summary>Their bytes.</summary>
     public const long MaxBytes = 1_099_511_627_776;
 
-    /// <summary>Opens the file, or makes it. Null: none is given.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Opens the file, or makes it. Null: none is given. All of it is read and checked, which takes a few seconds a
+    /// gigabyte: what takes longer than a second is said.
+    /// </summary>
     /// <exception cref="UsageException">It cannot be used; the sentence says why, and what to do.</exception>
-    public static SqliteSessionStore? Open(string? path)
+    public static async Task<SqliteSessionStore?> OpenAsync(string? path, CommandContext context)
     {
         if (path is null)
             return null;
         if (path.Length == 0)
             throw new UsageException("--store must name a file.");
+        using var saying = Observable.Timer(Patience, context.Scheduler).Subscribe(_ => context.Output.Opening(
+            $"the file of --store ({Megabytes(path)}) is being opened and checked, which takes a few seconds a gigabyte"));
         try
         {
-            return SqliteSessionStore.Open(path);
+            return await Task.Run(() => SqliteSessionStore.Open(path)).ConfigureAwait(false);
         }
         catch (SessionStoreException e)
         {
             throw new UsageException($"--store: {e.Message}");
         }
     }
+
+    private static string Megabytes(string path) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(new FileInfo(path) is { Exists: true } file ? file.Length / 1e6 : 0):0} MB");
 }

@@ -109,7 +109,8 @@ internal sealed class StoreTests
         await using (met)
         {
             await using var client = Connect(port, "--stay");
-            await met.EventAsync("pump-1 up");
+            // The client is up once it has the answer, and the server answers when its store knows the device.
+            await client.EventAsync("pump-1 up");
             await client.KillAsync();
             await met.KillAsync();
         }
@@ -174,6 +175,23 @@ internal sealed class StoreTests
         Assert.That(await client.ExitAsync(), Is.EqualTo(2));
         Assert.That((await IotLinkProcess.AllAsync(client.Events)).Single(), Does.Contain("is not a SQLite database").And.Contain("It is left as it is."));
         Assert.That(await File.ReadAllTextAsync(folder["outbox.db"]), Is.EqualTo("not a database, but somebody's notes"));
+    }
+
+    [Test]
+    public async Task A_file_that_takes_long_to_open_is_said_to_be_opened()
+    {
+        var port = FreePort.Get();
+        await StoreAsync(port, 1);
+        await using var busy = new SqliteConnection($"Data Source={folder["outbox.db"]};Pooling=False");
+        await busy.OpenAsync();
+        await using var begin = busy.CreateCommand();
+        begin.CommandText = "BEGIN EXCLUSIVE";
+        await begin.ExecuteNonQueryAsync();
+        await using var client = Connect(port, "--stay");
+        await client.EventAsync("the file of --store (0 MB) is being opened and checked, which takes a few seconds a gigabyte");
+        begin.CommandText = "ROLLBACK";
+        await begin.ExecuteNonQueryAsync();
+        await client.EventAsync("ConnectFailed");
     }
 
     [TestCase("--until stored needs --store.", "--until", "stored")]
