@@ -29,7 +29,7 @@ public sealed class SqliteSessionStoreOptions
     /// <summary>
     /// Whether the whole file is read and checked when it is opened: its structure, and the checksum of each row.
     /// Takes a few seconds a gigabyte. False: only the header and the tables are checked, and each row when it is read.
-    /// Default true.
+    /// A damaged index is not found then, and a device may look as if the store had never known it. Default true.
     /// </summary>
     public bool CheckAtOpen { get; init; } = true;
 
