@@ -186,6 +186,8 @@ public sealed class OptionsTests : ServerTest
         ("StoredLines", good with { StoredLines = 1_000_000_001 }),
         ("StoredBytes", good with { StoredBytes = 0 }),
         ("StoredBytes", good with { StoredBytes = 1_099_511_627_777 }),
+        ("StoredFor", good with { StoredFor = TimeSpan.FromSeconds(1) - Tick }),
+        ("StoredFor", good with { StoredFor = TimeSpan.FromDays(3_650) + Tick }),
         ("DrainTimeout", good with { DrainTimeout = -Tick }),
         ("DrainTimeout", good with { DrainTimeout = Hour + Tick }),
         ("SlowObserverAfter", good with { SlowObserverAfter = TimeSpan.FromMilliseconds(10) - Tick }),
