@@ -21,9 +21,10 @@ public sealed class AtRestTests
     /// </summary>
     /// <remarks>
     /// What a link knows of earlier memories of its peer, and of a share of bytes, took some 100 bytes: before, 7,500
-    /// was the limit.
+    /// was the limit. What an end needs for lines that the application accepts itself, and for lines that may be
+    /// dropped, takes 70 more: before, 7,600 was the limit.
     /// </remarks>
-    private const int MostBytesEach = 7_600;
+    private const int MostBytesEach = 7_700;
 
     private readonly List<Socket> devices = [];
 

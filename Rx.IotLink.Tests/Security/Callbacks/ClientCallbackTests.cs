@@ -14,8 +14,11 @@ internal sealed class ClientCallbackTests
 {
     private static readonly IEnumerable<string> Names = Planting.Of(typeof(IotLinkClientOptions)).Where(n => !n.Contains("Scheduler.", StringComparison.Ordinal));
 
+    /// <summary>So many lines that the keys of the rest are read, too.</summary>
+    private static readonly string[] MoreThanIsReadAtTheStart = [.. Enumerable.Repeat("kept", 20_000)];
+
     /// <summary>Those that are called at the start: their caller hears it.</summary>
-    private static readonly string[] AtTheStart = ["SessionStore.ClaimAsync", "SessionStore.ReadLinesAsync"];
+    private static readonly string[] AtTheStart = ["SessionStore.ClaimAsync", "SessionStore.ReadLinesAsync", "SessionStore.ReadKeysAsync"];
 
     private Authority authority = null!;
 
@@ -81,7 +84,7 @@ internal sealed class ClientCallbackTests
             DrainTimeout = TimeSpan.Zero,
             Timeout = Ends.Patience,
             BackOff = new() { Initial = TimeSpan.FromMilliseconds(20), Cap = TimeSpan.FromMilliseconds(50) },
-            SessionStore = property == nameof(IotLinkClientOptions.SessionStore) ? new MemoryStore(new KeptMemory(Epoch: 5, First: 1, Lines: ["kept"], PeerEpoch: null, Accepted: 0)) : null,
+            SessionStore = property == nameof(IotLinkClientOptions.SessionStore) ? new MemoryStore(new KeptMemory(Epoch: 5, First: 1, MoreThanIsReadAtTheStart, PeerEpoch: null, Accepted: 0)) : null,
             Transport = property == nameof(IotLinkClientOptions.Transport) ? new TcpTransport("127.0.0.1", port) : null,
             Tls = property == nameof(IotLinkClientOptions.Tls) ? new() { CertificateChainPolicy = authority.Policy() } : null,
         };
