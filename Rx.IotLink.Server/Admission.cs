@@ -144,7 +144,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, form, random, isOneTooMany ? Briefly : null, stopped);
         var changesBefore = revocation.Changes;
-        ServedConnection? session = null;
+        ServedConnection? served = null;
         DeviceRegistry.Member? member = null;
         try
         {
@@ -162,18 +162,18 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
                 IsNoStranger(origin, connection);
             member = await registry.AdmitAsync(peer, isProven, remote, stopped).ConfigureAwait(false);
             var givesWay = registry.MakeRoom(member, Volatile.Read(ref connections) > most, remote);
-            session = member.Link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
+            served = member.Link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
             if (givesWay is not null)
                 TurnAway(givesWay);
             revocation.Served(opening.Id, changesBefore);
             registry.Served(member, remote);
-            return new(session, member);
+            return new(served, member);
         }
         catch (Exception exception)
         {
             // An error after it is served is not its fault.
-            if (session is not null)
-                return new(session, member!);
+            if (served is not null)
+                return new(served, member!);
             if (member is not null)
                 registry.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
