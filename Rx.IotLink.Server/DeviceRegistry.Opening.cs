@@ -127,11 +127,11 @@ internal sealed partial class DeviceRegistry
         try
         {
             // Not under the lock: foreign code, which may wait or fail.
-            var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, id, CancellationToken.None).ConfigureAwait(false);
+            var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, id, options.MaxLineBytes, CancellationToken.None).ConfigureAwait(false);
             if (wanted.MustBeKept && kept.Memory.IsEmpty)
                 throw await NotKeptAsync(claim).ConfigureAwait(false);
             var own = new ProtocolFactory(options, Role.Server, id) { IsKept = true, Kept = kept, Random = random };
-            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim), kept.Waiting, budget);
+            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim, kept.Memory.LastPosition), kept.Waiting, budget);
             Member member;
             lock (gate)
             {

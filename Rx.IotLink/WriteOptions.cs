@@ -53,7 +53,8 @@ public sealed record WriteOptions
             Require.NotFaulty(FaultOf(Key), Protocol.Printable.Of(Key), nameof(Key));
     }
 
-    private static string? FaultOf(string key) => Protocol.Utf8.ByteCount(key) switch
+    /// <summary>What is wrong with a key, as the rest of a sentence; null: nothing.</summary>
+    internal static string? FaultOf(string key) => Protocol.Utf8.ByteCount(key) switch
     {
         null => "is not valid text: it has half of a surrogate pair",
         0 => "is empty",

@@ -40,7 +40,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         var version = options.Protocol ?? 2;
         link = new Link(
             options.Id, options, protocols.FirstFor(version), protocols.Create,
-            memory is { } kept ? (options.SessionStore!, kept.Claim) : null, memory?.Kept.Waiting ?? default);
+            memory is { } kept ? (options.SessionStore!, kept.Claim, kept.Kept.Memory.LastPosition) : null, memory?.Kept.Waiting ?? default);
         toSpeak = version;
     }
 
@@ -73,7 +73,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (SessionClaim, KeptSession)? memory = options.SessionStore is { } store
-            ? await ClaimedStore.OpenAsync(store, options.Id, cancellationToken).ConfigureAwait(false)
+            ? await ClaimedStore.OpenAsync(store, options.Id, options.MaxLineBytes, cancellationToken).ConfigureAwait(false)
             : null;
         var client = new IotLinkClient(options, memory);
         client.connecting.Disposable = client.ConnectForEver().Subscribe();

@@ -109,10 +109,10 @@ internal readonly struct Input
     /// <summary>Dismissed: the text of the farewell, if the protocol has one.</summary>
     public string? Word { get; private init; }
 
-    /// <summary>Ended, Dismissed, Closed, Refused, SaveFailed, SaveWaits: why.</summary>
+    /// <summary>Ended, Dismissed, Closed, Refused, SaveFailed, SaveWaits, LoadFailed: why.</summary>
     public Outage? Outage { get; private init; }
 
-    /// <summary>SaveFailed: the exception of the store.</summary>
+    /// <summary>SaveFailed, LoadFailed: the exception of the store.</summary>
     public Exception? Error { get; private init; }
 
     /// <summary>Saved: the place of the last record that is kept.</summary>
@@ -124,7 +124,8 @@ internal readonly struct Input
     public static Input Loaded(in Moment at, IReadOnlyList<StoredLine> lines, DateTimeOffset timeOfDay = default) =>
         new(InputKind.Loaded, at) { Lines = lines, TimeOfDay = timeOfDay };
 
-    public static Input LoadFailed(in Moment at) => new(InputKind.LoadFailed, at);
+    public static Input LoadFailed(in Moment at, Outage outage, Exception error) =>
+        new(InputKind.LoadFailed, at) { Outage = outage, Error = error };
 
     public static Input Handled(in Moment at) => new(InputKind.Handled, at);
 

@@ -132,12 +132,20 @@ internal sealed partial class LinkEngine
 
     private void Saved(long upTo)
     {
-        if (StoreFault is not null && !IsFinal)
-            Notify(LinkNoticeKind.StoreWorks, "the session store works again");
-        (StoreFault, StoreFails) = (null, false);
+        Works(ref saveFault);
+        StoreFails = false;
         TellStored(upTo);
         protocol.Saved(upTo, now);
         other?.Saved(upTo, now);
+    }
+
+    /// <summary>The store does again what it failed to do.</summary>
+    private void Works(ref Outage? fault)
+    {
+        var failed = StoreFault is not null;
+        fault = null;
+        if (failed && StoreFault is null && !IsFinal)
+            Notify(LinkNoticeKind.StoreWorks, "the session store works again");
     }
 
     /// <summary>
@@ -146,24 +154,24 @@ internal sealed partial class LinkEngine
     /// </summary>
     private void SaveFailed(in Input failure)
     {
-        StoreFault = failure.Outage!;
+        saveFault = failure.Outage!;
         if (!StoreFails && !IsFinal)
         {
-            Notify(LinkNoticeKind.StoreFailed, StoreFault.Detail, failure.Error);
+            Notify(LinkNoticeKind.StoreFailed, saveFault.Detail, failure.Error);
             if (!IsUp)
-                Become(Status, StoreFault);
+                Become(Status, saveFault);
         }
 
         StoreFails = true;
         if (output is not null)
-            RequestEnd(StoreFault);
+            RequestEnd(saveFault);
     }
 
     private void SaveWaits(Outage outage)
     {
         if (StoreFault is not null || IsFinal)
             return;
-        StoreFault = outage;
+        saveFault = outage;
         Notify(LinkNoticeKind.StoreFailed, outage.Detail);
     }
 }

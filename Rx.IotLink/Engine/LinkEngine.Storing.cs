@@ -114,10 +114,11 @@ internal sealed partial class LinkEngine
         if (timeOfDay != default)
             outbox.Limits.Origin = timeOfDay - now;
         kept!.IsLoading = false;
+        Works(ref loadFault);
         foreach (var line in lines)
         {
             // Lines that were taken back meanwhile are complete.
-            if (line.Position <= kept.LoadedThrough || kept.TakenBack.Contains(line.Position))
+            if (!Waits(line))
                 continue;
             kept.LoadedThrough = line.Position;
             kept.Count--;
@@ -146,10 +147,18 @@ internal sealed partial class LinkEngine
         Impossible(line, fault);
     }
 
-    private void LoadFailed()
+    /// <summary>Whether these are no more lines than wait in the store alone.</summary>
+    public bool MayBeLoaded(IReadOnlyList<StoredLine> lines) => kept is null || lines.Count(line => Waits(line)) <= kept.Count;
+
+    private bool Waits(in StoredLine line) => line.Position > kept!.LoadedThrough && !kept.TakenBack.Contains(line.Position);
+
+    private void LoadFailed(in Input failure)
     {
         if (kept is not null)
             (kept.IsLoading, kept.LoadAt) = (false, now + BetweenLoads);
+        if (StoreFault is null && !IsFinal)
+            Notify(LinkNoticeKind.StoreFailed, failure.Outage!.Detail, failure.Error);
+        loadFault = failure.Outage;
     }
 
     /// <summary>Completes the writes that waited only until their lines are kept.</summary>

@@ -72,6 +72,10 @@ internal sealed partial class LinkEngine
     private long mayHold;
     private bool tookLines;
 
+    // Why records cannot be kept, and why lines cannot be read.
+    private Outage? saveFault;
+    private Outage? loadFault;
+
     /// <summary>An engine without a connection.</summary>
     /// <param name="limits">The options of this end, of which only the limits matter here.</param>
     /// <param name="version">The version of the protocol that is spoken first.</param>
@@ -126,7 +130,7 @@ internal sealed partial class LinkEngine
     public int Unfinished { get; private set; }
 
     /// <summary>Why the store does not work, from its first failure until it works again.</summary>
-    public Outage? StoreFault { get; private set; }
+    public Outage? StoreFault => saveFault ?? loadFault;
 
     /// <summary>Whether the store fails, so that a connection would be useless.</summary>
     public bool StoreFails { get; private set; }
@@ -248,7 +252,7 @@ internal sealed partial class LinkEngine
                 Loaded(input.Lines!, input.TimeOfDay);
                 break;
             case InputKind.LoadFailed:
-                LoadFailed();
+                LoadFailed(input);
                 break;
             case InputKind.SaveWaits:
                 SaveWaits(input.Outage!);

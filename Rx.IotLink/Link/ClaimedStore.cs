@@ -15,19 +15,25 @@ internal static class ClaimedStore
     private const int MayHaveBeenSent = SessionOffer.MaxWindow;
 
     /// <summary>Claims the memory of a device, and reads the lines that wait.</summary>
-    public static async ValueTask<(SessionClaim Claim, KeptSession Kept)> OpenAsync(ISessionStore store, string id, CancellationToken cancellationToken)
+    /// <exception cref="SessionStoreException">
+    /// The store cannot be used, or what it gives was never written so; nothing of it is used.
+    /// </exception>
+    public static async ValueTask<(SessionClaim Claim, KeptSession Kept)> OpenAsync(ISessionStore store, string id, int maxLineBytes, CancellationToken cancellationToken)
     {
-        var (claim, memory) = await store.ClaimAsync(id, cancellationToken).ConfigureAwait(false);
+        var (claim, memory) = CheckedAnswers.Of(await store.ClaimAsync(id, cancellationToken).ConfigureAwait(false), id);
         var lines = new List<StoredLine>();
         for (var more = memory.Waiting > 0; more && lines.Count < MayHaveBeenSent;)
         {
-            var piece = await store.ReadLinesAsync(claim, lines.Count > 0 ? lines[^1].Position : 0, Piece, cancellationToken).ConfigureAwait(false);
-            lines.AddRange(piece);
+            var after = lines.Count > 0 ? lines[^1].Position : 0;
+            var piece = await store.ReadLinesAsync(claim, after, Piece, cancellationToken).ConfigureAwait(false);
+            lines.AddRange(CheckedAnswers.Of(piece, id, after, Piece, memory.LastPosition, maxLineBytes));
             more = piece.Count == Piece;
         }
 
+        CheckedAnswers.Count(lines.Count, memory.Waiting, isAll: lines.Count < MayHaveBeenSent, id);
+        var last = lines.Count > 0 ? lines[^1].Position : 0;
         IReadOnlyList<StoredKey> keys = memory.Waiting > lines.Count
-            ? await store.ReadKeysAsync(claim, lines.Count > 0 ? lines[^1].Position : 0, cancellationToken).ConfigureAwait(false)
+            ? CheckedAnswers.Of(await store.ReadKeysAsync(claim, last, cancellationToken).ConfigureAwait(false), id, last, memory.LastPosition)
             : [];
         return (claim, new(memory, lines, keys));
     }

@@ -19,11 +19,13 @@ internal sealed class Journal
     private readonly Deadlines deadlines;
     private readonly StoreJournal writer;
     private readonly bool hasThreads;
+    private readonly int maxLineBytes;
 
     // Guarded by the lock. The first of them, this many, are in the batch that is being written.
     private readonly List<(SessionRecord Record, long Place)> entries = [];
     private int inBatch;
     private long appended;
+    private long lastPosition;
     private bool atWork;
     private bool closed;
     private bool over;
@@ -34,14 +36,16 @@ internal sealed class Journal
 
     /// <summary>The journal of a link that keeps its memory.</summary>
     /// <param name="claim">The claim under which it writes.</param>
+    /// <param name="lastPosition">The greatest position of a line that was written before.</param>
     /// <param name="writer">The journal of the store.</param>
     /// <param name="gate">The link's lock.</param>
     /// <param name="options">The link's options.</param>
     /// <param name="deadlines">The link's clock.</param>
     /// <param name="owner">The link.</param>
-    public Journal(SessionClaim claim, StoreJournal writer, Lock gate, LinkOptions options, Deadlines deadlines, IJournalOwner owner)
+    public Journal(SessionClaim claim, long lastPosition, StoreJournal writer, Lock gate, LinkOptions options, Deadlines deadlines, IJournalOwner owner)
     {
-        (Claim, this.writer, this.gate, this.deadlines, this.owner) = (claim, writer, gate, deadlines, owner);
+        (Claim, this.lastPosition, this.writer, this.gate, this.deadlines, this.owner) = (claim, lastPosition, writer, gate, deadlines, owner);
+        maxLineBytes = options.MaxLineBytes;
         Patience = options.Timeout;
         hasThreads = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
     }
@@ -65,6 +69,8 @@ internal sealed class Journal
             RemoveWaiting(static kind => kind is SessionRecordKind.Begin or SessionRecordKind.Accept);
         else if (entries.Count > inBatch && Covers(record, entries[^1].Record))
             entries.RemoveAt(entries.Count - 1);
+        if (record.Kind == SessionRecordKind.Add)
+            lastPosition = record.Position;
         entries.Add((record, appended));
         return appended;
     }
@@ -146,6 +152,16 @@ internal sealed class Journal
 
     /// <summary>Reads lines that wait, and gives them to the link.</summary>
     public void Read(long after, int count) => writer.Read(this, after, count);
+
+    /// <summary>Lines that were read, if they are as lines of this link are.</summary>
+    /// <exception cref="SessionStoreException">They are not.</exception>
+    public IReadOnlyList<StoredLine> Checked(IReadOnlyList<StoredLine> lines, long after, int count)
+    {
+        long last;
+        lock (gate)
+            last = lastPosition;
+        return CheckedAnswers.Of(lines, Claim.Id, after, count, last, maxLineBytes);
+    }
 
     /// <summary>Lines were read.</summary>
     public void Loaded(IReadOnlyList<StoredLine> lines) => _ = TryTell(lines, static (owner, read) => owner.Loaded(read));

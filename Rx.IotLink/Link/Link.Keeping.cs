@@ -63,20 +63,30 @@ internal sealed partial class Link
     void IJournalOwner.Loaded(IReadOnlyList<StoredLine> lines)
     {
         var timeOfDay = options.Scheduler.Now;
-        Work work;
+        Work work = default;
+        bool areThey;
         lock (gate)
-            Step(Input.Loaded(Moment(), lines, timeOfDay), out work);
-        Perform(ref work);
+        {
+            areThey = engine.MayBeLoaded(lines);
+            if (areThey)
+                Step(Input.Loaded(Moment(), lines, timeOfDay), out work);
+        }
+
+        if (areThey)
+            Perform(ref work);
+        else
+            LoadFailed(CheckedAnswers.MoreThanWait(Id));
     }
 
-    void IJournalOwner.LoadFailed(Exception exception)
+    void IJournalOwner.LoadFailed(Exception exception) => LoadFailed(exception);
+
+    private void LoadFailed(Exception exception)
     {
-        var fault = $"the session store could not be read: {Said(exception)}";
+        var fault = new Outage(OutageReason.StoreFailed, $"the session store could not be read: {Said(exception)}");
         Work work;
         lock (gate)
-            Step(Input.LoadFailed(Moment()), out work);
+            Step(Input.LoadFailed(Moment(), fault, exception), out work);
         Perform(ref work);
-        Notify(new LinkNotice(LinkNoticeKind.StoreFailed, fault, exception));
     }
 
     void IJournalOwner.SaveFailed(Exception exception)

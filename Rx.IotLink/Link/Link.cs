@@ -47,7 +47,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <param name="options">The options of this end.</param>
     /// <param name="version">The first version of the protocol.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    /// <param name="store">The store of its memory, and the claim to it; or null.</param>
+    /// <param name="store">The store of its memory, the claim to it, and the last position there; or null.</param>
     /// <param name="waiting">
     /// Lines that are kept there, their bytes, and the keys of those that are not read yet.
     /// </param>
@@ -57,7 +57,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         LinkOptions options,
         int version,
         CreateProtocol create,
-        (ISessionStore Store, SessionClaim Claim)? store = null,
+        (ISessionStore Store, SessionClaim Claim, long LastPosition)? store = null,
         (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting = default,
         ByteBudget? budget = null)
     {
@@ -72,8 +72,8 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
         Writer = new LinkWriter(this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
-        if (store is var (keeps, claim))
-            journal = new Journal(claim, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
+        if (store is var (keeps, claim, last))
+            journal = new Journal(claim, last, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
         Effects effects = new(inbox.Arrived);
         engine = new(options, version, create, isKept: journal is not null, waiting, ref effects, options.Scheduler.Now - Now);
         effects.Records?.ForEach(record => journal!.Append(record));

@@ -80,7 +80,7 @@ internal sealed class StoreJournal : IWork
         IReadOnlyList<StoredLine> lines;
         try
         {
-            lines = await store.ReadLinesAsync(link.Claim, after, count).ConfigureAwait(false);
+            lines = link.Checked(await store.ReadLinesAsync(link.Claim, after, count).ConfigureAwait(false), after, count);
         }
         catch (Exception exception)
         {
@@ -202,7 +202,7 @@ internal sealed class StoreJournal : IWork
                     await SwitchToStores().ConfigureAwait(false);
             }
 
-            foreach (var claim in await writing.ConfigureAwait(false))
+            foreach (var claim in CheckedAnswers.Of(await writing.ConfigureAwait(false)))
                 Fence(claim);
             return null;
         }

@@ -20,12 +20,20 @@ internal static class LineText
     public static int Check(string line, int maxBytes)
     {
         ArgumentNullException.ThrowIfNull(line);
+        return Fault(line, maxBytes, out var bytes) is { } fault ? throw new ArgumentException(fault, nameof(line)) : bytes;
+    }
+
+    /// <summary>The rule that a line breaks, as a sentence; null: none.</summary>
+    public static string? Fault(string line, int maxBytes) => Fault(line, maxBytes, out _);
+
+    private static string? Fault(string line, int maxBytes, out int bytes)
+    {
+        bytes = 0;
         if (line.IndexOf('\n', StringComparison.Ordinal) is var at and >= 0)
-            throw new ArgumentException($"A line must not hold a line feed (one is at index {at}): it would forge a second line.", nameof(line));
-        if (Utf8.ByteCount(line) is not { } bytes)
-            throw new ArgumentException("A line must be valid text: this one has half of a surrogate pair, which UTF-8 cannot carry.", nameof(line));
-        if (bytes > maxBytes)
-            throw new ArgumentException($"A line must have at most {maxBytes} bytes of UTF-8 ({nameof(LinkOptions.MaxLineBytes)}); this one has {bytes}.", nameof(line));
-        return bytes;
+            return $"A line must not hold a line feed (one is at index {at}): it would forge a second line.";
+        if (Utf8.ByteCount(line) is not { } count)
+            return "A line must be valid text: this one has half of a surrogate pair, which UTF-8 cannot carry.";
+        bytes = count;
+        return count > maxBytes ? $"A line must have at most {maxBytes} bytes of UTF-8 ({nameof(LinkOptions.MaxLineBytes)}); this one has {count}." : null;
     }
 }
