@@ -48,8 +48,9 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
             writer = OpenWriter(isNew);
             if (options.CheckAtOpen && !isNew)
                 CheckAll();
-            token = writer.CountOpening() << ClaimBits;
+            // Before anything is written: it finds a missing index.
             reader = OpenReader();
+            token = writer.CountOpening() << ClaimBits;
         }
         catch
         {

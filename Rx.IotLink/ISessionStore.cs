@@ -15,6 +15,11 @@ namespace Rx.IotLink;
 /// record may come twice, and the second must change nothing (each record states the result, not a difference).
 /// Meanwhile the links whose records failed are down (<see cref="OutageReason.StoreFailed"/>). All promises still hold.
 /// </para>
+/// <para>
+/// What a store gives is checked: a line that could not be written, a position that does not rise or a number that is
+/// out of range is a <see cref="SessionStoreException"/> (<see cref="SessionStoreFault.Damaged"/>), and nothing of that
+/// answer is used.
+/// </para>
 /// <para>Test your own store with the contract checks of Rx.IotLink.Testing (<c>SessionStoreContract</c>).</para>
 /// </remarks>
 public interface ISessionStore

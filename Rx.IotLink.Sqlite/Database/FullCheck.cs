@@ -1,3 +1,4 @@
+using System.Text;
 using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.Sqlite.Database;
@@ -17,19 +18,23 @@ internal static class FullCheck
         {
             while (sessions.Step())
             {
-                if (SessionRow.Read(sessions) is null)
-                    throw faults.Damaged($"is damaged: the row of session {sessions.Long(0)} is not as it was written");
+                var row = SessionRow.Read(sessions) ?? throw faults.Damaged($"is damaged: the row of session {sessions.Long(0)} is not as it was written");
+                row.Check(faults);
             }
         }
 
         using var lines = new Statement(connection.Handle, """
-            SELECT session, position, text, expires, checksum, session IN (SELECT session FROM sessions), key FROM lines
+            SELECT l.session, l.position, l.text, l.expires, l.checksum, s.id, l.key, s.last_position FROM lines l LEFT JOIN sessions s ON s.session = l.session
             """);
         while (lines.Step())
         {
             var (session, position) = (lines.Long(0), lines.Long(1));
-            if (lines.Long(4) != Checksum.OfLine(session, position, lines.Utf8(2), lines.LongOrNull(3), lines.BytesOrNull(6)) || lines.Long(5) == 0)
+            var (expires, key) = (lines.LongOrNull(3), lines.BytesOrNull(6));
+            var text = lines.Utf8(2);
+            if (lines.Long(4) != Checksum.OfLine(session, position, text, expires, key) || lines.IsNull(5))
                 throw faults.Damaged($"is damaged: the line of session {session} at position {position} is not as it was written");
+            // The order of positions is SQLite's: they are the key of the table.
+            _ = RowRules.Line(Encoding.UTF8.GetString(lines.Utf8(5)), after: 0, lines.Long(7), position, text, expires, key, faults);
         }
     }
 }

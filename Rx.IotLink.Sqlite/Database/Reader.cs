@@ -22,7 +22,7 @@ internal sealed class Reader : IDisposable
             connection.Execute("PRAGMA query_only = ON");
             // One statement, so that the claim and the lines are from the same moment.
             lines = connection.Prepare("""
-                SELECT l.session, l.position, l.text, l.expires, l.checksum, l.key FROM sessions s JOIN lines l ON l.session = s.session
+                SELECT l.session, l.position, l.text, l.expires, l.checksum, l.key, s.last_position FROM sessions s JOIN lines l ON l.session = s.session
                 WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 ORDER BY l.position LIMIT ?4
                 """);
             keys = connection.Prepare("""
@@ -57,11 +57,8 @@ internal sealed class Reader : IDisposable
             while (lines.Step())
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var line = Line();
                 // A page that is the same in two reads has complete lines.
-                if (read.Count > 0 && line.Position <= read[^1].Position)
-                    throw faults.Damaged($"is damaged: position {line.Position} of id '{Protocol.Printable.Of(claim.Id)}' comes after position {read[^1].Position}");
-                read.Add(line);
+                read.Add(Line(claim.Id, read.Count > 0 ? read[^1].Position : Math.Max(after, 0)));
             }
         }
         finally
@@ -82,7 +79,7 @@ internal sealed class Reader : IDisposable
             while (keys.Step())
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                read.Add(new(Encoding.UTF8.GetString(keys.Utf8(1)), keys.Long(0), (int)keys.Long(2)));
+                read.Add(new(RowRules.Key(keys.Utf8(1), claim.Id, keys.Long(0), faults), keys.Long(0), (int)keys.Long(2)));
             }
         }
         finally
@@ -95,13 +92,13 @@ internal sealed class Reader : IDisposable
 
     public void Dispose() => connection.Dispose();
 
-    private StoredLine Line()
+    private StoredLine Line(string id, long after)
     {
         var (session, position, expires) = (lines.Long(0), lines.Long(1), lines.LongOrNull(3));
         var key = lines.BytesOrNull(5);
         var text = lines.Utf8(2);
         if (lines.Long(4) != Checksum.OfLine(session, position, text, expires, key))
             throw faults.Damaged($"is damaged: the line of session {session} at position {position} is not as it was written");
-        return new(position, Encoding.UTF8.GetString(text), expires is { } ticks ? DateTimeOffset.UnixEpoch.AddTicks(ticks) : null, key is null ? null : Encoding.UTF8.GetString(key));
+        return RowRules.Line(id, after, lines.Long(6), position, text, expires, key, faults);
     }
 }

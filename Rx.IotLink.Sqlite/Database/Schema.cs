@@ -65,6 +65,8 @@ internal static class Schema
             throw faults.Newer(version, Version);
         if (version < 0 || (version == 0 && !isNew))
             throw faults.Damaged($"has version {version} of the tables, which never was");
+        if (connection.Text("SELECT name FROM sqlite_schema WHERE type = 'trigger'") is { Length: > 0 } trigger)
+            throw faults.Damaged($"has a trigger ('{Protocol.Printable.Of(trigger, 40)}') that this library did not make");
         if (version == Version)
             return;
 

@@ -49,6 +49,16 @@ internal sealed class SessionRow
         return at.Long(9) == row.Checksum() ? row : null;
     }
 
+    /// <summary>Holds it to the rules: its checksum does not.</summary>
+    /// <exception cref="SessionStoreException">It breaks one.</exception>
+    public void Check(StoreFaults faults)
+    {
+        if (Protocol.Utf8.Decode(Id) is not { Length: > 0 })
+            throw faults.Damaged($"is damaged: the id of session {Session} ('{Protocol.Printable.Of(Encoding.UTF8.GetString(Id))}') is empty, or is not UTF-8");
+        if (First == 0 || LastPosition < 0)
+            throw faults.Damaged($"is damaged: {this} has the first number {First} and the last position {LastPosition}, which never were");
+    }
+
     /// <summary>Binds all columns, from 1.</summary>
     public Statement BindTo(Statement statement) => statement
         .Bind(1, Session).Bind(2, Id).Bind(3, Token).Bind(4, Epoch).Bind(5, First).Bind(6, PeerEpoch)

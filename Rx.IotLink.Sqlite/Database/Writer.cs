@@ -6,6 +6,9 @@ namespace Rx.IotLink.Sqlite.Database;
 /// <summary>The one connection that writes.</summary>
 internal sealed class Writer : IDisposable
 {
+    /// <summary>More would make a claim of a later process lower than one of an earlier one.</summary>
+    private const long MostOpenings = (1L << 23) - 1;
+
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly Connection connection;
@@ -75,12 +78,17 @@ internal sealed class Writer : IDisposable
     /// <returns>How often the file was opened.</returns>
     public long CountOpening()
     {
+        var openings = 0L;
         connection.InTransaction(() =>
         {
+            openings = connection.Number("SELECT coalesce(max(openings), -1) FROM store");
+            if (openings is < 0 or >= MostOpenings)
+                throw faults.Damaged($"is damaged: it was opened {openings} times, as it says, and that must be 0 to {MostOpenings - 1}");
+            openings++;
             connection.Execute("UPDATE store SET openings = openings + 1");
             connection.Execute("DELETE FROM sessions WHERE epoch IS NULL AND connections = 0 AND last_position = 0");
         });
-        return connection.Number("SELECT openings FROM store");
+        return openings;
     }
 
     /// <summary>Notes the latest claim of an id.</summary>
@@ -205,7 +213,10 @@ internal sealed class Writer : IDisposable
             return null;
         var row = SessionRow.Read(find);
         find.Reset();
-        return row ?? throw faults.Damaged($"is damaged: the row of id '{Protocol.Printable.Of(Utf8.GetString(id))}' is not as it was written");
+        if (row is null)
+            throw faults.Damaged($"is damaged: the row of id '{Protocol.Printable.Of(Utf8.GetString(id))}' is not as it was written");
+        row.Check(faults);
+        return row;
     }
 
     private T InTransaction<T>(Func<T> work)

@@ -15,7 +15,7 @@ internal static class LineChecks
         ("Lines wait though no epoch has begun, and stay when one begins", NoEpochAsync),
         ("A line keeps its end, to 100 ns", ExpiresAsync),
         ("A line keeps its key, and keys are read without texts", KeysAsync),
-        ("A line may hold any text", TextsAsync),
+        ("A line may hold any text but LF", TextsAsync),
         ("A line may be long", LongAsync),
         ("A hundred thousand lines are read in pieces, beside batches that are written", ManyAsync),
     ];
@@ -123,7 +123,7 @@ internal static class LineChecks
         string[] texts =
         [
             "", " ", "\0", "a\0b", "\0\0", "'", "\"", "\\", "\\0", "%_", "NULL", "0x41", "\uFEFFmark", "e\u0301", "\u00E9", "日本語", "😀👩‍👩‍👧", "\u2028\u202E\uFFFD\uFFFF",
-            "\t\r\u0001\u001b[31m\u007F\u0085", new([.. Enumerable.Range(0, 0xD800).Select(c => (char)c)]), char.ConvertFromUtf32(0x10FFFF), "1", "1.0", " 1", "1e3", "-0",
+            "\t\r\u0001\u001b[31m\u007F\u0085", new([.. Enumerable.Range(0, 0xD800).Select(c => (char)c).Where(c => c != '\n')]), char.ConvertFromUtf32(0x10FFFF), "1", "1.0", " 1", "1e3", "-0",
         ];
         StoredLine[] lines = [.. texts.Select((text, at) => new StoredLine(at + 1, text))];
         await store.WriteAsync(claim, [.. lines.Select(Add)]).ConfigureAwait(false);

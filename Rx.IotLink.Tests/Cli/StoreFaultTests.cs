@@ -23,6 +23,9 @@ internal sealed class StoreFaultTests
     [TestCase("truncated", "is damaged")]
     [TestCase("another database", "is the database of another program (application id 0). It is left as it is.")]
     [TestCase("another version", "has version 99 of the tables, and this library knows up to")]
+    [TestCase("a line that was changed", "is damaged: the line of session 1 at position 7 is not as it was written. It is left as it is.")]
+    [TestCase("a line that was put in", @"is damaged: the line at position 501 of 'pump-1' ('forged\nline'): A line must not hold a line feed (one is at index 6): it would forge a second line. It is left as it is.")]
+    [TestCase("a trigger", "has a trigger ('thief') that this library did not make. It is left as it is.")]
     [TestCase("folder", "is a folder. Name a file.")]
     [TestCase("no folder", "is in a folder that does not exist. Create the folder, or correct the path.")]
     public async Task What_something_else_wrote_is_refused_in_one_sentence_and_left_as_it_is(string what, string sentence)
@@ -93,6 +96,53 @@ internal sealed class StoreFaultTests
         Assert.That(await IotLinkProcess.AllAsync(server.Output), Is.EqualTo(Enumerable.Range(1, Count).Select(n => $"pump-1\t{Line(n)}")));
     }
 
+    /// <summary>Another program changes a line in the file of a command that runs, and puts it right again.</summary>
+    [Test]
+    public async Task A_line_that_another_program_changes_meanwhile_is_not_sent_until_it_is_as_before()
+    {
+        const int Count = 3_000;
+        const int Changed = 2_000;
+        var path = folder["outbox.db"];
+        var port = FreePort.Get();
+        await using var client = IotLinkProcess.Connect(port, "pump-1", "--stay", "--store", path);
+        await client.WriteAsync(Lines(1, Count));
+        await WaitForAsync(path, Count);
+        await ExecuteAsync(path, $"UPDATE lines SET text = text || char(10) || 'x' WHERE position = {Changed.Text()}");
+        await using var server = IotLinkProcess.Start("serve", "--bind", "127.0.0.1", "--port", port.Text());
+
+        Assert.That(await client.EventAsync("StoreFailed"), Does.Contain($"SessionStoreException: The session store '{path}' is damaged: the line of session 1 at position 2000 is not as it was written. It is left as it is."));
+        await ExecuteAsync(path, $"UPDATE lines SET text = substr(text, 1, length(text) - 2) WHERE position = {Changed.Text()}");
+        await client.EventAsync("StoreWorks");
+        Assert.That(await server.OutputAsync(Count), Is.EqualTo(Enumerable.Range(1, Count).Select(n => $"pump-1\t{Line(n)}")));
+        client.Signal();
+        Assert.That(await client.ExitAsync(), Is.Zero);
+    }
+
+    /// <summary>Waits until so many lines are in the file.</summary>
+    private static async Task WaitForAsync(string path, int lines)
+    {
+        using var bound = new CancellationTokenSource(IotLinkProcess.Bound);
+        await using var connection = new SqliteConnection($"Data Source={path};Pooling=False;Mode=ReadOnly");
+        while (true)
+        {
+            bound.Token.ThrowIfCancellationRequested();
+            try
+            {
+                await connection.OpenAsync(bound.Token);
+                await using var command = connection.CreateCommand();
+                command.CommandText = "SELECT count(*) FROM lines";
+                if ((long)(await command.ExecuteScalarAsync(bound.Token))! == lines)
+                    return;
+            }
+            catch (SqliteException)
+            {
+                // It has no tables yet.
+            }
+
+            await Task.Yield();
+        }
+    }
+
     private static string Line(int number) => string.Create(CultureInfo.InvariantCulture, $"{number} {new string('x', 200)}");
 
     private static string Lines(int first, int last) => string.Concat(Enumerable.Range(first, last - first + 1).Select(n => Line(n) + "\n"));
@@ -148,6 +198,19 @@ internal sealed class StoreFaultTests
                 await WriteStoreAsync(path);
                 await ExecuteAsync(path, "PRAGMA user_version = 99");
                 break;
+            case "a line that was changed":
+                await WriteStoreAsync(path);
+                await ExecuteAsync(path, "UPDATE lines SET text = 'y' || char(10) || 'z' WHERE position = 7");
+                break;
+            case "a line that was put in":
+                await WriteStoreAsync(path, last: 501);
+                var sum = Rx.IotLink.Sqlite.Database.Checksum.OfLine(1, 501, "forged\nline"u8, expires: null, key: null);
+                await ExecuteAsync(path, string.Create(CultureInfo.InvariantCulture, $"UPDATE lines SET text = 'forged' || char(10) || 'line', checksum = {sum} WHERE position = 501"));
+                break;
+            case "a trigger":
+                await WriteStoreAsync(path);
+                await ExecuteAsync(path, "CREATE TRIGGER thief AFTER INSERT ON lines BEGIN DELETE FROM lines WHERE position < new.position; END");
+                break;
             case "folder":
                 Directory.CreateDirectory(path);
                 break;
@@ -158,12 +221,12 @@ internal sealed class StoreFaultTests
         return path;
     }
 
-    private static async Task WriteStoreAsync(string path)
+    private static async Task WriteStoreAsync(string path, int last = 500)
     {
         await using var store = Rx.IotLink.Sqlite.SqliteSessionStore.Open(path);
         var claim = (await store.ClaimAsync("pump-1")).Claim;
         await store.WriteAsync([new(claim, new(SessionRecordKind.Begin, Epoch: 1))]);
-        await store.WriteAsync([.. Enumerable.Range(1, 500).Select(n => new SessionWrite(claim, new(SessionRecordKind.Add, n, Text: new string('x', 200))))]);
+        await store.WriteAsync([.. Enumerable.Range(1, last).Select(n => new SessionWrite(claim, new(SessionRecordKind.Add, n, Text: new string('x', 200))))]);
     }
 
     private static async Task ExecuteAsync(string path, string sql)

@@ -96,7 +96,9 @@ public sealed class LyingStoreTests
         await RefusedAsync(store, "gives nothing when its keys are read");
     }
 
-    /// <summary>The link is as if the store could not be read, says so once, and goes on when the line is mended.</summary>
+    /// <summary>
+    /// The link is as if the store could not be read, says so once, and goes on when the line is mended.
+    /// </summary>
     [TestCaseSource(nameof(Lines))]
     public void A_line_that_is_read_later_is_never_sent_and_the_link_heals(Func<StoredLine, StoredLine> change, string rule)
     {

@@ -65,7 +65,9 @@ internal static class CheckedAnswers
     }
 
     /// <summary>Claims that are fenced out.</summary>
-    /// <exception cref="SessionStoreException">There is no answer, so nobody knows whether the batch is kept.</exception>
+    /// <exception cref="SessionStoreException">
+    /// There is no answer, so nobody knows whether the batch is kept.
+    /// </exception>
     public static IReadOnlyCollection<SessionClaim> Of(IReadOnlyCollection<SessionClaim>? fenced) => fenced ?? throw new SessionStoreException(
         "of this link", SessionStoreFault.Unavailable, "gives nothing when a batch is written", "It is written again; correct the store.");
 
