@@ -144,6 +144,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, form, random, isOneTooMany ? Briefly : null, stopped);
         var changesBefore = revocation.Changes;
+        var began = clock.Now;
         ServedConnection? served = null;
         DeviceRegistry.Member? member = null;
         try
@@ -167,6 +168,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
                 TurnAway(givesWay);
             revocation.Served(opening.Id, changesBefore);
             registry.Served(member, remote);
+            Measure(began, refusal: null);
             return new(served, member);
         }
         catch (Exception exception)
@@ -178,9 +180,16 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
                 registry.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
             Note(connection.RemoteEndPoint, opening.Id, refusal, opening.IsSilent);
+            if (!opening.IsSilent || refusal.Refusal != Refusal.NoId)
+                Measure(began, refusal.Refusal);
             await opening.SayNoAsync(refusal.Refusal, refusal.Told).ConfigureAwait(false);
             return null;
         }
+    }
+
+    private void Measure(TimeSpan began, Refusal? refusal)
+    {
+        registry.Telemetry.Opened(clock.Now - began, refusal is { } why ? ServerTelemetry.WordOf(why) : null);
     }
 
     private RefusedException TooMany => new(Refusal.TooManyConnections, $"{most} connections are there already");

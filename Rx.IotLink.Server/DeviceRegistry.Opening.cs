@@ -35,7 +35,7 @@ internal sealed partial class DeviceRegistry
                 throw new UnknownDeviceException(id);
             isNew = protocols is null && !opening.TryGetValue(id, out store);
             if (protocols is not null)
-                member = Join(new Link(id, options, version, protocols, budget: budget), isStranger: false, remote: null, isConnecting: false);
+                member = Join(new Link(id, options, version, protocols, budget: budget, telemetry: telemetry), isStranger: false, remote: null, isConnecting: false);
             else if (isNew)
                 opening.Add(id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
             if (member is not null)
@@ -131,7 +131,7 @@ internal sealed partial class DeviceRegistry
             if (wanted.MustBeKept && kept.Memory.IsEmpty)
                 throw await NotKeptAsync(claim).ConfigureAwait(false);
             var own = new ProtocolFactory(options, Role.Server, id) { IsKept = true, Kept = kept, Random = random };
-            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim, kept.Memory.LastPosition), kept.Waiting, budget);
+            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim, kept.Memory.LastPosition), kept.Waiting, budget, telemetry);
             Member member;
             lock (gate)
             {

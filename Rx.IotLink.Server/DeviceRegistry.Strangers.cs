@@ -82,6 +82,7 @@ internal sealed partial class DeviceRegistry
         lock (gate)
         {
             members.Remove(link.Id);
+            telemetry.Leave(link, gone);
             links.Forget(link);
             feed.Remove(link);
             forgotten++;

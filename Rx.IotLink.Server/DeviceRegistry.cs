@@ -3,6 +3,7 @@ using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Telemetry;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink.Server;
@@ -33,6 +34,10 @@ internal sealed partial class DeviceRegistry
     // One for all links if there is no store; otherwise null.
     private readonly CreateProtocol? protocols;
     private readonly ByteBudget budget;
+    private readonly LinkTelemetry telemetry;
+
+    // The counts of links that were forgotten.
+    private readonly LinkTotals gone = new();
     private bool closed;
 
     public DeviceRegistry(IotLinkServerOptions options, FillRandom random, ServerLog log)
@@ -40,6 +45,7 @@ internal sealed partial class DeviceRegistry
         (this.options, this.random, this.log) = (options, random, log);
         expected = new(options.Expected, StringComparer.Ordinal);
         budget = new(options.BufferedBytes, log.Slowed);
+        telemetry = new(options, role: "server");
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
         protocols = options.SessionStore is null ? new ProtocolFactory(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
@@ -75,6 +81,23 @@ internal sealed partial class DeviceRegistry
             lock (gate)
                 return [.. members.Values.Select(m => m.Link)];
         }
+    }
+
+    /// <summary>What the links report.</summary>
+    public LinkTelemetry Telemetry => telemetry;
+
+    /// <summary>Adds the links, and the counts of those that are forgotten, to sums.</summary>
+    public void AddTo(TelemetrySums sums)
+    {
+        Link[] present;
+        var before = new LinkTotals();
+        lock (gate)
+        {
+            present = [.. members.Values.Select(m => m.Link)];
+            before.AddCounts(gone);
+        }
+
+        telemetry.AddTo(present, before, sums);
     }
 
     /// <summary>
@@ -201,7 +224,7 @@ internal sealed partial class DeviceRegistry
                 givesWay = isStranger ? MakePlace(Origin.Of(remote)) : null;
                 isNew = true;
                 if (protocols is not null)
-                    member = Join(new Link(peer.Id, options, peer.Version, protocols, budget: budget), isStranger, remote);
+                    member = Join(new Link(peer.Id, options, peer.Version, protocols, budget: budget, telemetry: telemetry), isStranger, remote);
                 else
                     opening.Add(peer.Id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
                 if (isStranger && protocols is null)
@@ -278,6 +301,7 @@ internal sealed partial class DeviceRegistry
             HasCome = isConnecting,
             Stranger = isStranger ? unknown.Add(link, Origin.Of(remote)) : null,
         };
+        telemetry.Join(link);
         // From now on the link reports its own changes. No other code has it yet, so no change is missed, or reported
         // before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Configuration;
@@ -35,6 +36,8 @@ public static class IotLinkHosting
             {
                 LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
                 SessionStore = provider.GetService<ISessionStore>(),
+                // Its own, since the binder would change the shared default.
+                Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>() },
             };
             if (configuration is not null)
                 options = Read(configuration, options);

@@ -20,6 +20,7 @@ public sealed class IotLinkServer : IAsyncDisposable
     private readonly Admission admission;
     private readonly Revocation revocation;
     private readonly ProxyGate proxies;
+    private readonly ServerTelemetry telemetry;
     private readonly int? room;
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
@@ -39,6 +40,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         revocation.Start();
         admission = new(options, room ?? int.MaxValue, registry, revocation, random, log, closed.Token);
         proxies = new(options, admission, closed.Token);
+        telemetry = new(registry, admission);
     }
 
     /// <summary>Starts to listen.</summary>
@@ -61,6 +63,7 @@ public sealed class IotLinkServer : IAsyncDisposable
         catch
         {
             server.revocation.Dispose();
+            server.telemetry.End();
             throw;
         }
     }
@@ -322,6 +325,7 @@ public sealed class IotLinkServer : IAsyncDisposable
 #pragma warning restore VSTHRD103, MA0042
         await unlistened.ConfigureAwait(false);
         await Task.WhenAll(registry.All.Select(link => link.Kept)).ConfigureAwait(false);
+        telemetry.End();
         log.Stopped(unfinished);
     }
 }

@@ -110,6 +110,11 @@ public abstract record LinkOptions
     /// </summary>
     public IScheduler? ObserverScheduler { get; init; }
 
+    /// <summary>
+    /// How metrics are reported: the meter and its tags. Default: one meter for the process, or for the host.
+    /// </summary>
+    public TelemetryOptions Telemetry { get; init; } = TelemetryOptions.Default;
+
     /// <summary>The scheduler that calls the observers of one link, or of one stream of a server.</summary>
     internal IScheduler ObserversOfOne() => Continuations ?? ObserverScheduler ?? Time.ObserverThreads.Instance.NewLane();
 
@@ -130,5 +135,7 @@ public abstract record LinkOptions
         Require.InRange(DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(DrainTimeout));
         Require.Defined(WriterOverflow, nameof(WriterOverflow));
         Require.NotNull(Scheduler, nameof(Scheduler));
+        Require.NotNull(Telemetry, nameof(Telemetry));
+        Telemetry.Validate();
     }
 }

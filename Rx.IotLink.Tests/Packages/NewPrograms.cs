@@ -41,7 +41,9 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
     private static string Name(string file, int number) => string.Create(CultureInfo.InvariantCulture, $"{NotInNames().Replace(file, "_")}_{number}");
 
     // A test belongs into a test project, which GuideTests and the example there look after.
-    private static bool IsProgram(Snippet snippet) => !snippet.Code.Contains("using NUnit.Framework;", StringComparison.Ordinal);
+    // What needs OpenTelemetry is compiled by ReadmeTests: the feeds of this test do not have its packages.
+    private static bool IsProgram(Snippet snippet) =>
+        !snippet.Code.Contains("using NUnit.Framework;", StringComparison.Ordinal) && !snippet.Code.Contains("using OpenTelemetry.", StringComparison.Ordinal);
 
     private async Task NewAsync(string template)
     {

@@ -79,7 +79,7 @@ public sealed class HostingTests : ServerTest
         var server = host.Services.GetRequiredService<IotLinkServer>();
 
         Assert.That(server.EndPoint.Address, Is.EqualTo(IPAddress.Loopback));
-        Assert.That(bound! with { Expected = [], LoggerFactory = Log }, Is.EqualTo(new IotLinkServerOptions
+        Assert.That(bound! with { Expected = [], LoggerFactory = Log, Telemetry = TelemetryOptions.Default }, Is.EqualTo(new IotLinkServerOptions
         {
             Port = 0,
             Bind = IPAddress.Loopback,

@@ -194,6 +194,9 @@ public sealed class OptionsTests : ServerTest
         ("SlowObserverAfter", good with { SlowObserverAfter = TimeSpan.FromDays(1) + Tick }),
         ("WriterOverflow", good with { WriterOverflow = (OverflowPolicy)3 }),
         ("Scheduler", good with { Scheduler = null! }),
+        ("Telemetry", good with { Telemetry = null! }),
+        ("Telemetry.MaxDevices", good with { Telemetry = new() { MaxDevices = 10_001 } }),
+        ("Telemetry.Name.Length", good with { Telemetry = new() { Name = "" } }),
     ];
 
     private static IEnumerable<string> Names<T>() =>

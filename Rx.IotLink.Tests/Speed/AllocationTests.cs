@@ -26,13 +26,18 @@ public sealed class AllocationTests : IDisposable
     /// </summary>
     private const int StringBytes = (8 + 8 + 4 + (2 * (LineLength + 1)) + 7) / 8 * 8;
 
-    private readonly Link link = NewLink();
+    private readonly Metrics.MetricReader metrics = new(listens: false);
+    private readonly Link link;
     private readonly QuietPeer peer = new();
     private readonly byte[] chunk = new byte[2 * Lines * (LineLength + 6)];
     private int said;
     private int acknowledged;
 
-    public AllocationTests() => link.TryServe(peer, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 16_384, Max: 4_000), Nonce: null));
+    public AllocationTests()
+    {
+        link = NewLink(metrics.Options);
+        link.TryServe(peer, new ClientOpening("1", 1, new SessionOffer(Epoch: 2, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 16_384, Max: 4_000), Nonce: null));
+    }
 
     [SetUp]
     public void Needs_an_optimized_build() => Assert.That(
@@ -44,6 +49,7 @@ public sealed class AllocationTests : IDisposable
     {
         link.Close();
         peer.Dispose();
+        metrics.Dispose();
     }
 
     [Test]
@@ -187,10 +193,11 @@ public sealed class AllocationTests : IDisposable
         peer.Say(line);
     }
 
-    private static Link NewLink()
+    private static Link NewLink(TelemetryOptions telemetry)
     {
-        // Observers are called at once on a clock that stands still.
-        var options = new IotLinkServerOptions { Scheduler = new HistoricalScheduler(), ObserverScheduler = ImmediateScheduler.Instance };
-        return new Link("1", options, version: 2, new ProtocolFactory(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create);
+        // Observers are called at once on a clock that stands still. It reports to a meter that nobody listens to.
+        var options = new IotLinkServerOptions { Scheduler = new HistoricalScheduler(), ObserverScheduler = ImmediateScheduler.Instance, Telemetry = telemetry };
+        return new Link(
+            "1", options, version: 2, new ProtocolFactory(options, Role.Server, "1") { Random = bytes => bytes.Fill(1) }.Create, telemetry: new(options, "server"));
     }
 }

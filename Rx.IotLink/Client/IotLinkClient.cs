@@ -2,6 +2,7 @@ using System.Reactive;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using Rx.IotLink.Protocol;
+using Rx.IotLink.Telemetry;
 using Rx.IotLink.Transport;
 
 namespace Rx.IotLink;
@@ -15,6 +16,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     private readonly ITransport transport;
     private readonly Random random;
     private readonly Link link;
+    private readonly Source source;
     private readonly SerialDisposable connecting = new();
     private readonly VersionChoice? versions;
     private int toSpeak;
@@ -38,9 +40,11 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
             Random = Randomness.From(options.Seed),
         };
         var version = options.Protocol ?? 2;
+        var telemetry = new LinkTelemetry(options, role: "client");
         link = new Link(
             options.Id, options, protocols.FirstFor(version), protocols.Create,
-            memory is { } kept ? (options.SessionStore!, kept.Claim, kept.Kept.Memory.LastPosition) : null, memory?.Kept.Waiting ?? default);
+            memory is { } kept ? (options.SessionStore!, kept.Claim, kept.Kept.Memory.LastPosition) : null, memory?.Kept.Waiting ?? default, telemetry: telemetry);
+        source = new(link, telemetry);
         toSpeak = version;
     }
 
@@ -156,6 +160,7 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         await link.DrainWithinAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
         connecting.Dispose();
         link.Close();
+        source.End();
         await link.Goodbye.ConfigureAwait(false);
     }
 
@@ -277,4 +282,22 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
     private string WhyNot(Exception exception) => exception is TimeoutException
         ? $"no connection to {options.Host}:{options.Port} within {ConnectTimeout.TotalSeconds:0.###} s"
         : exception.Message;
+
+    /// <summary>This client in the metrics.</summary>
+    private sealed class Source : TelemetrySource
+    {
+        private readonly Link[] links;
+        private readonly LinkTelemetry telemetry;
+
+        public Source(Link link, LinkTelemetry telemetry)
+        {
+            (links, this.telemetry) = ([link], telemetry);
+            telemetry.Join(link);
+            telemetry.Hub.Add(this);
+        }
+
+        public override void AddTo(TelemetrySums sums) => telemetry.AddTo(links, gone: null, sums);
+
+        public void End() => telemetry.Hub.Remove(this);
+    }
 }

@@ -133,4 +133,8 @@ internal readonly record struct Load(long After, int Count);
 internal sealed record EndOfConnection(Outage Outage, bool SendIsUnderWay);
 
 /// <summary>A new state. The shell adds the time of day.</summary>
-internal readonly record struct StateChange(LinkStatus Status, Outage? Outage, int Connections);
+/// <param name="Status">The status.</param>
+/// <param name="Outage">Why it is not up.</param>
+/// <param name="Connections">How often the link came up.</param>
+/// <param name="Healed">It came up again: how long it was down.</param>
+internal readonly record struct StateChange(LinkStatus Status, Outage? Outage, int Connections, TimeSpan? Healed = null);

@@ -17,6 +17,16 @@ internal struct LinkCounts
 
     public long LinesReceived { get; set; }
 
+    public long BestEffortReceived { get; set; }
+
+    public long BytesAcknowledged { get; set; }
+
+    public long BestEffortBytesSent { get; set; }
+
+    public long BytesReceived { get; set; }
+
+    public long BestEffortBytesReceived { get; set; }
+
     public long DuplicatesReceived { get; set; }
 
     public long LinesWithheld { get; set; }
@@ -48,4 +58,26 @@ internal struct LinkCounts
         Outbox = outbox,
         Inbox = inbox - received,
     };
+
+    /// <summary>Adds the counts of another link.</summary>
+    public void Add(LinkCounts of)
+    {
+        LinesWritten += of.LinesWritten;
+        LinesAcknowledged += of.LinesAcknowledged;
+        BestEffortSent += of.BestEffortSent;
+        LinesRepeated += of.LinesRepeated;
+        LinesDropped += of.LinesDropped;
+        LinesReceived += of.LinesReceived;
+        BestEffortReceived += of.BestEffortReceived;
+        BytesAcknowledged += of.BytesAcknowledged;
+        BestEffortBytesSent += of.BestEffortBytesSent;
+        BytesReceived += of.BytesReceived;
+        BestEffortBytesReceived += of.BestEffortBytesReceived;
+        DuplicatesReceived += of.DuplicatesReceived;
+        LinesWithheld += of.LinesWithheld;
+        Heartbeats += of.Heartbeats;
+        Outages += of.Outages;
+        ProtocolErrors += of.ProtocolErrors;
+        SlowObservers += of.SlowObservers;
+    }
 }

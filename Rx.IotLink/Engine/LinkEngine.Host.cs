@@ -37,6 +37,10 @@ internal sealed partial class LinkEngine : IProtocolHost
         }
 
         waiting++;
+        if (delivery == Delivery.BestEffort)
+            counts.BestEffortBytesReceived += utf8.Length;
+        else
+            counts.BytesReceived += utf8.Length;
         collected.Delivered.Add(utf8, delivery, id);
         return tookLines = true;
     }

@@ -103,9 +103,9 @@ internal sealed partial class LinkEngine
         line.Outcome = outcome;
         line.MayBeUsedAgain = outcome.IsGood && (Version == 2 || line.Delivery == Delivery.ExactlyOnce);
         if (outcome == Outcome.Accepted)
-            counts.LinesAcknowledged++;
+            (counts.LinesAcknowledged, counts.BytesAcknowledged) = (counts.LinesAcknowledged + 1, counts.BytesAcknowledged + line.Bytes);
         else if (outcome == Outcome.Sent)
-            counts.BestEffortSent++;
+            (counts.BestEffortSent, counts.BestEffortBytesSent) = (counts.BestEffortSent + 1, counts.BestEffortBytesSent + line.Bytes);
         Tell(line);
         LeftOver(line);
     }

@@ -1,5 +1,6 @@
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
+using Rx.IotLink.Telemetry;
 
 namespace Rx.IotLink.Engine;
 
@@ -185,6 +186,13 @@ internal sealed partial class LinkEngine
     public (TimeSpan Up, TimeSpan? Down) PresenceAt(TimeSpan time) =>
         IsUp ? (upBefore + (time - upAt), TimeSpan.Zero) : (upBefore, Connections > 0 ? time - upUntil : null);
 
+    /// <summary>Adds this link, and its counts, to sums.</summary>
+    public void AddTo(LinkTotals totals)
+    {
+        totals.AddLink(Status, Unfinished, exactlyOnceWaiting + bestEffortWaiting);
+        totals.AddCounts(counts, outbox.HasLimits ? (outbox.Limits.Expired, outbox.Limits.Replaced) : default);
+    }
+
     /// <summary>Takes an input, and adds its effects.</summary>
     public void Step(in Input input, ref Effects effects)
     {
@@ -346,6 +354,7 @@ internal sealed partial class LinkEngine
         exactlyOnceWaiting -= exactlyOnce;
         bestEffortWaiting -= bestEffort;
         counts.LinesReceived += exactlyOnce + bestEffort;
+        counts.BestEffortReceived += bestEffort;
         for (var handled = exactlyOnce + bestEffort; handled > 0; handled--)
         {
             (owed?.TryDequeue(out var before) == true ? before : protocol).Accept(now);
@@ -453,12 +462,13 @@ internal sealed partial class LinkEngine
 
     private void Become(LinkStatus status, Outage? outage)
     {
+        TimeSpan? healed = null;
         if (status == LinkStatus.Up)
-            (upAt, Connections) = (now, Connections + 1);
+            (upAt, Connections, healed) = (now, Connections + 1, Connections > 0 ? now - upUntil : null);
         else if (IsUp)
             (LastUp, upBefore, upUntil) = (now - upAt, upBefore + (now - upAt), now);
         Status = status;
-        (collected.States ??= []).Add(new(status, outage, Connections));
+        (collected.States ??= []).Add(new(status, outage, Connections, healed));
     }
 
     private long Save(in SessionRecord record)

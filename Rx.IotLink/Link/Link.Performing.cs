@@ -88,9 +88,19 @@ internal sealed partial class Link
 
     private void Become(StateChange change)
     {
+        Measure(change);
         state = new LinkState(change.Status, options.Scheduler.Now, change.Connections, change.Outage);
         states.Post(state);
         UpOrEnded();
+    }
+
+    /// <summary>What a change of state means for the telemetry. Under the lock: nobody is called yet.</summary>
+    private void Measure(in StateChange change)
+    {
+        if (state.IsUp && (change.Status == LinkStatus.Refused || change is { Status: LinkStatus.Down, Outage.Reason: not OutageReason.PeerLeft }))
+            telemetry?.Noticed(change.Outage!.Reason, served is { } last ? Now - last.HeardAt : TimeSpan.Zero);
+        else if (change.Healed is { } took && state.Outage is { Reason: not OutageReason.PeerLeft } outage)
+            telemetry?.Healed(outage.Reason, took);
     }
 
     /// <summary>Performs the collected work. After the lock: here foreign code is called.</summary>
@@ -141,6 +151,8 @@ internal sealed partial class Link
             inbox.StartDrain();
         work.Resumed?.Resume();
         Publish();
+        if (effects.States is not null)
+            telemetry?.Events.Publish();
         if (work.Told is { } told)
             Tell(told);
         if (effects.IsLast)

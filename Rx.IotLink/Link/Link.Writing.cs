@@ -17,6 +17,11 @@ internal sealed partial class Link
 
     public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
+        return IsWatched ? WatchAsync(line, delivery, ordering, cancellationToken) : WriteUnwatchedAsync(line, delivery, ordering, cancellationToken);
+    }
+
+    private Task WriteUnwatchedAsync(string line, Delivery delivery, Ordering ordering, CancellationToken cancellationToken)
+    {
         if (cancellationToken.CanBeCanceled)
             return WriteCancellableAsync(line, delivery, ordering, cancellationToken);
         try
@@ -36,9 +41,17 @@ internal sealed partial class Link
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        if (IsWatched && options.Until == WrittenUntil.Accepted)
+            await WatchAsync(line, options, cancellationToken).ConfigureAwait(false);
+        else
+            await WriteUnwatchedAsync(line, options, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WriteUnwatchedAsync(string line, WriteOptions options, CancellationToken cancellationToken)
+    {
         if (options is { Until: WrittenUntil.Accepted, TimeToLive: null, Key: null })
         {
-            await WriteAsync(line, options.Delivery, options.Ordering, cancellationToken).ConfigureAwait(false);
+            await WriteUnwatchedAsync(line, options.Delivery, options.Ordering, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -52,7 +65,11 @@ internal sealed partial class Link
             await WaitCancellableAsync(write, cancellationToken).ConfigureAwait(false);
     }
 
-    public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
+    public ValueTask WriteUtf8Async(ReadOnlyMemory<byte> utf8, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default) => IsWatched
+        ? new(WatchAsync(utf8, delivery, ordering, cancellationToken))
+        : WriteUtf8UnwatchedAsync(utf8, delivery, ordering, cancellationToken);
+
+    private ValueTask WriteUtf8UnwatchedAsync(ReadOnlyMemory<byte> utf8, Delivery delivery, Ordering ordering, CancellationToken cancellationToken)
     {
         try
         {
@@ -100,11 +117,22 @@ internal sealed partial class Link
         var bytes = Check(line);
         return Observable.Create<Unit>(observer =>
         {
-            var write = new ObservedWrite(line, bytes, delivery, ordering, observer, observers, observerFailed);
-            Take(write);
-            return Disposable.Create((Link: this, write, left), static s =>
+            var watch = IsWatched ? Watch(bytes, delivery, observer) : null;
+            var write = new ObservedWrite(line, bytes, delivery, ordering, watch ?? observer, observers, observerFailed);
+            try
+            {
+                Take(write);
+            }
+            catch (Exception exception)
+            {
+                watch?.Failed(exception);
+                throw;
+            }
+
+            return Disposable.Create((Link: this, write, left, watch), static s =>
             {
                 var wasSent = s.Link.TakeBack(s.write) ?? true;
+                s.watch?.Left();
                 s.left?.Invoke(wasSent);
             });
         });

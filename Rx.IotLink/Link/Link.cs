@@ -4,6 +4,7 @@ using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Engine;
 using Rx.IotLink.Protocol;
+using Rx.IotLink.Telemetry;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
@@ -40,6 +41,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 
     // The time of day at which the monotonic clock was zero, as measured at the last connection.
     private DateTimeOffset origin;
+    private readonly LinkTelemetry? telemetry;
     private Waiters<Unit>? waitUntilUp;
 
     /// <summary>A link that is connecting.</summary>
@@ -52,6 +54,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// Lines that are kept there, their bytes, and the keys of those that are not read yet.
     /// </param>
     /// <param name="budget">Bytes that it shares with other links, or null.</param>
+    /// <param name="telemetry">Where it reports what happens to it, or null.</param>
     public Link(
         string id,
         LinkOptions options,
@@ -59,9 +62,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         CreateProtocol create,
         (ISessionStore Store, SessionClaim Claim, long LastPosition)? store = null,
         (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting = default,
-        ByteBudget? budget = null)
+        ByteBudget? budget = null,
+        LinkTelemetry? telemetry = null)
     {
-        (Id, this.options, this.budget) = (id, options, budget);
+        (Id, this.options, this.budget, this.telemetry) = (id, options, budget, telemetry);
         deadlines = Deadlines.On(options.Scheduler);
         observers = options.ObserversOfOne();
         observerFailed = ObserverFailed;
@@ -187,6 +191,16 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
             lock (gate)
                 return engine.Counters(inbox.Unreported);
         }
+    }
+
+    /// <summary>Whether its metrics are reported apart from those of others. Set once, before it is served.</summary>
+    public bool HasOwnSeries { get; set; }
+
+    /// <summary>Adds this link, and its counts, to sums.</summary>
+    public void AddTo(LinkTotals totals)
+    {
+        lock (gate)
+            engine.AddTo(totals);
     }
 
     public Task WaitUntilUpAsync(CancellationToken cancellationToken = default)

@@ -87,6 +87,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// </summary>
     public void StartKeepalives(TimeSpan interval, bool always) => Start(ref keepalives, new KeepalivesOf(this, deadlines, interval, always));
 
+    /// <summary>When the last bytes were received; before the first, when it began.</summary>
+    public TimeSpan HeardAt => new(Volatile.Read(ref heardAt));
+
     public void Heard(TimeSpan now) => Volatile.Write(ref heardAt, now.Ticks);
 
     public void Said(TimeSpan now) => Volatile.Write(ref saidAt, now.Ticks);

@@ -1,6 +1,8 @@
 using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
+using Rx.IotLink.Telemetry;
 using Rx.IotLink.Time;
+using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace Rx.IotLink;
 
@@ -37,14 +39,20 @@ internal sealed class StoreJournal : IWork
     // For the running writer only.
     private readonly Batch batch = new();
 
-    private StoreJournal(ISessionStore store, Deadlines deadlines, bool hasThreads) =>
+    private readonly Instruments instruments;
+    private readonly MeasuredEvents events;
+
+    private StoreJournal(ISessionStore store, LinkOptions options, Deadlines deadlines, bool hasThreads)
+    {
         (this.store, this.deadlines, this.hasThreads) = (store, deadlines, hasThreads);
+        (instruments, events) = (TelemetryHub.Of(options.Telemetry).Instruments, new(options.ObserversOfOne()));
+    }
 
     /// <summary>The journal of a store on the clock of these options.</summary>
     public static StoreJournal Of(ISessionStore store, LinkOptions options)
     {
         return All.GetOrCreateValue(store).GetValue(
-            options.Scheduler, clock => new(store, Deadlines.On(clock), ReferenceEquals(clock, DefaultScheduler.Instance)));
+            options.Scheduler, clock => new(store, options, Deadlines.On(clock), ReferenceEquals(clock, DefaultScheduler.Instance)));
     }
 
     /// <summary>Starts to write the records of a link. Called again only after that has ended.</summary>
@@ -190,6 +198,8 @@ internal sealed class StoreJournal : IWork
     private async ValueTask<Exception?> TryWriteAsync()
     {
         Begin();
+        var began = deadlines.Now;
+        Exception? failure = null;
         try
         {
             var writing = store.WriteAsync(batch.Records).AsTask();
@@ -208,13 +218,22 @@ internal sealed class StoreJournal : IWork
         }
         catch (Exception exception)
         {
-            return exception;
+            return failure = exception;
         }
         finally
         {
             lock (gate)
                 busySince = null;
+            Measure(deadlines.Now - began, failure);
         }
+    }
+
+    private void Measure(TimeSpan took, Exception? failure)
+    {
+        Tag[] tags = failure is null ? [] : [new("error.type", failure.GetType().FullName)];
+        events.Post(instruments.CommitDuration, took.TotalSeconds, tags);
+        events.Post(instruments.CommitRecords, batch.Records.Count, tags);
+        events.Publish();
     }
 
     /// <summary>Reports the result to the links of the batch.</summary>
