@@ -46,6 +46,10 @@ public sealed class WriteCancelledException : OperationCanceledException
     /// False: the line was taken back before it was sent, and does not arrive. True: the line was sent, and may have
     /// arrived or may still arrive.
     /// </summary>
+    /// <remarks>
+    /// With a session store: the writer is told at once, and the line is removed from the store as soon as that works.
+    /// If this process dies before, the next process with the store sends the line all the same.
+    /// </remarks>
     public bool WasSent { get; }
 }
 

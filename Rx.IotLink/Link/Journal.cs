@@ -20,10 +20,13 @@ internal sealed class Journal
     private readonly StoreJournal writer;
     private readonly bool hasThreads;
     private readonly int maxLineBytes;
+    private readonly int mostRemovals;
 
     // Guarded by the lock. The first of them, this many, are in the batch that is being written.
-    private readonly List<(SessionRecord Record, long Place)> entries = [];
+    private readonly List<Entry> entries = [];
     private int inBatch;
+    private long tried;
+    private int removals;
     private long appended;
     private long lastPosition;
     private bool atWork;
@@ -46,6 +49,7 @@ internal sealed class Journal
     {
         (Claim, this.lastPosition, this.writer, this.gate, this.deadlines, this.owner) = (claim, lastPosition, writer, gate, deadlines, owner);
         maxLineBytes = options.MaxLineBytes;
+        mostRemovals = options.OutboxLines + options.MaxWaitingWrites;
         Patience = options.Timeout;
         hasThreads = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
     }
@@ -60,6 +64,11 @@ internal sealed class Journal
     /// </summary>
     public bool HasFailed { get; private set; }
 
+    /// <summary>
+    /// Whether so many lines came and went while the store fails that no more may come. Under the lock.
+    /// </summary>
+    public bool IsFull => removals >= mostRemovals;
+
     /// <summary>Queues a record, and gives its place. Under the lock.</summary>
     public long Append(in SessionRecord record)
     {
@@ -69,9 +78,13 @@ internal sealed class Journal
             RemoveWaiting(static kind => kind is SessionRecordKind.Begin or SessionRecordKind.Accept);
         else if (entries.Count > inBatch && Covers(record, entries[^1].Record))
             entries.RemoveAt(entries.Count - 1);
+        else if (record.Kind == SessionRecordKind.Remove && IsNeverAdded(record.Position))
+            return appended;
         if (record.Kind == SessionRecordKind.Add)
             lastPosition = record.Position;
-        entries.Add((record, appended));
+        else if (record.Kind == SessionRecordKind.Remove)
+            removals++;
+        entries.Add(new(record, appended, lastPosition));
         return appended;
     }
 
@@ -91,6 +104,8 @@ internal sealed class Journal
             atWork = entries.Count > 0 && !over;
             for (inBatch = 0; atWork && inBatch < entries.Count && (inBatch == 0 || batch.HasRoom); inBatch++)
                 batch.Add(new(Claim, entries[inBatch].Record));
+            if (inBatch > 0)
+                tried = Math.Max(tried, entries[inBatch - 1].Place);
             return atWork;
         }
     }
@@ -102,6 +117,7 @@ internal sealed class Journal
         lock (gate)
         {
             place = entries[inBatch - 1].Place;
+            removals -= entries.Take(inBatch).Count(entry => entry.Record.Kind == SessionRecordKind.Remove);
             entries.RemoveRange(0, inBatch);
             (inBatch, pause, HasFailed) = (0, TimeSpan.Zero, false);
         }
@@ -232,6 +248,44 @@ internal sealed class Journal
     private static bool Covers(in SessionRecord record, in SessionRecord before) => record.Kind == before.Kind
         && record.Kind is SessionRecordKind.Connect or SessionRecordKind.RemoveThrough or SessionRecordKind.Accept;
 
+    /// <summary>
+    /// A line is removed. Its record is dropped if it waits here, so that lines which come and go while the store fails
+    /// do not make the queue longer and longer.
+    /// </summary>
+    /// <returns>
+    /// Whether the store never saw it, so that there is nothing to remove. A record that failed may be kept all the
+    /// same.
+    /// </returns>
+    private bool IsNeverAdded(long position)
+    {
+        var at = IndexOf(position);
+        if (at < inBatch || entries[at] is not { Record.Kind: SessionRecordKind.Add } entry || entry.Record.Position != position)
+            return false;
+        // The place of the removal is reported as kept together with that of another record: one must be left.
+        var isNew = entry.Place > tried && entries.Count > 1;
+        if (isNew || entry.Place <= tried)
+            entries.RemoveAt(at);
+        if (isNew)
+            entries[^1] = entries[^1] with { Place = appended };
+        return isNew;
+    }
+
+    /// <summary>Where the record of a line is, if it is there: positions rise.</summary>
+    private int IndexOf(long position)
+    {
+        var (low, high) = (0, entries.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (entries[middle].LastPosition < position)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low < entries.Count ? low : -1;
+    }
+
     /// <summary>Removes records of these kinds, unless they are being written.</summary>
     private void RemoveWaiting(Func<SessionRecordKind, bool> which)
     {
@@ -241,6 +295,12 @@ internal sealed class Journal
                 entries.RemoveAt(at);
         }
     }
+
+    /// <summary>A record that waits.</summary>
+    /// <param name="Record">The record.</param>
+    /// <param name="Place">Its place, or that of a later one that needs nothing more.</param>
+    /// <param name="LastPosition">The greatest position up to it.</param>
+    private readonly record struct Entry(SessionRecord Record, long Place, long LastPosition);
 
     private void Remind(TimeSpan? due)
     {

@@ -227,9 +227,17 @@ internal sealed partial class Link
     private void Take(PendingWrite line)
     {
         var timeOfDay = journal is null ? default : options.Scheduler.Now;
-        Work work;
+        Work work = default;
+        bool isFull;
         lock (gate)
-            Step(Input.Wrote(Moment(), line, mayLeaveSends, timeOfDay), out work);
+        {
+            isFull = line.Delivery == Delivery.ExactlyOnce && !state.IsFinal && journal is { IsFull: true };
+            if (!isFull)
+                Step(Input.Wrote(Moment(), line, mayLeaveSends, timeOfDay), out work);
+        }
+
+        if (isFull)
+            throw WhyNot(Rejection.OutboxFull);
         Perform(ref work);
         if (work.Effects.Rejection != Rejection.None)
             throw WhyNot(work.Effects.Rejection);
