@@ -1,4 +1,7 @@
 using System.Net;
+using System.Reactive.Concurrency;
+using Rx.IotLink.Protocol;
+using Rx.IotLink.Time;
 
 namespace Rx.IotLink.Server;
 
@@ -75,23 +78,102 @@ internal sealed partial class DeviceRegistry
 
     private static RefusedException NotExpected() => new(Refusal.UnknownId, "the id is not expected");
 
-    /// <summary>Forgets an unknown id, with its link and its memory. From now on its link is not found open.</summary>
-    private void Forget(Link link)
+    /// <summary>
+    /// Forgets a device with its link and its memory, as the application wants. What was kept of it is deleted too.
+    /// </summary>
+    /// <exception cref="UnknownDeviceException">There is nothing to forget.</exception>
+    /// <exception cref="SessionStoreException">
+    /// The store failed: what it has of the device may be there still.
+    /// </exception>
+    public async Task ForgetAsync(string id, CancellationToken cancellationToken)
     {
-        link.Forget();
+        Link link;
+        try
+        {
+            link = (Link)await OpenAsync(id, isKnown: false, cancellationToken).ConfigureAwait(false);
+        }
+        catch (UnknownDeviceException)
+        {
+            throw new UnknownDeviceException(id, "it has not connected, and the session store has nothing of it");
+        }
+
         lock (gate)
         {
+            if (!members.TryGetValue(id, out var member) || !ReferenceEquals(member.Link, link))
+                throw new UnknownDeviceException(id, "it was forgotten a moment ago");
+            if (member.Stranger is { } stranger)
+                unknown.Remove(stranger);
+        }
+
+        Forget(link, "as the application wanted", isForRoom: false);
+        if (link.Claim is not { } claim)
+            return;
+        await link.Kept.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await EraseAsync(claim).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes a memory in the store, on a thread of the stores.</summary>
+    private Task EraseAsync(SessionClaim claim)
+    {
+        if (!ReferenceEquals(options.Scheduler, DefaultScheduler.Instance))
+            return EraseHereAsync(claim);
+        var erased = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ObserverThreads.Stores.Run((Registry: this, claim, erased), static s => _ = s.Registry.EraseHereAsync(s.claim, s.erased));
+        return erased.Task;
+    }
+
+    private async Task EraseHereAsync(SessionClaim claim, TaskCompletionSource erased)
+    {
+        try
+        {
+            await EraseHereAsync(claim).ConfigureAwait(false);
+            erased.TrySetResult();
+        }
+        catch (Exception exception)
+        {
+            erased.TrySetException(exception);
+        }
+    }
+
+    private async Task EraseHereAsync(SessionClaim claim)
+    {
+        try
+        {
+            await options.SessionStore!.WriteAsync([new(claim, new(SessionRecordKind.Forget))]).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            throw Failed(claim.Id, $"was not deleted: {exception.GetType().Name}: {Printable.Message(exception.Message)}", exception);
+        }
+        finally
+        {
+            lock (gate)
+                ending.Remove(claim.Id);
+        }
+    }
+
+    /// <summary>Forgets an unknown id, with its link and its memory. From now on its link is not found open.</summary>
+    private void Forget(Link link, string why = "to make room for another unknown id", bool isForRoom = true)
+    {
+        var erases = !isForRoom && link.Claim is not null;
+        link.Forget(why);
+        lock (gate)
+        {
+            // It may have been forgotten in another way at this moment.
+            if (!members.TryGetValue(link.Id, out var member) || !ReferenceEquals(member.Link, link))
+                return;
             members.Remove(link.Id);
             telemetry.Leave(link, gone);
             links.Forget(link);
             feed.Remove(link);
-            forgotten++;
+            forgotten += isForRoom ? 1 : 0;
             changes.Post(new LinkChange(LinkChangeKind.Forgotten, link.Id, link, link.RemoteEndPoint, link.Current.Outage!.Detail));
-            if (!link.Kept.IsCompleted)
+            if (erases || !link.Kept.IsCompleted)
                 ending.Add(link.Id);
         }
 
-        _ = EndedAsync(link);
+        if (!erases)
+            _ = EndedAsync(link);
         feed.Publish();
         changes.Publish();
     }

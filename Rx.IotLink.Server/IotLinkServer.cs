@@ -11,7 +11,7 @@ namespace Rx.IotLink.Server;
 /// <summary>
 /// A server for links. It listens, knows which devices are connected, and keeps one lasting link for each device.
 /// </summary>
-public sealed class IotLinkServer : IAsyncDisposable
+public sealed partial class IotLinkServer : IAsyncDisposable
 {
     private readonly IotLinkServerOptions options;
     private readonly GuardedLogging logging;

@@ -39,7 +39,8 @@ public enum LinkChangeKind
     /// <summary>
     /// An unknown device had to make room for another (<see cref="IotLinkServerOptions.MaxUnknownIds"/>): the server
     /// has closed its link and deleted all its memory. If the device comes again, <see cref="Joined"/> follows with
-    /// another link. Or another process has claimed the memory of a device in the session store.
+    /// another link. Or the application forgot a device (<see cref="IotLinkServer.ForgetAsync"/>). Or another
+    /// process has claimed the memory of a device in the session store.
     /// </summary>
     Forgotten,
 }

@@ -11,6 +11,20 @@ public sealed class LinkClosedException : IOException
     public string Id { get; }
 }
 
+/// <summary>The link is not up, and what was asked for needs a connection.</summary>
+public sealed class LinkDownException : IOException
+{
+    /// <summary>Says which link and why.</summary>
+    public LinkDownException(string id, LinkState state)
+        : base($"Link '{id}' is not up: {state}") => (Id, State) = (id, state);
+
+    /// <summary>The id of the link.</summary>
+    public string Id { get; }
+
+    /// <summary>Its state.</summary>
+    public LinkState State { get; }
+}
+
 /// <summary>
 /// The link will never be up: its first connection failed, and <see cref="FirstConnection.Fail"/> says not to try
 /// again.

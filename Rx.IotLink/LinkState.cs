@@ -81,7 +81,8 @@ public enum OutageReason
     PeerNotReading,
 
     /// <summary>
-    /// This end closed the link; or, at a server that is full, ended the connection of an unknown device.
+    /// This end closed the link; or the server ended the connection: it was full and the device unknown, or its
+    /// application wanted so.
     /// </summary>
     ClosedHere,
 

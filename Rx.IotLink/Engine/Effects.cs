@@ -66,6 +66,9 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>Why the input was not taken.</summary>
     public Rejection Rejection;
 
+    /// <summary>The answer to a ping came after this time.</summary>
+    public TimeSpan? RoundTrip;
+
     /// <summary>TookBack: whether the line was sent, or may have been. Null: it was complete already.</summary>
     public bool? WasSent;
 
@@ -118,6 +121,12 @@ internal enum Rejection
 
     /// <summary>There is a connection already.</summary>
     Busy,
+
+    /// <summary>The link is not up.</summary>
+    NotUp,
+
+    /// <summary>The protocol has no ping.</summary>
+    NoPing,
 }
 
 /// <summary>Lines to read from the store.</summary>

@@ -27,6 +27,9 @@ internal enum InputKind
     /// <summary>The connection must end, with a farewell to its peer.</summary>
     Dismissed,
 
+    /// <summary>The application asks for the time of a round trip.</summary>
+    Pinged,
+
     /// <summary>The application wrote a line.</summary>
     Wrote,
 
@@ -139,6 +142,8 @@ internal readonly struct Input
     public static Input OutputTaken(in Moment at) => new(InputKind.OutputTaken, at);
 
     public static Input KeepaliveDue(in Moment at) => new(InputKind.KeepaliveDue, at);
+
+    public static Input Pinged(in Moment at) => new(InputKind.Pinged, at);
 
     public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at) { Word = word, Outage = outage };
 

@@ -25,6 +25,13 @@ internal sealed partial class LinkEngine : IProtocolHost
         collected.Heartbeat = true;
     }
 
+    void IProtocolHost.Answered()
+    {
+        if (pingedAt is not { } at)
+            return;
+        (pingedAt, collected.RoundTrip) = (null, now - at);
+    }
+
     /// <summary>Takes a line if its kind has room. Each kind has room of its own.</summary>
     bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
     {

@@ -62,6 +62,9 @@ internal sealed partial class LinkEngine
     private TimeSpan upUntil;
     private TimeSpan upBefore;
     private TimeSpan? toldHeldSince;
+
+    // When the ping was sent whose answer has not come.
+    private TimeSpan? pingedAt;
     private TimeSpan? toldOpenSince;
 
     /// <summary>The place of the last record to keep.</summary>
@@ -244,6 +247,9 @@ internal sealed partial class LinkEngine
                 protocol.Bye(input.Word!);
                 EndConnection(input.Outage!);
                 break;
+            case InputKind.Pinged:
+                Ping();
+                break;
             case InputKind.Wrote:
                 Write(input.Line!, input.TimeOfDay);
                 break;
@@ -397,6 +403,17 @@ internal sealed partial class LinkEngine
         (collected.Send, collected.Bytes) = (SendEffect.Now, output.Take());
     }
 
+    /// <summary>One ping at a time: a further one waits for the same answer.</summary>
+    private void Ping()
+    {
+        if (output is null || !IsUp)
+            collected.Rejection = Rejection.NotUp;
+        else if (pingedAt is null && !protocol.Ping())
+            collected.Rejection = Rejection.NoPing;
+        else
+            pingedAt ??= now;
+    }
+
     private void RequestEnd(Outage outage) => ending = outage;
 
     private void EndAsWanted()
@@ -423,7 +440,7 @@ internal sealed partial class LinkEngine
     private void Disconnect(Outage outage)
     {
         collected.Ended = new(outage, sending);
-        (output, sending) = (null, false);
+        (output, sending, pingedAt) = (null, false, null);
         protocol.Disconnect(now);
     }
 

@@ -15,6 +15,9 @@ internal sealed partial class Link
     /// <summary>Completes, once this end is closed, when the memory is kept, or cannot be.</summary>
     public Task Kept { get; private set; } = Task.CompletedTask;
 
+    /// <summary>The claim to its memory in the session store, if there is one.</summary>
+    public SessionClaim? Claim => journal?.Claim;
+
     /// <summary>Why the store does not work; null if no failure is known.</summary>
     public Outage? StoreFault
     {

@@ -65,6 +65,8 @@ internal sealed partial class Link
 
         if (effects.IsLast)
             CollectEnd(work.Ended);
+        if (pings is { IsEmpty: false } && (effects.RoundTrip is not null || effects.Ended is not null))
+            work.Pings = pings.TakeAll();
         work.Resumed = Settle(effects.RoomWanted);
         if (engine.Unfinished == 0)
             TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
@@ -155,6 +157,8 @@ internal sealed partial class Link
             telemetry?.Events.Publish();
         if (work.Told is { } told)
             Tell(told);
+        if (work.Pings is { } pinged)
+            Tell(pinged, effects.RoundTrip);
         if (effects.IsLast)
             PerformEnd();
     }
@@ -252,6 +256,9 @@ internal sealed partial class Link
 
         /// <summary>The waiters to complete, with their errors.</summary>
         public List<(Waiter<Unit> Waiter, Exception? Error)>? Told;
+
+        /// <summary>The pings that are answered, or, without a round trip, never will be.</summary>
+        public IReadOnlyList<Waiter<TimeSpan>>? Pings;
 
         /// <summary>The connection whose reading loop performs this, if one does.</summary>
         public ServedConnection? Reader;

@@ -90,6 +90,15 @@ internal sealed partial class Link
             Dismiss(serving, "the server is full", new Outage(OutageReason.ClosedHere, "it made room for another connection: the server is full"));
     }
 
+    /// <summary>Ends the current connection, as the application wants. False: there is none.</summary>
+    public bool Disconnect()
+    {
+        if (Serving is not { } serving)
+            return false;
+        Dismiss(serving, "disconnected", new Outage(OutageReason.ClosedHere, "the server's application has disconnected it"));
+        return true;
+    }
+
     /// <summary>The current connection, or null.</summary>
     public ServedConnection? Serving
     {

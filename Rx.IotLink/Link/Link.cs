@@ -248,7 +248,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     public void Close() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "closed by the application"));
 
     /// <summary>Closes this end for good, since the server forgets it with all its memory.</summary>
-    public void Forget() => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, "it was forgotten, to make room for another unknown id"));
+    public void Forget(string why) => Finish(LinkStatus.Closed, new Outage(OutageReason.ClosedHere, $"it was forgotten, {why}"));
 
     void IDisposable.Dispose() => Close();
 

@@ -79,6 +79,12 @@ internal interface IProtocol
     /// <summary>Sends a keepalive.</summary>
     void Keepalive();
 
+    /// <summary>
+    /// Sends what the peer answers at once, and does not show to its application; the answer is reported as
+    /// <see cref="IProtocolHost.Answered"/>. False: the protocol has nothing of the kind.
+    /// </summary>
+    bool Ping() => false;
+
     /// <summary>Sends a farewell, if the protocol has one: this end leaves on purpose.</summary>
     void Bye(string text);
 
@@ -114,6 +120,11 @@ internal interface IProtocolHost
 
     /// <summary>A keepalive was received.</summary>
     void Heartbeat();
+
+    /// <summary>The peer has answered what may have been a <see cref="IProtocol.Ping"/>.</summary>
+    void Answered()
+    {
+    }
 
     /// <summary>
     /// A line of the peer, which waits for <see cref="IProtocol.Accept"/>. False: there is no room, and the line must

@@ -201,6 +201,17 @@ internal sealed class Version2Protocol : IProtocol
             output!.Write("\n"u8);
     }
 
+    /// <summary>
+    /// The last acknowledged number once more, without a text: a repetition, which the peer drops and acknowledges at
+    /// once.
+    /// </summary>
+    public bool Ping()
+    {
+        if (phase == Phase.Open)
+            Sender.WriteMark(output!, '+', sender.Ring.First - 1);
+        return true;
+    }
+
     public void Bye(string text)
     {
         if (phase != Phase.Open)
@@ -360,6 +371,7 @@ internal sealed class Version2Protocol : IProtocol
             case (byte)'=' when line.Length == 5:
                 if (!sender.Acknowledge(sender.Whole(Low(line)), now))
                     throw new ProtocolException($"{Printable.Of(Text(line))} acknowledges a line that was never sent");
+                host.Answered();
                 break;
             case (byte)'~' when line.Length == 5:
                 if (!sender.Arrived(sender.Whole(Low(line)), now))
