@@ -7,10 +7,15 @@ namespace Rx.IotLink.Time;
 /// <param name="continuations">Where code that awaits them continues (<see cref="Continuations"/>).</param>
 internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
 {
-    private readonly LinkedList<Waiter<T>> waiting = new();
+    // Linked through the waiters themselves: a reader makes one for each line.
+    private Waiter<T>? first;
+    private Waiter<T>? last;
+
+    // Made once, and not for each waiter.
+    private Action<Waiter<T>>? gaveUp;
 
     /// <summary>Under the lock.</summary>
-    public bool IsEmpty => waiting.Count == 0;
+    public bool IsEmpty => first is null;
 
     /// <summary>
     /// Creates a waiter. Not under the lock: a token that is cancelled already calls back at once.
@@ -18,42 +23,55 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
     public Waiter<T> Make(CancellationToken cancellationToken)
     {
         var waiter = new Waiter<T>(continuations);
-        waiter.GiveUpWhen(GaveUp, cancellationToken);
+        waiter.GiveUpWhen(gaveUp ??= GaveUp, cancellationToken);
         return waiter;
     }
 
     /// <summary>Adds a waiter, which may be cancelled already. Under the lock.</summary>
     public void Add(Waiter<T> waiter)
     {
-        if (!waiter.IsSettled)
-            waiter.Place = waiting.AddLast(waiter);
+        if (waiter.IsSettled)
+            return;
+        (waiter.Before, waiter.Waits) = (last, true);
+        if (last is null)
+            first = waiter;
+        else
+            last.After = waiter;
+        last = waiter;
     }
 
     /// <summary>Removes the waiter that has waited longest. Under the lock.</summary>
     public Waiter<T>? TakeFirst()
     {
-        if (waiting.First is not { } first)
-            return null;
-        Forget(first.Value);
-        return first.Value;
+        var taken = first;
+        if (taken is not null)
+            Forget(taken);
+        return taken;
     }
 
     /// <summary>Removes all waiters. Under the lock.</summary>
     public IReadOnlyList<Waiter<T>> TakeAll()
     {
-        Waiter<T>[] all = [.. waiting];
-        foreach (var waiter in all)
-            Forget(waiter);
+        List<Waiter<T>> all = [];
+        while (TakeFirst() is { } waiter)
+            all.Add(waiter);
         return all;
     }
 
     /// <summary>Removes a waiter, if it waits here. Under the lock.</summary>
     public void Forget(Waiter<T> waiter)
     {
-        if (waiter.Place is not { } place)
+        if (!waiter.Waits)
             return;
-        waiting.Remove(place);
-        waiter.Place = null;
+        if (waiter.Before is null)
+            first = waiter.After;
+        else
+            waiter.Before.After = waiter.After;
+        if (waiter.After is null)
+            last = waiter.Before;
+        else
+            waiter.After.Before = waiter.Before;
+        (waiter.Before, waiter.After, waiter.Waits) = (null, null, false);
     }
 
     private void GaveUp(Waiter<T> waiter)
@@ -64,28 +82,34 @@ internal sealed class Waiters<T>(Lock gate, IScheduler? continuations)
 }
 
 /// <summary>A waiter: a task that ends once, with the first result.</summary>
-internal sealed class Waiter<T>(IScheduler? continuations) : IWork
+internal sealed class Waiter<T>(IScheduler? continuations)
 {
     private readonly TaskCompletionSource<T> completion = new(Continuations.Options(continuations));
     private int settled;
-    private T? result;
-    private Exception? error;
     private CancellationTokenRegistration cancellation;
 
     public Task<T> Task => completion.Task;
 
     public bool IsSettled => Volatile.Read(ref settled) != 0;
 
-    /// <summary>Guarded by the lock of its <see cref="Waiters{T}"/>.</summary>
-    public LinkedListNode<Waiter<T>>? Place { get; set; }
+    /// <summary>
+    /// Whether it is in its <see cref="Waiters{T}"/>, and its neighbours there. Guarded by the lock of those.
+    /// </summary>
+    public bool Waits { get; set; }
+
+    public Waiter<T>? Before { get; set; }
+
+    public Waiter<T>? After { get; set; }
 
     /// <summary>False: it was cancelled, or has another result already.</summary>
     public bool TrySetResult(T value)
     {
         if (!TrySettle())
             return false;
-        result = value;
-        Continuations.Tell(continuations, this);
+        if (continuations is null)
+            Complete(value, error: null);
+        else
+            Continuations.Tell(continuations, new Completion(this, value, Error: null));
         return true;
     }
 
@@ -94,8 +118,7 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
     {
         if (!TrySettle())
             return false;
-        error = exception;
-        Continuations.Tell(continuations, this);
+        Continuations.Tell(continuations, new Completion(this, Value: default, exception));
         return true;
     }
 
@@ -105,8 +128,12 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
     public void GiveUpWhen(Action<Waiter<T>> gaveUp, CancellationToken token)
     {
         if (token.CanBeCanceled)
-            cancellation = token.UnsafeRegister((_, cancelled) => GiveUp(gaveUp, cancelled), state: null);
+            cancellation = Register(gaveUp, token);
     }
+
+    // Apart, since a method with a closure makes it even where there is nothing to register.
+    private CancellationTokenRegistration Register(Action<Waiter<T>> gaveUp, CancellationToken token) =>
+        token.UnsafeRegister((_, cancelled) => GiveUp(gaveUp, cancelled), state: null);
 
     /// <summary>Called by the code that cancels; the task is cancelled when the call returns.</summary>
     private void GiveUp(Action<Waiter<T>> gaveUp, CancellationToken cancelled)
@@ -124,15 +151,21 @@ internal sealed class Waiter<T>(IScheduler? continuations) : IWork
             Continuations.Inline((completion, reason), static s => s.completion.TrySetException(s.reason));
     }
 
-    void IWork.Run()
+    private void Complete(T? value, Exception? error)
     {
         // Does not wait for a callback in progress: it comes too late.
         cancellation.Unregister();
         if (error is null)
-            completion.TrySetResult(result!);
+            completion.TrySetResult(value!);
         else
             completion.TrySetException(error);
     }
 
     private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
+
+    /// <summary>What is done on a scheduler: rare enough to be an object of its own.</summary>
+    private sealed record Completion(Waiter<T> Waiter, T? Value, Exception? Error) : IWork
+    {
+        public void Run() => Waiter.Complete(Value, Error);
+    }
 }
