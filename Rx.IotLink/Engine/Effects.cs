@@ -6,34 +6,33 @@ namespace Rx.IotLink.Engine;
 /// The effects of an input, as a value. The shell performs each effect once, after it has left its lock. Rare effects
 /// come in lists; a line costs no allocation.
 /// </summary>
-/// <param name="delivered">The buffer for lines for the application. It belongs to the shell.</param>
-internal struct Effects(LineBuffer delivered)
+/// <remarks>
+/// It is copied at each step, and each reference in it costs there. So the rare effects are in an object of their own,
+/// which is made at the first of them.
+/// </remarks>
+internal struct Effects
 {
+    private LineBuffer delivered;
+    private RareEffects? rare;
+    private long wakeAt;
+    private bool wakes;
+
+    /// <summary>No effects yet.</summary>
+    /// <param name="delivered">The buffer for lines for the application. It belongs to the shell.</param>
+    public Effects(LineBuffer delivered) => this.delivered = delivered;
+
     /// <summary>The lines for the application, in their order.</summary>
     public readonly LineBuffer Delivered => delivered;
 
-    /// <summary>The room that a line needs that found no room; zero if every line found room.</summary>
-    public int RoomWanted;
-
-    /// <summary>Whether, and when, something is to be sent.</summary>
-    public SendEffect Send;
-
-    /// <summary>What is to be sent now; valid until the next <see cref="InputKind.OutputTaken"/>.</summary>
-    public ReadOnlyMemory<byte> Bytes;
-
-    /// <summary>Lines flow from now on. With <see cref="Ended"/>: the link was up only within this step.</summary>
-    public bool Opened;
-
-    /// <summary>One or more keepalives were received.</summary>
-    public bool Heartbeat;
-
     /// <summary>
-    /// The connection must end, once all bytes that it got are sent. The engine writes nothing more for it.
+    /// Begins anew, in place: a new value would be copied here, and a copy of references to where the heap may be costs
+    /// more than the step around it.
     /// </summary>
-    public EndOfConnection? Ended;
-
-    /// <summary>The link has ended for good: only writers can cause further effects.</summary>
-    public bool IsLast;
+    public void Begin(LineBuffer with)
+    {
+        this = default;
+        delivered = with;
+    }
 
     /// <summary>
     /// The first of the lines that are complete; the others follow it (<see cref="OutLine.DoneNext"/>).
@@ -43,25 +42,20 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>The last of them.</summary>
     public OutLine? LastDone;
 
-    /// <summary>The records to keep, in this order. Null: none.</summary>
-    public List<SessionRecord>? Records;
-
-    /// <summary>Lines that are kept now, and whose writes were waiting only for that. Null: none.</summary>
-    public List<OutLine>? Stored;
-
-    /// <summary>The lines to read from the store.</summary>
-    public Load? Load;
-
-    /// <summary>The changes of state, in this order. Null: none.</summary>
-    public List<StateChange>? States;
-
-    /// <summary>Notices for the application. Null: none.</summary>
-    public List<LinkNotice>? Notices;
+    /// <summary>What is to be sent now; valid until the next <see cref="InputKind.OutputTaken"/>.</summary>
+    public ReadOnlyMemory<byte> Bytes;
 
     /// <summary>
-    /// When the engine next needs <see cref="InputKind.Time"/>. Any other step may change this, or remove it.
+    /// Bytes: the position up to which they were consumed. Null: the peer broke the protocol, or there is no
+    /// connection.
     /// </summary>
-    public TimeSpan? WakeAt;
+    public SequencePosition? Consumed;
+
+    /// <summary>The room that a line needs that found no room; zero if every line found room.</summary>
+    public int RoomWanted;
+
+    /// <summary>Whether, and when, something is to be sent.</summary>
+    public SendEffect Send;
 
     /// <summary>Why the input was not taken.</summary>
     public Rejection Rejection;
@@ -72,15 +66,84 @@ internal struct Effects(LineBuffer delivered)
     /// <summary>TookBack: whether the line was sent, or may have been. Null: it was complete already.</summary>
     public bool? WasSent;
 
+    /// <summary>Lines flow from now on. With <see cref="Ended"/>: the link was up only within this step.</summary>
+    public bool Opened;
+
+    /// <summary>One or more keepalives were received.</summary>
+    public bool Heartbeat;
+
+    /// <summary>The link has ended for good: only writers can cause further effects.</summary>
+    public bool IsLast;
+
     /// <summary>
-    /// Bytes: the position up to which they were consumed. Null: the peer broke the protocol, or there is no
-    /// connection.
+    /// When the engine next needs <see cref="InputKind.Time"/>. Any other step may change this, or remove it.
     /// </summary>
-    public SequencePosition? Consumed;
+    public TimeSpan? WakeAt
+    {
+        readonly get => wakes ? new TimeSpan(wakeAt) : null;
+        set => (wakes, wakeAt) = (value.HasValue, value.GetValueOrDefault().Ticks);
+    }
+
+    /// <summary>Whether there are rare effects: those that follow.</summary>
+    public readonly bool HasRare => rare is not null;
+
+    /// <summary>
+    /// The connection must end, once all bytes that it got are sent. The engine writes nothing more for it.
+    /// </summary>
+    public EndOfConnection? Ended
+    {
+        readonly get => rare?.Ended;
+        set => (rare ??= new()).Ended = value;
+    }
+
+    /// <summary>The records to keep, in this order. Null: none.</summary>
+    public List<SessionRecord>? Records
+    {
+        readonly get => rare?.Records;
+        set => (rare ??= new()).Records = value;
+    }
+
+    /// <summary>Lines that are kept now, and whose writes were waiting only for that. Null: none.</summary>
+    public List<OutLine>? Stored
+    {
+        readonly get => rare?.Stored;
+        set => (rare ??= new()).Stored = value;
+    }
+
+    /// <summary>The lines to read from the store.</summary>
+    public Load? Load
+    {
+        readonly get => rare?.Load;
+        set => (rare ??= new()).Load = value;
+    }
+
+    /// <summary>The changes of state, in this order. Null: none.</summary>
+    public List<StateChange>? States
+    {
+        readonly get => rare?.States;
+        set => (rare ??= new()).States = value;
+    }
+
+    /// <summary>Notices for the application. Null: none.</summary>
+    public List<LinkNotice>? Notices
+    {
+        readonly get => rare?.Notices;
+        set => (rare ??= new()).Notices = value;
+    }
+
+    private sealed class RareEffects
+    {
+        public EndOfConnection? Ended;
+        public List<SessionRecord>? Records;
+        public List<OutLine>? Stored;
+        public Load? Load;
+        public List<StateChange>? States;
+        public List<LinkNotice>? Notices;
+    }
 }
 
 /// <summary>When bytes are to be sent.</summary>
-internal enum SendEffect
+internal enum SendEffect : byte
 {
     /// <summary>There is nothing to send, or a send in progress will take it.</summary>
     None,
@@ -96,7 +159,7 @@ internal enum SendEffect
 }
 
 /// <summary>Why an input was not taken.</summary>
-internal enum Rejection
+internal enum Rejection : byte
 {
     /// <summary>It was taken.</summary>
     None,

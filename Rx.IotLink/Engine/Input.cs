@@ -4,7 +4,7 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Engine;
 
 /// <summary>What can happen to a link.</summary>
-internal enum InputKind
+internal enum InputKind : byte
 {
     /// <summary>Only what every input brings: the time, and what the application has handled.</summary>
     Handled,
@@ -80,22 +80,28 @@ internal readonly record struct Moment(
 /// </summary>
 internal readonly struct Input
 {
-    private Input(InputKind kind, in Moment at) => (Kind, At) = (kind, at);
+    // What only some kinds have shares places: a step for a line is too short for a large value.
+    private readonly object? what;
+    private readonly object? why;
+    private readonly long number;
+
+    private Input(InputKind kind, in Moment at, object? what = null, object? why = null, long number = 0) =>
+        (Kind, At, this.what, this.why, this.number) = (kind, at, what, why, number);
 
     public InputKind Kind { get; }
 
     public Moment At { get; }
 
     /// <summary>Connected: the buffer for bytes to send. It belongs to this connection alone.</summary>
-    public OutputBuffer? Output { get; private init; }
+    public OutputBuffer? Output => what as OutputBuffer;
 
     /// <summary>Connected, at a server: the peer's opening.</summary>
-    public PeerOpening? Opening { get; private init; }
+    public PeerOpening? Opening => why as PeerOpening;
 
     /// <summary>
     /// Connected, at a client: the version to speak; null: as before, or as the peer asked.
     /// </summary>
-    public int? Version { get; private init; }
+    public int? Version => Kind == InputKind.Connected && number != 0 ? (int)number : null;
 
     /// <summary>Bytes: valid during the step.</summary>
     public ReadOnlySequence<byte> Received { get; private init; }
@@ -110,34 +116,34 @@ internal readonly struct Input
     public bool MaySendLater { get; private init; }
 
     /// <summary>Dismissed: the text of the farewell, if the protocol has one.</summary>
-    public string? Word { get; private init; }
+    public string? Word => what as string;
 
     /// <summary>Ended, Dismissed, Closed, Refused, SaveFailed, SaveWaits, LoadFailed: why.</summary>
-    public Outage? Outage { get; private init; }
+    public Outage? Outage => why as Outage;
 
     /// <summary>SaveFailed, LoadFailed: the exception of the store.</summary>
-    public Exception? Error { get; private init; }
+    public Exception? Error => what as Exception;
 
     /// <summary>Saved: the place of the last record that is kept.</summary>
-    public long UpTo { get; private init; }
+    public long UpTo => number;
 
     /// <summary>Loaded: the lines, in the order of their positions.</summary>
-    public IReadOnlyList<StoredLine>? Lines { get; private init; }
+    public IReadOnlyList<StoredLine>? Lines => what as IReadOnlyList<StoredLine>;
 
     public static Input Loaded(in Moment at, IReadOnlyList<StoredLine> lines, DateTimeOffset timeOfDay = default) =>
-        new(InputKind.Loaded, at) { Lines = lines, TimeOfDay = timeOfDay };
+        new(InputKind.Loaded, at, lines) { TimeOfDay = timeOfDay };
 
     public static Input LoadFailed(in Moment at, Outage outage, Exception error) =>
-        new(InputKind.LoadFailed, at) { Outage = outage, Error = error };
+        new(InputKind.LoadFailed, at, error, outage);
 
     public static Input Handled(in Moment at) => new(InputKind.Handled, at);
 
     public static Input Connected(in Moment at, OutputBuffer output, PeerOpening? opening, int? version = null) =>
-        new(InputKind.Connected, at) { Output = output, Opening = opening, Version = version };
+        new(InputKind.Connected, at, output, opening, version ?? 0);
 
     public static Input Bytes(in Moment at, in ReadOnlySequence<byte> bytes) => new(InputKind.Bytes, at) { Received = bytes };
 
-    public static Input Ended(in Moment at, Outage outage) => new(InputKind.Ended, at) { Outage = outage };
+    public static Input Ended(in Moment at, Outage outage) => new(InputKind.Ended, at, why: outage);
 
     public static Input OutputTaken(in Moment at) => new(InputKind.OutputTaken, at);
 
@@ -145,23 +151,23 @@ internal readonly struct Input
 
     public static Input Pinged(in Moment at) => new(InputKind.Pinged, at);
 
-    public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at) { Word = word, Outage = outage };
+    public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at, word, outage);
 
     public static Input Wrote(in Moment at, OutLine line, bool maySendLater, DateTimeOffset timeOfDay = default) =>
         new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater, TimeOfDay = timeOfDay };
 
     public static Input TookBack(in Moment at, OutLine line) => new(InputKind.TookBack, at) { Line = line };
 
-    public static Input Saved(in Moment at, long upTo) => new(InputKind.Saved, at) { UpTo = upTo };
+    public static Input Saved(in Moment at, long upTo) => new(InputKind.Saved, at, number: upTo);
 
     public static Input SaveFailed(in Moment at, Outage outage, Exception error) =>
-        new(InputKind.SaveFailed, at) { Outage = outage, Error = error };
+        new(InputKind.SaveFailed, at, error, outage);
 
-    public static Input SaveWaits(in Moment at, Outage outage) => new(InputKind.SaveWaits, at) { Outage = outage };
+    public static Input SaveWaits(in Moment at, Outage outage) => new(InputKind.SaveWaits, at, why: outage);
 
     public static Input Time(in Moment at) => new(InputKind.Time, at);
 
-    public static Input Closed(in Moment at, Outage outage) => new(InputKind.Closed, at) { Outage = outage };
+    public static Input Closed(in Moment at, Outage outage) => new(InputKind.Closed, at, why: outage);
 
-    public static Input Refused(in Moment at, Outage outage) => new(InputKind.Refused, at) { Outage = outage };
+    public static Input Refused(in Moment at, Outage outage) => new(InputKind.Refused, at, why: outage);
 }

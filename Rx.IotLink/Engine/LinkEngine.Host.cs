@@ -37,7 +37,7 @@ internal sealed partial class LinkEngine : IProtocolHost
     {
         ref var waiting = ref delivery == Delivery.BestEffort ? ref bestEffortWaiting : ref exactlyOnceWaiting;
         // One line may always wait: otherwise a line longer than the link's share would never come.
-        if (waiting >= limits.InboxLines || (exactlyOnceWaiting + bestEffortWaiting > 0 && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
+        if (waiting >= limits.InboxLines || (isBounded && exactlyOnceWaiting + bestEffortWaiting > 0 && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
         {
             counts.LinesWithheld++;
             return false;

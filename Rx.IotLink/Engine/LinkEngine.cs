@@ -74,6 +74,7 @@ internal sealed partial class LinkEngine
     private Effects collected;
     private TimeSpan now;
     private long mayHold;
+    private bool isBounded;
     private bool tookLines;
 
     // Why records cannot be kept, and why lines cannot be read.
@@ -160,7 +161,7 @@ internal sealed partial class LinkEngine
     public bool AwaitsAcknowledgement => output is not null && protocol.Unfinished.Any();
 
     // How many more bytes may be held, and how many are held of those that a step can change.
-    private long Room => mayHold - Holds;
+    private long Room => isBounded ? mayHold - Holds : Moment.AnyRoom;
 
     private long Holds => collected.Delivered.Capacity + (output?.Capacity ?? 0) + protocol.HeldBytes;
 
@@ -196,12 +197,14 @@ internal sealed partial class LinkEngine
         totals.AddCounts(counts, outbox.HasLimits ? (outbox.Limits.Expired, outbox.Limits.Replaced) : default);
     }
 
-    /// <summary>Takes an input, and adds its effects.</summary>
+    /// <summary>Takes an input, and gives its effects, in place of what was there.</summary>
     public void Step(in Input input, ref Effects effects)
     {
-        collected = effects;
+        collected.Begin(effects.Delivered);
         now = input.At.Now;
-        mayHold = input.At.Room + Holds;
+        // Most links share no budget; then nothing need be counted.
+        isBounded = input.At.Room != Moment.AnyRoom;
+        mayHold = isBounded ? input.At.Room + Holds : 0;
         try
         {
             // First of all: an observer that blocks must not delay acceptances before it.

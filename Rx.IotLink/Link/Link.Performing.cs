@@ -33,7 +33,9 @@ internal sealed partial class Link
     /// </summary>
     private void Step(in Input input, out Work work)
     {
-        work = new Work { Effects = new(inbox.Arrived), On = served };
+        work = default;
+        work.Effects.Begin(inbox.Arrived);
+        work.On = served;
         engine.Step(input, ref work.Effects);
         if (input.Kind == InputKind.Bytes)
             NoteUnfinished(input.Received, work.Effects.Consumed);
@@ -50,10 +52,8 @@ internal sealed partial class Link
             journal!.Append(record);
         if (effects.Heartbeat)
             pulses?.Heartbeats.Post(Unit.Default);
-        if (effects.States is not null)
-            effects.States.ForEach(Become);
-        if (effects.Notices is not null)
-            effects.Notices.ForEach(notices.Post);
+        effects.States?.ForEach(Become);
+        effects.Notices?.ForEach(notices.Post);
         if (effects.Send == SendEffect.Now)
             served!.Said(now);
         if (effects.Ended is not null)
