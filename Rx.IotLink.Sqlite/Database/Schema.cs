@@ -53,8 +53,13 @@ internal static class Schema
     /// <summary>
     /// Makes the tables, or brings them up to date. Changes nothing in a file that is not a session store's.
     /// </summary>
-    /// <exception cref="SessionStoreException">It belongs to another program, or to a newer library.</exception>
-    public static void Migrate(Connection connection, StoreFaults faults)
+    /// <param name="connection">The file.</param>
+    /// <param name="faults">Makes the exceptions.</param>
+    /// <param name="check">Whether an older file is read as a whole before it is changed for good.</param>
+    /// <exception cref="SessionStoreException">
+    /// It belongs to another program, or to a newer library, or an older one is damaged.
+    /// </exception>
+    public static void Migrate(Connection connection, StoreFaults faults, bool check)
     {
         var owner = connection.Number("PRAGMA application_id");
         var version = connection.Number("PRAGMA user_version");
@@ -76,6 +81,8 @@ internal static class Schema
             for (; version < Version; version++)
                 connection.Execute(Steps[version]);
             connection.Execute($"PRAGMA user_version = {Version}");
+            if (check && !isNew)
+                FullCheck.Run(connection, faults);
         });
     }
 }

@@ -34,7 +34,7 @@ internal sealed class Writer : IDisposable
         try
         {
             connection.Execute("PRAGMA foreign_keys = ON");
-            Schema.Migrate(connection, faults);
+            Schema.Migrate(connection, faults, options.CheckAtOpen);
             // Preparing them finds a missing table, before anything is changed.
             begin = connection.Prepare("BEGIN IMMEDIATE");
             commit = connection.Prepare("COMMIT");
