@@ -26,7 +26,7 @@ internal sealed class MutatedLibrary : AssemblyLoadContext, IDisposable
         Project,
         [.. Sources.Value.Values, CSharpSyntaxTree.ParseText(Surroundings, Language)],
         References,
-        new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable, deterministic: true)));
+        new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, generalDiagnosticOption: ReportDiagnostic.Suppress, deterministic: true)));
 
     private readonly byte[] image;
     private readonly MethodInfo settingOf;

@@ -19,7 +19,7 @@ internal static partial class PlantedBugs
         new("gives up what the store failed to keep", [2], "Rx.IotLink/Link/Journal.cs",
             new Edit("(inBatch, HasFailed) = (0, true);", "entries.RemoveRange(0, inBatch); (inBatch, HasFailed) = (0, true);")),
         new("takes for kept what the store failed to keep", [2], "Rx.IotLink/Link/StoreJournal.cs",
-            new Edit("            return exception;", "            return null;")),
+            new Edit("            return failure = exception;", "            failure = exception;\n            return null;")),
         new("never tries the store again", [2], "Rx.IotLink/Link/Journal.cs",
             new Edit("due = retryAt = deadlines.Now + pause;", "retryAt = TimeSpan.MaxValue;")),
         new("keeps a line only while there is a connection", [2], "Rx.IotLink/Engine/LinkEngine.Storing.cs",
