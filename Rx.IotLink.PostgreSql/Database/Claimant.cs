@@ -1,0 +1,156 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Rx.IotLink.PostgreSql.Database;
+
+/// <summary>
+/// Claims memories together: while one statement runs, the next claims gather. So a fleet that comes back at once needs
+/// one connection, and few commits.
+/// </summary>
+/// <param name="schema">The schema of the tables.</param>
+/// <param name="node">The name of this server.</param>
+/// <param name="run">Runs work on a connection, and makes the exception of a failure.</param>
+internal sealed class Claimant(string schema, string node, Claimant.Run run)
+{
+    /// <summary>The most claims of one statement.</summary>
+    public const int MostAtOnce = 256;
+
+    private readonly Lock gate = new();
+    private readonly Queue<Wish> waiting = new();
+    private bool atWork;
+
+    // A token is never given twice, even if the newest ones were lost with a server: so it follows the clock, and is
+    // always greater than the one before it. Rows are locked in the order of their ids, as batches lock them.
+    private readonly string claim = $"""
+        INSERT INTO {schema}.sessions AS s (id, token, node)
+        SELECT g.id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $2 FROM unnest($1::bytea[]) AS g(id) ORDER BY g.id
+        ON CONFLICT (id) DO UPDATE SET
+            token = greatest(s.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+            written = 0, node = excluded.node, claimed = clock_timestamp()
+        RETURNING s.id, s.token, s.epoch, s.first, s.peer_epoch, s.accepted, s.connections, s.last_position
+        """;
+
+    // The rows are locked now, so that nobody adds lines.
+    private readonly string count = $"""
+        SELECT s.id, count(*), sum(octet_length(l.text))::bigint
+        FROM unnest($1::bytea[]) AS g(id) JOIN {schema}.sessions s USING (id) JOIN {schema}.lines l USING (session) GROUP BY s.id
+        """;
+
+    /// <summary>Runs work on a connection, and makes the exception of a failure.</summary>
+    public delegate Task Run(Func<NpgsqlConnection, Task> work);
+
+    /// <summary>Claims the memory of an id.</summary>
+    public Task<ClaimedSession> ClaimAsync(string id)
+    {
+        var wish = new Wish(id);
+        lock (gate)
+        {
+            waiting.Enqueue(wish);
+            if (atWork)
+                return wish.Result.Task;
+            atWork = true;
+        }
+
+        _ = ClaimAllAsync();
+        return wish.Result.Task;
+    }
+
+    private async Task ClaimAllAsync()
+    {
+        while (Next() is { Count: > 0 } some)
+        {
+            if (await TryAsync(some).ConfigureAwait(false) is not { } failure)
+                continue;
+            // Another transaction may hold the row of one of them, which must not delay the others.
+            var others = some.Count > 1 && failure is SessionStoreException { Fault: SessionStoreFault.InUse };
+            foreach (var wish in some)
+            {
+                if (others)
+                    _ = ClaimAloneAsync(wish);
+                else
+                    wish.Result.TrySetException(failure);
+            }
+        }
+    }
+
+    private async Task ClaimAloneAsync(Wish wish)
+    {
+        if (await TryAsync([wish]).ConfigureAwait(false) is { } failure)
+            wish.Result.TrySetException(failure);
+    }
+
+    /// <summary>The next claims, each of another id.</summary>
+    private List<Wish> Next()
+    {
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        var some = new List<Wish>();
+        lock (gate)
+        {
+            while (some.Count < MostAtOnce && waiting.TryPeek(out var next) && ids.Add(next.Id))
+                some.Add(waiting.Dequeue());
+            atWork = some.Count > 0;
+        }
+
+        return some;
+    }
+
+    private async Task<Exception?> TryAsync(List<Wish> some)
+    {
+        try
+        {
+            var claimed = new Dictionary<string, ClaimedSession>(StringComparer.Ordinal);
+            await run(connection => ClaimAsync(connection, some, claimed)).ConfigureAwait(false);
+            foreach (var wish in some)
+                wish.Result.TrySetResult(claimed[wish.Id]);
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception;
+        }
+    }
+
+    private async Task ClaimAsync(NpgsqlConnection connection, List<Wish> some, Dictionary<string, ClaimedSession> claimed)
+    {
+        var ids = some.Select(wish => Changes.Utf8.GetBytes(wish.Id)).ToArray();
+        var batch = new NpgsqlBatch(connection);
+        await using var end = batch.ConfigureAwait(false);
+        var (claims, counts) = (new NpgsqlBatchCommand(claim), new NpgsqlBatchCommand(count));
+        claims.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = ids });
+        claims.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Text, Value = node });
+        counts.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = ids });
+        batch.BatchCommands.Add(claims);
+        batch.BatchCommands.Add(counts);
+
+        var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
+        await using var endOfReader = reader.ConfigureAwait(false);
+        while (await reader.ReadAsync().ConfigureAwait(false))
+        {
+            var id = Id(reader);
+            var memory = new SessionMemory(
+                Unsigned(reader, 2), Unsigned(reader, 3)!.Value, Unsigned(reader, 4), Unsigned(reader, 5)!.Value, Unsigned(reader, 6)!.Value,
+                reader.GetInt64(7), Waiting: 0, WaitingBytes: 0);
+            claimed.Add(id, new(new(id, reader.GetInt64(1)), memory));
+        }
+
+        await reader.NextResultAsync().ConfigureAwait(false);
+        while (await reader.ReadAsync().ConfigureAwait(false))
+        {
+            var one = claimed[Id(reader)];
+            claimed[one.Claim.Id] = one with { Memory = one.Memory with { Waiting = reader.GetInt64(1), WaitingBytes = reader.GetInt64(2) } };
+        }
+
+        // The transaction ends with the last result: before that nothing is claimed.
+        await reader.CloseAsync().ConfigureAwait(false);
+    }
+
+    private static string Id(NpgsqlDataReader reader) => Changes.Utf8.GetString(reader.GetFieldValue<byte[]>(0));
+
+    private static ulong? Unsigned(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : unchecked((ulong)reader.GetInt64(column));
+
+    /// <summary>Someone who waits for a claim.</summary>
+    private sealed record Wish(string Id)
+    {
+        public TaskCompletionSource<ClaimedSession> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

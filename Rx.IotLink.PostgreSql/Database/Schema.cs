@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Text;
+using Npgsql;
+
+namespace Rx.IotLink.PostgreSql.Database;
+
+/// <summary>The tables, and the steps from any older version to them.</summary>
+internal static class Schema
+{
+    /// <summary>The comment on the schema, by which it is known to be a session store's.</summary>
+    public const string Mark = "Rx.IotLink session store";
+
+    /// <summary>"IoLk" and the number 1: the advisory lock of those who bring tables up to date.</summary>
+    private const long AdvisoryLock = 0x496F4C6B_00000001;
+
+    /// <summary>
+    /// Each step changes the tables from the version with its index to the next one. Steps never change. A step only
+    /// adds what an older process does not miss: servers are brought up to date one by one.
+    /// </summary>
+    private static readonly string[] Steps =
+    [
+        // Ids, texts and keys are UTF-8 as bytes: a text of PostgreSQL holds no NUL, and not every database has UTF-8.
+        // A number of 64 bits without sign is kept as the signed one of the same bits. expires counts 100 ns since
+        // 1970. written is the number of the last call of the owner that wrote: an older one that comes late (its
+        // server process was stopped, say) changes nothing. There is room in each page for the next version of a row.
+        """
+        CREATE TABLE {schema}.sessions (
+            session bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            id bytea NOT NULL UNIQUE,
+            token bigint NOT NULL,
+            written bigint NOT NULL DEFAULT 0,
+            epoch bigint,
+            first bigint NOT NULL DEFAULT 1,
+            peer_epoch bigint,
+            accepted bigint NOT NULL DEFAULT 0,
+            connections bigint NOT NULL DEFAULT 0,
+            last_position bigint NOT NULL DEFAULT 0,
+            node text NOT NULL,
+            claimed timestamptz NOT NULL DEFAULT clock_timestamp()
+        ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+        CREATE TABLE {schema}.lines (
+            session bigint NOT NULL,
+            position bigint NOT NULL,
+            text bytea NOT NULL,
+            expires bigint,
+            key bytea,
+            PRIMARY KEY (session, position)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+        CREATE INDEX keyed_lines ON {schema}.lines (session, position) WHERE key IS NOT NULL;
+        """,
+    ];
+
+    /// <summary>The version that this library writes.</summary>
+    public static int Version => Steps.Length;
+
+    /// <summary>
+    /// The SQL that makes the tables, or brings them up to date; it does nothing if they are. One process at a time
+    /// runs it, and wholly or not at all.
+    /// </summary>
+    public static string Script(string schema)
+    {
+        var script = new StringBuilder();
+        script.Append(CultureInfo.InvariantCulture, $$"""
+            BEGIN;
+            SELECT pg_advisory_xact_lock({{AdvisoryLock}});
+            DO $migration$
+            DECLARE
+                known integer;
+            BEGIN
+                IF to_regnamespace('{{schema}}') IS NULL THEN
+                    CREATE SCHEMA {{schema}};
+                END IF;
+                IF to_regclass('{{schema}}.store') IS NULL THEN
+                    IF EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('{{schema}}')) THEN
+                        RAISE EXCEPTION 'the schema {{schema}} holds tables of something else' USING ERRCODE = 'object_not_in_prerequisite_state';
+                    END IF;
+                    CREATE TABLE {{schema}}.store (single boolean PRIMARY KEY DEFAULT true CHECK (single), version integer NOT NULL);
+                    COMMENT ON TABLE {{schema}}.store IS '{{Mark}}';
+                    INSERT INTO {{schema}}.store (version) VALUES (0);
+                END IF;
+                SELECT version INTO STRICT known FROM {{schema}}.store;
+
+            """);
+        for (var version = 0; version < Steps.Length; version++)
+        {
+            var step = Steps[version].Replace("{schema}", schema, StringComparison.Ordinal).ReplaceLineEndings("\n        ");
+            script.Append(CultureInfo.InvariantCulture, $"""
+                    IF known = {version} THEN
+                        {step}
+                        known := {version + 1};
+                    END IF;
+
+                """);
+        }
+
+        return script.Append(CultureInfo.InvariantCulture, $$"""
+                UPDATE {{schema}}.store SET version = known WHERE version < known;
+            END
+            $migration$;
+            COMMIT;
+
+            """).ToString();
+    }
+
+    /// <summary>Makes sure that the tables are those that this library writes.</summary>
+    /// <exception cref="SessionStoreException">They are newer, or missing or older and may not be changed.</exception>
+    public static async Task PrepareAsync(NpgsqlConnection connection, string schema, bool migrate, StoreFaults faults, CancellationToken cancellationToken)
+    {
+        if (await IsCurrentAsync(connection, schema, faults, cancellationToken).ConfigureAwait(false))
+            return;
+        if (!migrate)
+            throw faults.Outdated();
+        try
+        {
+            var command = new NpgsqlCommand(Script(schema), connection);
+            await using (command.ConfigureAwait(false))
+                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw faults.Outdated(e);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ObjectNotInPrerequisiteState)
+        {
+            throw faults.OfOther(e);
+        }
+
+        if (!await IsCurrentAsync(connection, schema, faults, cancellationToken).ConfigureAwait(false))
+            throw faults.Outdated();
+    }
+
+    private static async Task<bool> IsCurrentAsync(NpgsqlConnection connection, string schema, StoreFaults faults, CancellationToken cancellationToken)
+    {
+        if (await AskAsync(connection, $"SELECT to_regclass('{schema}.store') IS NOT NULL", cancellationToken).ConfigureAwait(false) is not true)
+            return false;
+        var mark = await AskAsync(connection, $"SELECT obj_description('{schema}.store'::regclass)", cancellationToken).ConfigureAwait(false);
+        if (mark is not Mark)
+            throw faults.OfOther();
+        var version = await AskAsync(connection, $"SELECT version FROM {schema}.store", cancellationToken).ConfigureAwait(false);
+        return version switch
+        {
+            int known when known > Version => throw faults.Newer(known, Version),
+            int known => known == Version,
+            _ => throw faults.Damaged("has no version of its tables"),
+        };
+    }
+
+    private static async Task<object?> AskAsync(NpgsqlConnection connection, string question, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(question, connection);
+        await using (command.ConfigureAwait(false))
+            return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,99 @@
+using Npgsql;
+
+namespace Rx.IotLink.PostgreSql;
+
+/// <summary>The options of a <see cref="PostgreSqlSessionStore"/>.</summary>
+public sealed class PostgreSqlSessionStoreOptions
+{
+    /// <summary>
+    /// How to connect, as Npgsql writes it: <c>Host=db.local;Database=fleet;Username=iotlink;Password=…</c>. Several
+    /// hosts may be named (<c>Host=a,b</c>): the one that can be written is used. What is not named comes from the
+    /// environment (<c>PGPASSWORD</c>, <c>PGPASSFILE</c>, …). No message shows a password.
+    /// </summary>
+    public required string ConnectionString { get; init; }
+
+    /// <summary>
+    /// The schema of the tables: 1 to 63 lower-case letters, digits and underscores, and no digit first. It is made if
+    /// it is not there. All servers of a fleet name the same one, two fleets in a database two. Default
+    /// <c>iotlink</c>.
+    /// </summary>
+    public string Schema { get; init; } = "iotlink";
+
+    /// <summary>
+    /// The name of this server, which is kept with each session that it claims. 1 to 255 characters. Default: the name
+    /// of the machine.
+    /// </summary>
+    public string Node { get; init; } = Environment.MachineName;
+
+    /// <summary>
+    /// The most connections to the database, 2 to 1,000. One of them writes, for all links together; the others claim
+    /// and read. Default 8.
+    /// </summary>
+    public int MaxConnections { get; init; } = 8;
+
+    /// <summary>
+    /// How long the database may take to connect, and to answer one call, before the call fails with
+    /// <see cref="SessionStoreFault.Unavailable"/>. 1 to 300 seconds, default 10 seconds.
+    /// </summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Whether missing or older tables are brought up to date when the store is opened. If false, that fails, and the
+    /// SQL of <see cref="PostgreSqlSessionStore.SchemaSql"/> is to be run first. Default true.
+    /// </summary>
+    public bool Migrate { get; init; } = true;
+
+    /// <summary>Checks each option.</summary>
+    /// <exception cref="ArgumentException">An option is out of range, or missing.</exception>
+    internal void Validate()
+    {
+        Require.NotNull(ConnectionString, nameof(ConnectionString));
+        Require.NotNull(Schema, nameof(Schema));
+        Require.NotNull(Node, nameof(Node));
+        ValidateSchema(Schema);
+        Require.InRange(Node.Length, 1, 255, nameof(Node) + ".Length");
+        Require.InRange(MaxConnections, 2, 1_000, nameof(MaxConnections));
+        Require.InRange(Timeout, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(300), nameof(Timeout));
+        _ = Parse();
+    }
+
+    /// <summary>Checks the name of a schema, which is put into SQL as it is.</summary>
+    internal static void ValidateSchema(string schema)
+    {
+        var isName = schema.Length is >= 1 and <= 63 && !char.IsAsciiDigit(schema[0])
+            && schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
+        Require.NotFaulty(
+            isName ? null : "is not a name of 1 to 63 lower-case letters, digits and underscores, with no digit first",
+            Protocol.Printable.Of(schema), nameof(Schema));
+    }
+
+    /// <summary>Reads the connection string.</summary>
+    /// <exception cref="ArgumentException">It is none. Its text is not shown: a part of it may be a password.</exception>
+    internal NpgsqlConnectionStringBuilder Parse()
+    {
+        if (TryParse(ConnectionString) is not { } parsed)
+        {
+            throw Faulty(
+                "cannot be read. It must be 'Host=…;Database=…;Username=…', and a value with a semicolon or a quote stands between double quotes. "
+                + "It is not shown here, since it may hold a password.",
+                nameof(ConnectionString));
+        }
+
+        return string.IsNullOrEmpty(parsed.Host) ? throw Faulty("names no Host.", nameof(ConnectionString)) : parsed;
+    }
+
+    private static ArgumentException Faulty(string fault, string option) => new($"{option} {fault}", option);
+
+    /// <summary>Null: it is none. The exceptions of Npgsql quote parts of it.</summary>
+    private static NpgsqlConnectionStringBuilder? TryParse(string text)
+    {
+        try
+        {
+            return new(text);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
+        {
+            return null;
+        }
+    }
+}
