@@ -135,6 +135,17 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
     }
 
     /// <inheritdoc/>
+    public bool IsShared => true;
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> IsFencedOutAsync(SessionClaim claim, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(claim.Id, nameof(claim));
+        await EnsureOpenAsync(cancellationToken).ConfigureAwait(false);
+        return !await ReadAsync(connection => lines.IsOwnedAsync(connection, claim, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<StoredLine>> ReadLinesAsync(SessionClaim claim, long after, int count, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(claim.Id, nameof(claim));
@@ -189,6 +200,16 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
             opening.Release();
         }
     }
+
+    /// <summary>A setting of a connection.</summary>
+    internal Task<string> SettingAsync(string name) => ReadAsync(
+        async connection =>
+        {
+            var command = new Npgsql.NpgsqlCommand("SELECT current_setting($1)", connection) { Parameters = { new() { Value = name } } };
+            await using (command.ConfigureAwait(false))
+                return (string)(await command.ExecuteScalarAsync().ConfigureAwait(false))!;
+        },
+        CancellationToken.None);
 
     private async Task<T> ReadAsync<T>(Func<Npgsql.NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
     {

@@ -38,6 +38,9 @@ internal sealed partial class DeviceRegistry
 
     // The counts of links that were forgotten.
     private readonly LinkTotals gone = new();
+
+    // Whether other servers claim memories from the same store.
+    private readonly bool isShared;
     private bool closed;
 
     public DeviceRegistry(IotLinkServerOptions options, FillRandom random, ServerLog log)
@@ -46,6 +49,7 @@ internal sealed partial class DeviceRegistry
         expected = new(options.Expected, StringComparer.Ordinal);
         budget = new(options.BufferedBytes, log.Slowed);
         telemetry = new(options, role: "server");
+        isShared = options.SessionStore is { IsShared: true };
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
         protocols = options.SessionStore is null ? new ProtocolFactory(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
@@ -186,7 +190,11 @@ internal sealed partial class DeviceRegistry
     /// <param name="remote">Where it came from.</param>
     /// <param name="stopped">Ends the wait for a store.</param>
     /// <exception cref="RefusedException">The connection is refused.</exception>
-    public ValueTask<Member> AdmitAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped)
+    public ValueTask<Member> AdmitAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped) => isShared && MemberOf(peer.Id) is { } known
+        ? AdmitAgainAsync(known, peer, proven, remote, stopped)
+        : AdmitNowAsync(peer, proven, remote, stopped);
+
+    private ValueTask<Member> AdmitNowAsync(PeerOpening peer, bool proven, EndPoint? remote, CancellationToken stopped)
     {
         Member? member;
         UnknownId? givesWay = null;
@@ -337,17 +345,8 @@ internal sealed partial class DeviceRegistry
     {
         log.Changed(member.Subject, state);
         feed.Changed(member.Link);
-        // Another server owns it now. If the device comes back to this server, it claims the memory again.
         if (state.Outage?.Reason == OutageReason.ClaimedElsewhere)
-        {
-            lock (gate)
-            {
-                if (member.Stranger is { } stranger)
-                    unknown.Remove(stranger);
-            }
-
-            Forget(member.Link);
-        }
+            ForgetClaimed(member);
 
         if (state.Status is LinkStatus.Up or LinkStatus.Down)
             Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
@@ -370,6 +369,9 @@ internal sealed partial class DeviceRegistry
 
         // How long it was up at other addresses before its current one.
         private TimeSpan upElsewhere;
+
+        /// <summary>Whether another server has claimed it. Guarded by the registry's lock.</summary>
+        public bool IsClaimedElsewhere { get; set; }
 
         /// <summary>
         /// Whether it has ever connected: the application may have opened its link before. Guarded by the registry's

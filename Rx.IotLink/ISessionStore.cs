@@ -47,6 +47,23 @@ public interface ISessionStore
     /// <exception cref="SessionStoreException">Nothing of the batch is kept; it will be written again.</exception>
     ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Whether other processes may claim memories of this store, too. Then a server asks
+    /// <see cref="IsFencedOutAsync"/> when a device comes back to it. Default: false.
+    /// </summary>
+    bool IsShared => false;
+
+    /// <summary>
+    /// Whether a later claim has fenced this one out. Asked when <see cref="IsShared"/>: a device that was at another
+    /// server meanwhile must not find the memory that it left here. Default: false.
+    /// </summary>
+    /// <param name="claim">The claim.</param>
+    /// <param name="cancellationToken">Cancelled when the answer is no longer needed.</param>
+    /// <exception cref="SessionStoreException">
+    /// The store cannot be used. The server refuses the device, which tries again.
+    /// </exception>
+    ValueTask<bool> IsFencedOutAsync(SessionClaim claim, CancellationToken cancellationToken = default) => new(false);
+
     /// <summary>Reads lines that wait, oldest first.</summary>
     /// <param name="claim">The claim. A claim that is fenced out reads nothing.</param>
     /// <param name="after">Lines of greater positions than this one are read.</param>

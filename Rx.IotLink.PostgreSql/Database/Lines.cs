@@ -3,7 +3,7 @@ using NpgsqlTypes;
 
 namespace Rx.IotLink.PostgreSql.Database;
 
-/// <summary>Reads lines that wait.</summary>
+/// <summary>Reads lines that wait, and who may write them.</summary>
 /// <param name="schema">The schema of the tables.</param>
 internal sealed class Lines(string schema)
 {
@@ -18,24 +18,38 @@ internal sealed class Lines(string schema)
         WHERE s.id = $1 AND s.token = $2 AND l.position > $3 AND l.key IS NOT NULL ORDER BY l.position
         """;
 
+    private readonly string isOwned = $"SELECT EXISTS (SELECT FROM {schema}.sessions s WHERE s.id = $1 AND s.token = $2)";
+
+    /// <summary>Whether no later claim has fenced this one out.</summary>
+    public async Task<bool> IsOwnedAsync(NpgsqlConnection connection, SessionClaim claim, CancellationToken cancellationToken)
+    {
+        var command = Ask(connection, isOwned, claim);
+        await using var end = command.ConfigureAwait(false);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+    }
+
     /// <summary>Reads lines, oldest first.</summary>
     public Task<IReadOnlyList<StoredLine>> ReadAsync(NpgsqlConnection connection, SessionClaim claim, long after, int count, CancellationToken cancellationToken)
     {
-        var command = Ask(connection, read, claim, after);
+        var command = Ask(connection, read, claim);
+        command.Parameters.Add(Long(after));
         command.Parameters.Add(Long(count));
         return ReadAllAsync(command, Line, cancellationToken);
     }
 
     /// <summary>Reads the keys of lines, oldest first.</summary>
-    public Task<IReadOnlyList<StoredKey>> ReadKeysAsync(NpgsqlConnection connection, SessionClaim claim, long after, CancellationToken cancellationToken) =>
-        ReadAllAsync(Ask(connection, readKeys, claim, after), Key, cancellationToken);
+    public Task<IReadOnlyList<StoredKey>> ReadKeysAsync(NpgsqlConnection connection, SessionClaim claim, long after, CancellationToken cancellationToken)
+    {
+        var command = Ask(connection, readKeys, claim);
+        command.Parameters.Add(Long(after));
+        return ReadAllAsync(command, Key, cancellationToken);
+    }
 
-    private static NpgsqlCommand Ask(NpgsqlConnection connection, string sql, SessionClaim claim, long after)
+    private static NpgsqlCommand Ask(NpgsqlConnection connection, string sql, SessionClaim claim)
     {
         var command = new NpgsqlCommand(sql, connection);
         command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Bytea, Value = Changes.Utf8.GetBytes(claim.Id) });
         command.Parameters.Add(Long(claim.Token));
-        command.Parameters.Add(Long(after));
         return command;
     }
 

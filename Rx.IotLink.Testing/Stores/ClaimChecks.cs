@@ -30,6 +30,12 @@ internal static class ClaimChecks
         store.Check(fenced.Count == 1 && fenced.Single() == first, $"{fenced.Count} claims are said to be fenced out, and it is the first one alone");
         var forgets = await store.Store.WriteAsync([new(first, Forget())]).ConfigureAwait(false);
         store.Check(forgets.Count == 1 && forgets.Single() == first, $"the first claim may forget the memory");
+        if (store.Store.IsShared)
+        {
+            store.Check(await store.Store.IsFencedOutAsync(first).ConfigureAwait(false), $"the first claim is not said to be fenced out");
+            store.Check(!await store.Store.IsFencedOutAsync(second).ConfigureAwait(false), $"the second claim is said to be fenced out");
+        }
+
         store.Same([], await store.Store.ReadLinesAsync(first, 0, 10).ConfigureAwait(false));
         store.Same([new(1, "one")], await store.Store.ReadLinesAsync(second, 0, 10).ConfigureAwait(false));
         _ = await store.HasAsync("pump-2", Empty(1) with { LastPosition = 2 }, new(1, "kept"), new(2, "kept too")).ConfigureAwait(false);

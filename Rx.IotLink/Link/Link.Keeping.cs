@@ -48,6 +48,9 @@ internal sealed partial class Link
         }
     }
 
+    /// <summary>Another claim has fenced this one out: nothing of this link is kept any more.</summary>
+    public void FenceOut() => journal?.Fenced();
+
     void IJournalOwner.Saved(long upTo)
     {
         Work work;
