@@ -60,7 +60,9 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
     public string Node => options.Node;
 
     /// <summary>Connects with the options' defaults, and makes the tables if they are not there.</summary>
-    /// <param name="connectionString">Which database: <see cref="PostgreSqlSessionStoreOptions.ConnectionString"/>.</param>
+    /// <param name="connectionString">
+    /// Which database: <see cref="PostgreSqlSessionStoreOptions.ConnectionString"/>.
+    /// </param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
     /// <exception cref="SessionStoreException">

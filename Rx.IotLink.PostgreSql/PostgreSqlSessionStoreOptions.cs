@@ -68,7 +68,9 @@ public sealed class PostgreSqlSessionStoreOptions
     }
 
     /// <summary>Reads the connection string.</summary>
-    /// <exception cref="ArgumentException">It is none. Its text is not shown: a part of it may be a password.</exception>
+    /// <exception cref="ArgumentException">
+    /// It is none. Its text is not shown: a part of it may be a password.
+    /// </exception>
     internal NpgsqlConnectionStringBuilder Parse()
     {
         if (TryParse(ConnectionString) is not { } parsed)

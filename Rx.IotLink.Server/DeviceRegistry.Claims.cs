@@ -61,7 +61,9 @@ internal sealed partial class DeviceRegistry
         }
     }
 
-    /// <summary>Another server owns it now. If the device comes back to this server, it claims the memory again.</summary>
+    /// <summary>
+    /// Another server owns it now. If the device comes back to this server, it claims the memory again.
+    /// </summary>
     private void ForgetClaimed(Member member)
     {
         lock (gate)

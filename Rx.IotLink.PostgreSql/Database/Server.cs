@@ -4,7 +4,9 @@ using Npgsql;
 
 namespace Rx.IotLink.PostgreSql.Database;
 
-/// <summary>The connections to the database, no more than the options say, and the faults of what is done on them.</summary>
+/// <summary>
+/// The connections to the database, no more than the options say, and the faults of what is done on them.
+/// </summary>
 internal sealed class Server : IAsyncDisposable, IDisposable
 {
     private const int KeepAliveSeconds = 10;

@@ -1,6 +1,7 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using NUnit.Framework;
+using Rx.IotLink.PostgreSql;
 using Rx.IotLink.Server;
 using Rx.IotLink.Sqlite;
 using Rx.IotLink.Testing.Tcp;
@@ -26,6 +27,7 @@ public sealed class PublicApiTests
     [TestCase(typeof(IotLinkServer))]
     [TestCase(typeof(FaultProxy))]
     [TestCase(typeof(SqliteSessionStore))]
+    [TestCase(typeof(PostgreSqlSessionStore))]
 #if DYNAMICDATA
     [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
 #endif

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Rx.IotLink.Tests.Stores.PostgreSql;
 
-/// <summary>What a load balancer does to a device: its connections go to one server, and later to another one.</summary>
+/// <summary>
+/// What a load balancer does to a device: its connections go to one server, and later to another one.
+/// </summary>
 internal sealed class MovingProxy : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);

@@ -4,7 +4,9 @@ using Rx.IotLink.Tests.Cli;
 
 namespace Rx.IotLink.Tests.Stores.PostgreSql;
 
-/// <summary>Databases that cannot be used: each says why in a sentence and what to do, and never the password.</summary>
+/// <summary>
+/// Databases that cannot be used: each says why in a sentence and what to do, and never the password.
+/// </summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 internal sealed class PostgreSqlFaultTests

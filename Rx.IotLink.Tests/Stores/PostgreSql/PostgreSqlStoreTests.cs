@@ -89,7 +89,9 @@ internal sealed class PostgreSqlStoreTests
         await store.ClaimAsync("held").Within();
     }
 
-    /// <summary>Two servers with the same devices, which both claim and write: each waits for the other, never both.</summary>
+    /// <summary>
+    /// Two servers with the same devices, which both claim and write: each waits for the other, never both.
+    /// </summary>
     [Test]
     public async Task Servers_that_write_and_claim_the_same_devices_never_wait_for_each_other_in_a_circle()
     {

@@ -100,7 +100,9 @@ internal sealed class PostgresCluster : IAsyncDisposable
         return await command.ExecuteScalarAsync();
     }
 
-    /// <summary>Starts it again after <see cref="KillAsync"/> or <see cref="StopAsync"/>, and waits until it answers.</summary>
+    /// <summary>
+    /// Starts it again after <see cref="KillAsync"/> or <see cref="StopAsync"/>, and waits until it answers.
+    /// </summary>
     public async Task RunAsync()
     {
         // The processes of a killed server hold its memory for another moment, and it does not start meanwhile.
@@ -112,7 +114,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
             if (await AnswersAsync())
                 return;
             await StopAsync();
-            Assert.That(attempt, Is.LessThan(20), File.ReadAllText(log));
+            Assert.That(attempt, Is.LessThan(20), await File.ReadAllTextAsync(log));
         }
     }
 

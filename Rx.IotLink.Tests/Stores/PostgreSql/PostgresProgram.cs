@@ -3,7 +3,9 @@ using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.Stores.PostgreSql;
 
-/// <summary>The programs of PostgreSQL on this machine, and the user that may run them: the server refuses root.</summary>
+/// <summary>
+/// The programs of PostgreSQL on this machine, and the user that may run them: the server refuses root.
+/// </summary>
 internal static class PostgresProgram
 {
     private const string Debian = "/usr/lib/postgresql";
@@ -25,7 +27,7 @@ internal static class PostgresProgram
     /// <summary>Runs a program to its end, which must be a good one.</summary>
     public static async Task RunAsync(params string[] command)
     {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
         var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         Assert.That(process.ExitCode, Is.Zero, $"{string.Join(' ', command)}: {string.Concat(said)}");
@@ -49,7 +51,7 @@ internal static class PostgresProgram
             mkdir -p /etc/postgresql-common && [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
             apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Options::=--force-confold postgresql >/dev/null
             """;
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", Script]))!;
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", Script]) { UseShellExecute = false })!;
         process.WaitForExit();
         return Find();
     }
