@@ -32,7 +32,8 @@ internal static class CommandLine
         var parsed = Root(
             settings => StartAsync(ContextOf(withIds: true), context => new ServeCommand(settings, context).RunAsync()),
             settings => StartAsync(ContextOf(withIds: false), context => new ConnectCommand(settings, context).RunAsync()),
-            id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output)).Parse(args, Parsing);
+            id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output),
+            settings => new RemoteCommand(settings, lines, ContextOf(withIds: false).Output, signals.Token)).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
@@ -55,8 +56,14 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand Root(Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey) =>
-        new(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey) };
+    private static RootCommand Root(
+        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey, Func<RemoteSettings, RemoteCommand> remote)
+    {
+        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey) };
+        foreach (var command in RemoteCommands.All(remote))
+            root.Add(command);
+        return root;
+    }
 
     private static Command Serve(Func<ServeSettings, Task<int>> run)
     {
@@ -64,7 +71,8 @@ internal static class CommandLine
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
         var (limits, store) = (new LimitOptions(), Options.ServerStore());
-        var command = new Command("serve", HelpTexts.Serve) { port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store };
+        var (page, tokenFile) = (RemoteOptions.Page(), RemoteOptions.TokenFile("without which --page refuses a request"));
+        var command = new Command("serve", HelpTexts.Serve) { port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, page, tokenFile };
         tls.AddTo(command);
         limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
@@ -85,6 +93,8 @@ internal static class CommandLine
             Limits = limits.Of(parsed),
             Proxies = parsed.GetValue(proxies)!,
             Store = parsed.GetValue(store),
+            Page = parsed.GetValue(page),
+            TokenFile = parsed.GetValue(tokenFile),
         }));
         return command;
     }

@@ -43,7 +43,7 @@ internal static class HelpTexts
         EPOCH (16 hexadecimal digits) and NUMBER are the name of a line: a line that is
         printed a second time, after a crash, has the same (not over protocol 1). Within
         an epoch NUMBER grows.
-        TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, joined, up, down,
+        TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, page, joined, up, down,
         refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
         error.
 
@@ -87,6 +87,9 @@ internal static class HelpTexts
         epoch and number as before. Lines for a device that is away are stored at once
         and hold up nothing, if the device is expected, has a key, or is in the file
         already; for another one they wait as without --store.
+
+        With --page a running server can be asked and acted on: 'iotlink ls', 'show',
+        'send', 'ping', 'kick' and 'forget', or any client of HTTP.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

@@ -41,6 +41,9 @@ internal abstract class Output(TextWriter lines, EventQueue events)
 
     public void Listening(string endPoint) => Event("listening", null, endPoint);
 
+    /// <summary>Where the control endpoint of a server is.</summary>
+    public void Page(string url) => Event("page", null, url);
+
     public void Joined(string id, string detail) => Event("joined", id, detail);
 
     public void Refused(string? id, string detail) => Event("refused", id, detail);

@@ -27,6 +27,12 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>The file of the session store, or null.</summary>
     public required string? Store { get; init; }
 
+    /// <summary>Where the control endpoint listens, or null: there is none.</summary>
+    public required IPEndPoint? Page { get; init; }
+
+    /// <summary>The file of the token of the control endpoint, or null.</summary>
+    public required string? TokenFile { get; init; }
+
     /// <summary>Puts the limits that were given into the server's options.</summary>
     public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
 
@@ -56,6 +62,9 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     {
         if (settings is { AnyId: true, Tls.Ca: null })
             throw new UsageException("--any-id is of no use without --ca.");
+        var token = AccessToken.Read(settings.TokenFile, given: null);
+        if (settings.Page is { } at && token is null && !IPAddress.IsLoopback(at.Address))
+            throw new UsageException($"--page {at} can be reached from other machines, so it needs a token: give it with --token-file FILE or {AccessToken.Variable}.");
         var files = new ServerFiles(settings, context);
         using var reading = context.Hangups.ObserveOn(context.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
@@ -92,7 +101,21 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         }
 
         using var over = new CancellationTokenSource();
-        var code = await RunAsync(server, options, files, over.Token).ConfigureAwait(false);
+        int code;
+        var page = await ControlPage.TryStartAsync(server, settings.Page, token, context.Output).ConfigureAwait(false);
+        try
+        {
+            code = page is null && settings.Page is not null ? ExitCode.Usage : await RunAsync(server, options, files, over.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (page is not null)
+            {
+                await page.StopAsync(CancellationToken.None).ConfigureAwait(false);
+                await page.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+
         await server.DisposeAsync().ConfigureAwait(false);
         events.Close();
         // Not before the links are closed: an observer that is let go acknowledges its line, the echo of which was not

@@ -13,6 +13,7 @@ internal sealed class TextOutput(TextWriter lines, EventQueue events, bool withI
     private static string Sentence(string name, string? id, string detail) => (name, id) switch
     {
         ("listening", _) => $"listening on {detail}",
+        ("page", _) => $"page on {detail}",
         ("warning", _) => $"iotlink: warning: {detail}",
         ("error", _) => $"iotlink: {detail}",
         ("up", _) => $"{id} up ({detail})",

@@ -28,6 +28,7 @@ public sealed class PublicApiTests
     [TestCase(typeof(FaultProxy))]
     [TestCase(typeof(SqliteSessionStore))]
     [TestCase(typeof(PostgreSqlSessionStore))]
+    [TestCase(typeof(Rx.IotLink.Dashboard.IotLinkDashboard))]
 #if DYNAMICDATA
     [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
 #endif

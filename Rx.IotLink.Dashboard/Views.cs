@@ -1,0 +1,96 @@
+using System.Text.Json.Serialization;
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Dashboard;
+
+/// <summary>A device, as JSON.</summary>
+internal sealed record DeviceView(
+    string Id, string State, DateTimeOffset Since, int Connections, OutageView? Outage, string? Address, int Protocol, DateTimeOffset? LastLineAt, CountersView Counters)
+{
+    public static DeviceView Of(DeviceConnection device) => new(
+        device.Id,
+        Words.Of(device.State.Status),
+        device.Since,
+        device.State.Connections,
+        device.State.Outage is { } outage ? new(Words.Of(outage.Reason), outage.Detail) : null,
+        device.RemoteEndPoint?.ToString(),
+        device.Protocol,
+        device.LastLineAt,
+        CountersView.Of(device.Counters));
+}
+
+/// <summary>Why a device is down.</summary>
+internal sealed record OutageView(string Reason, string Detail);
+
+/// <summary>The counts of a link that operators ask for.</summary>
+internal sealed record CountersView(long Received, long Accepted, long BestEffortSent, long Repeated, long Duplicates, long Withheld, long Dropped, long Outages, int Inbox, int Outbox)
+{
+    public static CountersView Of(LinkCounters c) => new(
+        c.LinesReceived, c.LinesAcknowledged, c.BestEffortSent, c.LinesRepeated, c.DuplicatesReceived, c.LinesWithheld,
+        c.LinesDropped + c.LinesExpired + c.LinesReplaced, c.Outages, c.Inbox, c.Outbox);
+}
+
+/// <summary>A part of the fleet.</summary>
+/// <param name="Total">How many devices match.</param>
+/// <param name="Devices">Those of this page, by their ids.</param>
+internal sealed record DevicesView(int Total, IReadOnlyList<DeviceView> Devices);
+
+/// <summary>The fleet in numbers.</summary>
+internal sealed record SummaryView(
+    DateTimeOffset Time, int Devices, IReadOnlyDictionary<string, int> States, int Connections, int Openings, long ConnectionsAccepted,
+    IReadOnlyDictionary<string, long> Refused, long Received, long Sent, int Inbox, int Outbox)
+{
+    public static SummaryView Of(IotLinkServer server, DateTimeOffset time)
+    {
+        var devices = server.GetConnections();
+        var counters = server.Counters;
+        return new(
+            time,
+            devices.Count,
+            Enum.GetValues<LinkStatus>().ToDictionary(Words.Of, s => devices.Count(d => d.State.Status == s), StringComparer.Ordinal),
+            counters.Connections,
+            counters.Openings,
+            counters.ConnectionsAccepted,
+            counters.Refused.Where(r => r.Value > 0).ToDictionary(r => Words.Of(r.Key), r => r.Value, StringComparer.Ordinal),
+            devices.Sum(d => d.Counters.LinesReceived),
+            devices.Sum(d => d.Counters.LinesAcknowledged + d.Counters.BestEffortSent),
+            devices.Sum(d => d.Counters.Inbox),
+            devices.Sum(d => d.Counters.Outbox));
+    }
+}
+
+/// <summary>A request to send a line.</summary>
+/// <param name="Line">The text.</param>
+/// <param name="BestEffort">Whether it may be lost. Default: exactly once.</param>
+internal sealed record SendRequest(string? Line, bool BestEffort = false);
+
+/// <summary>What became of a line: <c>accepted</c>, or <c>waiting</c> for its device.</summary>
+internal sealed record SendView(string State);
+
+/// <summary>A round trip.</summary>
+internal sealed record PingView(double Milliseconds);
+
+/// <summary>Whether there was a connection to end.</summary>
+internal sealed record DisconnectView(bool WasConnected);
+
+/// <summary>Health: <c>healthy</c>, or <c>degraded</c> with reasons.</summary>
+internal sealed record HealthView(string Status, string Detail);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(DevicesView))]
+[JsonSerializable(typeof(IReadOnlyList<DeviceView>))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
+[JsonSerializable(typeof(SummaryView))]
+[JsonSerializable(typeof(SendRequest))]
+[JsonSerializable(typeof(SendView))]
+[JsonSerializable(typeof(PingView))]
+[JsonSerializable(typeof(DisconnectView))]
+[JsonSerializable(typeof(HealthView))]
+internal sealed partial class ViewsContext : JsonSerializerContext;
+
+/// <summary>Names of enumerations as words of JSON: <c>closed_by_peer</c>.</summary>
+internal static class Words
+{
+    public static string Of<T>(T value)
+        where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+}
