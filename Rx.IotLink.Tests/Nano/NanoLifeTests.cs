@@ -9,6 +9,7 @@ namespace NanoTests;
 /// <summary>
 /// The client's threads, with connections in memory: reconnecting, giving up, escalating, and never leaking.
 /// </summary>
+[NonParallelizable]
 public sealed class NanoLifeTests
 {
     [Test]

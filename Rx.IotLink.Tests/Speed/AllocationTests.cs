@@ -15,6 +15,7 @@ namespace Rx.IotLink.Tests.Speed;
 /// many, so that what is paid once, or for each batch, does not count.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[NonParallelizable]
 public sealed class AllocationTests : IDisposable
 {
     private const int Lines = 100;

@@ -816,10 +816,10 @@ class Client:
             s.reason = s.retry = None
             s.unwanted = False
             try:
-                self.why = "no Wi-Fi"
                 if await self._join():
                     await self._serve()
                 else:
+                    self.why = "no Wi-Fi"
                     hook = self.bad_wifi
             except Exception as e:  # A network that fails, no memory: it may be better the next time.
                 self.why = repr(e)
