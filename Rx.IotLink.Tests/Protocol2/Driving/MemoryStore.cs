@@ -27,6 +27,9 @@ internal sealed class MemoryStore : ISessionStore
 
     public int Claims { get; private set; }
 
+    /// <summary>Whether it says that others may claim the memory. Nobody does here.</summary>
+    public bool IsShared { get; init; }
+
     /// <summary>What the next calls fail with, if anything.</summary>
     public Exception? Fault { get; set; }
 
