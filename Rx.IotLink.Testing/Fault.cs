@@ -61,6 +61,9 @@ public sealed record Fault
     /// <summary>The fault of a disk.</summary>
     public DiskFault OfDisk { get; private init; }
 
+    /// <summary>What an application does wrong with received lines.</summary>
+    public HandlerFault OfHandler { get; private init; }
+
     /// <summary>When it ends.</summary>
     public TimeSpan End => At + Lasting;
 
@@ -154,6 +157,17 @@ public sealed record Fault
     /// <param name="lasting">For how long.</param>
     public static Fault Log(string target, TimeSpan at, TimeSpan lasting) => new(FaultKind.Log, target, at, lasting);
 
+    /// <summary>
+    /// The application on a machine does wrong with the lines that it gets: its handler fails, or it accepts lines in a
+    /// wrong way. Only what the application has passed through <c>Breakable</c> is affected.
+    /// </summary>
+    /// <param name="target">A device's id or a server's name.</param>
+    /// <param name="at">When.</param>
+    /// <param name="lasting">For how long.</param>
+    /// <param name="how">The fault. Default: the handler throws.</param>
+    public static Fault Handler(string target, TimeSpan at, TimeSpan lasting, HandlerFault how = HandlerFault.Throws) =>
+        new(FaultKind.Handler, target, at, lasting) { OfHandler = how };
+
     /// <summary>The C# code of this fault.</summary>
     public override string ToString()
     {
@@ -168,6 +182,7 @@ public sealed record Fault
             FaultKind.OpenSlowly => $", by: {Code(By)}",
             FaultKind.Crash => $"{Maybe(Memory != MemoryAfterCrash.Lost, $", {nameof(MemoryAfterCrash)}.{Memory}")}{Maybe(Crashing != CrashKind.Killed, $", how: {nameof(CrashKind)}.{Crashing}")}",
             FaultKind.Disk => Maybe(OfDisk != DiskFault.Fails, $", {nameof(DiskFault)}.{OfDisk}"),
+            FaultKind.Handler => Maybe(OfHandler != HandlerFault.Throws, $", {nameof(HandlerFault)}.{OfHandler}"),
             _ => "",
         };
         return $"{nameof(Fault)}.{Kind}(\"{Target}\", at: {Code(At)}{Maybe(Kind != FaultKind.Kill, $", lasting: {Code(Lasting)}")}{details})";

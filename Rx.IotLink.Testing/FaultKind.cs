@@ -35,4 +35,7 @@ public enum FaultKind
 
     /// <summary>A server's log throws at each entry.</summary>
     Log,
+
+    /// <summary>The application on a machine does wrong with received lines.</summary>
+    Handler,
 }

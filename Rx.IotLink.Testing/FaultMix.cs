@@ -13,16 +13,20 @@ public sealed record FaultMix
     public IReadOnlyList<string> Logs { get; init; } = [];
 
     /// <summary>
-    /// The kinds of faults. Default: all except <see cref="FaultKind.Disk"/>, which matters only with a session store.
-    /// Disk faults and <see cref="FaultKind.Crash"/> need <see cref="Machines"/>, and <see cref="FaultKind.Log"/> needs
+    /// The kinds of faults. Default: all except <see cref="FaultKind.Disk"/>, which matters only with a session store,
+    /// and <see cref="FaultKind.Handler"/>, which matters only to what is <c>Breakable</c>. Both and
+    /// <see cref="FaultKind.Crash"/> need <see cref="Machines"/>, and <see cref="FaultKind.Log"/> needs
     /// <see cref="Logs"/>; without them there are no faults of that kind.
     /// </summary>
-    public IReadOnlyList<FaultKind> Kinds { get; init; } = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Disk)];
+    public IReadOnlyList<FaultKind> Kinds { get; init; } = [.. Enum.GetValues<FaultKind>().Where(k => k is not (FaultKind.Disk or FaultKind.Handler))];
 
     /// <summary>
     /// The faults of disks; the seed chooses one of them. Default: those that break no promise (it fails, or is full).
     /// </summary>
     public IReadOnlyList<DiskFault> Disks { get; init; } = [DiskFault.Fails, DiskFault.Full];
+
+    /// <summary>The faults of applications; the seed chooses one of them. Default: all.</summary>
+    public IReadOnlyList<HandlerFault> Handlers { get; init; } = [.. Enum.GetValues<HandlerFault>()];
 
     /// <summary>
     /// What crashed machines find of their memory; the seed chooses one of them. Default: all except rolled back.
@@ -78,6 +82,7 @@ public sealed record FaultMix
             FaultKind.Coalesce => Fault.Coalesce(target, at, lasting, within: TimeSpan.FromMilliseconds(random.Next(1, 500))),
             FaultKind.OpenSlowly => Fault.OpenSlowly(target, at, lasting, by: TimeSpan.FromMilliseconds(random.Next(1, 8_000))),
             FaultKind.Log => Fault.Log(Logs[random.Next(Logs.Count)], at, lasting),
+            FaultKind.Handler => Fault.Handler(Machines[random.Next(Machines.Count)], at, lasting, Handlers[random.Next(Handlers.Count)]),
             FaultKind.Disk => Fault.Disk(Machines[random.Next(Machines.Count)], at, lasting, Disks[random.Next(Disks.Count)]),
             _ => Fault.Crash(Machines[random.Next(Machines.Count)], at, lasting, Memories[random.Next(Memories.Count)], (CrashKind)random.Next(3)),
         };
@@ -85,7 +90,7 @@ public sealed record FaultMix
 
     private bool CanHappen(FaultKind kind) => kind switch
     {
-        FaultKind.Crash or FaultKind.Disk => Machines.Count > 0,
+        FaultKind.Crash or FaultKind.Disk or FaultKind.Handler => Machines.Count > 0,
         FaultKind.Log => Logs.Count > 0,
         _ => true,
     };
@@ -99,6 +104,7 @@ public sealed record FaultMix
         Require(Targets.Count > 0, nameof(Targets), "is empty");
         Require(Kinds.Any(CanHappen), nameof(Kinds), "has nothing but faults of machines or logs, and there are none");
         Require(Disks.Count > 0, nameof(Disks), "is empty");
+        Require(Handlers.Count > 0, nameof(Handlers), "is empty");
         Require(Memories.Count > 0, nameof(Memories), "is empty");
         Require(From >= TimeSpan.Zero && From <= Until, nameof(From), $"is {From}; it lies between 0 and {nameof(Until)} ({Until})");
         Require(MeanBetween > TimeSpan.Zero, nameof(MeanBetween), $"is {MeanBetween}; it is positive");

@@ -1,5 +1,6 @@
 using System.Reactive.Concurrency;
 using System.Reactive.Disposables;
+using System.Reactive.Linq;
 using Rx.IotLink.Testing.Simulation;
 
 namespace Rx.IotLink.Testing;
@@ -8,6 +9,7 @@ namespace Rx.IotLink.Testing;
 public abstract class SimulatedMachine : FaultTarget
 {
     private readonly int driftPartsPerMillion;
+    private readonly SimulatedHandlers handlers;
     private int crashes;
 
     private protected SimulatedMachine(SimulatedNetwork network, string name, int driftPartsPerMillion)
@@ -18,6 +20,7 @@ public abstract class SimulatedMachine : FaultTarget
         this.driftPartsPerMillion = driftPartsPerMillion;
         Clock = new ProcessClock(network.Clock, driftPartsPerMillion);
         OwnDisk = new(() => Clock);
+        handlers = new(() => Clock, new Random(network.SeedOf(name, part: -1)));
     }
 
     /// <summary>
@@ -53,6 +56,28 @@ public abstract class SimulatedMachine : FaultTarget
     /// <inheritdoc cref="Fault.Disk"/>
     public Fault DiskBreaks(TimeSpan at, TimeSpan lasting, DiskFault how = DiskFault.Fails) => Plan(Fault.Disk(Name, at, lasting, how));
 
+    /// <inheritdoc cref="Fault.Handler"/>
+    public Fault HandlerBreaks(TimeSpan at, TimeSpan lasting, HandlerFault how = HandlerFault.Throws) => Plan(Fault.Handler(Name, at, lasting, how));
+
+    /// <summary>
+    /// A handler of this machine's application, for <c>Process</c>, that goes wrong while a fault says so.
+    /// </summary>
+    public Func<ReceivedLine, CancellationToken, Task> Breakable(Func<ReceivedLine, CancellationToken, Task> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return (line, cancellationToken) => handlers.RunAsync(line, handler, cancellationToken);
+    }
+
+    /// <summary>
+    /// Lines of <see cref="ILink.Received"/> for this machine's application. Their acceptance goes wrong while a fault
+    /// says so.
+    /// </summary>
+    public IObservable<ReceivedLine> Breakable(IObservable<ReceivedLine> received)
+    {
+        ArgumentNullException.ThrowIfNull(received);
+        return received.Select(handlers.Wrap);
+    }
+
     internal void Start()
     {
         if (Starts > 0)
@@ -74,6 +99,7 @@ public abstract class SimulatedMachine : FaultTarget
     {
         FaultKind.Crash => Crash(fault),
         FaultKind.Disk => OwnDisk.Begin(fault.OfDisk),
+        FaultKind.Handler => handlers.Begin(fault.OfHandler),
         _ => base.Begin(fault),
     };
 
@@ -105,6 +131,7 @@ public abstract class SimulatedMachine : FaultTarget
                 CutOff(IsOff);
             if (IsOff)
                 OwnDisk.LosePower();
+            handlers.Forget();
             Remember(fault.Memory);
         }
 

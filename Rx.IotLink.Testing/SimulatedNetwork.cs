@@ -272,8 +272,8 @@ public sealed class SimulatedNetwork : IDisposable
     {
         if (!targets.TryGetValue(fault.Target, out var target))
             throw new ArgumentException($"{fault}: there is no {fault.Target} in this network.", nameof(fault));
-        if (fault.Kind is FaultKind.Crash or FaultKind.Disk && target is not SimulatedMachine)
-            throw new ArgumentException($"{fault}: only a device or a server can crash, or has a disk.", nameof(fault));
+        if (fault.Kind is FaultKind.Crash or FaultKind.Disk or FaultKind.Handler && target is not SimulatedMachine)
+            throw new ArgumentException($"{fault}: only a device or a server can crash, or has a disk or an application.", nameof(fault));
         if (fault.Kind == FaultKind.Log && target is not SimulatedServer)
             throw new ArgumentException($"{fault}: only a server has a log.", nameof(fault));
         return target;

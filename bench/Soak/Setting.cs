@@ -65,6 +65,9 @@ public sealed record Setting
     /// <summary>Whether some lines have a time to live, or a key under which only the last line counts.</summary>
     public bool LimitsLines { get; init; }
 
+    /// <summary>How applications take their lines.</summary>
+    public LineReading Reads { get; init; }
+
     /// <summary>
     /// The number of the first line of a memory that begins (protocol 2). The 16 bits of it that go over the wire begin
     /// anew at 65,536: a link that is years old, for those lives that have them.
@@ -109,6 +112,7 @@ public sealed record Setting
         {
             Path = setting.Path with { SendBufferBytes = OneOf(65_536, 2_000) },
             LimitsLines = random.Next(3) == 0,
+            Reads = OneOf(LineReading.Lines, LineReading.Lines, LineReading.Lines, LineReading.Received, LineReading.Process, LineReading.DeadLetters),
         };
         // What is written must fit through: a fifth of what the window and the path let pass leaves time to make up for
         // outages.
@@ -126,7 +130,7 @@ public sealed record Setting
         + TimeSpan.FromSeconds(Path.BytesPerSecond is { } rate ? 40.0 / rate : 0);
 
     /// <summary>The faults of its seed.</summary>
-    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk && IsCrashed(fault) ? [fault, CrashDuring(fault)] : new[] { fault }), .. LogMix.Of(Seed)];
+    public IReadOnlyList<Fault> Faults() => [.. Mix.Of(Seed).SelectMany(fault => fault.Kind == FaultKind.Disk && IsCrashed(fault) ? [.. OutageBefore(fault), fault, CrashDuring(fault)] : new[] { fault }), .. LogMix.Of(Seed), .. Reads == LineReading.Lines ? [] : HandlerMix.Of(Seed)];
 
     private FaultMix Mix => new()
     {
@@ -134,7 +138,7 @@ public sealed record Setting
         Machines = [.. Devices, Server],
         Disks = [DiskFault.Fails, DiskFault.Full, DiskFault.FailsLate, DiskFault.Slow],
         // In the other lives a path that coalesces is one that always did.
-        Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently).Where(kind => kind != FaultKind.Disk || BreaksDisks)],
+        Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.Coalesce || WritesConcurrently).Where(kind => kind != FaultKind.Disk || BreaksDisks).Where(kind => kind != FaultKind.Handler)],
         From = TimeSpan.FromSeconds(1),
         Until = Life,
         MeanBetween = MeanBetweenFaults,
@@ -142,6 +146,16 @@ public sealed record Setting
 
     /// <summary>The server's log breaks now and then: nobody may notice.</summary>
     private FaultMix LogMix => Mix with { Kinds = [FaultKind.Log], Logs = [Server], MeanBetween = 4 * MeanBetweenFaults };
+
+    /// <summary>Applications do wrong with the lines that they get.</summary>
+    private FaultMix HandlerMix => Mix with
+    {
+        Kinds = [FaultKind.Handler],
+        Handlers = Reads == LineReading.Received
+            ? [HandlerFault.NeverAccepts, HandlerFault.AcceptsLate, HandlerFault.AcceptsTwice, HandlerFault.AcceptsOutOfOrder]
+            : [HandlerFault.Throws, HandlerFault.Blocks, HandlerFault.Slow, HandlerFault.Cancels],
+        MeanBetween = MeanBetweenFaults / 2,
+    };
 
     /// <summary>Half of them: a machine that lives on must find out by itself that its disk works again.</summary>
     private static bool IsCrashed(Fault disk) => (long)disk.At.TotalMilliseconds % 2 == 0;
@@ -152,6 +166,16 @@ public sealed record Setting
     /// </summary>
     private static Fault CrashDuring(Fault disk) =>
         Fault.Crash(disk.Target, disk.At + (disk.Lasting * 0.75), disk.Lasting / 4, MemoryAfterCrash.Kept);
+
+    /// <summary>
+    /// Where lines are dropped, some must wait when their disk breaks: what was kept of them, and is dropped before the
+    /// crash, comes back with it. Nobody may have been told by then.
+    /// </summary>
+    private IEnumerable<Fault> OutageBefore(Fault disk)
+    {
+        var before = disk.At < LongestPauseOfStores ? disk.At : LongestPauseOfStores;
+        return LimitsLines ? [Fault.Kill(disk.Target, disk.At - before), Fault.Refuse(disk.Target, disk.At - before, before + disk.Lasting)] : [];
+    }
 
     /// <summary>
     /// So long after a disk works again it may not have been tried again: the longest pause of a link between two
@@ -184,5 +208,6 @@ public sealed record Setting
     /// where the last faults came late.
     /// </summary>
     public TimeSpan HealingTime => (6 * Timeout) + TimeSpan.FromSeconds(5) + (1.5 * BackOffCap) + (1.5 * new Rx.IotLink.Server.IotLinkServerOptions().RetryAfter) + TimeSpan.FromSeconds(20) + (4 * Burst * TimeForOneLine)
-        + (BreaksDisks ? LongestPauseOfStores : TimeSpan.Zero);
+        + (BreaksDisks ? LongestPauseOfStores : TimeSpan.Zero)
+        + (Reads == LineReading.Lines ? TimeSpan.Zero : TimeSpan.FromSeconds(5) + (4 * Burst * TimeSpan.FromMilliseconds(200)));
 }

@@ -20,8 +20,10 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     private long lastBestEffort = -1;
     private Action resume = () => { };
     private bool ended;
+    private LineApplication? application;
 
-    private readonly DeliveryChecker ordered = new();
+    // Lines whose work takes a time of its own are done in any order, and handed out in theirs.
+    private readonly DeliveryChecker ordered = new(ordered: setting.Reads != LineReading.Received);
     private readonly DeliveryChecker concurrent = new(ordered: false);
     private readonly LimitedLines limited = new(id, violation);
 
@@ -83,7 +85,29 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
     });
 
     /// <summary>Reads, with pauses if the setting says so.</summary>
-    public void Read(ILink link, IScheduler clock, SimulatedNetwork network, Action afterwards)
+    public void Read(ILink link, Func<SimulatedMachine> machine, IScheduler clock, SimulatedNetwork network, Action afterwards)
+    {
+        if (setting.Reads == LineReading.Lines)
+        {
+            Read(link, clock, network, afterwards);
+            return;
+        }
+
+        application ??= ApplicationOn(network);
+        // The machine is known when it is made, and its first process begins before that.
+        clock.Schedule(() => reading.Disposable = setting.Reads == LineReading.Received
+            ? application.Receive(link, machine(), clock, random, line => line[0] is 'b' or 'c' ? null : NumberOf(line))
+            : application.Process(link, machine(), hasDeadLetters: setting.Reads == LineReading.DeadLetters));
+    }
+
+    /// <summary>It outlives the links, and holds none.</summary>
+    private LineApplication ApplicationOn(SimulatedNetwork network) => new(setting, releases, violation, line =>
+    {
+        fingerprint.Add(network.Now, line);
+        Take(line, network.Now);
+    });
+
+    private void Read(ILink link, IScheduler clock, SimulatedNetwork network, Action afterwards)
     {
         reading.Disposable = link.Lines.Subscribe(releases.Observer<string>("a link's lines", line =>
         {

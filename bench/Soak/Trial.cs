@@ -22,6 +22,7 @@ public sealed class Trial
     private readonly NoticeWatch notices;
     private readonly ReleaseWatch releases;
     private readonly Dictionary<(string End, string Id), LivenessWatch> watches = [];
+    private readonly HashSet<string> met = new(StringComparer.Ordinal);
     private long outages;
     private long crashes;
 
@@ -194,6 +195,8 @@ public sealed class Trial
             var before = states.GetValueOrDefault((end, link.Id));
             states[(end, link.Id)] = state;
             written.LinkIs(state.IsUp, network.Now);
+            if (state.IsUp)
+                met.Add(link.Id);
             if (state.Status == LinkStatus.Down)
             {
                 outages++;
@@ -209,7 +212,7 @@ public sealed class Trial
         }));
         watches[(end, link.Id)].Follow(link);
         link.Notices.Subscribe(releases.Observer<LinkNotice>("a link's notices", notice => notices.Told(end, link.Id, notice)));
-        received.Read(link, clock, network, () => bounds.Check(link));
+        received.Read(link, () => machines[end], clock, network, () => bounds.Check(link));
         written.WriteLater(link, clock, network);
     }
 
@@ -223,7 +226,9 @@ public sealed class Trial
     {
         crashes++;
         var kept = fault.Memory == MemoryAfterCrash.Kept;
-        notices.Crashed(machine.Name, kept);
+        // Lines that were dropped meanwhile may have had numbers: if the peer never had the memory, a new one begins.
+        var isUnmet = setting.LimitsLines && setting.Devices.Any(id => (machine.Name == Setting.Server || machine.Name == id) && !met.Contains(id));
+        notices.Crashed(machine.Name, kept && !isUnmet);
         foreach (var id in setting.Devices.Where(id => machine.Name == Setting.Server || machine.Name == id))
         {
             var (store, written, received) = machine is SimulatedServer server
