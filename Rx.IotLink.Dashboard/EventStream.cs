@@ -18,6 +18,11 @@ internal sealed class EventStream(IotLinkServer server, IotLinkDashboardOptions 
 {
     private const int RowsOfOneEvent = 500;
 
+    // Made once for all listeners in each interval: it looks at each device.
+    private readonly Lock gate = new();
+    private readonly IStopwatch clock = DefaultScheduler.Instance.StartStopwatch();
+    private SummaryView? latest;
+    private TimeSpan madeAt;
     private int listeners;
 
     public async Task RunAsync(HttpContext context)
@@ -63,11 +68,23 @@ internal sealed class EventStream(IotLinkServer server, IotLinkDashboardOptions 
                     await WriteAsync(response, "forgotten", [.. rows.Where(r => r.Device is null).Select(r => r.Id)], ViewsContext.Default.IReadOnlyListString, aborted).ConfigureAwait(false);
             }
 
-            await WriteAsync(response, "summary", SummaryView.Of(server, DefaultScheduler.Instance.Now), ViewsContext.Default.SummaryView, aborted).ConfigureAwait(false);
+            await WriteAsync(response, "summary", Summary(), ViewsContext.Default.SummaryView, aborted).ConfigureAwait(false);
             await response.Body.FlushAsync(aborted).ConfigureAwait(false);
             if (changed.HasEnded)
                 return;
             await Observable.Timer(options.SummaryEvery, DefaultScheduler.Instance).ToTask(aborted).ConfigureAwait(false);
+        }
+    }
+
+    private SummaryView Summary()
+    {
+        lock (gate)
+        {
+            // A little less, so that a listener does not get the same one twice.
+            if (latest is not null && clock.Elapsed - madeAt < 0.9 * options.SummaryEvery)
+                return latest;
+            (latest, madeAt) = (SummaryView.Of(server, DefaultScheduler.Instance.Now), clock.Elapsed);
+            return latest;
         }
     }
 

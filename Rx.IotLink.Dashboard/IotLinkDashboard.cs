@@ -41,7 +41,8 @@ public static class IotLinkDashboard
         ArgumentNullException.ThrowIfNull(path);
         options ??= new();
         options.Validate();
-        var server = endpoints.ServiceProvider.GetRequiredService<IotLinkServer>();
+        var services = endpoints.ServiceProvider;
+        var server = options.ServerKey is { } key ? services.GetRequiredKeyedService<IotLinkServer>(key) : services.GetRequiredService<IotLinkServer>();
         var (fleet, events, guard) = (new Fleet(server, options), new EventStream(server, options), new Guard(options));
         var all = endpoints.MapGroup(path);
         all.AddEndpointFilterFactory((_, next) => context => AnswerAsync(context, guard, next));

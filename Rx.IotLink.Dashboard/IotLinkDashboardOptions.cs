@@ -26,6 +26,12 @@ public sealed record IotLinkDashboardOptions
     /// </summary>
     public IReadOnlyCollection<string> AllowedHosts { get; init; } = [];
 
+    /// <summary>
+    /// The key of the server, if it is one of several (<c>AddKeyedIotLinkServer</c>). Default null: the server without
+    /// a key.
+    /// </summary>
+    public string? ServerKey { get; init; }
+
     /// <summary>How often a summary is sent to those that listen to events. Default 1 s; 100 ms to 1 h.</summary>
     public TimeSpan SummaryEvery { get; init; } = TimeSpan.FromSeconds(1);
 

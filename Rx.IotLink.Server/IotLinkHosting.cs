@@ -30,20 +30,43 @@ public static class IotLinkHosting
         IConfiguration? configuration = null,
         Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null)
     {
-        services.AddSingleton(provider =>
-        {
-            var options = new IotLinkServerOptions
-            {
-                LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
-                SessionStore = provider.GetService<ISessionStore>(),
-                // Its own, since the binder would change the shared default.
-                Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>() },
-            };
-            if (configuration is not null)
-                options = Read(configuration, options);
-            return new IotLinkServer(configure?.Invoke(options) ?? options);
-        });
+        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, configuration, configure));
         return services.AddHostedService<Service>();
+    }
+
+    /// <summary>
+    /// The same for one of several servers of a host, which is a keyed service. Its session store is the one with the
+    /// same key, if there is one: servers that share a store would take each other's devices. The metrics of the server
+    /// have its key as <see cref="TelemetryOptions.Name"/>.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">The key of the server: <c>[FromKeyedServices("plant")] IotLinkServer server</c>.</param>
+    /// <param name="configuration">The section with its options, or null.</param>
+    /// <param name="configure">Changes the options after they were read, or null.</param>
+    public static IServiceCollection AddKeyedIotLinkServer(
+        this IServiceCollection services,
+        string key,
+        IConfiguration? configuration = null,
+        Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, configuration, configure));
+        return services.AddSingleton<IHostedService>(provider => new Service(provider.GetRequiredKeyedService<IotLinkServer>(key)));
+    }
+
+    private static IotLinkServer Make(
+        IServiceProvider provider, ISessionStore? store, string? name, IConfiguration? configuration, Func<IotLinkServerOptions, IotLinkServerOptions>? configure)
+    {
+        var options = new IotLinkServerOptions
+        {
+            LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
+            SessionStore = store,
+            // Its own, since the binder would change the shared default.
+            Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name },
+        };
+        if (configuration is not null)
+            options = Read(configuration, options);
+        return new IotLinkServer(configure?.Invoke(options) ?? options);
     }
 
     /// <summary>
@@ -76,8 +99,21 @@ public static class IotLinkHosting
     /// Adds a health check: healthy if every expected device is up and every session store works; degraded, naming the
     /// devices, if some have not connected yet or are down, or have a store that fails.
     /// </summary>
-    public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink") =>
-        checks.AddCheck<Check>(name);
+    /// <param name="checks">The host's health checks.</param>
+    /// <param name="name">The name of the check.</param>
+    /// <param name="minimumUp">
+    /// The share of the expected devices that must be up to be healthy: 0 to 1. Default 1: all of them.
+    /// </param>
+    /// <param name="serverKey">The key of the server (<see cref="AddKeyedIotLinkServer"/>); default: none.</param>
+    public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink", double minimumUp = 1, string? serverKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(checks);
+        Require.InRange(minimumUp, 0, 1, nameof(minimumUp));
+        return checks.Add(new(name, provider => new Check(ServerOf(provider, serverKey), minimumUp), failureStatus: null, tags: null));
+    }
+
+    private static IotLinkServer ServerOf(IServiceProvider provider, string? key) =>
+        key is null ? provider.GetRequiredService<IotLinkServer>() : provider.GetRequiredKeyedService<IotLinkServer>(key);
 
     private static IotLinkServerOptions Read(IConfiguration configuration, IotLinkServerOptions options)
     {
@@ -116,7 +152,7 @@ public static class IotLinkHosting
         public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
-    private sealed class Check(IotLinkServer server) : IHealthCheck
+    private sealed class Check(IotLinkServer server, double minimumUp) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
         {
@@ -126,9 +162,13 @@ public static class IotLinkHosting
                 ["links"] = server.Counters.Links,
                 ["connections"] = server.Counters.Connections,
                 ["failingStores"] = failing.Count,
+                ["expected"] = server.ExpectedCount,
+                ["missing"] = missing.Count,
             };
-            string[] faults = [.. Named("not up", missing), .. Named("session store fails", failing)];
-            return Task.FromResult(faults.Length == 0 ? HealthCheckResult.Healthy("every expected device is up", data) : HealthCheckResult.Degraded(string.Join("; ", faults), data: data));
+            var enough = server.ExpectedCount - missing.Count >= minimumUp * server.ExpectedCount;
+            string[] faults = [.. enough ? [] : Named("not up", missing), .. Named("session store fails", failing)];
+            var up = missing.Count == 0 ? "every expected device is up" : $"enough expected devices are up: {server.ExpectedCount - missing.Count} of {server.ExpectedCount}";
+            return Task.FromResult(faults.Length == 0 ? HealthCheckResult.Healthy(up, data) : HealthCheckResult.Degraded(string.Join("; ", faults), data: data));
         }
 
         private static IEnumerable<string> Named(string what, IReadOnlyCollection<string> ids) =>

@@ -302,6 +302,9 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <summary>Whether a device has connected: its link may have been opened before.</summary>
     internal bool HasCome(ILink link) => registry.HasCome(link);
 
+    /// <summary>How many devices are expected.</summary>
+    internal int ExpectedCount => registry.Expected.Count;
+
     /// <summary>The expected devices that are not up.</summary>
     internal IReadOnlyCollection<string> MissingIds =>
         [.. registry.Expected.Where(id => registry.Find(id) is not Link { Current.IsUp: true })];

@@ -49,6 +49,18 @@ public sealed class EventStreamTests : DashboardTest
     }
 
     [Test]
+    public async Task All_listeners_share_the_summary_of_an_interval()
+    {
+        await StartAsync(new() { SummaryEvery = TimeSpan.FromHours(1) });
+        await using var first = await ListenAsync();
+        var told = await first.NextAsync("summary");
+        await JoinAsync(Server);
+        await using var second = await ListenAsync();
+
+        Assert.That((await second.NextAsync("summary")).GetRawText(), Is.EqualTo(told.GetRawText()), "it is not made again");
+    }
+
+    [Test]
     public async Task The_stream_ends_when_the_server_stops()
     {
         await StartAsync(new() { SummaryEvery = Often });

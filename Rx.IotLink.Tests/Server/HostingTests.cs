@@ -200,6 +200,53 @@ public sealed class HostingTests : ServerTest
         return Own(builder.Build());
     }
 
+    [Test]
+    public async Task Health_may_ask_for_a_share_of_the_expected_devices()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddIotLinkServer(configure: _ => ServerOptions with { Expected = ["1", "2", "3"] });
+        builder.Services.AddHealthChecks().AddIotLink(minimumUp: 0.6);
+        var host = Own(builder.Build());
+        await host.StartAsync().Within();
+        var server = host.Services.GetRequiredService<IotLinkServer>();
+        var health = host.Services.GetRequiredService<HealthCheckService>();
+        await JoinAsync(server);
+        Assert.That((await health.CheckHealthAsync().Within()).Entries["iotlink"], Has.Property("Description").EqualTo("not up: 2, 3"));
+        await JoinAsync(server, "2");
+
+        var entry = (await health.CheckHealthAsync().Within()).Entries["iotlink"];
+
+        Assert.That((entry.Status, entry.Description, entry.Data["missing"]), Is.EqualTo((HealthStatus.Healthy, "enough expected devices are up: 2 of 3", 1)));
+        Assert.That(() => builder.Services.AddHealthChecks().AddIotLink(minimumUp: 1.1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public async Task A_host_may_have_several_servers_each_by_its_key()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        TelemetryOptions? telemetry = null;
+        builder.Services.AddKeyedIotLinkServer("north", configure: o =>
+        {
+            telemetry = o.Telemetry;
+            return ServerOptions with { Expected = ["1"] };
+        });
+        builder.Services.AddKeyedIotLinkServer("south", configure: _ => ServerOptions);
+        builder.Services.AddHealthChecks().AddIotLink("north", serverKey: "north").AddIotLink("south", serverKey: "south");
+        var host = Own(builder.Build());
+        await host.StartAsync().Within();
+        var (north, south) = (host.Services.GetRequiredKeyedService<IotLinkServer>("north"), host.Services.GetRequiredKeyedService<IotLinkServer>("south"));
+        await JoinAsync(south);
+
+        Assert.That(north.Find("1"), Is.Null);
+        Assert.That(south.Find("1"), Is.Not.Null);
+        Assert.That(telemetry!.Name, Is.EqualTo("north"));
+        var entries = (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync().Within()).Entries;
+        Assert.That((entries["north"].Status, entries["south"].Status), Is.EqualTo((HealthStatus.Degraded, HealthStatus.Healthy)));
+        var peer = await JoinAsync(north);
+        await host.StopAsync().Within();
+        Assert.That(await peer.HearToEndAsync(), Is.Empty, "both stop with the host");
+    }
+
     private sealed class Goodbye(IotLinkServer server) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
