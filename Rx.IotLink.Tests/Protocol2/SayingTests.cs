@@ -21,11 +21,11 @@ public sealed class SayingTests
     {
         var end = Waiting("a", "b");
 
-        end.Protocol.Accept(end.Now);
+        end.Protocol.Accept(1, end.Now);
         Assert.That(end.Protocol.WantsToSend, Is.True);
         end.Protocol.Keepalive();
         Assert.That(end.TakeSaid(), Is.EqualTo(["=0001", "~0002"]), "b waits");
-        end.Protocol.Accept(end.Now);
+        end.Protocol.Accept(2, end.Now);
         end.Protocol.Keepalive();
         Assert.That(end.TakeSaid(), Is.EqualTo(["=0002", ""]));
         Assert.That(end.Protocol.WantsToSend, Is.False);
@@ -36,7 +36,7 @@ public sealed class SayingTests
     {
         var end = Waiting("a");
 
-        end.Protocol.Accept(end.Now);
+        end.Protocol.Accept(1, end.Now);
         end.Protocol.Bye("tired");
 
         Assert.That(end.TakeSaid(), Is.EqualTo(["=0001", "!bye tired"]));

@@ -63,13 +63,13 @@ internal enum InputKind : byte
 
 /// <summary>The facts at the moment of an input.</summary>
 /// <param name="Now">Monotonic time.</param>
-/// <param name="HandledExactlyOnce">Exactly-once lines that the application has handled since the last input.</param>
-/// <param name="HandledBestEffort">Best-effort lines that it has handled since then.</param>
+/// <param name="HandledExactlyOnce">How many exactly-once lines the application has handled, ever.</param>
+/// <param name="HandledBestEffort">How many best-effort lines it has handled, ever.</param>
 /// <param name="HeldSince">Since when observers have been handling their current line, if there is one.</param>
 /// <param name="OpenSince">Since when the oldest open line waits to be accepted, if there is one.</param>
 /// <param name="Room">How many more bytes the link may hold. Below zero: it holds too many.</param>
 internal readonly record struct Moment(
-    TimeSpan Now, int HandledExactlyOnce = 0, int HandledBestEffort = 0, TimeSpan? HeldSince = null, TimeSpan? OpenSince = null, long Room = Moment.AnyRoom)
+    TimeSpan Now, long HandledExactlyOnce = 0, long HandledBestEffort = 0, TimeSpan? HeldSince = null, TimeSpan? OpenSince = null, long Room = Moment.AnyRoom)
 {
     /// <summary>The room of a link without a budget.</summary>
     public const long AnyRoom = long.MaxValue / 2;

@@ -39,7 +39,7 @@ internal struct LinkCounts
 
     public long SlowObservers { get; set; }
 
-    public readonly LinkCounters Snapshot(int outbox, int inbox, int received, (long Expired, long Replaced) givenUp) => new()
+    public readonly LinkCounters Snapshot(int outbox, int inbox, long received, (long Expired, long Replaced) givenUp) => new()
     {
         LinesWritten = LinesWritten,
         LinesAcknowledged = LinesAcknowledged,
@@ -48,7 +48,7 @@ internal struct LinkCounts
         LinesDropped = LinesDropped,
         LinesExpired = givenUp.Expired,
         LinesReplaced = givenUp.Replaced,
-        LinesReceived = LinesReceived + received,
+        LinesReceived = received,
         DuplicatesReceived = DuplicatesReceived,
         LinesWithheld = LinesWithheld,
         Heartbeats = Heartbeats,
@@ -56,7 +56,7 @@ internal struct LinkCounts
         ProtocolErrors = ProtocolErrors,
         SlowObservers = SlowObservers,
         Outbox = outbox,
-        Inbox = inbox - received,
+        Inbox = inbox,
     };
 
     /// <summary>Adds the counts of another link.</summary>

@@ -33,17 +33,19 @@ internal sealed partial class LinkEngine : IProtocolHost
     }
 
     /// <summary>Takes a line if its kind has room. Each kind has room of its own.</summary>
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id, out long line)
     {
-        ref var waiting = ref delivery == Delivery.BestEffort ? ref bestEffortWaiting : ref exactlyOnceWaiting;
+        line = 0;
+        var waiting = delivered.Of(delivery) - handled.Of(delivery);
         // One line may always wait: otherwise a line longer than the link's share would never come.
-        if (waiting >= limits.InboxLines || (isBounded && exactlyOnceWaiting + bestEffortWaiting > 0 && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
+        if (waiting >= limits.InboxLines || (isBounded && delivered.All > handled.All && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
         {
             counts.LinesWithheld++;
             return false;
         }
 
-        waiting++;
+        delivered = delivered.Plus(delivery);
+        line = delivered.All;
         if (delivery == Delivery.BestEffort)
             counts.BestEffortBytesReceived += utf8.Length;
         else

@@ -134,9 +134,11 @@ internal sealed partial class LinkEngine
     {
         Works(ref saveFault);
         StoreFails = false;
-        TellStored(upTo);
-        protocol.Saved(upTo, now);
-        other?.Saved(upTo, now);
+        // Nobody can have kept what was not given to be kept.
+        var through = Math.Min(upTo, records);
+        TellStored(through);
+        protocol.Saved(through, now);
+        other?.Saved(through, now);
     }
 
     /// <summary>The store does again what it failed to do.</summary>

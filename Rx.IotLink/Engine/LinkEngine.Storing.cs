@@ -29,7 +29,7 @@ internal sealed partial class LinkEngine
         var most = limits.OutboxLines + limits.MaxWaitingWrites;
         // What was given up is in the store, and in its journal, until the store knows it: a store that fails for long
         // bounds how many lines come and go meanwhile.
-        if ((line.Key is not null || line.TimeToLive is not null) && kept!.GivenUp.Count + kept.TakenBackUntil.Count >= most)
+        if ((line.Key is not null || line.TimeToLive is not null) && kept!.GivenUp.Count + kept.TakenBack >= most)
             return Rejection.OutboxFull;
         // A key takes memory, too, wherever its line is.
         return (line.IsAwaited && kept!.Awaited.Count >= most) || (line.Key is not null && given is null && outbox.Limits.Keys.Count >= most)
@@ -66,18 +66,14 @@ internal sealed partial class LinkEngine
     /// <summary>
     /// Removes the record of a line that the peer has not accepted and will not get.
     /// </summary>
-    private void Forget(OutLine line)
-    {
-        if (IsKept(line))
-            Forget((long)line.Ticket);
-    }
+    /// <returns>The record of that; 0: nothing was kept.</returns>
+    private long Forget(OutLine line) => IsKept(line) ? Forget((long)line.Ticket) : 0;
 
-    /// <summary>The same, for the line of a position. Gives the place of the record.</summary>
+    /// <summary>The same, for the line of a position.</summary>
     private long Forget(long position)
     {
         var record = Save(new(SessionRecordKind.Remove, Position: position));
-        if (kept!.TakenBack.Contains(position))
-            kept.TakenBackUntil.Enqueue((record, position));
+        kept!.RemovedBy(record, position);
         protocol.SendAfter(record);
         other?.SendAfter(record);
         return record;
@@ -96,7 +92,7 @@ internal sealed partial class LinkEngine
     private void TakeBackStored(long position)
     {
         kept!.Count--;
-        kept.TakenBack.Add(position);
+        kept.TakeBack(position);
     }
 
     /// <summary>Asks for lines from the store, if there are any and there is room for them.</summary>
@@ -111,24 +107,30 @@ internal sealed partial class LinkEngine
     /// <summary>Takes lines that were read.</summary>
     private void Loaded(IReadOnlyList<StoredLine> lines, DateTimeOffset timeOfDay)
     {
+        if (kept is not { IsLoading: true })
+            return;
         if (timeOfDay != default)
             outbox.Limits.Origin = timeOfDay - now;
-        kept!.IsLoading = false;
+        kept.IsLoading = false;
         Works(ref loadFault);
+        var before = kept.LoadedThrough;
         foreach (var line in lines)
         {
-            // Lines that were taken back meanwhile are complete.
-            if (!Waits(line))
+            // A store may return lines that nobody asked for, lines that it never had, or one line twice.
+            if (kept.Count == 0 || line.Position <= kept.LoadedThrough || line.Position > outbox.LastPosition)
                 continue;
             kept.LoadedThrough = line.Position;
+            // Lines that were taken back meanwhile are complete.
+            if (kept.WasTakenBack(line.Position))
+                continue;
             kept.Count--;
             Load(line);
         }
 
-        kept.TakenBack.RemoveWhere(position => position <= kept.LoadedThrough);
+        kept.ForgetTakenBack();
         // The lines were not kept yet when the store looked for them. They are read again when something more is kept.
         // They may have been kept meanwhile, with nothing more to come: so they are read again in any case.
-        if (lines.Count == 0 && kept.Count > 0)
+        if (kept.LoadedThrough == before && kept.Count > 0)
             (kept.WasTooEarly, kept.LoadAt) = (true, now + BetweenLoads);
         GiveUpExpired();
         protocol.Send(now);
@@ -150,12 +152,13 @@ internal sealed partial class LinkEngine
     /// <summary>Whether these are no more lines than wait in the store alone.</summary>
     public bool MayBeLoaded(IReadOnlyList<StoredLine> lines) => kept is null || lines.Count(line => Waits(line)) <= kept.Count;
 
-    private bool Waits(in StoredLine line) => line.Position > kept!.LoadedThrough && !kept.TakenBack.Contains(line.Position);
+    private bool Waits(in StoredLine line) => line.Position > kept!.LoadedThrough && !kept.WasTakenBack(line.Position);
 
     private void LoadFailed(in Input failure)
     {
         if (kept is not null)
             (kept.IsLoading, kept.LoadAt) = (false, now + BetweenLoads);
+        kept?.ForgetTakenBack();
         if (StoreFault is null && !IsFinal)
             Notify(LinkNoticeKind.StoreFailed, failure.Outage!.Detail, failure.Error);
         loadFault = failure.Outage;
@@ -168,10 +171,9 @@ internal sealed partial class LinkEngine
             return;
         if (kept.WasTooEarly)
             (kept.WasTooEarly, kept.LoadAt) = (false, null);
+        kept.Saved = upTo;
+        kept.ForgetTakenBack();
         TellGivenUp(upTo);
-        // What no read can find any more; one that is under way may have found it.
-        while (!kept.IsLoading && kept.TakenBackUntil.TryPeek(out var gone) && gone.Record <= upTo)
-            kept.TakenBack.Remove(kept.TakenBackUntil.Dequeue().Position);
         while (kept.UntilStored.TryPeek(out var line) && line.Record <= upTo)
         {
             kept.UntilStored.Dequeue();
@@ -185,11 +187,15 @@ internal sealed partial class LinkEngine
         /// <summary>Lines that are only in the store and whose writes wait, by their positions.</summary>
         public Dictionary<long, OutLine> Awaited { get; } = [];
 
-        /// <summary>The positions of lines that were taken back there, and may still be read.</summary>
-        public HashSet<long> TakenBack { get; } = [];
+        // The positions of lines that were taken back there and may still be read, and the records that remove them.
+        private readonly HashSet<long> takenBack = [];
+        private readonly Queue<(long Position, long Record)> removals = new();
 
-        /// <summary>The records with which the store knows of that.</summary>
-        public Queue<(long Record, long Position)> TakenBackUntil { get; } = new();
+        /// <summary>The last record that is kept.</summary>
+        public long Saved { get; set; }
+
+        /// <summary>How many lines were taken back and may still be read.</summary>
+        public int TakenBack => takenBack.Count;
 
         /// <summary>
         /// Lines that were given up, whose writers are told when the store knows that; their records are those of
@@ -216,5 +222,26 @@ internal sealed partial class LinkEngine
 
         /// <summary>Lines whose writes complete once they are kept, in the order of their records.</summary>
         public Queue<OutLine> UntilStored { get; } = new();
+
+        /// <summary>A line is taken back there. The record that removes it follows.</summary>
+        public void TakeBack(long position) => takenBack.Add(position);
+
+        /// <summary>This record removes the line of a position, here or there.</summary>
+        public void RemovedBy(long record, long position)
+        {
+            if (takenBack.Contains(position))
+                removals.Enqueue((position, record));
+        }
+
+        public bool WasTakenBack(long position) => takenBack.Contains(position);
+
+        /// <summary>
+        /// Forgets lines that no read can return any more: their removal is kept, and no read began before that.
+        /// </summary>
+        public void ForgetTakenBack()
+        {
+            while (!IsLoading && removals.TryPeek(out var oldest) && oldest.Record <= Saved)
+                takenBack.Remove(removals.Dequeue().Position);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Telemetry;
@@ -51,11 +52,10 @@ internal sealed partial class LinkEngine
     /// <summary>Why the protocol wants to end the connection. The end of the step does it.</summary>
     private Outage? ending;
 
-    // Lines at the application that are not accepted yet; and, after a change of version, the protocols that they
-    // belong to, oldest first.
-    private int exactlyOnceWaiting;
-    private int bestEffortWaiting;
-    private Queue<IProtocol>? owed;
+    // Lines that were delivered to the application, and those of them that it has handled. The number of a line is the
+    // count of all lines that were delivered with it and before it.
+    private Tally delivered;
+    private Tally handled;
 
     private LinkCounts counts;
     private TimeSpan upAt;
@@ -180,11 +180,14 @@ internal sealed partial class LinkEngine
         output is not null && opening is ClientOpening again && protocol is Version2Protocol two && two.IsSuccessor(again);
 
     /// <summary>The counts of now.</summary>
-    /// <param name="handled">Lines that the application has handled since the last step.</param>
-    public LinkCounters Counters(int handled) =>
-        counts.Snapshot(
-            Unfinished, exactlyOnceWaiting + bestEffortWaiting, Math.Min(handled, exactlyOnceWaiting + bestEffortWaiting),
+    public LinkCounters CountersAt(in Moment at)
+    {
+        // What was handled after the end was not accepted.
+        var handledNow = IsFinal ? handled : HandledAt(at);
+        return counts.Snapshot(
+            Unfinished, inbox: IsFinal ? 0 : (int)(delivered.All - handledNow.All), received: handledNow.All,
             outbox.HasLimits ? (outbox.Limits.Expired, outbox.Limits.Replaced) : default);
+    }
 
     /// <summary>How long it was up in all, and for how long it has been down; null: it was never up.</summary>
     public (TimeSpan Up, TimeSpan? Down) PresenceAt(TimeSpan time) =>
@@ -193,7 +196,7 @@ internal sealed partial class LinkEngine
     /// <summary>Adds this link, and its counts, to sums.</summary>
     public void AddTo(LinkTotals totals)
     {
-        totals.AddLink(Status, Unfinished, exactlyOnceWaiting + bestEffortWaiting);
+        totals.AddLink(Status, Unfinished, IsFinal ? 0 : (int)(delivered.All - handled.All));
         totals.AddCounts(counts, outbox.HasLimits ? (outbox.Limits.Expired, outbox.Limits.Replaced) : default);
     }
 
@@ -223,6 +226,7 @@ internal sealed partial class LinkEngine
             EndAsWanted();
         LoadIfRoom();
         collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), ExpiresAt);
+        CheckCounts();
         effects = collected;
         collected = default;
     }
@@ -314,9 +318,6 @@ internal sealed partial class LinkEngine
     {
         // All or nothing: steps that can fail come first.
         var next = other ?? create(version, outbox, this);
-        owed ??= new();
-        while (owed.Count < exactlyOnceWaiting + bestEffortWaiting)
-            owed.Enqueue(protocol);
         (protocol, other, Version) = (next, protocol, version);
     }
 
@@ -358,17 +359,20 @@ internal sealed partial class LinkEngine
 
     private void AcceptHandled(in Moment at)
     {
-        var exactlyOnce = Math.Min(at.HandledExactlyOnce, exactlyOnceWaiting);
-        var bestEffort = Math.Min(at.HandledBestEffort, bestEffortWaiting);
-        exactlyOnceWaiting -= exactlyOnce;
-        bestEffortWaiting -= bestEffort;
-        counts.LinesReceived += exactlyOnce + bestEffort;
-        counts.BestEffortReceived += bestEffort;
-        for (var handled = exactlyOnce + bestEffort; handled > 0; handled--)
-        {
-            (owed?.TryDequeue(out var before) == true ? before : protocol).Accept(now);
-        }
+        var newest = IsFinal ? handled : HandledAt(at);
+        if (newest == handled)
+            return;
+        handled = newest;
+        (counts.LinesReceived, counts.BestEffortReceived) = (handled.All, handled.BestEffort);
+        // Each has the lines that it has delivered, of all that were.
+        protocol.Accept(handled.All, now);
+        other?.Accept(handled.All, now);
     }
+
+    /// <summary>The handled lines by now: never fewer than before, nor more than were delivered.</summary>
+    private Tally HandledAt(in Moment at) => new(
+        Math.Clamp(at.HandledExactlyOnce, handled.ExactlyOnce, delivered.ExactlyOnce),
+        Math.Clamp(at.HandledBestEffort, handled.BestEffort, delivered.BestEffort));
 
     /// <summary>Collects bytes to send, unless a send in progress will take them.</summary>
     /// <param name="goesOn">Whether the send in progress asks.</param>
@@ -461,7 +465,7 @@ internal sealed partial class LinkEngine
         if (IsUp && status == LinkStatus.Refused)
             counts.Outages++;
         Become(status, outage);
-        (exactlyOnceWaiting, bestEffortWaiting, collected.IsLast) = (0, 0, true);
+        collected.IsLast = true;
         foreach (var line in holder.Unfinished.Concat(outbox.All).Concat(kept?.Awaited.Values ?? Enumerable.Empty<OutLine>()).ToList())
             Done(line, Outcome.GivenUp);
         // Lines that are only in the store stay there.
@@ -526,4 +530,33 @@ internal sealed partial class LinkEngine
     }
 
     private static TimeSpan? Earlier(TimeSpan? a, TimeSpan? b) => a < b || b is null ? a : b;
+
+    /// <summary>What two parts of the engine count must agree after each step.</summary>
+    [Conditional("DEBUG")]
+    private void CheckCounts()
+    {
+        Debug.Assert(output is not null || !sending, "only on a connection is something sent");
+        Debug.Assert(IsUp ? output is not null : !IsFinal || output is null, "lines flow on a connection, and a link that has ended has none");
+        Debug.Assert(handled.ExactlyOnce <= delivered.ExactlyOnce && handled.BestEffort <= delivered.BestEffort, "what is handled was delivered");
+        if (IsFinal)
+        {
+            Debug.Assert(Unfinished == 0, "a link that has ended has told all writers");
+            return;
+        }
+
+        Debug.Assert(InStoreAlone >= 0 && Unfinished == outbox.Count + holder.UnfinishedCount + InStoreAlone, "a line that is not done with has one place: in the outbox, in the protocol that has the lines, or in the store alone");
+        Debug.Assert(holder == protocol || protocol.UnfinishedCount == 0, "one protocol has the lines");
+        Debug.Assert(protocol.Waiting + (other?.Waiting ?? 0) == delivered.All - handled.All, "what was delivered and not handled is what the protocols have not accepted");
+        Debug.Assert(delivered.ExactlyOnce - handled.ExactlyOnce <= limits.InboxLines, "the inbox has a bound");
+    }
+
+    /// <summary>How many lines of each kind.</summary>
+    private readonly record struct Tally(long ExactlyOnce, long BestEffort)
+    {
+        public long All => ExactlyOnce + BestEffort;
+
+        public long Of(Delivery delivery) => delivery == Delivery.BestEffort ? BestEffort : ExactlyOnce;
+
+        public Tally Plus(Delivery delivery) => delivery == Delivery.BestEffort ? this with { BestEffort = BestEffort + 1 } : this with { ExactlyOnce = ExactlyOnce + 1 };
+    }
 }

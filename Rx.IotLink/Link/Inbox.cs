@@ -50,10 +50,6 @@ internal sealed partial class Inbox(
     private long handledExactlyOnce;
     private long handledBestEffort;
 
-    // Guarded by the lock: how many of them were reported to the link.
-    private long reportedExactlyOnce;
-    private long reportedBestEffort;
-
     /// <summary>Whether anybody observes lines.</summary>
     public bool IsObserved => observers.Length > 0;
 
@@ -63,22 +59,10 @@ internal sealed partial class Inbox(
     /// <summary>The bytes that it holds. The drain may be releasing its part at this moment. Under the lock.</summary>
     public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0);
 
-    /// <summary>Lines that were handled and not reported to the link yet. Under the lock.</summary>
-    public int Unreported => ended ? 0 : (int)(HandledExactlyOnce - reportedExactlyOnce + HandledBestEffort - reportedBestEffort);
 
     public IObservable<string> Lines => field ??= new Observable<string>(observer => Add(new TextSubscription(this, observer)));
 
     public IObservable<ReadOnlyMemory<byte>> Utf8Lines => field ??= new Observable<ReadOnlyMemory<byte>>(observer => Add(new Utf8Subscription(this, observer)));
-
-    /// <summary>The number of lines that were handled since this was last asked. Under the lock.</summary>
-    public (int ExactlyOnce, int BestEffort) TakeHandled()
-    {
-        var newExactlyOnce = (int)(HandledExactlyOnce - reportedExactlyOnce);
-        var newBestEffort = (int)(HandledBestEffort - reportedBestEffort);
-        reportedExactlyOnce += newExactlyOnce;
-        reportedBestEffort += newBestEffort;
-        return ended ? (0, 0) : (newExactlyOnce, newBestEffort);
-    }
 
     /// <summary>
     /// Ends it and drops the waiting lines: they were not accepted, so the peer still has them. Under the lock.
@@ -150,9 +134,9 @@ internal sealed partial class Inbox(
     private bool HasWork => (ended || (!paused && (!arrived.IsEmpty || !taken.IsEmpty || newcomers))) && (observers.Length > 0 || readers is { IsEmpty: false });
 
     // Under the lock.
-    private long HandledExactlyOnce => Volatile.Read(ref handledExactlyOnce) + (open?.ExactlyOnce ?? 0);
+    public long HandledExactlyOnce => Volatile.Read(ref handledExactlyOnce) + (open?.ExactlyOnce ?? 0);
 
-    private long HandledBestEffort => Volatile.Read(ref handledBestEffort) + (open?.BestEffort ?? 0);
+    public long HandledBestEffort => Volatile.Read(ref handledBestEffort) + (open?.BestEffort ?? 0);
 
     private Subscription Add(Subscription subscription)
     {

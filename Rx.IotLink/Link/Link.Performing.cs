@@ -21,12 +21,9 @@ internal sealed partial class Link
     // Guarded by the lock: waiters whose event has come.
     private List<(Waiter<Unit> Waiter, Exception? Error)>? toTell;
 
-    /// <summary>The facts of this moment. Each handled line is reported once. Under the lock.</summary>
-    private Moment Moment()
-    {
-        var (exactlyOnce, bestEffort) = inbox.TakeHandled();
-        return new(Now, exactlyOnce, bestEffort, inbox.HeldSince, inbox.OpenSince, Room());
-    }
+    /// <summary>The facts of this moment. Under the lock.</summary>
+    private Moment Moment() =>
+        new(Now, inbox.HandledExactlyOnce, inbox.HandledBestEffort, inbox.HeldSince, inbox.OpenSince, Room());
 
     /// <summary>
     /// Lets the engine process an input. Under the lock; the resulting work must be performed.

@@ -189,7 +189,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         get
         {
             lock (gate)
-                return engine.Counters(inbox.Unreported);
+                return engine.CountersAt(Moment());
         }
     }
 

@@ -62,9 +62,13 @@ internal interface IProtocol
     void Taken(TimeSpan now);
 
     /// <summary>
-    /// The application has accepted the oldest line that was delivered to the host and not accepted yet.
+    /// The application has handled all lines up to this one, by the numbers that <see cref="IProtocolHost.TryDeliver"/>
+    /// gave: they are accepted.
     /// </summary>
-    void Accept(TimeSpan now);
+    void Accept(long through, TimeSpan now);
+
+    /// <summary>How many lines were delivered and are not accepted.</summary>
+    int Waiting { get; }
 
     /// <summary>
     /// All records of <see cref="IProtocolHost.Save"/> up to this place are kept: sends what waited for that.
@@ -99,8 +103,11 @@ internal interface IProtocol
     /// <summary>Bytes of lines that have come and are held, since they may not be delivered yet.</summary>
     int HeldBytes { get; }
 
-    /// <summary>Every line that was taken from the outbox and is not finished, oldest first.</summary>
+    /// <summary>Every line that was taken from the outbox and that the protocol still holds, oldest first.</summary>
     IEnumerable<OutLine> Unfinished { get; }
+
+    /// <summary>How many of them are not done with.</summary>
+    int UnfinishedCount { get; }
 
     /// <summary>
     /// Gives up the unfinished lines: the peer speaks another version, and its protocol takes them over. The memory of
@@ -133,7 +140,8 @@ internal interface IProtocolHost
     /// <param name="utf8">Its text: valid UTF-8, to be copied.</param>
     /// <param name="delivery">The promise made for it, as far as the wire shows it.</param>
     /// <param name="id">Its name; default: it has no number on the wire.</param>
-    bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id);
+    /// <param name="line">Its number among all lines that were delivered on this link, from 1.</param>
+    bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id, out long line);
 
     /// <summary>Whether the link may hold this many more bytes.</summary>
     bool HasRoomFor(int bytes);

@@ -22,6 +22,12 @@ internal sealed class Outbox
     /// <summary>Whether there was ever such a line.</summary>
     public bool HasLimits => limits is not null;
 
+    /// <summary>The last place in the order of writing that a line was given.</summary>
+    public long LastPosition => (long)tickets;
+
+    /// <summary>How many there are.</summary>
+    public int Count { get; private set; }
+
     public OutLine? Ordered => ordered.First;
 
     public OutLine? Concurrent => concurrent.First;
@@ -118,6 +124,7 @@ internal sealed class Outbox
         if (!line.Waits)
             return false;
         LaneOf(line).Remove(line);
+        Count--;
         Unwatch(line);
         return true;
     }
@@ -145,6 +152,7 @@ internal sealed class Outbox
     private void Insert(OutLine line, OutLine? before)
     {
         LaneOf(line).Insert(line, before);
+        Count++;
         Watch(line);
     }
 

@@ -20,9 +20,9 @@ internal sealed class CountingHost : IProtocolHost
     {
     }
 
-    public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
+    public bool TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id, out long line)
     {
-        Delivered++;
+        line = ++Delivered;
         return true;
     }
 

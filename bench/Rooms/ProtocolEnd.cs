@@ -14,6 +14,7 @@ internal sealed class ProtocolEnd
 
     private readonly ArrayBufferWriter<byte> output = new(65_536);
     private readonly Outbox outbox = new();
+    private long accepted;
 
     public ProtocolEnd(int version)
     {
@@ -28,8 +29,8 @@ internal sealed class ProtocolEnd
 
     public void Accept(int lines)
     {
-        for (; lines > 0; lines--)
-            Protocol.Accept(Now);
+        accepted += lines;
+        Protocol.Accept(accepted, Now);
     }
 
     /// <summary>Writes lines that wait for nobody, and gives the number of bytes it took.</summary>
@@ -69,7 +70,7 @@ internal sealed class ProtocolEnd
         protocol.Send(Now);
         protocol.Receive(new("00\n"u8.ToArray()), Now);
         protocol.Receive(new(Encoding.ASCII.GetBytes("00first\n")), Now);
-        protocol.Accept(Now);
+        protocol.Accept(++accepted, Now);
         output.ResetWrittenCount();
         return protocol;
     }

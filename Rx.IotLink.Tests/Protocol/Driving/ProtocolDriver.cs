@@ -28,6 +28,7 @@ internal sealed class ProtocolDriver : IProtocolHost
     private readonly List<byte[]> unread = [];
     private RecordingOutput? output;
     private int waiting;
+    private long delivered;
 
     public ProtocolDriver(Side side, TimeSpan? timeout = null, int maxLineBytes = 4_000, string id = Id, TimeSpan firstAcknowledgementDelay = default)
     {
@@ -121,7 +122,7 @@ internal sealed class ProtocolDriver : IProtocolHost
     public void Accept()
     {
         waiting--;
-        Protocol.Accept(Now);
+        Protocol.Accept(delivered - waiting, Now);
     }
 
     public void AcceptAll()
@@ -176,10 +177,12 @@ internal sealed class ProtocolDriver : IProtocolHost
 
     void IProtocolHost.Heartbeat() => log.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id, out long line)
     {
         log.Add((InboxFull ? "withheld " : "line ") + Encoding.UTF8.GetString(utf8));
-        waiting += InboxFull ? 0 : 1;
+        if (!InboxFull)
+            (waiting, delivered) = (waiting + 1, delivered + 1);
+        line = InboxFull ? 0 : delivered;
         return !InboxFull;
     }
 

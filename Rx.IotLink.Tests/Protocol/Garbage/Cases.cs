@@ -1,3 +1,4 @@
+using System.Globalization;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.FSharp.Core;
@@ -13,6 +14,11 @@ internal static class Cases
 
     private const int Count = 1_000;
 
+    /// <summary>
+    /// How many times as many cases are wanted as the suite has time for: ENGINE_RUNS, for the engine.
+    /// </summary>
+    public static int Times { get; } = int.Parse(Environment.GetEnvironmentVariable("ENGINE_RUNS") ?? "1", CultureInfo.InvariantCulture);
+
     private static readonly byte[] Telling = [.. "\n\n\n\n\r00123456789abcdefAFgz~ {}"u8, 0xff, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0];
 
     /// <summary>Any bytes; half of them made of those that mean something.</summary>
@@ -25,8 +31,10 @@ internal static class Cases
     /// <summary>Checks that something holds for each case; the check fails by an exception.</summary>
     public static void All(Gen<byte[]> cases, Action<byte[]> check) => All(cases, Smaller, check);
 
-    /// <summary>Checks that something holds for each case, and looks for the smallest case where it does not.</summary>
-    public static void All<T>(Gen<T[]> cases, Action<T[]> check) => All(cases, Smaller, check);
+    /// <summary>
+    /// Checks that something holds for each case, and looks for the smallest case where it does not.
+    /// </summary>
+    public static void All<T>(Gen<T[]> cases, Action<T[]> check, int count = Count) => All(cases, Smaller, check, count);
 
     /// <summary>
     /// Fails a case. An assertion would be noted for each smaller case that is tried, and the smallest be lost among
@@ -42,8 +50,8 @@ internal static class Cases
     public static void RequireSame(IEnumerable<string> actual, IEnumerable<string> expected, string how) =>
         Require(actual.SequenceEqual(expected), () => $"{how}: [{string.Join(" | ", actual)}] instead of [{string.Join(" | ", expected)}]");
 
-    private static void All<T>(Gen<T> cases, Func<T, IEnumerable<T>> smaller, Action<T> check) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(Count).WithReplay(FSharpOption<FsCheck.Replay>.Some(new FsCheck.Replay(new Rnd(Seed), FSharpOption<int>.None))),
+    private static void All<T>(Gen<T> cases, Func<T, IEnumerable<T>> smaller, Action<T> check, int count = Count) => Check.One(
+        Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(FSharpOption<FsCheck.Replay>.Some(new FsCheck.Replay(new Rnd(Seed), FSharpOption<int>.None))),
         Prop.ForAll(Arb.From(cases, smaller), check));
 
     private static IEnumerable<T[]> Smaller<T>(T[] items)

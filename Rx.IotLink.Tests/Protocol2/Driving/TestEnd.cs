@@ -24,6 +24,7 @@ internal sealed class TestEnd : IProtocolHost
     private readonly Queue<string> inbox = new();
     private readonly Queue<SessionRecord> records = new();
     private long kept;
+    private long delivered;
     private byte[] unread = [];
     private ServerGreeting? greeting;
 
@@ -163,7 +164,7 @@ internal sealed class TestEnd : IProtocolHost
         for (; lines > 0; lines--)
         {
             Received.Add(inbox.Dequeue());
-            Protocol.Accept(Now);
+            Protocol.Accept(delivered - inbox.Count, Now);
         }
 
         Keep();
@@ -269,13 +270,15 @@ internal sealed class TestEnd : IProtocolHost
 
     void IProtocolHost.Heartbeat() => events.Add("heartbeat");
 
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id, out long line)
     {
+        line = 0;
         if (inbox.Count >= options.Inbox)
             return false;
-        var line = Encoding.UTF8.GetString(utf8);
-        events.Add("line " + line);
-        inbox.Enqueue(line);
+        var text = Encoding.UTF8.GetString(utf8);
+        events.Add("line " + text);
+        inbox.Enqueue(text);
+        line = ++delivered;
         return true;
     }
 

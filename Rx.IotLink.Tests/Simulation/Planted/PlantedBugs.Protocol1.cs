@@ -5,7 +5,7 @@ internal static partial class PlantedBugs
     private static PlantedBug[] OfProtocol1 =>
     [
         new("acknowledges a line when it arrives, before the application had it", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
-            new Edit("unaccepted.Enqueue(received.Add(mid, hash));", "var early = received.Add(mid, hash); unaccepted.Enqueue(early); SayAcknowledgement(early, now);")),
+            new Edit("unaccepted.Add(line, received.Add(mid, hash));", "var early = received.Add(mid, hash); unaccepted.Add(line, early); SayAcknowledgement(early, now);")),
         new("has no filter for repeated lines", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",
             new Edit("if (received.FindRepeated(mid, hash) is { } known)", "if (received.FindRepeated(mid, hash) is { } known && mid > byte.MaxValue)")),
         new("forgets the line in flight with its connection", [1], "Rx.IotLink/Protocol/Version1/Version1Protocol.cs",

@@ -5,7 +5,7 @@ internal static partial class PlantedBugs
     private static PlantedBug[] OfProtocol2 =>
     [
         new("acknowledges a line when it arrives, before the application had it", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
-            new Edit("(waiting ??= new()).Enqueue((peer, peer.Arrive()));", "{ (waiting ??= new()).Enqueue((peer, peer.Arrive())); Count(Arrived); }")),
+            new Edit("waiting.Add(delivered, (peer, peer.Arrive()));", "{ waiting.Add(delivered, (peer, peer.Arrive())); Count(Arrived); }")),
         new("has no filter for repeated lines", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit("switch ((short)(low - (ushort)Arrived))", "switch (Math.Max((short)1, (short)(low - (ushort)Arrived)))")),
         new("counts a peer's old lines among those of its new memory", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",

@@ -25,7 +25,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     private SentLines sent = new(settings.Timeout);
     private readonly ReceivedLines received = new(settings.Timeout);
-    private readonly Queue<ReceivedLines.Entry> unaccepted = new();
+    private WaitingLines<ReceivedLines.Entry> unaccepted;
     private readonly HeldLines held = new();
     private Phase phase = Phase.Disconnected;
     private IBufferWriter<byte>? output;
@@ -67,7 +67,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
 
     public int HeldBytes => held.Bytes;
 
+    public int Waiting => unaccepted.Count;
+
     public IEnumerable<OutLine> Unfinished => sent.All.Select(s => s.Line);
+
+    public int UnfinishedCount => sent.All.Count(s => s.Line.Outcome is null);
 
     public void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening)
     {
@@ -158,11 +162,13 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
     }
 
-    public void Accept(TimeSpan now)
+    public void Accept(long through, TimeSpan now)
     {
-        var entry = unaccepted.Dequeue();
-        if (received.Accept(entry, connected: output is not null))
-            Acknowledge(entry, now);
+        while (unaccepted.TryTakeThrough(through, out var entry))
+        {
+            if (received.Accept(entry!, connected: output is not null))
+                Acknowledge(entry!, now);
+        }
     }
 
     public void Keepalive()
@@ -273,13 +279,13 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
             return;
         }
 
-        if (!host.TryDeliver(payload, Delivery.ExactlyOnce, default))
+        if (!host.TryDeliver(payload, Delivery.ExactlyOnce, default, out var line))
             return;
         if (received.TakeRestart())
             host.Notify(LinkNoticeKind.PeerRestarted, "the peer has restarted: its message ids began anew at 00");
         if (mid == 0)
             ZeroCame(isFirstHere: true, now);
-        unaccepted.Enqueue(received.Add(mid, hash));
+        unaccepted.Add(line, received.Add(mid, hash));
     }
 
     /// <summary>Whether a line has to wait until the peer has shown that it has the acknowledgement of 00.</summary>

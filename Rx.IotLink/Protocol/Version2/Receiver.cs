@@ -14,8 +14,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     /// <summary>
     /// For each line that waits for the application: its memory and its number there; none for best effort.
     /// </summary>
-    /// <remarks>Made with the first line: an idle link has none.</remarks>
-    private Queue<(PeerMemory? Of, ulong Number)>? waiting;
+    private WaitingLines<(PeerMemory? Of, ulong Number)> waiting;
     private bool repeated;
 
     // The current memory of the peer, or the last one; and those before it, the latest last.
@@ -42,6 +41,9 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     /// <summary>Whether lines have arrived that wait for the application.</summary>
     public bool LinesWait => Arrived > Accepted;
+
+    /// <summary>How many lines wait for the application.</summary>
+    public int Waiting => waiting.Count;
 
     public void Restore(SessionMemory memory)
     {
@@ -109,8 +111,8 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         switch ((short)(low - (ushort)Arrived))
         {
             case 1:
-                if (host.TryDeliver(line, Delivery.ExactlyOnce, new(peer!.Epoch, peer.Arrived + 1)))
-                    (waiting ??= new()).Enqueue((peer, peer.Arrive()));
+                if (host.TryDeliver(line, Delivery.ExactlyOnce, new(peer!.Epoch, peer.Arrived + 1), out var delivered))
+                    waiting.Add(delivered, (peer, peer.Arrive()));
                 return;
             case <= 0:
                 host.DuplicateReceived();
@@ -127,22 +129,15 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     public void TakeBestEffort(ReadOnlySpan<byte> line)
     {
-        if (host.TryDeliver(line, Delivery.BestEffort, default))
-            (waiting ??= new()).Enqueue((null, 0));
+        if (host.TryDeliver(line, Delivery.BestEffort, default, out var delivered))
+            waiting.Add(delivered, (null, 0));
     }
 
-    public void Accept()
+    /// <summary>The application has handled all lines up to this one, by the numbers that the host gave.</summary>
+    public void Accept(long through)
     {
-        var (of, number) = waiting!.Dequeue();
-        if (of is null)
-            return;
-        if (of != peer)
-            // It must never be acknowledged with the numbers of the current memory.
-            of.Accepted = number;
-        else if (saving is null)
-            Count(number);
-        else
-            saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);
+        while (waiting.TryTakeThrough(through, out var line))
+            Accept(line.Of, line.Number);
     }
 
     /// <summary>
@@ -160,6 +155,19 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
     }
 
     public void SayArrived(IBufferWriter<byte> output) => Sender.WriteMark(output, '~', Arrived);
+
+    private void Accept(PeerMemory? of, ulong number)
+    {
+        if (of is null)
+            return;
+        if (of != peer)
+            // It must never be acknowledged with the numbers of the current memory.
+            of.Accepted = number;
+        else if (saving is null)
+            Count(number);
+        else
+            saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);
+    }
 
     /// <summary>Another memory replaces this one, which may come back.</summary>
     private void SetAside()

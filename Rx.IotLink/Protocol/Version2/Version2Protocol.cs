@@ -68,7 +68,11 @@ internal sealed class Version2Protocol : IProtocol
 
     public int HeldBytes => 0;
 
+    public int Waiting => receiver.Waiting;
+
     public IEnumerable<OutLine> Unfinished => sender.Ring.All;
+
+    public int UnfinishedCount => sender.Ring.Count;
 
     /// <summary>
     /// Server: whether this opening is from the client that is connected now, on a newer connection. An older opening
@@ -90,8 +94,9 @@ internal sealed class Version2Protocol : IProtocol
             return;
         }
 
+        if (opening is not ClientOpening client)
+            throw new ProtocolException("a client that speaks protocol 2 begins with its opening");
         Move(Step.Admit);
-        var client = (ClientOpening)opening!;
         var theirs = client.Offer;
         peerConnection = client.Connection;
         Meet(theirs);
@@ -186,7 +191,7 @@ internal sealed class Version2Protocol : IProtocol
 
     public void SendAfter(long record) => sender.SendAfter(record);
 
-    public void Accept(TimeSpan now) => receiver.Accept();
+    public void Accept(long through, TimeSpan now) => receiver.Accept(through);
 
     public void Keepalive()
     {

@@ -41,6 +41,7 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
     private bool connected;
     private bool leaves;
     private int waiting;
+    private long delivered;
     private int written;
     private long said;
     private long saving;
@@ -112,7 +113,7 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
                 break;
             case Script.Accept when waiting > 0:
                 waiting--;
-                protocol.Accept(now);
+                protocol.Accept(delivered - waiting, now);
                 Saved();
                 Carry();
                 break;
@@ -264,13 +265,15 @@ internal sealed class RoomEnd : IEnd, IProtocolHost
     {
     }
 
-    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id)
+    bool IProtocolHost.TryDeliver(ReadOnlySpan<byte> utf8, Delivery delivery, LineId id, out long line)
     {
+        line = 0;
         if (utf8.Length > MaxLineBytes || !Utf8.IsValid(utf8) || utf8.Contains((byte)'\n'))
             throw new BrokenPromiseException($"a line of {utf8.Length} bytes was delivered that is too long, or no text");
         if (waiting >= Inbox)
             return false;
         waiting++;
+        line = ++delivered;
         return true;
     }
 
