@@ -142,6 +142,9 @@ internal sealed partial class LinkEngine
     /// <summary>Gives up a line that is in the store alone.</summary>
     private void GiveUpStored(long position, int bytes)
     {
+        // A store may give more keys than it has lines.
+        if (InStoreAlone == 0)
+            return;
         if (kept!.Awaited.TryGetValue(position, out var awaited))
         {
             GiveUpReplaced(awaited);
@@ -160,6 +163,20 @@ internal sealed partial class LinkEngine
     {
         if (outbox.Limits.Keys.TryGetValue((key, line.Delivery), out var last) && last.Ticket == line.Ticket)
             outbox.Limits.Keys[(key, line.Delivery)] = last with { Line = line };
+    }
+
+    /// <summary>
+    /// Forgets keys of lines that are not in the store alone any more, and were read without their keys, or never.
+    /// </summary>
+    private void ForgetUnreadKeys()
+    {
+        if (!outbox.HasLimits)
+            return;
+        foreach (var (key, last) in outbox.Limits.Keys)
+        {
+            if (last.Line is null && (long)last.Ticket <= kept!.LoadedThrough)
+                outbox.Limits.Keys.Remove(key);
+        }
     }
 
     private void ForgetKey(string key, OutLine line)

@@ -127,6 +127,7 @@ internal sealed partial class LinkEngine
             Load(line);
         }
 
+        ForgetUnreadKeys();
         kept.ForgetTakenBack();
         // The lines were not kept yet when the store looked for them. They are read again when something more is kept.
         // They may have been kept meanwhile, with nothing more to come: so they are read again in any case.
