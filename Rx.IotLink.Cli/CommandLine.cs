@@ -72,7 +72,11 @@ internal static class CommandLine
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
         var (limits, store) = (new LimitOptions(), Options.ServerStore());
         var (page, tokenFile) = (RemoteOptions.Page(), RemoteOptions.TokenFile("without which --page refuses a request"));
-        var command = new Command("serve", HelpTexts.Serve) { port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, page, tokenFile };
+        var (lineTtl, key) = (Options.TimeToLive(), Options.LineKey());
+        var command = new Command("serve", HelpTexts.Serve)
+        {
+            port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, lineTtl, key, page, tokenFile,
+        };
         tls.AddTo(command);
         limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
@@ -93,6 +97,8 @@ internal static class CommandLine
             Limits = limits.Of(parsed),
             Proxies = parsed.GetValue(proxies)!,
             Store = parsed.GetValue(store),
+            TimeToLive = parsed.GetValue(lineTtl) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
+            LineKey = parsed.GetValue(key),
             Page = parsed.GetValue(page),
             TokenFile = parsed.GetValue(tokenFile),
         }));

@@ -11,16 +11,17 @@ namespace Rx.IotLink.Cli;
 /// <param name="window">The places that lines hold.</param>
 /// <param name="over">Ends the wait.</param>
 internal sealed class DeviceQueues(
-    Func<string, CancellationToken, Task<ILink>> waitForLink, Func<ILink, string, Task> write, LineWindow window, CancellationToken over)
+    Func<string, CancellationToken, Task<ILink>> waitForLink, Func<ILink, AddressedLine, Task> write, LineWindow window, CancellationToken over)
 {
-    private readonly Dictionary<string, ChannelWriter<string>> byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ChannelWriter<AddressedLine>> byId = new(StringComparer.Ordinal);
 
     /// <summary>Takes a line that has a place. Called by one pump.</summary>
-    public void Post(string id, string line)
+    public void Post(AddressedLine line)
     {
+        var id = line.Id;
         if (!byId.TryGetValue(id, out var box))
         {
-            var channel = Channel.CreateUnbounded<string>();
+            var channel = Channel.CreateUnbounded<AddressedLine>();
             byId.Add(id, box = channel.Writer);
             _ = ForwardAsync(id, channel.Reader);
         }
@@ -28,7 +29,7 @@ internal sealed class DeviceQueues(
         box.TryWrite(line);
     }
 
-    private async Task ForwardAsync(string id, ChannelReader<string> lines)
+    private async Task ForwardAsync(string id, ChannelReader<AddressedLine> lines)
     {
         try
         {

@@ -70,6 +70,11 @@ internal static class HelpTexts
         command; Ctrl-C does. Of an id that is unknown, neither connected nor expected
         nor in the key file, it says so once.
 
+        A line that was not sent within --ttl seconds is dropped, and told; they count from
+        when its device has connected first, with --store from when the line is stored.
+        With --line-key KEY a line replaces the one before it for the same device that was
+        not sent yet. With --json a line may have "ttl" and "key" of its own.
+
         With --key-file an id that is not in the file is refused, as is a wrong key, and
         protocol 1 is not spoken, since it has no keys; with --protocol both besides,
         ids without a key are served over protocol 1, and anyone may be one of them.

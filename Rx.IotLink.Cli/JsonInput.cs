@@ -38,7 +38,7 @@ internal static class JsonInput
             if (line is null)
                 return (null, lineFault);
             var (checkedLine, fault) = Check(said, line, maxLineBytes, emptyIsLine, id);
-            return checkedLine is null || id is null ? (checkedLine, fault) : Limit(checkedLine, json.RootElement);
+            return checkedLine is null ? (checkedLine, fault) : Limit(checkedLine, json.RootElement);
         }
         catch (JsonException e)
         {

@@ -27,6 +27,12 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>The file of the session store, or null.</summary>
     public required string? Store { get; init; }
 
+    /// <summary>How long a typed line may wait to be sent; null: for ever.</summary>
+    public required TimeSpan? TimeToLive { get; init; }
+
+    /// <summary>What typed lines are about, where only the last counts for each device; or null.</summary>
+    public required string? LineKey { get; init; }
+
     /// <summary>Where the control endpoint listens, or null: there is none.</summary>
     public required IPEndPoint? Page { get; init; }
 
@@ -52,7 +58,12 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
 
     private const string SinceStop = "Ctrl-C";
 
-    private static readonly WriteOptions UntilStored = new() { Until = WrittenUntil.Stored };
+    private readonly WriteOptions write = new()
+    {
+        Until = settings.Store is null ? WrittenUntil.Accepted : WrittenUntil.Stored,
+        TimeToLive = settings.TimeToLive,
+        Key = settings.LineKey,
+    };
     private static readonly TimeSpan BetweenOpenings = TimeSpan.FromSeconds(1);
 
     private readonly LineWindows windows = new();
@@ -152,9 +163,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     }
 
     /// <summary>With a store a line's place is free when it is kept: a device that is away holds up nobody.</summary>
-    private Task WriteAsync(ILink link, string line) => settings.Store is null
-        ? link.WriteAsync(line, cancellationToken: CancellationToken.None)
-        : link.WriteAsync(line, UntilStored, CancellationToken.None);
+    private Task WriteAsync(ILink link, AddressedLine line) => link.WriteAsync(line.Text, line.Options(write), CancellationToken.None);
 
     /// <summary>
     /// Waits until the devices have accepted all stored lines; gives how long it waited in vain, or null.
@@ -185,7 +194,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1)
             : AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
         if (line is not null)
-            queues.Post(line.Id, line.Text);
+            queues.Post(line);
         return fault;
     }
 

@@ -35,6 +35,23 @@ internal sealed class LimitedLineTests
         Assert.That(await DeliveredAsync(port), Is.EqualTo(new[] { "pump-1\t3" }));
     }
 
+    /// <summary>What is typed at a server for a device that is away; the device itself has no store.</summary>
+    [Test]
+    public async Task What_is_typed_at_a_server_is_dropped_in_the_same_way()
+    {
+        var port = FreePort.Get();
+        string[] serving = ["serve", "--bind", "127.0.0.1", "--port", port.Text(), "--expect", "pump-1", "--store", folder["fleet.db"], "--json", "--line-key", "level"];
+        await using var server = IotLinkProcess.Start(serving);
+        await server.EventAsync("listening");
+        await server.WriteAsync("""{"id":"pump-1","line":"replaced"}""" + "\n" + """{"id":"pump-1","line":"stale","key":"other","ttl":0.001}""" + "\n");
+        await server.WriteAsync("""{"id":"pump-1","line":"lasting","key":"else"}""" + "\n" + """{"id":"pump-1","line":"last"}""" + "\n");
+        await server.WriteAsync("""{"id":"pump-1","line":"x","ttl":-1}""" + "\n");
+        Assert.That(await server.EventAsync("skipped"), Does.Contain("is no number of seconds from 0.001 to"));
+        await using var client = IotLinkProcess.Connect(port, "pump-1", "--stay");
+
+        Assert.That(await client.OutputAsync(2), Is.EqualTo(new[] { "lasting", "last" }));
+    }
+
     [TestCase("--ttl must be a whole number from 0 to 315360000, not '1.5'.", "--ttl", "1.5")]
     [TestCase("--line-key must have 1 to 128 bytes of UTF-8.", "--line-key", "")]
     public async Task A_value_out_of_its_range_is_one_sentence(string sentence, params string[] options)

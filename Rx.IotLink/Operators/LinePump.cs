@@ -4,12 +4,13 @@ using System.Reactive.Disposables;
 namespace Rx.IotLink;
 
 /// <summary>
-/// One subscription of <see cref="WriteOperators.WriteTo"/>: a bounded queue, and at most one line on its way.
+/// One subscription of <c>WriteTo</c>: a bounded queue, and at most one line on its way.
 /// </summary>
 /// <remarks>
 /// The lock guards the queue alone; the link, the callback and the observer are called outside of it.
 /// </remarks>
-internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overflow, Delivery delivery, Action<string>? onDropped, IObserver<Unit> observer)
+internal sealed class LinePump(
+    ILink link, int bufferLines, OverflowPolicy overflow, Func<string, IObservable<Unit>> writeOne, Action<string>? onDropped, IObserver<Unit> observer)
     : IObserver<string>, IDisposable
 {
     private readonly Lock gate = new();
@@ -130,7 +131,7 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
         IObservable<Unit> accepted;
         try
         {
-            accepted = link.Write(line, delivery);
+            accepted = writeOne(line);
         }
         catch (Exception refusal)
         {
@@ -139,7 +140,23 @@ internal sealed class LinePump(ILink link, int bufferLines, OverflowPolicy overf
         }
 
         // Outside the try: an exception of the result's observer is not a refusal of the link.
-        write.Disposable = accepted.SubscribeSafe(Observer.Create<Unit>(static _ => { }, Fail, Accepted));
+        write.Disposable = accepted.SubscribeSafe(Observer.Create<Unit>(static _ => { }, error => Failed(line, error), Accepted));
+    }
+
+    /// <summary>A line that the link dropped is told, and the next one follows.</summary>
+    private void Failed(string line, Exception error)
+    {
+        if (error is not LineDroppedException || onDropped is null)
+        {
+            Fail(error);
+            return;
+        }
+
+        if (!Told(line))
+            return;
+        lock (gate)
+            writing = false;
+        Pump();
     }
 
     private void Accepted()

@@ -1,4 +1,5 @@
 using System.Reactive;
+using System.Reactive.Disposables;
 using System.Reactive.Linq;
 
 namespace Rx.IotLink;
@@ -9,7 +10,7 @@ public static partial class WriteOperators
     /// <summary>
     /// Writes a stream of lines into a link, one after the other: the next line is written when the one before it was
     /// accepted. An observable cannot be slowed, so lines wait in a bounded buffer meanwhile. For a source that can be
-    /// slowed use <see cref="WriteAllAsync"/>.
+    /// slowed use <see cref="WriteAllAsync(ILink, IAsyncEnumerable{string}, CancellationToken)"/>.
     /// </summary>
     /// <param name="source">The lines. It is subscribed when the result is.</param>
     /// <param name="link">Where they go.</param>
@@ -59,6 +60,72 @@ public static partial class WriteOperators
         Require.InRange(bufferLines, 1, 1_000_000, nameof(bufferLines));
         Require.Defined(overflow, nameof(overflow));
         Require.Defined(delivery, nameof(delivery));
-        return Observable.Create<Unit>(observer => new LinePump(link, bufferLines, overflow, delivery, onDropped, observer).Run(source));
+        return Observable.Create<Unit>(observer => new LinePump(link, bufferLines, overflow, line => link.Write(line, delivery), onDropped, observer).Run(source));
+    }
+
+    /// <summary>
+    /// Writes a stream of lines into a link with options for each line: a time to live, a key, or when its write is
+    /// done. The next line is written when the one before it is done: accepted, or stored
+    /// (<see cref="WriteOptions.Until"/>).
+    /// </summary>
+    /// <param name="source">The lines. It is subscribed when the result is.</param>
+    /// <param name="link">Where they go.</param>
+    /// <param name="options">How each line is written. Its time to live begins when it is written, not before.</param>
+    /// <param name="bufferLines">The most lines that wait besides. Default 1,024; 1 to 1,000,000.</param>
+    /// <param name="overflow">
+    /// What happens to a line that finds the buffer full. Default <see cref="OverflowPolicy.Fail"/>.
+    /// </param>
+    /// <param name="onDropped">
+    /// Called with each line that the buffer or the link dropped (<see cref="LineDroppedException"/>); the next one
+    /// follows. Default null: a line that the link drops ends the result with that exception.
+    /// </param>
+    /// <returns>
+    /// As of <see cref="WriteTo(IObservable{string}, ILink, int, OverflowPolicy, Delivery, Action{string})"/>; nothing
+    /// for a line that was dropped.
+    /// </returns>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="source"/>, <paramref name="link"/> or <paramref name="options"/> is null.
+    /// </exception>
+    /// <exception cref="ArgumentException">
+    /// An option, <paramref name="bufferLines"/> or <paramref name="overflow"/> is out of its range.
+    /// </exception>
+    public static IObservable<Unit> WriteTo(
+        this IObservable<string> source,
+        ILink link,
+        WriteOptions options,
+        int bufferLines = 1_024,
+        OverflowPolicy overflow = OverflowPolicy.Fail,
+        Action<string>? onDropped = null)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(link);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        Require.InRange(bufferLines, 1, 1_000_000, nameof(bufferLines));
+        Require.Defined(overflow, nameof(overflow));
+        IObservable<Unit> WriteOne(string line) => Observable.Create<Unit>(observer =>
+        {
+            var ended = new CancellationDisposable();
+            _ = WriteAsync(link, line, options, observer, ended.Token);
+            return ended;
+        });
+        return Observable.Create<Unit>(observer => new LinePump(link, bufferLines, overflow, WriteOne, onDropped, observer).Run(source));
+    }
+
+    /// <summary>Goes on where the write completes: the task pool knows nothing of a virtual clock.</summary>
+    private static async Task WriteAsync(ILink link, string line, WriteOptions options, IObserver<Unit> observer, CancellationToken ended)
+    {
+        try
+        {
+            await link.WriteAsync(line, options, ended).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            observer.OnError(error);
+            return;
+        }
+
+        observer.OnNext(Unit.Default);
+        observer.OnCompleted();
     }
 }
