@@ -41,9 +41,11 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
     private static string Name(string file, int number) => string.Create(CultureInfo.InvariantCulture, $"{NotInNames().Replace(file, "_")}_{number}");
 
     // A test belongs into a test project, which GuideTests and the example there look after.
-    // What needs OpenTelemetry is compiled by ReadmeTests: the feeds of this test do not have its packages.
+    // What needs OpenTelemetry or Orleans is compiled by ReadmeTests: the feeds of this test do not have their
+    // packages.
     private static bool IsProgram(Snippet snippet) =>
-        !snippet.Code.Contains("using NUnit.Framework;", StringComparison.Ordinal) && !snippet.Code.Contains("using OpenTelemetry.", StringComparison.Ordinal);
+        !snippet.Code.Contains("using NUnit.Framework;", StringComparison.Ordinal) && !snippet.Code.Contains("using OpenTelemetry.", StringComparison.Ordinal)
+        && !snippet.Code.Contains("using Orleans;", StringComparison.Ordinal);
 
     private async Task NewAsync(string template)
     {
