@@ -1,3 +1,4 @@
+using System.Reactive.Concurrency;
 using Rx.IotLink.PostgreSql.Database;
 
 namespace Rx.IotLink.PostgreSql;
@@ -17,13 +18,14 @@ namespace Rx.IotLink.PostgreSql;
 /// </para>
 /// <para>Safe for any number of threads. No call blocks.</para>
 /// </remarks>
-public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, IDisposable
+public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncDisposable, IDisposable
 {
     private readonly PostgreSqlSessionStoreOptions options;
     private readonly Server server;
     private readonly Claimant claimant;
     private readonly WriteBatch writes;
     private readonly Lines lines;
+    private readonly FleetOutbox outbox;
 
     // One call writes at a time, so that the numbers of calls grow in the order in which they are kept. The other
     // connections are for claims and reads: a fleet that comes back does not delay what is written.
@@ -41,14 +43,11 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
         options.Validate();
         this.options = options;
         server = new(options);
-        others = new(options.MaxConnections - 1);
-        claimant = new(options.Schema, options.Node, work => ReadAsync(
-            async connection =>
-            {
-                await work(connection).ConfigureAwait(false);
-                return true;
-            },
-            CancellationToken.None));
+        // One writes, and one hears of lines of other processes.
+        others = new(options.MaxConnections - 2);
+        claimant = new(options.Schema, options.Node, DoAsync);
+        outbox = new(options.Schema);
+        Fleet = new(outbox, server.Faults, options.FleetLines, DoAsync);
         writes = new(options.Schema);
         lines = new(options.Schema);
     }
@@ -58,6 +57,9 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
 
     /// <summary>The name of this server, which is kept with each session that it claims.</summary>
     public string Node => options.Node;
+
+    /// <summary>Writes to the devices of the fleet, whichever server they are at.</summary>
+    public PostgreSqlFleet Fleet { get; }
 
     /// <summary>Connects with the options' defaults, and makes the tables if they are not there.</summary>
     /// <param name="connectionString">
@@ -178,6 +180,8 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
         return server.DisposeAsync();
     }
 
+    IDisposable IFleetStore.DeliverTo(IObservable<ILink> links, IScheduler scheduler) => new Deliveries(links, scheduler, outbox, server, DoAsync);
+
     /// <summary>Connects once, and brings the tables up to date.</summary>
     internal async Task EnsureOpenAsync(CancellationToken cancellationToken)
     {
@@ -212,6 +216,19 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IAsyncDisposable, ID
                 return (string)(await command.ExecuteScalarAsync().ConfigureAwait(false))!;
         },
         CancellationToken.None);
+
+    /// <summary>Does work on one of the connections that do not write batches.</summary>
+    private async Task DoAsync(Func<Npgsql.NpgsqlConnection, Task> work)
+    {
+        await EnsureOpenAsync(CancellationToken.None).ConfigureAwait(false);
+        _ = await ReadAsync(
+            async connection =>
+            {
+                await work(connection).ConfigureAwait(false);
+                return true;
+            },
+            CancellationToken.None).ConfigureAwait(false);
+    }
 
     private async Task<T> ReadAsync<T>(Func<Npgsql.NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
     {

@@ -26,8 +26,8 @@ public sealed class PostgreSqlSessionStoreOptions
     public string Node { get; init; } = Environment.MachineName;
 
     /// <summary>
-    /// The most connections to the database, 2 to 1,000. One of them writes, for all links together; the others claim
-    /// and read. Default 8.
+    /// The most connections to the database, 3 to 1,000. One of them writes, for all links together, and one hears of
+    /// lines that other processes write; the others claim and read. Default 8.
     /// </summary>
     public int MaxConnections { get; init; } = 8;
 
@@ -36,6 +36,12 @@ public sealed class PostgreSqlSessionStoreOptions
     /// <see cref="SessionStoreFault.Unavailable"/>. 1 to 300 seconds, default 10 seconds.
     /// </summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// The most lines of <see cref="PostgreSqlFleet"/> that wait for a device, before its server has taken them. 1 to
+    /// 1,000,000, default 10,000. Lines that are written at the same time may exceed it a little.
+    /// </summary>
+    public int FleetLines { get; init; } = 10_000;
 
     /// <summary>
     /// Whether missing or older tables are brought up to date when the store is opened. If false, that fails, and the
@@ -52,7 +58,8 @@ public sealed class PostgreSqlSessionStoreOptions
         Require.NotNull(Node, nameof(Node));
         ValidateSchema(Schema);
         Require.InRange(Node.Length, 1, 255, nameof(Node) + ".Length");
-        Require.InRange(MaxConnections, 2, 1_000, nameof(MaxConnections));
+        Require.InRange(MaxConnections, 3, 1_000, nameof(MaxConnections));
+        Require.InRange(FleetLines, 1, 1_000_000, nameof(FleetLines));
         Require.InRange(Timeout, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(300), nameof(Timeout));
         _ = Parse();
     }
@@ -60,12 +67,13 @@ public sealed class PostgreSqlSessionStoreOptions
     /// <summary>Checks the name of a schema, which is put into SQL as it is.</summary>
     internal static void ValidateSchema(string schema)
     {
-        var isName = schema.Length is >= 1 and <= 63 && !char.IsAsciiDigit(schema[0])
-            && schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
         Require.NotFaulty(
-            isName ? null : "is not a name of 1 to 63 lower-case letters, digits and underscores, with no digit first",
+            IsSchema(schema) ? null : "is not a name of 1 to 63 lower-case letters, digits and underscores, with no digit first",
             Protocol.Printable.Of(schema), nameof(Schema));
     }
+
+    internal static bool IsSchema(string name) => name.Length is >= 1 and <= 63 && !char.IsAsciiDigit(name[0])
+        && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
 
     /// <summary>Reads the connection string.</summary>
     /// <exception cref="ArgumentException">

@@ -23,7 +23,8 @@ public static class PostgreSqlSessionsHosting
     /// Adds a <see cref="PostgreSqlSessionStore"/> as the host's <see cref="ISessionStore"/>, which the server of
     /// <c>AddIotLinkServer</c> keeps its sessions in. It connects when the host starts, before any service of the host
     /// has started, and is closed after the server has stopped, when the host is disposed. A database that cannot be
-    /// used fails the start with a <see cref="SessionStoreException"/>; one that fails later does not.
+    /// used fails the start with a <see cref="SessionStoreException"/>; one that fails later does not. The
+    /// <see cref="PostgreSqlFleet"/> of the store is a service of the host, too.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="options">Which database, and how.</param>
@@ -43,6 +44,7 @@ public static class PostgreSqlSessionsHosting
         }
 
         services.AddSingleton(_ => new PostgreSqlSessionStore(options));
+        services.AddSingleton(provider => provider.GetRequiredService<PostgreSqlSessionStore>().Fleet);
         services.AddHostedService<Opening>();
         return services.AddSingleton<ISessionStore>(provider => provider.GetRequiredService<PostgreSqlSessionStore>());
     }

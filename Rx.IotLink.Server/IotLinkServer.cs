@@ -25,6 +25,7 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     private readonly CancellationTokenSource closed = new();
     private readonly Lock gate = new();
     private IListener? listener;
+    private IDisposable? delivering;
     private TaskCompletionSource? stopped;
 
     internal IotLinkServer(IotLinkServerOptions options)
@@ -241,6 +242,7 @@ public sealed partial class IotLinkServer : IAsyncDisposable
         if (options.Listen)
             await ListenByItselfAsync(cancellationToken).ConfigureAwait(false);
         (options.Keys as KeyFileWatch)?.Start();
+        delivering = (options.SessionStore as IFleetStore)?.DeliverTo(Links, options.Scheduler);
     }
 
     private async Task ListenByItselfAsync(CancellationToken cancellationToken)
@@ -319,6 +321,8 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     {
         revocation.Dispose();
         (options.Keys as KeyFileWatch)?.Dispose();
+        // What other processes write from now on is for the next server of the device.
+        delivering?.Dispose();
         var unlistened = listener?.StopAsync() ?? Task.CompletedTask;
         await Task.WhenAll(registry.All.Select(link => link.DrainWithinAsync(options.DrainTimeout, cancellationToken))).ConfigureAwait(false);
         var unfinished = registry.All.Sum(link => link.Counters.Outbox);

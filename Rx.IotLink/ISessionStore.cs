@@ -171,8 +171,13 @@ public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Rec
 /// <param name="Text"><see cref="SessionRecordKind.Add"/>: the line.</param>
 /// <param name="Expires"><see cref="SessionRecordKind.Add"/>: when it expires, in UTC; null: never.</param>
 /// <param name="Key"><see cref="SessionRecordKind.Add"/>: the line's key, or null.</param>
+/// <param name="Entry">
+/// <see cref="SessionRecordKind.Add"/>: the number that the line had in the store's own outbox of the fleet, which it
+/// leaves with this record; 0: it comes from elsewhere. A store without such an outbox ignores it.
+/// </param>
 public readonly record struct SessionRecord(
-    SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null, string? Key = null);
+    SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null, string? Key = null,
+    long Entry = 0);
 
 /// <summary>The kinds of <see cref="SessionRecord"/>.</summary>
 public enum SessionRecordKind

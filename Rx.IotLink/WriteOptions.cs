@@ -41,6 +41,9 @@ public sealed record WriteOptions
     /// </remarks>
     public string? Key { get; init; }
 
+    /// <summary>Its number in the outbox of a fleet, from which it comes; 0: it comes from elsewhere.</summary>
+    internal long Entry { get; init; }
+
     /// <summary>Throws if a value is out of its range.</summary>
     internal void Validate()
     {

@@ -12,6 +12,7 @@ internal sealed class Changes(SessionClaim claim)
 
     private readonly SortedDictionary<long, SessionRecord> added = [];
     private readonly HashSet<long> removed = [];
+    private readonly List<long> taken = [];
 
     public SessionClaim Claim => claim;
 
@@ -42,6 +43,9 @@ internal sealed class Changes(SessionClaim claim)
 
     /// <summary>Lines that are added, in their order.</summary>
     public IReadOnlyCollection<SessionRecord> Added => added.Values;
+
+    /// <summary>Lines that leave the outbox of the fleet.</summary>
+    public IReadOnlyCollection<long> Taken => taken;
 
     /// <summary>The changes of a batch, one object for each claim, in the order of their first records.</summary>
     public static List<Changes> Of(IReadOnlyList<SessionWrite> batch)
@@ -81,6 +85,8 @@ internal sealed class Changes(SessionClaim claim)
                 LastPosition = Math.Max(LastPosition ?? 0, record.Position);
                 removed.Remove(record.Position);
                 added[record.Position] = record;
+                if (record.Entry != 0)
+                    taken.Add(record.Entry);
                 break;
             case SessionRecordKind.Remove:
                 added.Remove(record.Position);

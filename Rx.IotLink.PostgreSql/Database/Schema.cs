@@ -48,6 +48,18 @@ internal static class Schema
         ) WITH (autovacuum_vacuum_scale_factor = 0.05);
         CREATE INDEX keyed_lines ON {schema}.lines (session, position) WHERE key IS NOT NULL;
         """,
+        // Lines that any process wrote for a device. The server that has the device takes them into lines. refused: why
+        // a line can never be sent; it stays for people.
+        """
+        CREATE TABLE {schema}.outbox (
+            entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            id bytea NOT NULL,
+            text bytea NOT NULL,
+            written timestamptz NOT NULL DEFAULT clock_timestamp(),
+            refused text
+        ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+        CREATE INDEX waiting_entries ON {schema}.outbox (id, entry) WHERE refused IS NULL;
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>
@@ -57,7 +69,10 @@ internal static class Schema
     /// The SQL that makes the tables, or brings them up to date; it does nothing if they are. One process at a time
     /// runs it, and wholly or not at all.
     /// </summary>
-    public static string Script(string schema)
+    public static string Script(string schema) => Script(schema, Version);
+
+    /// <summary>The same, up to an older version.</summary>
+    internal static string Script(string schema, int to)
     {
         var script = new StringBuilder();
         script.Append(CultureInfo.InvariantCulture, $$"""
@@ -81,7 +96,7 @@ internal static class Schema
                 SELECT version INTO STRICT known FROM {{schema}}.store;
 
             """);
-        for (var version = 0; version < Steps.Length; version++)
+        for (var version = 0; version < to; version++)
         {
             var step = Steps[version].Replace("{schema}", schema, StringComparison.Ordinal).ReplaceLineEndings("\n        ");
             script.Append(CultureInfo.InvariantCulture, $"""

@@ -30,6 +30,8 @@ internal sealed class Server : IAsyncDisposable, IDisposable
         settings.Enlist = false;
         settings.IncludeErrorDetail = false;
         settings.PersistSecurityInfo = false;
+        // For the connection that waits for notices.
+        settings.KeepAlive = KeepAliveSeconds;
         settings.TcpKeepAlive = true;
         settings.TcpKeepAliveTime = KeepAliveSeconds;
         settings.TcpKeepAliveInterval = KeepAliveSeconds;

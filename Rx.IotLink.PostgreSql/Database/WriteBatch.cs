@@ -57,6 +57,14 @@ internal sealed class WriteBatch(string schema)
         ON CONFLICT (session, position) DO UPDATE SET text = excluded.text, expires = excluded.expires, key = excluded.key
         """;
 
+    // A line leaves the outbox of the fleet with the commit that keeps it for its link.
+    private readonly string take = $"""
+        DELETE FROM {schema}.outbox o USING unnest($4::bigint[], $5::bigint[]) AS t(at, entry)
+        JOIN unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS g(id, token, at) USING (at)
+        JOIN {schema}.sessions s ON {Owned} AND s.written = $1
+        WHERE o.entry = t.entry AND o.id = s.id
+        """;
+
     private readonly string forget = $"""
         DELETE FROM {schema}.sessions s USING unnest($2::bytea[], $3::bigint[]) AS g(id, token) WHERE {Owned} AND s.written = $1
         """;
@@ -122,6 +130,13 @@ internal sealed class WriteBatch(string schema)
                 Longs(adding.SelectMany((at, place) => all[at].Added.Select(_ => place + 1L))), Longs(lines.Select(line => line.Position)),
                 Bytes(lines.Select(line => Changes.Utf8.GetBytes(line.Text!))), Longs(lines.Select(line => line.Expires?.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks)),
                 Bytes(lines.Select(line => line.Key is null ? null : Changes.Utf8.GetBytes(line.Key)))]);
+        }
+
+        var taking = Places(all, changes => changes.Taken.Count > 0);
+        if (taking.Length > 0)
+        {
+            Add(batch, take, [.. Claims(number, taking.Select(at => all[at])),
+                Longs(taking.SelectMany((at, place) => all[at].Taken.Select(_ => place + 1L))), Longs(taking.SelectMany(at => all[at].Taken))]);
         }
 
         if (forgotten.Length > 0)

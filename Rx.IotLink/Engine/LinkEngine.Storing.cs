@@ -58,7 +58,7 @@ internal sealed partial class LinkEngine
 
         kept!.Bytes += line.Bytes;
         line.Record = Save(new(
-            SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text, Expires: timeOfDay + (line.Expires - now), Key: line.Key));
+            SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text, Expires: timeOfDay + (line.Expires - now), Key: line.Key, Entry: line.Entry));
         if (line.IsDoneWhenStored)
             kept!.UntilStored.Enqueue(line);
     }

@@ -77,6 +77,8 @@ internal sealed class LimitedWrite(string text, int bytes, WriteOptions options,
     public override TimeSpan? TimeToLive => options.TimeToLive;
 
     public override string? Key => options.Key;
+
+    public override long Entry => options.Entry;
 }
 
 /// <summary>A line whose write has an observer.</summary>

@@ -32,6 +32,9 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     /// <summary>A newer line of the same key takes its place, if it was not sent.</summary>
     public virtual string? Key => null;
 
+    /// <summary>Its number in the outbox of a fleet, from which it comes; 0: it comes from elsewhere.</summary>
+    public virtual long Entry => 0;
+
     /// <summary>How long it may wait to be sent, if it says so itself.</summary>
     public virtual TimeSpan? TimeToLive => null;
 

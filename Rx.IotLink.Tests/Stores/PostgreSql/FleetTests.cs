@@ -48,7 +48,8 @@ internal sealed class FleetTests : ServerTest
         Assert.That(linesOfOne, Is.EqualTo(["up 0a", "up 0b", "up 2a", "up 2b"]));
         Assert.That(linesOfTwo, Is.EqualTo(["up 1a", "up 1b", "up 3a", "up 3b"]));
         Assert.That(heard, Is.EqualTo(["down 0", "down 1", "down 2", "down 3"]));
-        Assert.That(notices, Is.Empty, "no memory was rolled back");
+        // The proxy may reset a connection that comes while it moves.
+        Assert.That(notices.Where(notice => notice.Kind != LinkNoticeKind.ConnectFailed), Is.Empty, "no memory was rolled back");
     }
 
     [Test]

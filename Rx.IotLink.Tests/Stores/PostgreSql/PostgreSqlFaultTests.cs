@@ -97,7 +97,7 @@ internal sealed class PostgreSqlFaultTests
         Assert.That(() => PostgreSqlSessionStore.SchemaSql(schema), Throws.ArgumentException);
     }
 
-    [TestCase(1, 10, "MaxConnections must be 2 to 1000.")]
+    [TestCase(2, 10, "MaxConnections must be 3 to 1000.")]
     [TestCase(8, 0, "Timeout must be 00:00:01 to 00:05:00.")]
     public void An_option_out_of_range_is_named(int connections, int seconds, string says)
     {

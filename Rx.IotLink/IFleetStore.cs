@@ -1,0 +1,13 @@
+using System.Reactive.Concurrency;
+
+namespace Rx.IotLink;
+
+/// <summary>A store into which other processes write lines for the devices of this one.</summary>
+internal interface IFleetStore
+{
+    /// <summary>Gives these lines to the links of their devices.</summary>
+    /// <param name="links">The links of this process, each once.</param>
+    /// <param name="scheduler">The clock.</param>
+    /// <returns>Ends it.</returns>
+    IDisposable DeliverTo(IObservable<ILink> links, IScheduler scheduler);
+}
