@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Reactive.Concurrency;
+using Rx.IotLink.PostgreSql;
 
 namespace Rx.IotLink.Cli;
 
@@ -33,7 +34,8 @@ internal static class CommandLine
             settings => StartAsync(ContextOf(withIds: true), context => new ServeCommand(settings, context).RunAsync()),
             settings => StartAsync(ContextOf(withIds: false), context => new ConnectCommand(settings, context).RunAsync()),
             id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output),
-            settings => new RemoteCommand(settings, lines, ContextOf(withIds: false).Output, signals.Token)).Parse(args, Parsing);
+            settings => new RemoteCommand(settings, lines, ContextOf(withIds: false).Output, signals.Token),
+            lines).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
@@ -57,9 +59,10 @@ internal static class CommandLine
     }
 
     private static RootCommand Root(
-        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey, Func<RemoteSettings, RemoteCommand> remote)
+        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey, Func<RemoteSettings, RemoteCommand> remote,
+        TextWriter lines)
     {
-        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey) };
+        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey), PostgresSql(lines) };
         foreach (var command in RemoteCommands.All(remote))
             root.Add(command);
         return root;
@@ -70,12 +73,12 @@ internal static class CommandLine
         var (port, bind, proxies, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.ProxyFrom(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
-        var (limits, store) = (new LimitOptions(), Options.ServerStore());
+        var (limits, store, postgres, node) = (new LimitOptions(), Options.ServerStore(), Options.Postgres(), Options.Node());
         var (page, tokenFile) = (RemoteOptions.Page(), RemoteOptions.TokenFile("without which --page refuses a request"));
         var (lineTtl, key) = (Options.TimeToLive(), Options.LineKey());
         var command = new Command("serve", HelpTexts.Serve)
         {
-            port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, lineTtl, key, page, tokenFile,
+            port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, postgres, node, lineTtl, key, page, tokenFile,
         };
         tls.AddTo(command);
         limits.AddTo(command);
@@ -99,9 +102,23 @@ internal static class CommandLine
             Store = parsed.GetValue(store),
             TimeToLive = parsed.GetValue(lineTtl) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
             LineKey = parsed.GetValue(key),
+            Postgres = parsed.GetResult(postgres) is null ? null : parsed.GetValue(postgres) ?? "",
+            Node = parsed.GetValue(node),
             Page = parsed.GetValue(page),
             TokenFile = parsed.GetValue(tokenFile),
         }));
+        return command;
+    }
+
+    private static Command PostgresSql(TextWriter lines)
+    {
+        var schema = Options.Schema();
+        var command = new Command("postgres-sql", HelpTexts.PostgresSql) { schema };
+        command.SetAction(async (parsed, _) =>
+        {
+            await lines.WriteAsync(PostgreSqlSessionStore.SchemaSql(parsed.GetValue(schema)!)).ConfigureAwait(false);
+            return ExitCode.Delivered;
+        });
         return command;
     }
 

@@ -6,12 +6,15 @@ namespace Rx.IotLink.Cli;
 /// Lines that wait for their device to connect, in order for each id. Their number is bounded by the slots of all ids
 /// together. So a device that never comes delays the others only when it has taken all slots.
 /// </summary>
-/// <param name="waitForLink">The link of an id, as soon as there is one. Called once for each id.</param>
-/// <param name="write">Writes a line; its place is held until that has ended.</param>
+/// <param name="open">
+/// What writes a line to an id, as soon as that may be. Called once for each id. A line's place is held until its write
+/// has ended.
+/// </param>
+/// <param name="isSerial">Whether a line is written when the one before it has been.</param>
 /// <param name="window">The places that lines hold.</param>
 /// <param name="over">Ends the wait.</param>
 internal sealed class DeviceQueues(
-    Func<string, CancellationToken, Task<ILink>> waitForLink, Func<ILink, AddressedLine, Task> write, LineWindow window, CancellationToken over)
+    Func<string, CancellationToken, Task<Func<AddressedLine, Task>>> open, bool isSerial, LineWindow window, CancellationToken over)
 {
     private readonly Dictionary<string, ChannelWriter<AddressedLine>> byId = new(StringComparer.Ordinal);
 
@@ -33,9 +36,13 @@ internal sealed class DeviceQueues(
     {
         try
         {
-            var link = await waitForLink(id, over).ConfigureAwait(false);
+            var write = await open(id, over).ConfigureAwait(false);
             await foreach (var line in lines.ReadAllAsync(over).ConfigureAwait(false))
-                _ = window.FollowAsync(write(link, line));
+            {
+                var following = window.FollowAsync(write(line));
+                if (isSerial)
+                    await following.ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

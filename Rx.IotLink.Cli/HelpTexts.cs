@@ -93,6 +93,13 @@ internal static class HelpTexts
         and hold up nothing, if the device is expected, has a key, or is in the file
         already; for another one they wait as without --store.
 
+        With --postgres several servers share one fleet, for example behind a load
+        balancer: a device may connect to any of them, and goes on where it was. A line
+        that is typed at any of them reaches the device wherever it is, and waits in the
+        database if it is away. A line that is printed at one server just before the
+        device leaves it may be printed at the next one, too; with --json it has the same
+        epoch and number.
+
         With --page a running server can be asked and acted on: 'iotlink ls', 'show',
         'send', 'ping', 'kick' and 'forget', or any client of HTTP.
 
@@ -135,6 +142,13 @@ internal static class HelpTexts
         cannot tell a new process from an old one that repeats itself, so when a command
         delivers a single line and the next one of the same id begins with the same line
         soon after, the server takes it for a repetition and drops it.
+        """;
+
+    public const string PostgresSql = """
+        Print the SQL that makes the tables of 'serve --postgres', or brings them up to date.
+
+        A server does that itself, if its role may. Otherwise:
+          iotlink postgres-sql | psql -d fleet
         """;
 
     public const string Key = "Make keys, with which devices and servers prove who they are.";

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Rx.IotLink.PostgreSql;
 using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
@@ -74,6 +75,29 @@ internal static class Options
     {
         HelpName = "FILE",
         Description = "Keep what is written and accepted in this SQLite file, so that it outlives this process. One process uses a file at a time. Default: in memory alone.",
+    };
+
+    public static Option<string?> Postgres() => new("--postgres")
+    {
+        HelpName = "CONNECTION",
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = $"Share a fleet with other servers: keep what is written and accepted in this PostgreSQL database ('Host=db;Database=fleet;Username=iotlink'). Without CONNECTION it comes from the environment variable {Sessions.Variable}, which no list of processes shows; a password may also come from PGPASSWORD or PGPASSFILE.",
+    };
+
+    public static Option<string?> Node() => new("--node")
+    {
+        HelpName = "NAME",
+        Description = "With --postgres: the name of this server in the database (1 to 255 characters). Default: the name of the machine.",
+    };
+
+    public static Option<string> Schema() => new("--schema")
+    {
+        HelpName = "NAME",
+        Description = "The schema of the tables. Default: iotlink.",
+        DefaultValueFactory = _ => "iotlink",
+        CustomParser = result => PostgreSqlSessionStoreOptions.IsSchema(Token(result))
+            ? Token(result)
+            : Fail<string>(result, "--schema must be 1 to 63 lower-case letters, digits and underscores, with no digit first."),
     };
 
     public static Option<string?> ClientStore() => new("--store")

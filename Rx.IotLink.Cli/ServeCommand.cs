@@ -2,6 +2,7 @@ using System.Net;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
+using Rx.IotLink.PostgreSql;
 using Rx.IotLink.Server;
 
 namespace Rx.IotLink.Cli;
@@ -26,6 +27,20 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
 
     /// <summary>The file of the session store, or null.</summary>
     public required string? Store { get; init; }
+
+    /// <summary>
+    /// How to connect to the database of the session store; empty: as the environment says; null: there is none.
+    /// </summary>
+    public required string? Postgres { get; init; }
+
+    /// <summary>The name of this server in the database, or null: the machine's.</summary>
+    public required string? Node { get; init; }
+
+    /// <summary>Whether sessions outlive the process.</summary>
+    public bool IsKept => Store is not null || Postgres is not null;
+
+    /// <summary>What a sentence calls the place where they are kept.</summary>
+    public string StoreName => Postgres is null ? "the file of --store" : "the database of --postgres";
 
     /// <summary>How long a typed line may wait to be sent; null: for ever.</summary>
     public required TimeSpan? TimeToLive { get; init; }
@@ -60,7 +75,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
 
     private readonly WriteOptions write = new()
     {
-        Until = settings.Store is null ? WrittenUntil.Accepted : WrittenUntil.Stored,
+        Until = settings.IsKept ? WrittenUntil.Stored : WrittenUntil.Accepted,
         TimeToLive = settings.TimeToLive,
         Key = settings.LineKey,
     };
@@ -79,7 +94,8 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var files = new ServerFiles(settings, context);
         using var reading = context.Hangups.ObserveOn(context.Scheduler).Subscribe(_ => files.ReadAgain());
         files.Read();
-        using var store = await StoreFile.OpenAsync(settings.Store, context).ConfigureAwait(false);
+        var sessions = await Sessions.OpenAsync(settings, context).ConfigureAwait(false);
+        await using var kept = sessions.ConfigureAwait(false);
         var options = settings.Limits(new IotLinkServerOptions
         {
             Port = settings.Port,
@@ -93,7 +109,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
             Tls = files.Tls,
             IsCertificateOf = settings.AnyId ? (_, _) => true : null,
             Scheduler = context.Scheduler,
-            SessionStore = store,
+            SessionStore = sessions.Store,
             StoredLines = StoreFile.MaxLines,
             StoredBytes = StoreFile.MaxBytes,
             // Draining is done here, where it is known what to wait for.
@@ -147,19 +163,48 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         reports.Add(server.Links.Subscribe(link => Report(link, server, reports, over)));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
-        var queues = new DeviceQueues((id, ended) => LinkOfAsync(id, server, files, ended), WriteAsync, input, over);
+        var fleet = (options.SessionStore as PostgreSqlSessionStore)?.Fleet;
+        var queues = new DeviceQueues((id, ended) => OpenAsync(id, fleet, server, files, ended), isSerial: fleet is not null, input, over);
         var maxBytes = context.ReadsJson ? JsonInput.MaxBytes(options.MaxLineBytes) : AddressedLine.MaxBytes(options.MaxLineBytes);
         var pump = new InputPump(context.Input, maxBytes, input, context.Output);
         await pump.RunAsync(text => Send(queues, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
 
-        int Stored() => settings.Store is null ? 0 : server.GetConnections().Sum(device => device.Counters.Outbox);
+        int Stored() => !settings.IsKept ? 0 : server.GetConnections().Sum(device => device.Counters.Outbox);
         var until = context.Scheduler.Now + settings.Drain;
         var (left, inVain) = await ExitReport.DrainAsync(context, windows, settings.Drain, SinceStop, context.Output.Closed, Stored).ConfigureAwait(false);
-        if (settings.Store is not null)
+        if (settings.IsKept)
             inVain = await DrainStoredAsync(server, until).ConfigureAwait(false) ?? inVain;
-        var kept = settings.Store is null ? "" : "; what is for devices that it knows is in the file of --store, and the next command with it delivers that";
+        var kept = !settings.IsKept ? "" : $"; what is for devices that it knows is in {settings.StoreName}, and the next command with it delivers that";
         return ExitReport.Tell(context.Output, left + Stored() + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
+    }
+
+    /// <summary>What writes to a device: wherever it is, if there are several servers.</summary>
+    private async Task<Func<AddressedLine, Task>> OpenAsync(string id, PostgreSqlFleet? fleet, IotLinkServer server, ServerFiles files, CancellationToken over)
+    {
+        if (fleet is not null)
+            return line => StoreAsync(fleet, id, line.Text, over);
+        var link = await LinkOfAsync(id, server, files, over).ConfigureAwait(false);
+        return line => WriteAsync(link, line);
+    }
+
+    /// <summary>Writes a line into the outbox of the fleet, as soon as that works.</summary>
+    private async Task StoreAsync(PostgreSqlFleet fleet, string id, string line, CancellationToken over)
+    {
+        for (var hasFailed = false; ; hasFailed = true)
+        {
+            try
+            {
+                await fleet.WriteAsync(id, line, over).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (e is SessionStoreException or OutboxFullException)
+            {
+                if (!hasFailed)
+                    context.Output.Waiting(id, $"lines for it wait, and are not stored yet: {e.Message}");
+                await Observable.Timer(BetweenOpenings, context.Scheduler).ToTask(over).ConfigureAwait(false);
+            }
+        }
     }
 
     /// <summary>With a store a line's place is free when it is kept: a device that is away holds up nobody.</summary>
@@ -193,6 +238,9 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var (line, fault) = context.ReadsJson
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1)
             : AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
+        // What reaches a device wherever it is has neither.
+        if (line is { TimeToLive: not null } or { Key: not null } && settings.Postgres is not null)
+            return "it has a time to live or a key, which is of no use with --postgres";
         if (line is not null)
             queues.Post(line);
         return fault;
@@ -205,7 +253,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     private async Task<ILink> LinkOfAsync(string id, IotLinkServer server, ServerFiles files, CancellationToken over)
     {
         var hasFailed = false;
-        while (settings.Store is not null)
+        while (settings.IsKept)
         {
             try
             {
@@ -234,7 +282,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         if (server.Find(id) is not null || settings.Expected.Contains(id, StringComparer.Ordinal) || files.KeysOf(id).Count > 0)
             return;
         var hope = settings.KeyFile is null || settings.Protocol1 ? "no device of this id has connected yet" : "the key file has no key for this id, so no device of it can connect";
-        context.Output.Waiting(id, $"{hope}; lines for it wait{(settings.Store is null ? "" : ", and are not stored")}");
+        context.Output.Waiting(id, $"{hope}; lines for it wait{(!settings.IsKept ? "" : ", and are not stored")}");
     }
 
     /// <summary>Reports of a link until it ends: of one that is forgotten nothing is kept here either.</summary>

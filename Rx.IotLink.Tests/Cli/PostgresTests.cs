@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Reactive.Linq;
+using System.Text.Json;
+using NUnit.Framework;
+using Rx.IotLink.PostgreSql;
+using Rx.IotLink.Tests.Server.Tools;
+using Rx.IotLink.Tests.Stores.PostgreSql;
+
+namespace Rx.IotLink.Tests.Cli;
+
+/// <summary><c>serve --postgres</c>: real processes that share a fleet.</summary>
+[TestFixture]
+[Parallelizable(ParallelScope.Self)]
+internal sealed class PostgresTests
+{
+    private const string Variable = "IOTLINK_POSTGRES";
+
+    private PostgresCluster cluster = null!;
+    private string database = "";
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        cluster = await PostgresCluster.Shared;
+        database = await cluster.NewDatabaseAsync();
+    }
+
+    /// <summary>
+    /// One server is stopped while it has the device, and goes on when the device has been at the other one for a
+    /// while.
+    /// </summary>
+    [Test]
+    public async Task Two_servers_share_a_device_and_one_that_was_stopped_is_fenced_out()
+    {
+        await using var one = Serve("one");
+        await using var two = Serve("two");
+        var (portOfOne, portOfTwo) = (await PortAsync(one), await PortAsync(two));
+        await using var proxy = new MovingProxy(portOfOne);
+        await using var device = IotLinkProcess.Connect(proxy.EndPoint.Port, "pump-1", "--stay");
+        await device.WriteAsync("up 1\nup 2\n");
+        await one.OutputAsync(2);
+        await two.WriteAsync("""{"id":"pump-1","line":"from two"}""" + "\n");
+        await device.OutputAsync("from two");
+
+        one.Signal("STOP");
+        await device.WriteAsync("up 3\nup 4\n");
+        proxy.MoveTo(portOfTwo);
+        await two.OutputAsync("up 4");
+        await two.WriteAsync("""{"id":"pump-1","line":"from two again"}""" + "\n");
+        await device.OutputAsync("from two again");
+        one.Signal("CONT");
+        await one.WriteAsync("""{"id":"pump-1","line":"from one"}""" + "\n");
+        await device.OutputAsync("from one");
+        await device.WriteAsync("up 5\n");
+        await two.OutputAsync("up 5");
+        device.EndInput();
+        device.Signal();
+        Assert.That(await device.ExitAsync(), Is.Zero);
+        two.Signal();
+        Assert.That(await two.ExitAsync(), Is.Zero);
+        one.Signal();
+        Assert.That(await one.ExitAsync(), Is.Zero.Or.EqualTo(1), "it was stopped before it could hear that the device has 'from two'");
+
+        var named = (await NamedAsync(one)).Concat(await NamedAsync(two)).Distinct().OrderBy(line => line.Number).ToArray();
+        Assert.That(named.Select(line => line.Text), Is.EqualTo(["up 1", "up 2", "up 3", "up 4", "up 5"]), "each name once");
+        Assert.That(await IotLinkProcess.AllAsync(device.Output), Is.EqualTo(["from two", "from two again", "from one"]));
+        Assert.That(await cluster.SqlAsync("SELECT node FROM iotlink.sessions", database), Is.EqualTo("two"));
+    }
+
+    [Test]
+    public async Task A_line_that_is_typed_while_the_database_is_away_waits_and_arrives()
+    {
+        await using var own = await PostgresCluster.StartAsync();
+        (cluster, database) = (own, "postgres");
+        await using var server = Serve("one");
+        await using var device = IotLinkProcess.Connect(await PortAsync(server), "pump-1", "--stay");
+        await server.WriteAsync("""{"id":"pump-1","line":"before"}""" + "\n");
+        await device.OutputAsync("before");
+        await own.KillAsync();
+        await server.WriteAsync("""{"id":"pump-1","line":"meanwhile"}""" + "\n");
+        await server.EventAsync("lines for it wait, and are not stored yet");
+        await own.RunAsync();
+        await device.OutputAsync("meanwhile");
+        server.Signal();
+        _ = await server.ExitAsync();
+        Assert.That(await IotLinkProcess.AllAsync(server.Events), Has.None.Contains(PostgresCluster.Password));
+    }
+
+    [TestCase("--node one", "--node is of no use without --postgres.")]
+    [TestCase("--store fleet.db --postgres Host=db", "--store and --postgres cannot both be given: a server has one store.")]
+    [TestCase("--postgres", "--postgres needs a CONNECTION, or the environment variable IOTLINK_POSTGRES.")]
+    [TestCase("--postgres Host=db;Pasword=secret", "--postgres: ConnectionString cannot be read.")]
+    [TestCase("--postgres Host=127.0.0.1;Port=1;Password=secret", "--postgres: The session store 'iotlink' of the database '")]
+    public async Task What_cannot_be_used_is_said_in_a_sentence(string arguments, string says)
+    {
+        await using var process = IotLinkProcess.Start(["serve", "--port", "0", .. arguments.Split(' ')]);
+        process.EndInput();
+        Assert.That(await process.ExitAsync(), Is.EqualTo(2));
+        Assert.That((await IotLinkProcess.AllAsync(process.Events)).Single(), Does.StartWith($"iotlink: {says}").And.Not.Contain("secret"));
+    }
+
+    [Test]
+    public async Task The_SQL_of_the_tables_is_printed()
+    {
+        await using var process = IotLinkProcess.Start("postgres-sql", "--schema", "fleet");
+        Assert.That(await process.ExitAsync(), Is.Zero);
+        Assert.That(string.Join('\n', await IotLinkProcess.AllAsync(process.Output)), Is.EqualTo(PostgreSqlSessionStore.SchemaSql("fleet").TrimEnd('\n')));
+        await using var refused = IotLinkProcess.Start("postgres-sql", "--schema", "Fleet;");
+        Assert.That(await refused.ExitAsync(), Is.EqualTo(2));
+        Assert.That((await IotLinkProcess.AllAsync(refused.Events)).Single(), Does.Contain("--schema must be 1 to 63 lower-case letters"));
+    }
+
+    /// <summary>The connection comes from the environment: no list of processes shows the password.</summary>
+    private IotLinkProcess Serve(string node) => IotLinkProcess.StartByShell(
+        "exec \"$@\"", ["serve", "--port", "0", "--json", "--postgres", "--node", node],
+        new(StringComparer.Ordinal) { [Variable] = cluster.ConnectionString(database) });
+
+    private static async Task<int> PortAsync(IotLinkProcess server)
+    {
+        var listening = (await server.EventAsync("listening")).TrimEnd('"', '}');
+        return int.Parse(listening[(listening.LastIndexOf(':') + 1)..], CultureInfo.InvariantCulture);
+    }
+
+    private static async Task<IEnumerable<(ulong Number, string Text)>> NamedAsync(IotLinkProcess server) =>
+        (await IotLinkProcess.AllAsync(server.Output)).Select(line => JsonDocument.Parse(line).RootElement)
+            .Select(line => (line.GetProperty("number").GetUInt64(), line.GetProperty("line").GetString()!));
+}
