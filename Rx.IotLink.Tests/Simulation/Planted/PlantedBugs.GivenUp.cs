@@ -21,7 +21,7 @@ internal static partial class PlantedBugs
             new Edit("public override string? Key => options.Key;", "public override string? Key => options.Key is null ? null : \"any\";")),
         new("forgets over a restart that a line has a time to live", Both, "Rx.IotLink/Protocol/KeptSession.cs",
             new Edit("line.Position, line.Expires);", "line.Position);")),
-        new("gives the number of a line that the peer has to another", [2], "Rx.IotLink/Protocol/Version2/Version2Protocol.cs",
+        new("gives the number of a line that the peer has to another", [2], "Rx.IotLink/Protocol/Version2/Version2Protocol.Opening.cs",
             new Edit("sender.FirstStale(theirs.Peer == epoch ? theirs.Seen : 0)", "sender.FirstStale(theirs.Peer == epoch ? theirs.Rx : 0)")),
         new("says that a line is dropped before the store knows it", [2], GivingUp,
             new Edit("        kept!.GivenUp.Enqueue(line);", "        Tell(line);")),
