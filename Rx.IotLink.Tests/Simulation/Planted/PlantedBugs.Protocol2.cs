@@ -29,7 +29,7 @@ internal static partial class PlantedBugs
             new Edit("Window = Math.Min(options.InboxLines, SessionOffer.MaxWindow),", "Window = options.InboxLines + 1,")),
         new("does not keep a line that it sends", [2], "Rx.IotLink/Engine/LinkEngine.Storing.cs",
             new Edit(
-                "line.Record = Save(new(\n            SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text, Expires: timeOfDay + (line.Expires - now), Key: line.Key));",
+                "line.Record = Save(new(\n            SessionRecordKind.Add, Position: (long)line.Ticket, Text: line.Text, Expires: timeOfDay + (line.Expires - now), Key: line.Key, Entry: line.Entry));",
                 "line.Record = 0;")),
         new("repeats a best-effort line when it connects again", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("private int window;", "private int window; private OutLine? last;"),
