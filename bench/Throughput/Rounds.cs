@@ -3,7 +3,7 @@ using System.Reactive.Threading.Tasks;
 
 namespace Throughput;
 
-/// <summary>All samples of one measurement, and those of its baseline in the same rounds.</summary>
+/// <summary>All samples of one measurement, and those of its baseline, if it was measured in the same rounds.</summary>
 internal sealed record Result(Measurement Measurement, IReadOnlyList<Sample> Samples, IReadOnlyList<Sample>? Baseline)
 {
     public double Median(Func<Sample, double> of) => Median(Samples.Select(of));
@@ -45,7 +45,7 @@ internal sealed class Rounds(Settings settings)
             }
         }
 
-        return [.. measured.Select(m => new Result(m, samples[m.Name], m.Baseline is { } name ? samples[name] : null))];
+        return [.. measured.Select(m => new Result(m, samples[m.Name], m.Baseline is { } name ? samples.GetValueOrDefault(name) : null))];
     }
 
     private async Task<Sample> MeasureAsync(Measurement measurement)
@@ -55,12 +55,13 @@ internal sealed class Rounds(Settings settings)
         var running = Task.Run(workload.RunAsync);
         await WaitAsync(WarmUp, running);
         workload.Latencies.Clear();
+        workload.Commits.Clear();
         var begin = Usage.Of(workload);
         await WaitAsync(settings.Length, running);
         var end = Usage.Of(workload);
         workload.Stop();
         await running;
-        return begin.Until(end, workload.Latencies);
+        return begin.Until(end, workload);
     }
 
     /// <summary>Waits, or fails at once with the workload.</summary>

@@ -1,3 +1,5 @@
+using Throughput.Kept;
+
 namespace Throughput;
 
 /// <summary>Carries lines as fast as it can until it is stopped.</summary>
@@ -7,6 +9,9 @@ internal abstract class Workload : IAsyncDisposable
 
     /// <summary>From the moment a line is written to the moment its writer knows that it was acknowledged.</summary>
     public LatencyHistogram Latencies { get; } = new();
+
+    /// <summary>What the stores of both ends have written; nothing, where there are none.</summary>
+    public Commits Commits { get; } = new();
 
     /// <summary>Lines that were acknowledged, or where nothing is acknowledged handed to the connection.</summary>
     public abstract long Lines { get; }

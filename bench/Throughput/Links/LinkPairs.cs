@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Rx.IotLink;
 using Rx.IotLink.Server;
+using Throughput.Kept;
 
 namespace Throughput.Links;
 
@@ -13,21 +14,27 @@ namespace Throughput.Links;
 internal sealed class LinkPairs : IAsyncDisposable
 {
     private readonly IotLinkServer server;
+    private readonly EndStores stores;
     private readonly List<IotLinkClient> clients = [];
 
-    private LinkPairs(IotLinkServer server) => this.server = server;
+    private LinkPairs(IotLinkServer server, EndStores stores) => (this.server, this.stores) = (server, stores);
 
     public IReadOnlyList<ILink> Clients => clients;
 
-    public static async Task<LinkPairs> OpenAsync(Settings settings, int count, bool tls = false)
+    public static Task<LinkPairs> OpenAsync(Settings settings, int count, bool tls = false) =>
+        OpenAsync(settings, count, Memory.None, new Commits(), tls);
+
+    public static async Task<LinkPairs> OpenAsync(Settings settings, int count, Memory memory, Commits commits, bool tls = false)
     {
+        var kept = await EndStores.OpenAsync(memory, settings.Folder, commits);
         using var certificate = tls ? SelfSigned() : null;
         var pairs = new LinkPairs(await IotLinkServer.StartAsync(new()
         {
             Bind = IPAddress.Loopback,
             Port = 0,
             Tls = certificate is null ? null : new HttpsConnectionAdapterOptions { ServerCertificate = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null) },
-        }));
+            SessionStore = kept.Server,
+        }), kept);
         for (var i = 0; i < count; i++)
         {
             pairs.clients.Add(IotLinkClient.Start(new()
@@ -37,6 +44,7 @@ internal sealed class LinkPairs : IAsyncDisposable
                 Id = Id(i),
                 Protocol = settings.Protocol,
                 Tls = tls ? Trusting() : null,
+                SessionStore = kept.Clients,
             }));
         }
 
@@ -52,6 +60,7 @@ internal sealed class LinkPairs : IAsyncDisposable
         foreach (var client in clients)
             await client.DisposeAsync();
         await server.DisposeAsync();
+        await stores.DisposeAsync();
     }
 
     private static string Id(int client) => client.ToString(CultureInfo.InvariantCulture);

@@ -1,9 +1,10 @@
 using Rx.IotLink;
+using Throughput.Kept;
 
 namespace Throughput.Links;
 
 /// <summary>Each writer of so many links waits for its line before it writes the next.</summary>
-internal sealed class OneAtATimeWorkload(Settings settings, int links, bool reader = false) : Workload
+internal sealed class OneAtATimeWorkload(Settings settings, int links, bool reader = false, Memory memory = Memory.None) : Workload
 {
     private readonly NumberedLines[] checks = [.. Enumerable.Range(0, links).Select(_ => new NumberedLines())];
     private readonly List<IDisposable> observing = [];
@@ -14,7 +15,7 @@ internal sealed class OneAtATimeWorkload(Settings settings, int links, bool read
 
     public override async Task OpenAsync()
     {
-        pairs = await LinkPairs.OpenAsync(settings, links);
+        pairs = await LinkPairs.OpenAsync(settings, links, memory, Commits);
         for (var i = 0; i < links; i++)
         {
             var server = await pairs.ServerEndAsync(i);

@@ -1,9 +1,11 @@
 using Rx.IotLink;
+using Throughput.Kept;
 
 namespace Throughput.Links;
 
 /// <summary>One writer of one link that waits for the oldest of its writes while so many are not done.</summary>
-internal sealed class WindowWorkload(Settings settings, int window, Delivery delivery = Delivery.ExactlyOnce, bool tls = false) : Workload
+internal sealed class WindowWorkload(
+    Settings settings, int window, Delivery delivery = Delivery.ExactlyOnce, bool tls = false, Memory memory = Memory.None) : Workload
 {
     private const int Sampling = 64;
 
@@ -16,7 +18,7 @@ internal sealed class WindowWorkload(Settings settings, int window, Delivery del
 
     public override async Task OpenAsync()
     {
-        pairs = await LinkPairs.OpenAsync(settings, 1, tls);
+        pairs = await LinkPairs.OpenAsync(settings, 1, memory, Commits, tls);
         observing = (await pairs.ServerEndAsync(0)).Lines.Subscribe(check);
     }
 

@@ -18,6 +18,7 @@ internal static class JsonReport
                 protocol = settings.Protocol,
                 rounds = settings.Rounds,
                 seconds = settings.Seconds,
+                storesOn = settings.MakesFiles ? Machine.FileSystem(settings.Folder) : null,
                 results = results.Select(r => new
                 {
                     name = r.Measurement.Name,

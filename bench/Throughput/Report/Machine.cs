@@ -15,6 +15,19 @@ internal sealed record Machine(string Cpu, int Cores, string DotNet, string Os, 
         CommitOfSources(),
         TimeProvider.System.GetUtcNow());
 
+    /// <summary>The kind of the file system that a folder is on.</summary>
+    public static string FileSystem(DirectoryInfo folder)
+    {
+        try
+        {
+            return new DriveInfo(folder.FullName).DriveFormat;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return "unknown";
+        }
+    }
+
     private static string CpuName()
     {
         const string Info = "/proc/cpuinfo";
