@@ -8,7 +8,7 @@ internal static class ClientProcess
 {
     public static Task<int> RunAsync(int port, int number, bool bare, bool real, bool tls)
     {
-        var place = new Place(new IPEndPoint(IPAddress.Loopback, port), new IPAddress([127, 0, 1, (byte)number]), number * 1_000_000);
+        var place = new Place(new IPEndPoint(IPAddress.Loopback, port), (byte)number, number * 1_000_000);
         IClients clients = real ? new LinkClients(place) : new Speakers(place, bare, tls);
         return Worker.RunAsync(new Done(0, 0, 0), request => AnswerAsync(clients, request));
     }

@@ -21,6 +21,19 @@ internal interface IClients
 
 /// <summary>Where devices connect to, and from.</summary>
 /// <param name="Server">The server.</param>
-/// <param name="Source">A loopback address of this process's own: each has its own 28,000 ports.</param>
+/// <param name="Process">The number of the process, so that each has loopback addresses of its own.</param>
 /// <param name="First">The number of the first device, so that processes do not share names.</param>
-internal sealed record Place(IPEndPoint Server, IPAddress Source, int First);
+internal sealed record Place(IPEndPoint Server, byte Process, int First)
+{
+    private const int DevicesOfAnAddress = 100;
+
+    /// <summary>
+    /// The address of a device. Many share one, but not all do: a server that may open few files gives at most half of
+    /// them to unknown devices of one address.
+    /// </summary>
+    public IPAddress SourceOf(int device)
+    {
+        var (network, host) = Math.DivRem((device - First) / DevicesOfAnAddress, 250);
+        return new([127, Process, (byte)network, (byte)(host + 1)]);
+    }
+}

@@ -26,7 +26,7 @@ internal sealed class LinkClients(Place place) : IClients
         var fresh = new ConcurrentBag<(IotLinkClient, Cuttable)>();
         await Parallel.ForEachAsync(numbers, new ParallelOptions { MaxDegreeOfParallelism = together }, async (number, cancellation) =>
         {
-            var transport = new Cuttable(place, () => Interlocked.CompareExchange(ref firstAttempt, Stopwatch.GetTimestamp(), 0));
+            var transport = new Cuttable(place, number, () => Interlocked.CompareExchange(ref firstAttempt, Stopwatch.GetTimestamp(), 0));
             var client = IotLinkClient.Start(new()
             {
                 Host = place.Server.Address.ToString(),
@@ -72,7 +72,7 @@ internal sealed class LinkClients(Place place) : IClients
     }
 
     /// <summary>TCP from an address of our own, whose connection can be reset.</summary>
-    private sealed class Cuttable(Place place, Action attempting) : ITransport
+    private sealed class Cuttable(Place place, int number, Action attempting) : ITransport
     {
         private Socket? current;
 
@@ -81,7 +81,7 @@ internal sealed class LinkClients(Place place) : IClients
             attempting();
             try
             {
-                current = await place.ConnectAsync(cancellationToken).ConfigureAwait(false);
+                current = await place.ConnectAsync(number, cancellationToken).ConfigureAwait(false);
                 return (IConnection)new Connection(current);
             }
             catch (SocketException exception)

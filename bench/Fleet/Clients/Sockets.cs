@@ -11,8 +11,8 @@ internal static class Sockets
     private const int SolIp = 0;
     private const int IpBindAddressNoPort = 24;
 
-    /// <summary>From the process's own address.</summary>
-    public static async Task<Socket> ConnectAsync(this Place place, CancellationToken cancellationToken)
+    /// <summary>From the address of the device.</summary>
+    public static async Task<Socket> ConnectAsync(this Place place, int device, CancellationToken cancellationToken)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -21,7 +21,7 @@ internal static class Sockets
             // have one, and that is what would be measured.
             if (OperatingSystem.IsLinux())
                 socket.SetRawSocketOption(SolIp, IpBindAddressNoPort, BitConverter.GetBytes(1));
-            socket.Bind(new IPEndPoint(place.Source, 0));
+            socket.Bind(new IPEndPoint(place.SourceOf(device), 0));
             await socket.ConnectAsync(place.Server, cancellationToken).ConfigureAwait(false);
             return socket;
         }

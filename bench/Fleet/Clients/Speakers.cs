@@ -101,7 +101,7 @@ internal sealed class Speakers(Place place, bool bare, bool tls) : IClients
 
         public async Task OpenAsync()
         {
-            socket = await place.ConnectAsync(CancellationToken.None).ConfigureAwait(false);
+            socket = await place.ConnectAsync(number, CancellationToken.None).ConfigureAwait(false);
             stream = await place.StreamAsync(socket, tls).ConfigureAwait(false);
             var opening = $"IOTLINK/2 id=device-{number} conn={++connections} epoch={number + 1:x} tx=1 window=256 max=4000\n";
             await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(opening)).ConfigureAwait(false);
