@@ -10,7 +10,7 @@ namespace Rx.IotLink.Bench.Fleet;
 /// <summary>From arguments to measurements, or to one of this program's own processes.</summary>
 internal static class Program
 {
-    private static readonly string[] Everything = ["rest", "growth", "storm", "held"];
+    private static readonly string[] Everything = ["rest", "kept", "growth", "storm", "held"];
 
     private static Task<int> Main(string[] args) => Root(args).Parse(args).InvokeAsync();
 
@@ -18,7 +18,7 @@ internal static class Program
     {
         var what = new Argument<string[]>("what") { Description = "What is measured; default: all.", Arity = ArgumentArity.ZeroOrMore };
         what.AcceptOnlyFromAmong(Everything);
-        var links = new Option<int>("--links") { Description = "rest: links at rest.", DefaultValueFactory = _ => 10_000 };
+        var links = new Option<int>("--links") { Description = "rest, kept: links at rest.", DefaultValueFactory = _ => 10_000 };
         var held = new Option<int>("--held") { Description = "held: links that are held.", DefaultValueFactory = _ => 20_000 };
         var servers = new Option<int>("--servers") { Description = "held: server processes that share them, where one may not have so many descriptors.", DefaultValueFactory = _ => 1 };
         var storm = new Option<int>("--storm") { Description = "storm: connections that are cut at once.", DefaultValueFactory = _ => 10_000 };
@@ -27,10 +27,12 @@ internal static class Program
         var watch = new Option<double>("--watch") { Description = "rest, growth: seconds over which processor time is counted.", DefaultValueFactory = _ => 15 };
         var tls = new Option<bool>("--tls") { Description = "rest: with TLS as well." };
         var stages = new Option<int[]>("--stages") { Description = "growth: numbers of links.", DefaultValueFactory = _ => [100, 1_000, 5_000, 10_000, 20_000], AllowMultipleArgumentsPerToken = true };
+        var folder = new Option<DirectoryInfo>("--folder") { Description = "kept: where the files of stores are made; default: the temporary folder.", DefaultValueFactory = _ => new(Path.GetTempPath()) };
+        folder.AcceptExistingOnly();
         var json = new Option<string>("--json") { Description = "A file for the figures." };
         var root = new RootCommand("Thousands of links: at rest, held, in a storm; server and devices in processes of their own, beside bare connections in the same run.")
         {
-            what, links, held, servers, storm, rounds, hold, watch, tls, stages, json, ServerCommand(), ClientsCommand(),
+            what, links, held, servers, storm, rounds, hold, watch, tls, stages, folder, json, ServerCommand(), ClientsCommand(),
         };
         root.SetAction(parsed => RunAsync(
             parsed.GetValue(what) is { Length: > 0 } some ? some : Everything,
@@ -44,6 +46,7 @@ internal static class Program
                 Hold = TimeSpan.FromMinutes(parsed.GetValue(hold)),
                 Watch = TimeSpan.FromSeconds(parsed.GetValue(watch)),
                 Tls = parsed.GetValue(tls),
+                Folder = parsed.GetValue(folder)!,
                 Stages = [.. parsed.GetValue(stages)!.Order()],
             },
             parsed.GetValue(json),
@@ -75,6 +78,7 @@ internal static class Program
     private static async Task<IEnumerable<Figure>> MeasureAsync(string what, Settings settings, Action<string> tell) => what switch
     {
         "rest" => (await Rest.MeasureAsync(settings, tls: false, tell).ConfigureAwait(false)).Concat(settings.Tls ? await Rest.MeasureAsync(settings, tls: true, tell).ConfigureAwait(false) : []),
+        "kept" => await Kept.MeasureAsync(settings, tell).ConfigureAwait(false),
         "growth" => await Growth.MeasureAsync(settings, tell).ConfigureAwait(false),
         "storm" => await Storm.MeasureAsync(settings, tell).ConfigureAwait(false),
         _ => await Held.MeasureAsync(settings, tell).ConfigureAwait(false),
@@ -84,10 +88,10 @@ internal static class Program
 
     private static Command ServerCommand()
     {
-        var (bare, tls) = (new Option<bool>("--bare"), new Option<bool>("--tls"));
-        var command = new Command("server", "A process of this program's own.") { bare, tls };
+        var (bare, tls, store) = (new Option<bool>("--bare"), new Option<bool>("--tls"), new Option<string?>("--store"));
+        var command = new Command("server", "A process of this program's own.") { bare, tls, store };
         command.Hidden = true;
-        command.SetAction(parsed => ServerProcess.RunAsync(parsed.GetValue(bare), parsed.GetValue(tls), Settings.Timeout));
+        command.SetAction(parsed => ServerProcess.RunAsync(parsed.GetValue(bare), parsed.GetValue(tls), Settings.Timeout, parsed.GetValue(store)));
         return command;
     }
 

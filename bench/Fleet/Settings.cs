@@ -22,6 +22,9 @@ internal sealed record Settings
 
     public required IReadOnlyList<int> Stages { get; init; }
 
+    /// <summary>Where the files of stores are made.</summary>
+    public required DirectoryInfo Folder { get; init; }
+
     /// <summary>The timeout of all links.</summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(30);
 

@@ -25,11 +25,12 @@ internal sealed class Bed : IAsyncDisposable
     /// <param name="real">Whether the devices are real clients.</param>
     /// <param name="tls">Whether they speak TLS.</param>
     /// <param name="spins">Whether idle threads of the server spin, as they do by default.</param>
+    /// <param name="file">Where the links of the server keep their memory, or null.</param>
     /// <param name="number">Tells beds apart that stand side by side.</param>
-    public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, bool spins = true, int number = 1)
+    public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, bool spins = true, string? file = null, int number = 1)
     {
         string[] Flags(params (bool Is, string Flag)[] flags) => [.. flags.Where(f => f.Is).Select(f => f.Flag)];
-        var serving = Child.Start(spins ? AsItIs : NoSpinning, ["server", .. Flags((bare, "--bare"), (tls, "--tls"))]);
+        var serving = Child.Start(spins ? AsItIs : NoSpinning, ["server", .. Flags((bare, "--bare"), (tls, "--tls")), .. file is null ? Array.Empty<string>() : ["--store", file]]);
         try
         {
             var port = (await serving.HearAsync<Listening>().ConfigureAwait(false)).Port;

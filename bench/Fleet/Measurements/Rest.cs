@@ -4,7 +4,7 @@ namespace Rx.IotLink.Bench.Fleet.Measurements;
 internal static class Rest
 {
     /// <summary>Connections before the first measurement, so that what is made once is not counted.</summary>
-    private const int WarmUp = 200;
+    internal const int WarmUp = 200;
 
     private static readonly Kind[] Kinds = [new(Bare: true, Spins: true), new(Bare: false, Spins: true), new(Bare: true, Spins: false), new(Bare: false, Spins: false)];
 
@@ -39,11 +39,17 @@ internal static class Rest
     private static async Task<Values> OnceAsync(Settings settings, Kind kind, bool tls)
     {
         await using var bed = await Bed.StartAsync(kind.Bare, tls: tls, spins: kind.Spins).ConfigureAwait(false);
+        return await OnceAsync(settings, bed, kind.Bare).ConfigureAwait(false);
+    }
+
+    /// <summary>Measures a server to which nothing is connected yet.</summary>
+    internal static async Task<Values> OnceAsync(Settings settings, Bed bed, bool bare)
+    {
         await bed.OpenAsync(WarmUp).ConfigureAwait(false);
         await Bed.PauseAsync(Settling).ConfigureAwait(false);
         var before = await bed.SampleAsync(collect: true).ConfigureAwait(false);
         await bed.OpenAsync(settings.Links).ConfigureAwait(false);
-        if (kind.Bare)
+        if (bare)
             await bed.BeatBackAsync(Settings.BeatsPerSecond(settings.Links)).ConfigureAwait(false);
         // Until the opening is forgotten, and each link has said and heard its keepalives.
         await Bed.PauseAsync(Settling + (Settings.Timeout / 4)).ConfigureAwait(false);
@@ -54,5 +60,6 @@ internal static class Rest
 
     private sealed record Kind(bool Bare, bool Spins);
 
-    private sealed record Values(double Heap, double Resident, double Cpu);
+    /// <summary>Of a link the bytes, of all the cores.</summary>
+    internal sealed record Values(double Heap, double Resident, double Cpu);
 }

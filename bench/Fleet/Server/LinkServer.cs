@@ -36,7 +36,7 @@ internal sealed class LinkServer : IServer
         }
     }
 
-    public static async Task<LinkServer> StartAsync(TimeSpan timeout, bool tls)
+    public static async Task<LinkServer> StartAsync(TimeSpan timeout, bool tls, ISessionStore? store)
     {
         var made = new LinkServer(await IotLinkServer.StartAsync(new()
         {
@@ -48,6 +48,7 @@ internal sealed class LinkServer : IServer
             MaxOpenings = 100_000,
             OpeningTimeout = TimeSpan.FromMinutes(1),
             Tls = tls ? new HttpsConnectionAdapterOptions { ServerCertificate = Certificate.Make() } : null,
+            SessionStore = store,
         }).ConfigureAwait(false));
         made.server.Links.Subscribe(link => link.Lines.Subscribe(new Checker(made)));
         made.server.Changes.Where(c => c.Kind == LinkChangeKind.Down).Subscribe(_ => Interlocked.Increment(ref made.outages));

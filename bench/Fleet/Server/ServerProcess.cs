@@ -1,15 +1,21 @@
 using System.Diagnostics;
 using System.Runtime;
 using Rx.IotLink.Bench.Fleet.Control;
+using Rx.IotLink.Sqlite;
 
 namespace Rx.IotLink.Bench.Fleet.Server;
 
 /// <summary>The process of a server.</summary>
 internal static class ServerProcess
 {
-    public static async Task<int> RunAsync(bool bare, bool tls, TimeSpan timeout)
+    /// <param name="bare">Whether it is the baseline.</param>
+    /// <param name="tls">Whether it speaks TLS.</param>
+    /// <param name="timeout">The timeout of all links.</param>
+    /// <param name="file">Where links keep their memory, or null.</param>
+    public static async Task<int> RunAsync(bool bare, bool tls, TimeSpan timeout, string? file)
     {
-        IServer server = bare ? await BareServer.StartAsync(tls).ConfigureAwait(false) : await LinkServer.StartAsync(timeout, tls).ConfigureAwait(false);
+        await using var store = file is null ? null : SqliteSessionStore.Open(file);
+        IServer server = bare ? await BareServer.StartAsync(tls).ConfigureAwait(false) : await LinkServer.StartAsync(timeout, tls, store).ConfigureAwait(false);
         return await Worker.RunAsync(new Listening(server.Port), request => Task.FromResult<object>(Answer(server, request))).ConfigureAwait(false);
     }
 
