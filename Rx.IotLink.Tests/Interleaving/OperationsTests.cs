@@ -78,7 +78,9 @@ public sealed class OperationsTests : ServerTest
         await down.CheckAsync(isClosedMeanwhile);
     }
 
-    /// <summary>Observers, readers and those who wait for an event, which leave again at once or are cancelled.</summary>
+    /// <summary>
+    /// Observers, and tasks that wait for an event, which leave again at once or are cancelled.
+    /// </summary>
     private static void ComeAndGo(ILink here, ILink there)
     {
         for (var i = 0; i < Lines; i++)

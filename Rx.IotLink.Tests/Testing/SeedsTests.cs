@@ -60,9 +60,10 @@ public sealed class SeedsTests
             Assert.That(mix.Of(7), Is.EqualTo(faults));
             Assert.That(mix.Of(8), Is.Not.EqualTo(faults));
             Assert.That(faults, Has.Count.InRange(200, 400), "one every 2 s");
-            Assert.That(faults.Select(f => f.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<FaultKind>().Except([FaultKind.Disk, FaultKind.Log])));
+            Assert.That(faults.Select(f => f.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<FaultKind>().Except([FaultKind.Disk, FaultKind.Handler, FaultKind.Log])));
             Assert.That((mix with { Kinds = [FaultKind.Log, FaultKind.Kill], Logs = ["server"] }).Of(7).Where(f => f.Kind == FaultKind.Log).Select(f => f.Target).Distinct(), Is.EqualTo(["server"]));
             Assert.That((mix with { Kinds = [FaultKind.Disk] }).Of(7).Select(f => f.OfDisk).Distinct(), Is.EquivalentTo([DiskFault.Fails, DiskFault.Full]));
+            Assert.That((mix with { Kinds = [FaultKind.Handler] }).Of(7).Select(f => f.OfHandler).Distinct(), Is.EquivalentTo(Enum.GetValues<HandlerFault>()));
             Assert.That(faults.Select(f => f.At), Is.Ordered.And.All.InRange(10.s(), 10.min()));
             Assert.That(faults.Select(f => f.End), Is.All.LessThanOrEqualTo(10.min()));
             Assert.That(faults.Select(f => f.Lasting), Is.All.LessThanOrEqualTo(4.s()));
