@@ -17,7 +17,7 @@ internal sealed class ReleaseWatch(int seed, Action<string> violation)
     /// While other lives are lived and collected beside it, what is unreachable can outlive some collections (up to 61
     /// were seen); what is held outlives all.
     /// </summary>
-    private const int Collections = 200;
+    private const int Collections = 500;
 
     private readonly bool asks = seed % Every == 0;
     private readonly List<(string What, WeakReference Observer)> observers = [];

@@ -1,6 +1,8 @@
 namespace Rx.IotLink.Bench.Fleet.Measurements;
 
-/// <summary>What links at rest cost a server that keeps their memory, beside the same links of one that does not.</summary>
+/// <summary>
+/// What links at rest cost a server that keeps their memory, beside the same links of one that does not.
+/// </summary>
 internal static class Kept
 {
     public static async Task<IReadOnlyList<Figure>> MeasureAsync(Settings settings, Action<string> tell)
