@@ -124,9 +124,11 @@ internal sealed class Deliveries : IDisposable
         {
             // The sweep finds what is missed meanwhile.
         }
-
-        lock (gate)
-            listens = false;
+        finally
+        {
+            lock (gate)
+                listens = false;
+        }
     }
 
     private async Task<bool> HearAsync(NpgsqlConnection connection)
@@ -167,9 +169,10 @@ internal sealed class Deliveries : IDisposable
             {
                 await run(async connection => entries = await outbox.ReadAsync(connection, some.Select(local => local.Link.Id)).ConfigureAwait(false)).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is SessionStoreException or ObjectDisposedException)
+            catch (Exception)
             {
-                // The next sweep reads them.
+                // Whatever it was, the lines of others are read, and the next sweep reads these.
+                entries = [];
             }
 
             var byId = entries.ToLookup(entry => entry.Id, StringComparer.Ordinal);
@@ -227,6 +230,8 @@ internal sealed class Deliveries : IDisposable
     /// <summary>False: the link does not take it now. Never throws.</summary>
     private async Task<bool> WriteAsync(ILink link, FleetOutbox.Entry entry)
     {
+        if (entry.Text is null)
+            return await TryRefuseAsync(entry, "The line is not UTF-8.").ConfigureAwait(false);
         try
         {
             await link.WriteAsync(entry.Text, new WriteOptions { Until = WrittenUntil.Stored, Entry = entry.Number }).ConfigureAwait(false);
@@ -250,7 +255,7 @@ internal sealed class Deliveries : IDisposable
             await run(connection => outbox.RefuseAsync(connection, entry.Number, reason)).ConfigureAwait(false);
             return true;
         }
-        catch (Exception e) when (e is SessionStoreException or ObjectDisposedException)
+        catch (Exception)
         {
             return false;
         }

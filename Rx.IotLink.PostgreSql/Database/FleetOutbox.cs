@@ -1,3 +1,4 @@
+using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -77,7 +78,7 @@ internal sealed class FleetOutbox(string schema)
         await using var endOfReader = reader.ConfigureAwait(false);
         var all = new List<Entry>();
         while (await reader.ReadAsync().ConfigureAwait(false))
-            all.Add(new(reader.GetInt64(0), Text(reader, 1), Text(reader, 2)));
+            all.Add(new(reader.GetInt64(0), Text(reader, 1)!, Text(reader, 2)));
         return all;
     }
 
@@ -94,11 +95,22 @@ internal sealed class FleetOutbox(string schema)
     private static NpgsqlParameter Bytes(IEnumerable<string> texts) =>
         new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = texts.Select(Changes.Utf8.GetBytes).ToArray() };
 
-    private static string Text(NpgsqlDataReader reader, int column) => Changes.Utf8.GetString(reader.GetFieldValue<byte[]>(column));
+    // The ids are those that were asked for; what the text is, another program may have decided.
+    private static string? Text(NpgsqlDataReader reader, int column)
+    {
+        try
+        {
+            return Changes.Utf8.GetString(reader.GetFieldValue<byte[]>(column));
+        }
+        catch (DecoderFallbackException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>A line of the table.</summary>
     /// <param name="Number">Its number.</param>
     /// <param name="Id">The device.</param>
-    /// <param name="Text">The line.</param>
-    public sealed record Entry(long Number, string Id, string Text);
+    /// <param name="Text">The line. Null: it is not UTF-8.</param>
+    public sealed record Entry(long Number, string Id, string? Text);
 }

@@ -150,6 +150,19 @@ internal sealed class FleetWriteTests : ServerTest
     }
 
     [Test]
+    public async Task A_row_of_another_program_that_is_no_text_is_refused_and_holds_up_nobody()
+    {
+        var (one, store) = await StartServerAsync("one");
+        await cluster.SqlAsync("INSERT INTO iotlink.outbox (id, text) VALUES (convert_to('pump-1', 'UTF8'), '\\xff')", database);
+        var (heard, heardOfOther) = (Hear(StartClient(one, "pump-1")), Hear(StartClient(one, "pump-2")));
+        await store.Fleet.WriteAsync("pump-1", "good");
+        await store.Fleet.WriteAsync("pump-2", "of another one");
+
+        await Bound.EventuallyAsync(() => heard.Count == 1 && heardOfOther.Count == 1);
+        Assert.That(await cluster.SqlAsync("SELECT refused FROM iotlink.outbox", database), Does.Contain("UTF-8"));
+    }
+
+    [Test]
     public async Task More_lines_than_may_wait_for_a_device_are_refused_and_those_of_others_are_not()
     {
         await using var store = await PostgreSqlSessionStore.OpenAsync(new PostgreSqlSessionStoreOptions
