@@ -104,9 +104,10 @@ public abstract record LinkOptions
 
     /// <summary>
     /// The scheduler that calls observers. Default (null): threads of their own, at most 16 for each link and for each
-    /// stream of a server. So observers that block delay only their own link, however many block. Each one that blocks
-    /// occupies a thread. With a <see cref="Scheduler"/> other than the default one: that scheduler, so that tests stay
-    /// deterministic.
+    /// stream of a server; and threads of the pool that have just received lines, at most half as many at a time as
+    /// there are processors. So observers that block delay only their own link, however many block. Each one that
+    /// blocks occupies a thread. With a <see cref="Scheduler"/> other than the default one: that scheduler, so that
+    /// tests stay deterministic.
     /// </summary>
     public IScheduler? ObserverScheduler { get; init; }
 

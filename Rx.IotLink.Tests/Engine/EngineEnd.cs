@@ -187,7 +187,7 @@ internal sealed partial class EngineEnd
     public bool Write(TestLine line, bool maySendLater = false)
     {
         Written.Add(line);
-        return Step(Input.Wrote(Moment, line, maySendLater, TimeOfDay)).Rejection == Rejection.None;
+        return Step(Input.Wrote(Moment, line, maySendLater, timeOfDay: TimeOfDay)).Rejection == Rejection.None;
     }
 
     /// <summary>Gives whether it is the writer's again, and is not sent.</summary>

@@ -115,6 +115,9 @@ internal readonly struct Input
     /// <summary>Wrote: whether the send may come later, so that it takes more lines.</summary>
     public bool MaySendLater { get; private init; }
 
+    /// <summary>Wrote: whether more lines are likely to follow at once.</summary>
+    public bool MoreFollow { get; private init; }
+
     /// <summary>Dismissed: the text of the farewell, if the protocol has one.</summary>
     public string? Word => what as string;
 
@@ -153,8 +156,8 @@ internal readonly struct Input
 
     public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at, word, outage);
 
-    public static Input Wrote(in Moment at, OutLine line, bool maySendLater, DateTimeOffset timeOfDay = default) =>
-        new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater, TimeOfDay = timeOfDay };
+    public static Input Wrote(in Moment at, OutLine line, bool maySendLater, bool moreFollow = false, DateTimeOffset timeOfDay = default) =>
+        new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater, MoreFollow = moreFollow, TimeOfDay = timeOfDay };
 
     public static Input TookBack(in Moment at, OutLine line) => new(InputKind.TookBack, at) { Line = line };
 

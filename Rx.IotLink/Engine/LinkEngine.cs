@@ -221,7 +221,7 @@ internal sealed partial class LinkEngine
         }
 
         if (ending is null)
-            CollectOutput(input.Kind == InputKind.OutputTaken, input.MaySendLater && SeveralMayFollow(input.Line!));
+            CollectOutput(input.Kind == InputKind.OutputTaken, input.MaySendLater && (input.MoreFollow || SeveralMayFollow(input.Line!)));
         if (ending is not null)
             EndAsWanted();
         LoadIfRoom();

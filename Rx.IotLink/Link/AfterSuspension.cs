@@ -4,10 +4,10 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Awaits a read that has not completed, and completes a write meanwhile. The code after that write runs on this
-/// thread, which has no other work now: another thread will handle the next bytes.
+/// Awaits a read that has not completed, and does the rest of the work for the last bytes meanwhile: on this thread,
+/// which has no other work now. Another thread will handle the next bytes.
 /// </summary>
-internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, TaskWrite told) : ICriticalNotifyCompletion
+internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterReceipt rest) : ICriticalNotifyCompletion
 {
     // A value task may be awaited once: both uses have the same awaiter.
     private readonly ConfiguredValueTaskAwaitable<ReadResult>.ConfiguredValueTaskAwaiter awaiter = reading.ConfigureAwait(false).GetAwaiter();
@@ -25,8 +25,47 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, TaskWrit
     public void UnsafeOnCompleted(Action continuation)
     {
         // A copy: the next lines may run at the same time as the continuation, which reuses the memory of this struct.
-        var write = told;
+        var work = rest;
         awaiter.UnsafeOnCompleted(continuation);
-        write.FinishHere();
+        work.Run();
+    }
+}
+
+/// <summary>
+/// What received bytes brought about for code of the application: writers to tell, lines to hand out.
+/// </summary>
+internal struct AfterReceipt
+{
+    /// <summary>The connection. Null: there is nothing to do.</summary>
+    public ServedConnection? On;
+
+    /// <summary>The lines whose writers are to be told.</summary>
+    public LineChain Done;
+
+    /// <summary>The inbox whose drain is to be started.</summary>
+    public Inbox? Inbox;
+
+    public readonly bool IsEmpty => On is null;
+
+    /// <summary>Does it on this thread.</summary>
+    public readonly void Run()
+    {
+        if (Done.IsEmpty)
+        {
+            Inbox?.StartDrainHere();
+            return;
+        }
+
+        // A writer that blocks must hold up no observer.
+        Inbox?.StartDrain();
+        Loan.Run(Done, On);
+    }
+
+    /// <summary>Does it on other threads: this one has other work.</summary>
+    public readonly void RunElsewhere(ServedConnection on)
+    {
+        if (!Done.IsEmpty)
+            Loan.Queue(Done, on);
+        Inbox?.StartDrain();
     }
 }

@@ -20,7 +20,7 @@ internal sealed partial class Inbox(
     /// Lines that are handled shortly after each other are reported together: at most this many, and within a short
     /// time.
     /// </summary>
-    private const int ReportedTogether = 64;
+    private const int ReportedTogether = 256;
 
     private const long NotHeld = -1;
 
@@ -104,6 +104,19 @@ internal sealed partial class Inbox(
             scheduler.Run(this);
         else
             DrainToReaders();
+    }
+
+    /// <summary>Whether a thread that has received bytes may run a drain of its own accord.</summary>
+    public bool CanBorrow => scheduler is ObserverLane && observers.Length > 0 && !ended;
+
+    /// <summary>
+    /// Runs the drain on this thread, which has nothing else to do; or, if too many such threads are lent already, as
+    /// <see cref="StartDrain"/> does.
+    /// </summary>
+    public void StartDrainHere()
+    {
+        if (!CanBorrow || !((ObserverLane)scheduler).TryRunHere(this))
+            StartDrain();
     }
 
     /// <summary>

@@ -112,7 +112,7 @@ internal sealed partial class Link
             (alarm ?? MakeAlarm()).Set(due);
         if (effects.Send == SendEffect.Now)
             _ = work.On!.SendAsync(effects.Bytes);
-        else if (effects.Send == SendEffect.Later)
+        else if (effects.Send == SendEffect.Later && !Loan.TryHold(work.On!))
             PoolWork.Run(work.On!);
         try
         {
@@ -128,16 +128,8 @@ internal sealed partial class Link
     private void PerformRest(ref Work work)
     {
         ref var effects = ref work.Effects;
-        for (var line = effects.FirstDone; line is not null;)
-        {
-            // It may be reused as soon as it has completed.
-            var next = line.DoneNext;
-            line.DoneNext = null;
-            // The writer of a line from an earlier process no longer exists.
-            if (line is PendingWrite write)
-                Tell(write, work.Reader);
-            line = next;
-        }
+        if (effects.FirstDone is { } done)
+            Tell(done, work.Reader);
 
         // "?? []" would make an empty list at each step.
         if (effects.Stored is not null)
@@ -146,7 +138,7 @@ internal sealed partial class Link
             journal!.Start();
         if (effects.Load is { } load)
             journal!.Read(load.After, load.Count);
-        if (work.Drains)
+        if (work.Drains && work.Reader?.TryLendTo(inbox) != true)
             inbox.StartDrain();
         work.Resumed?.Resume();
         Publish();
@@ -180,12 +172,31 @@ internal sealed partial class Link
         Goodbye = Task.WhenAll(Goodbye, Kept);
     }
 
-    private void Tell(PendingWrite write, ServedConnection? reader)
+    /// <summary>Tells the writers of these lines.</summary>
+    private void Tell(OutLine done, ServedConnection? reader)
     {
-        if (!write.Outcome!.IsGood)
-            write.Error = WhyNotDone(write);
-        if (reader is null || write is not TaskWrite { IsAlone: true } alone || !reader.TryTellAfterSuspension(alone))
-            write.Finish(write.Error);
+        var here = new LineChain();
+        for (var line = done; line is not null;)
+        {
+            // It may be reused as soon as it has completed.
+            var next = line.DoneNext;
+            line.DoneNext = null;
+            // The writer of a line from an earlier process no longer exists.
+            if (line is PendingWrite write)
+            {
+                if (!write.Outcome!.IsGood)
+                    write.Error = WhyNotDone(write);
+                if (write.GoesOnHere)
+                    here.Add(write);
+                else
+                    write.Finish(write.Error);
+            }
+
+            line = next;
+        }
+
+        if (!here.IsEmpty && reader?.TryTellLater(here) != true)
+            Loan.Queue(here, served);
     }
 
     private Exception WhyNotDone(PendingWrite write) => write.Outcome switch

@@ -27,7 +27,7 @@ internal sealed partial class Link
         try
         {
             // The task itself, without a second task around it.
-            var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations, isAlone: mayLeaveSends && engine.Unfinished == 0);
+            var write = new TaskWrite(line, Check(line), delivery, ordering, options.Continuations, GoesOnHere(delivery));
             Take(write);
             return write.Task;
         }
@@ -77,7 +77,7 @@ internal sealed partial class Link
             ThrowIfFaulty(utf8.Length, nameof(utf8));
             if (cancellationToken.CanBeCanceled)
                 return new(WriteCancellableAsync(Encoding.UTF8.GetString(utf8.Span), delivery, ordering, cancellationToken));
-            var write = Utf8Write.Rent(utf8.Span, delivery, ordering, options.Continuations);
+            var write = Utf8Write.Rent(utf8.Span, delivery, ordering, options.Continuations, GoesOnHere(delivery));
             Take(write);
             return write.Task;
         }
@@ -224,6 +224,12 @@ internal sealed partial class Link
             throw new ArgumentException($"A line {fault}.", name);
     }
 
+    /// <summary>
+    /// Whether the writer of such a line may go on on the thread that has read its acknowledgement. A best-effort line
+    /// completes on a thread that has other work.
+    /// </summary>
+    private bool GoesOnHere(Delivery delivery) => mayLeaveSends && delivery == Delivery.ExactlyOnce;
+
     private void Take(PendingWrite line)
     {
         var timeOfDay = journal is null ? default : options.Scheduler.Now;
@@ -233,7 +239,7 @@ internal sealed partial class Link
         {
             isFull = line.Delivery == Delivery.ExactlyOnce && !state.IsFinal && journal is { IsFull: true };
             if (!isFull)
-                Step(Input.Wrote(Moment(), line, mayLeaveSends, timeOfDay), out work);
+                Step(Input.Wrote(Moment(), line, mayLeaveSends, Loan.Gathers(served), timeOfDay), out work);
         }
 
         if (isFull)

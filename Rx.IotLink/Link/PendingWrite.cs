@@ -12,9 +12,18 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
     public Exception? Error { get; set; }
 
     /// <summary>
+    /// Whether code of the application may go on inside <see cref="FinishHere"/>. Then only a thread that has nothing
+    /// else to do calls it (<see cref="Loan"/>).
+    /// </summary>
+    public virtual bool GoesOnHere => false;
+
+    /// <summary>
     /// Called once, outside the link's lock. With an error if this link will not deliver the line.
     /// </summary>
     public abstract void Finish(Exception? error);
+
+    /// <summary>Called once instead of <see cref="Finish"/>, if <see cref="GoesOnHere"/>.</summary>
+    public virtual void FinishHere() => throw new InvalidOperationException();
 }
 
 /// <summary>A line whose write is a task.</summary>
@@ -23,19 +32,18 @@ internal abstract class PendingWrite(string? text, int bytes, Delivery delivery,
 /// <param name="delivery">The promise made for it.</param>
 /// <param name="ordering">Whether it keeps its place.</param>
 /// <param name="continuations">Where code that awaits it continues (<see cref="Continuations"/>).</param>
-/// <param name="isAlone">
-/// Whether nothing else was in flight when it was written. Then the code that awaits it may run on the thread that
-/// completes it, as the last work there.
+/// <param name="goesOnHere">
+/// Whether the code that awaits it may run on the thread that completes it, as the last work there.
 /// </param>
 /// <param name="untilStored">Whether it completes as soon as the line is kept.</param>
 internal class TaskWrite(
-    string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool isAlone = false, bool untilStored = false)
-    : PendingWrite(text, bytes, delivery, ordering), IThreadPoolWorkItem, IWork
+    string text, int bytes, Delivery delivery, Ordering ordering, IScheduler? continuations, bool goesOnHere = false, bool untilStored = false)
+    : PendingWrite(text, bytes, delivery, ordering), IWork
 {
     // User code must not continue inside the loop that serves the connection.
-    private readonly TaskCompletionSource completion = new(isAlone ? TaskCreationOptions.None : Continuations.Options(continuations));
+    private readonly TaskCompletionSource completion = new(goesOnHere ? TaskCreationOptions.None : Continuations.Options(continuations));
 
-    public bool IsAlone => isAlone;
+    public override bool GoesOnHere => goesOnHere;
 
     public override bool IsAwaited => !untilStored;
 
@@ -43,16 +51,9 @@ internal class TaskWrite(
 
     public Task Task => completion.Task;
 
-    public override void Finish(Exception? error)
-    {
-        if (isAlone)
-            PoolWork.Run(this);
-        else
-            Continuations.Tell(continuations, this);
-    }
+    public override void Finish(Exception? error) => Continuations.Tell(continuations, this);
 
-    /// <summary>Completes the task, on this thread if the line was alone.</summary>
-    public void FinishHere()
+    public override void FinishHere()
     {
         if (Error is null)
             completion.TrySetResult();
@@ -64,8 +65,6 @@ internal class TaskWrite(
     /// Cancels the task. <see cref="Finish"/> is then no longer called.
     /// </summary>
     public void Cancel(WriteCancelledException cancelled) => Continuations.Inline((completion, cancelled), static s => s.completion.TrySetException(s.cancelled));
-
-    void IThreadPoolWorkItem.Execute() => FinishHere();
 
     void IWork.Run() => FinishHere();
 }

@@ -33,7 +33,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
 
     // Whether the code that closes must send the last bytes, since no send is in progress.
     private bool hasLastWord;
-    private TaskWrite? toTell;
+
+    // What the loop does when it waits for the next bytes. For the loop alone.
+    private AfterReceipt rest;
     private Pause? pause;
     private bool isSlowed;
 
@@ -113,18 +115,10 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
                 if (link.HasBudget)
                     await PaceAsync().ConfigureAwait(false);
                 var reading = connection.Input.ReadAsync();
-                var told = toTell;
-                toTell = null;
-                ReadResult result;
-                if (told is null || reading.IsCompleted)
-                {
-                    told?.Finish(told.Error);
-                    result = await reading.ConfigureAwait(false);
-                }
-                else
-                {
-                    result = await new AfterSuspension(reading, told);
-                }
+                // If more bytes are there, they are read first. Their number is bounded: then others get their turn.
+                var result = rest.IsEmpty || reading.IsCompleted
+                    ? await reading.ConfigureAwait(false)
+                    : await new AfterSuspension(reading, TakeRest());
 
                 if (!result.Buffer.IsEmpty)
                 {
@@ -146,7 +140,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         }
         finally
         {
-            TellNow();
+            TakeRest().RunElsewhere(this);
             await connection.Input.CompleteAsync().ConfigureAwait(false);
             // The code that waits for the end of reading closes the transport, which would lose the last bytes.
             await Released.ConfigureAwait(false);
@@ -169,7 +163,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
             if (!isSlowed)
                 link.Slowed();
             isSlowed = true;
-            TellNow();
+            TakeRest().RunElsewhere(this);
             await PauseAsync().ConfigureAwait(false);
         }
 
@@ -191,12 +185,11 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         Heard(deadlines.Now);
     }
 
-    /// <summary>Completes the write that waits for the next read, before another wait.</summary>
-    private void TellNow()
+    private AfterReceipt TakeRest()
     {
-        var told = toTell;
-        toTell = null;
-        told?.Finish(told.Error);
+        var taken = rest;
+        rest = default;
+        return taken;
     }
 
     /// <summary>
@@ -231,14 +224,25 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     }
 
     /// <summary>
-    /// Completes a write on the thread of the reading loop, when that loop waits for the next bytes. This works only if
-    /// the loop waits for the socket itself, so that its thread is then free. Called by that loop alone.
+    /// Tells the writers of these lines on the thread of the reading loop, when that loop waits for the next bytes.
+    /// This works only if the loop waits for the socket itself, so that its thread is then free. Called by that loop
+    /// alone.
     /// </summary>
-    public bool TryTellAfterSuspension(TaskWrite write)
+    public bool TryTellLater(LineChain done)
     {
-        if (toTell is not null || over || connection is not SocketConnection)
+        if (over || connection is not SocketConnection)
             return false;
-        toTell = write;
+        rest.On = this;
+        rest.Done.Add(done);
+        return true;
+    }
+
+    /// <summary>Hands out the lines of an inbox in the same way.</summary>
+    public bool TryLendTo(Inbox inbox)
+    {
+        if (over || connection is not SocketConnection || !inbox.CanBorrow)
+            return false;
+        (rest.On, rest.Inbox) = (this, inbox);
         return true;
     }
 

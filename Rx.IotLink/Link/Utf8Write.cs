@@ -19,6 +19,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 
     // User code must not continue inside the loop that serves the connection.
     private ManualResetValueTaskSourceCore<bool> completion;
+    private bool goesOnHere;
     private IScheduler? continuations;
     private byte[] utf8 = [];
 
@@ -31,12 +32,15 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 
     public ValueTask Task => new(this, completion.Version);
 
-    public static Utf8Write Rent(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering, IScheduler? continuations)
+    public override bool GoesOnHere => goesOnHere;
+
+    public static Utf8Write Rent(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering, IScheduler? continuations, bool goesOnHere)
     {
         Utf8Write? write;
         lock (Gate)
             Kept.TryPop(out write);
         write ??= new Utf8Write();
+        write.goesOnHere = goesOnHere;
         write.Begin(line, delivery, ordering, continuations);
         return write;
     }
@@ -45,7 +49,9 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 
     public override void Finish(Exception? error) => Continuations.Tell(continuations, this);
 
-    void IWork.Run()
+    void IWork.Run() => FinishHere();
+
+    public override void FinishHere()
     {
         if (Error is null)
             completion.SetResult(true);
@@ -69,7 +75,7 @@ internal sealed class Utf8Write : PendingWrite, IValueTaskSource, IWork
 
     private void Begin(ReadOnlySpan<byte> line, Delivery delivery, Ordering ordering, IScheduler? on)
     {
-        (continuations, completion.RunContinuationsAsynchronously) = (on, on is null);
+        (continuations, completion.RunContinuationsAsynchronously) = (on, on is null && !goesOnHere);
         if (utf8.Length < line.Length)
             utf8 = ArrayPool<byte>.Shared.Rent(line.Length);
         line.CopyTo(utf8);

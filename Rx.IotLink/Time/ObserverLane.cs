@@ -44,6 +44,14 @@ internal sealed class ObserverLane(ObserverThreads threads, int most = ObserverL
     public void Enqueue(IWork work) => threads.Enqueue(work, this);
 
     /// <summary>
+    /// Runs a piece of work on this thread, which belongs to the pool. False: too many such threads are lent.
+    /// </summary>
+    public bool TryRunHere(IWork work) => threads.TryRunHere(work, this);
+
+    /// <summary>Whether a piece of work may have a thread at once. Under the lock of the threads.</summary>
+    public bool TryAdmit() => admitted < most && ++admitted > 0;
+
+    /// <summary>
     /// Whether a piece of work may have a thread; otherwise it waits here. Under the lock of the threads.
     /// </summary>
     public bool TryAdmit(IWork work)

@@ -20,6 +20,9 @@ internal sealed class ObserverThreads
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>Threads of the pool that may work here at a time: half of those that it always has.</summary>
+    private static readonly int MostLent = Environment.ProcessorCount / 2;
+
     private readonly Lock gate = new();
     private readonly Action<Thread> start;
     private readonly Queue<(IWork Work, ObserverLane Lane)> waiting = new();
@@ -33,6 +36,10 @@ internal sealed class ObserverThreads
     private int active;
     private bool watching;
     private bool refused;
+
+    // Threads of the pool that work here now, and a place for the next of them.
+    private int lent;
+    private Worker? spare;
 
     private readonly string name;
 
@@ -73,6 +80,59 @@ internal sealed class ObserverThreads
         }
 
         Go(chosen);
+    }
+
+    /// <summary>
+    /// Runs a piece of work on this thread, which belongs to the pool and has nothing else to do: that saves a change
+    /// of thread. False: as many threads work as there are processors, other work waits, or half of the pool's least
+    /// number of threads is lent already: those could all block.
+    /// </summary>
+    public bool TryRunHere(IWork work, ObserverLane lane)
+    {
+        Worker borrowed;
+        lock (gate)
+        {
+            if (lent >= MostLent || active >= wanted || waiting.Count > 0 || !lane.TryAdmit())
+                return false;
+            lent++;
+            active++;
+            borrowed = spare ?? new Worker(this);
+            spare = null;
+            borrowed.Begin(work, lane);
+            borrowed.Borrow(Thread.CurrentThread);
+            workers.Add(borrowed);
+        }
+
+        try
+        {
+            work.Run();
+        }
+        finally
+        {
+            Go(GiveBack(borrowed, lane));
+        }
+
+        return true;
+    }
+
+    /// <summary>This thread is the pool's again. Gives a thread for work that waits meanwhile.</summary>
+    private Worker? GiveBack(Worker borrowed, ObserverLane lane)
+    {
+        lock (gate)
+        {
+            workers.Remove(borrowed);
+            if (lane.Done() is { } follower)
+                waiting.Enqueue((follower, lane));
+            active -= borrowed.End() ? 1 : 0;
+            lent--;
+            spare = borrowed;
+            if (active >= wanted || !waiting.TryPeek(out var next))
+                return null;
+            var chosen = TryChoose(next.Work, next.Lane);
+            if (chosen is not null)
+                waiting.Dequeue();
+            return chosen;
+        }
     }
 
     /// <summary>
@@ -265,6 +325,9 @@ internal sealed class ObserverThreads
         public ObserverLane? Lane => lane;
 
         public void Begin(IWork next, ObserverLane? of) => (work, lane, counted, suspicion) = (next, of, of is not null, default);
+
+        /// <summary>It stands for a thread of the pool.</summary>
+        public void Borrow(Thread current) => (thread, isAwake) = (current, true);
 
         /// <summary>Gives whether it counted as active until now.</summary>
         public bool End()

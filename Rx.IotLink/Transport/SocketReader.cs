@@ -31,6 +31,9 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
     private int nextBuffer = LeastBuffer;
     private int thisTurn;
     private bool unexamined;
+
+    // The last receive found all there was.
+    private bool isDry;
     private bool ended;
 
     // Guarded by the arrival: whether the socket is awaited, whether a read waits, whether to cancel the next read, and
@@ -46,6 +49,9 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
         this.socket = socket;
         arrival = new(this);
     }
+
+    /// <summary>Receives that found nothing. For tests: each is a call of the system for nothing.</summary>
+    public int EmptyReceives { get; private set; }
 
     /// <summary>Limits the next read, for a link that is short of memory.</summary>
     public void LimitNext(long bytes) => nextBuffer = (int)Math.Max(LeastBuffer, Math.Min(nextBuffer, bytes));
@@ -83,7 +89,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
 
     public override bool TryRead(out ReadResult result)
     {
-        if (!unexamined && !ended && thisTurn < Turn)
+        if (!unexamined && !ended && !isDry && thisTurn < Turn)
             Receive();
         result = Unread(isCanceled: false);
         return unexamined || ended;
@@ -177,6 +183,7 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             return;
         }
 
+        isDry = false;
         try
         {
             // The read completes now in any case. If no bytes came, its result is empty, and the reader reads again.
@@ -308,11 +315,17 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             ended = read == 0;
             unexamined = read > 0;
             thisTurn += read;
-            // Many bytes came: the next read uses larger pieces.
-            nextBuffer = read == buffer!.Length - end ? Math.Min(2 * buffer.Length, MostBuffer) : LeastBuffer;
+            isDry = read < buffer!.Length - end;
             end += read;
+            // The next read uses larger pieces if many bytes came, and smaller ones if few came.
+            if (!isDry)
+                nextBuffer = Math.Min(2 * buffer.Length, MostBuffer);
+            else if (end < buffer.Length / 4)
+                nextBuffer = Math.Max(nextBuffer / 2, LeastBuffer);
         }
 
+        if (error is SocketError.WouldBlock or SocketError.IOPending)
+            EmptyReceives++;
         if (start == end)
             Release();
         if (error is not (SocketError.Success or SocketError.WouldBlock or SocketError.IOPending))

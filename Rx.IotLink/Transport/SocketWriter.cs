@@ -22,6 +22,9 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
     /// </summary>
     public Task? Unsent { get; private set; }
 
+    /// <summary>Calls of the system that sent bytes, without those that had to wait. For tests.</summary>
+    public int Sends { get; private set; }
+
     public override bool CanGetUnflushedBytes => true;
 
     public override long UnflushedBytes => length;
@@ -114,6 +117,7 @@ internal sealed class SocketWriter(Socket socket) : PipeWriter
             if (error != SocketError.Success)
                 throw new IOException(new SocketException((int)error).Message, new SocketException((int)error));
             sent += taken;
+            Sends++;
         }
 
         return sent;
