@@ -18,6 +18,9 @@ internal sealed record Settings(int Rounds, double Seconds, int Protocol, IReadO
     private static readonly Option<FileInfo?> JsonOption = new("--json") { HelpName = "FILE", Description = "Write the results there as JSON." };
     private static readonly Option<DirectoryInfo> FolderOption = new("--folder") { HelpName = "FOLDER", Description = "Where the files of stores are made, on the disk that is to be measured. Default: the temporary folder.", DefaultValueFactory = _ => new(Path.GetTempPath()) };
 
+    /// <summary>What is measured if the command line asks for nothing.</summary>
+    public static Settings Default { get; } = new(Rounds: 5, Seconds: 2, Protocol: 2, Only: [], Json: null, new(Path.GetTempPath()));
+
     /// <summary>Whether a measurement that is wanted makes files.</summary>
     public bool MakesFiles => Only.Count == 0 || Only.Any(name => name.Contains("sqlite", StringComparison.Ordinal));
 

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Net;
+using MQTTnet;
+using MQTTnet.Formatter;
+using MQTTnet.Protocol;
+using MQTTnet.Server;
+
+namespace Peers.Mqtt;
+
+/// <summary>
+/// MQTT 5 with sessions that are kept. The application is in the server's process, as with a link: it sees each message
+/// when the server takes it.
+/// </summary>
+internal sealed class MqttWorkload(int connections, int window, MqttQualityOfServiceLevel quality) : PeerWorkload(connections, window)
+{
+    private readonly List<IMqttClient> clients = [];
+    private MqttServer? server;
+
+    public override async Task OpenAsync()
+    {
+        var port = FreePort.Find();
+        var servers = new MqttServerFactory();
+        server = servers.CreateMqttServer(servers.CreateServerOptionsBuilder()
+            .WithDefaultEndpoint().WithDefaultEndpointPort(port).WithDefaultEndpointBoundIPAddress(IPAddress.Loopback)
+            .WithDefaultEndpointBoundIPV6Address(IPAddress.None).WithPersistentSessions().Build());
+        server.InterceptingPublishAsync += message =>
+        {
+            Received(int.Parse(message.ClientId, CultureInfo.InvariantCulture), message.ApplicationMessage.ConvertPayloadToString());
+            return Task.CompletedTask;
+        };
+        await server.StartAsync();
+        for (var i = 0; i < Connections; i++)
+        {
+            var client = new MqttClientFactory().CreateMqttClient();
+            clients.Add(client);
+            await client.ConnectAsync(new MqttClientOptionsBuilder()
+                .WithTcpServer("127.0.0.1", port).WithClientId(i.ToString(CultureInfo.InvariantCulture)).WithProtocolVersion(MqttProtocolVersion.V500)
+                .WithCleanStart(false).WithSessionExpiryInterval(3_600).Build());
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (var client in clients)
+        {
+            await client.DisconnectAsync();
+            client.Dispose();
+        }
+
+        if (server is not null)
+        {
+            await server.StopAsync();
+            server.Dispose();
+        }
+    }
+
+    protected override async Task WriteAsync(int connection, string line)
+    {
+        var result = await clients[connection].PublishAsync(new MqttApplicationMessageBuilder()
+            .WithTopic($"up/{connection}").WithPayload(line).WithQualityOfServiceLevel(quality).Build());
+        // Nobody subscribes, so "no matching subscribers" is a success too.
+        if (!result.IsSuccess && result.ReasonCode != MqttClientPublishReasonCode.NoMatchingSubscribers)
+            throw new InvalidDataException($"the server answered {result.ReasonCode}");
+    }
+}
