@@ -14,7 +14,7 @@ namespace Rx.IotLink.Server;
 /// RST, after which a micropython-iot client may hang for ever. So it is aborted only if the peer does not take the
 /// rest within some time.
 /// </summary>
-internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IConnection, IKnownConnection, ICertifiedConnection
+internal sealed class KestrelConnection(ConnectionContext context, IScheduler scheduler, TimeSpan timeout) : IKnownConnection, ICertifiedConnection, ISocketBelow
 {
     /// <summary>
     /// The most time that a peer may take for the rest, since this delays the end of a server.
@@ -25,6 +25,9 @@ internal sealed class KestrelConnection(ConnectionContext context, IScheduler sc
     // out unencrypted.
     private readonly IDuplexPipe transport = Bounded(context).Transport;
     private int disposed;
+
+    /// <summary>Not where the application's own Kestrel has the socket: it may read on any thread.</summary>
+    public bool HasSocketBelow => context.Features.Get<IKnownConnection>() is SocketConnection;
 
     public PipeReader Input => transport.Input;
 

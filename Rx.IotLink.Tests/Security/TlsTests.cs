@@ -28,6 +28,40 @@ internal sealed class TlsTests
     }
 
     [Test]
+    public async Task Observers_and_writers_that_block_hold_up_no_reading_at_either_end()
+    {
+        await using var server = await ServeAsync();
+        await using var client = Ends.Connect(server.EndPoint.Port, Trusting);
+        var link = await server.LinkAsync();
+        using var released = new ManualResetEventSlim();
+        var entered = new SemaphoreSlim(0);
+        using var observing = link.Lines.Subscribe(_ => Block());
+        var (first, second) = (WriteAndBlockAsync(link), WriteAndBlockAsync(link));
+        var written = client.WriteAsync("its observer blocks");
+        var down = client.LinesAsync(3);
+        for (var blocked = 0; blocked < 3; blocked++)
+            Assert.That(await entered.WaitAsync(Ends.Bound));
+
+        await link.WriteAsync("its acknowledgement is read").WaitAsync(Ends.Bound);
+
+        Assert.That(await down, Is.EqualTo(["its writer blocks", "its writer blocks", "its acknowledgement is read"]));
+        released.Set();
+        await Task.WhenAll(first, second, written).WaitAsync(Ends.Bound);
+
+        async Task WriteAndBlockAsync(ILink to)
+        {
+            await to.WriteAsync("its writer blocks").ConfigureAwait(false);
+            Block();
+        }
+
+        void Block()
+        {
+            entered.Release();
+            released.Wait();
+        }
+    }
+
+    [Test]
     public async Task Protocol_1_goes_over_TLS_too()
     {
         await using var server = await ServeAsync();

@@ -7,7 +7,7 @@ namespace Rx.IotLink;
 /// Awaits a read that has not completed, and does the rest of the work for the last bytes meanwhile: on this thread,
 /// which has no other work now. Another thread will handle the next bytes.
 /// </summary>
-internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterReceipt rest) : ICriticalNotifyCompletion
+internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterReceipt rest, ServedConnection on) : ICriticalNotifyCompletion
 {
     // A value task may be awaited once: both uses have the same awaiter.
     private readonly ConfiguredValueTaskAwaitable<ReadResult>.ConfiguredValueTaskAwaiter awaiter = reading.ConfigureAwait(false).GetAwaiter();
@@ -25,9 +25,9 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterRec
     public void UnsafeOnCompleted(Action continuation)
     {
         // A copy: the next lines may run at the same time as the continuation, which reuses the memory of this struct.
-        var work = rest;
+        var (work, connection) = (rest, on);
         awaiter.UnsafeOnCompleted(continuation);
-        work.Run();
+        work.Run(connection);
     }
 }
 
@@ -36,19 +36,16 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterRec
 /// </summary>
 internal struct AfterReceipt
 {
-    /// <summary>The connection. Null: there is nothing to do.</summary>
-    public ServedConnection? On;
-
     /// <summary>The lines whose writers are to be told.</summary>
     public LineChain Done;
 
     /// <summary>The inbox whose drain is to be started.</summary>
     public Inbox? Inbox;
 
-    public readonly bool IsEmpty => On is null;
+    public readonly bool IsEmpty => Done.IsEmpty && Inbox is null;
 
     /// <summary>Does it on this thread.</summary>
-    public readonly void Run()
+    public readonly void Run(ServedConnection on)
     {
         if (Done.IsEmpty)
         {
@@ -58,7 +55,7 @@ internal struct AfterReceipt
 
         // A writer that blocks must hold up no observer.
         Inbox?.StartDrain();
-        Loan.Run(Done, On);
+        Loan.Run(Done, on);
     }
 
     /// <summary>Does it on other threads: this one has other work.</summary>

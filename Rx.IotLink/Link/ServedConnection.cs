@@ -34,7 +34,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     // Whether the code that closes must send the last bytes, since no send is in progress.
     private bool hasLastWord;
 
-    // What the loop does when it waits for the next bytes. For the loop alone.
+    // Whether the loop's thread is free when it waits for the next bytes, and what that thread does then. For the loop
+    // alone.
+    private readonly bool frees = connection is ISocketBelow { HasSocketBelow: true };
     private AfterReceipt rest;
     private Pause? pause;
     private bool isSlowed;
@@ -118,7 +120,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
                 // If more bytes are there, they are read first. Their number is bounded: then others get their turn.
                 var result = rest.IsEmpty || reading.IsCompleted
                     ? await reading.ConfigureAwait(false)
-                    : await new AfterSuspension(reading, TakeRest());
+                    : await new AfterSuspension(reading, TakeRest(), this);
 
                 if (!result.Buffer.IsEmpty)
                 {
@@ -230,9 +232,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// </summary>
     public bool TryTellLater(LineChain done)
     {
-        if (over || connection is not SocketConnection)
+        if (over || !frees)
             return false;
-        rest.On = this;
         rest.Done.Add(done);
         return true;
     }
@@ -240,9 +241,9 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// <summary>Hands out the lines of an inbox in the same way.</summary>
     public bool TryLendTo(Inbox inbox)
     {
-        if (over || connection is not SocketConnection || !inbox.CanBorrow)
+        if (over || !frees || !inbox.CanBorrow)
             return false;
-        (rest.On, rest.Inbox) = (this, inbox);
+        rest.Inbox = inbox;
         return true;
     }
 

@@ -36,3 +36,13 @@ internal interface ILingeringConnection : IConnection
     /// </summary>
     Task Closed { get; }
 }
+
+/// <summary>
+/// A connection over our own socket, perhaps with TLS between. Whoever asks for bytes that are not there yet has his
+/// thread back at once, and gets the bytes on a thread of the pool that has nothing else to do.
+/// </summary>
+internal interface ISocketBelow : IConnection
+{
+    /// <summary>Whether this one is such a connection.</summary>
+    bool HasSocketBelow { get; }
+}

@@ -11,7 +11,7 @@ namespace Rx.IotLink.Transport;
 /// and the peer then loses what it has not read yet. RST is only for a peer that does not take the rest within some
 /// time.
 /// </summary>
-internal sealed class SocketConnection : ILingeringConnection, IKnownConnection, IProxiedConnection
+internal sealed class SocketConnection : ILingeringConnection, IKnownConnection, IProxiedConnection, ISocketBelow
 {
     /// <summary>
     /// The most time that a peer may take for its end, since this delays the end of a process.
@@ -57,6 +57,8 @@ internal sealed class SocketConnection : ILingeringConnection, IKnownConnection,
         reader = new(socket);
         writer = new(socket);
     }
+
+    public bool HasSocketBelow => true;
 
     public PipeReader Input => reader;
 

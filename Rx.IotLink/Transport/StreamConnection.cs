@@ -19,13 +19,15 @@ internal class StreamConnection(Stream stream, EndPoint? remote) : IConnection
 }
 
 /// <summary>TLS over a socket: it ends as its socket does, after TLS's own farewell.</summary>
-internal sealed class TlsConnection(SslStream tls, SocketConnection below) : StreamConnection(tls, below.RemoteEndPoint), ILingeringConnection
+internal sealed class TlsConnection(SslStream tls, SocketConnection below) : StreamConnection(tls, below.RemoteEndPoint), ILingeringConnection, ISocketBelow
 {
     private EndingWriter? output;
 
     public override PipeWriter Output => output ??= new(base.Output, EndAsync);
 
     public Task Closed => below.Closed;
+
+    public bool HasSocketBelow => true;
 
     private async Task EndAsync()
     {

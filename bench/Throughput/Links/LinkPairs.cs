@@ -1,8 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Rx.IotLink;
 using Rx.IotLink.Server;
@@ -27,12 +24,12 @@ internal sealed class LinkPairs : IAsyncDisposable
     public static async Task<LinkPairs> OpenAsync(Settings settings, int count, Memory memory, Commits commits, bool tls = false)
     {
         var kept = await EndStores.OpenAsync(memory, settings.Folder, commits);
-        using var certificate = tls ? SelfSigned() : null;
+        var certificate = tls ? Certificates.Make() : null;
         var pairs = new LinkPairs(await IotLinkServer.StartAsync(new()
         {
             Bind = IPAddress.Loopback,
             Port = 0,
-            Tls = certificate is null ? null : new HttpsConnectionAdapterOptions { ServerCertificate = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null) },
+            Tls = certificate is null ? null : new HttpsConnectionAdapterOptions { ServerCertificate = certificate },
             SessionStore = kept.Server,
         }), kept);
         for (var i = 0; i < count; i++)
@@ -43,7 +40,7 @@ internal sealed class LinkPairs : IAsyncDisposable
                 Port = pairs.server.EndPoint.Port,
                 Id = Id(i),
                 Protocol = settings.Protocol,
-                Tls = tls ? Trusting() : null,
+                Tls = tls ? Certificates.Trusting() : null,
                 SessionStore = kept.Clients,
             }));
         }
@@ -64,15 +61,4 @@ internal sealed class LinkPairs : IAsyncDisposable
     }
 
     private static string Id(int client) => client.ToString(CultureInfo.InvariantCulture);
-
-    private static X509Certificate2 SelfSigned()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var begin = new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero);
-        return new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(begin, begin.AddYears(30));
-    }
-
-#pragma warning disable CA5359 // This process has just made the certificate; the cost of encryption is measured.
-    private static SslClientAuthenticationOptions Trusting() => new() { RemoteCertificateValidationCallback = static (_, _, _, _) => true };
-#pragma warning restore CA5359
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 
 namespace Throughput.Raw;
@@ -8,7 +9,8 @@ namespace Throughput.Raw;
 /// strings, no observers, no memory of what was sent.
 /// </summary>
 /// <param name="together">Whether the lines of a chunk get one acknowledgement together, or one each.</param>
-internal sealed class RawServer(bool together) : IAsyncDisposable
+/// <param name="tls">How to encrypt, or null.</param>
+internal sealed class RawServer(bool together, SslServerAuthenticationOptions? tls = null) : IAsyncDisposable
 {
     private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly List<Task> connections = [];
@@ -48,11 +50,11 @@ internal sealed class RawServer(bool together) : IAsyncDisposable
 
     private async Task ServeAsync(Socket socket)
     {
-        using var owned = socket;
+        using var connection = await RawConnection.AcceptedAsync(socket, tls);
         var buffer = new byte[RawLines.BufferBytes];
         var answer = new byte[RawLines.BufferBytes];
         var (held, taken) = (0, 0);
-        while (await socket.ReceiveAsync(buffer.AsMemory(held), SocketFlags.None) is var read and > 0)
+        while (await connection.ReceiveAsync(buffer.AsMemory(held)) is var read and > 0)
         {
             var rest = buffer.AsSpan(0, held + read);
             var (before, length) = (taken, 0);
@@ -72,7 +74,7 @@ internal sealed class RawServer(bool together) : IAsyncDisposable
                 continue;
             if (together)
                 length = RawLines.Acknowledge(answer, taken);
-            await socket.SendAsync(answer.AsMemory(0, length), SocketFlags.None);
+            await connection.SendAsync(answer.AsMemory(0, length));
         }
     }
 }

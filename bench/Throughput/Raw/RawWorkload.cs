@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Throughput.Links;
 
 namespace Throughput.Raw;
 
@@ -8,7 +9,7 @@ namespace Throughput.Raw;
 /// Acknowledged lines over raw sockets: so many connections, each with at most so many lines in flight; written and
 /// sent as many at a time as there is room for.
 /// </summary>
-internal sealed class RawWorkload(int connections, int window, bool together = false) : Workload
+internal sealed class RawWorkload(int connections, int window, bool together = false, bool tls = false) : Workload
 {
     // Counts of different connections stay out of each other's cache lines.
     private const int Stride = 8;
@@ -16,8 +17,8 @@ internal sealed class RawWorkload(int connections, int window, bool together = f
     // Enough for the percentiles, and few enough that the clock costs nothing where a line costs little.
     private readonly int sampling = window > 1 ? 64 : 1;
 
-    private readonly RawServer server = new(together);
-    private readonly List<Socket> sockets = [];
+    private readonly RawServer server = new(together, tls ? new() { ServerCertificate = Certificates.Make() } : null);
+    private readonly List<RawConnection> connected = [];
     private readonly long[] acknowledged = new long[connections * Stride];
 
     public override long Lines => Enumerable.Range(0, connections).Sum(i => Volatile.Read(ref acknowledged[i * Stride]));
@@ -28,21 +29,21 @@ internal sealed class RawWorkload(int connections, int window, bool together = f
         for (var i = 0; i < connections; i++)
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            sockets.Add(socket);
             await socket.ConnectAsync(endPoint);
+            connected.Add(await RawConnection.ConnectedAsync(socket, tls ? Certificates.Trusting() : null));
         }
     }
 
-    public override Task RunAsync() => Task.WhenAll(sockets.Select((socket, i) => Task.Run(() => WriteAsync(socket, i * Stride))));
+    public override Task RunAsync() => Task.WhenAll(connected.Select((socket, i) => Task.Run(() => WriteAsync(socket, i * Stride))));
 
     public override async ValueTask DisposeAsync()
     {
-        foreach (var socket in sockets)
+        foreach (var socket in connected)
             socket.Dispose();
         await server.DisposeAsync();
     }
 
-    private async Task WriteAsync(Socket socket, int at)
+    private async Task WriteAsync(RawConnection connection, int at)
     {
         var line = Encoding.ASCII.GetBytes(new string('x', RawLines.LineBytes));
         var (output, input) = (new byte[RawLines.BufferBytes], new byte[RawLines.BufferBytes]);
@@ -59,8 +60,8 @@ internal sealed class RawWorkload(int connections, int window, bool together = f
             }
 
             if (length > 0)
-                await socket.SendAsync(output.AsMemory(0, length), SocketFlags.None);
-            var read = await socket.ReceiveAsync(input.AsMemory(held), SocketFlags.None);
+                await connection.SendAsync(output.AsMemory(0, length));
+            var read = await connection.ReceiveAsync(input.AsMemory(held));
             if (read == 0)
                 throw new IOException("the server closed the connection");
             var rest = input.AsSpan(0, held + read);
