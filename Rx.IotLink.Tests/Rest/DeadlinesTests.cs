@@ -1,7 +1,9 @@
+using System.Reactive.Concurrency;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Reactive.Testing;
 using NUnit.Framework;
+using Rx.IotLink.Tests.Server.Tools;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink.Tests.Rest;
@@ -48,6 +50,39 @@ public sealed class DeadlinesTests
         scheduler.AdvanceTo(100);
         Assert.That(rang, Is.Empty);
         Assert.That(queue.Count, Is.Zero);
+    }
+
+    /// <summary>On the real clock, where one thread carries out all that are due together.</summary>
+    [Test]
+    public async Task Those_that_block_delay_no_other_that_is_due_with_them()
+    {
+        const int Blocking = 4;
+        const int Others = 20;
+        var queue = Deadlines.On(DefaultScheduler.Instance);
+        using var released = new ManualResetEventSlim();
+        using var blocked = new CountdownEvent(Blocking);
+        var others = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var left = Others;
+        var at = queue.Now.Ticks + TimeSpan.TicksPerSecond;
+        for (var i = 0; i < Blocking + Others; i++)
+            new Once(queue, i % 6 == 0 ? "blocks" : "other", at, Ring).Set();
+
+        await others.Task.Within("each is carried out");
+        Assert.That(blocked.Wait(Bound.Limit));
+        released.Set();
+
+        void Ring(string name)
+        {
+            if (name == "other")
+            {
+                if (Interlocked.Decrement(ref left) == 0)
+                    others.SetResult();
+                return;
+            }
+
+            blocked.Signal();
+            released.Wait();
+        }
     }
 
     /// <summary>Against a list that is searched: whatever is set, moved and removed, in whatever order.</summary>

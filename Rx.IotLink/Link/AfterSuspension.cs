@@ -7,7 +7,7 @@ namespace Rx.IotLink;
 /// Awaits a read that has not completed, and does the rest of the work for the last bytes meanwhile: on this thread,
 /// which has no other work now. Another thread will handle the next bytes.
 /// </summary>
-internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterReceipt rest, ServedConnection on) : ICriticalNotifyCompletion
+internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, ServedConnection on) : ICriticalNotifyCompletion
 {
     // A value task may be awaited once: both uses have the same awaiter.
     private readonly ConfiguredValueTaskAwaitable<ReadResult>.ConfiguredValueTaskAwaiter awaiter = reading.ConfigureAwait(false).GetAwaiter();
@@ -25,9 +25,10 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, AfterRec
     public void UnsafeOnCompleted(Action continuation)
     {
         // A copy: the next lines may run at the same time as the continuation, which reuses the memory of this struct.
-        var (work, connection) = (rest, on);
+        var connection = on;
+        var rest = connection.TakeRest();
         awaiter.UnsafeOnCompleted(continuation);
-        work.Run(connection);
+        rest.Run(connection);
     }
 }
 

@@ -120,7 +120,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
                 // If more bytes are there, they are read first. Their number is bounded: then others get their turn.
                 var result = rest.IsEmpty || reading.IsCompleted
                     ? await reading.ConfigureAwait(false)
-                    : await new AfterSuspension(reading, TakeRest(), this);
+                    : await new AfterSuspension(reading, this);
 
                 if (!result.Buffer.IsEmpty)
                 {
@@ -187,7 +187,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
         Heard(deadlines.Now);
     }
 
-    private AfterReceipt TakeRest()
+    /// <summary>The rest of the work for the last bytes. For the reading loop alone.</summary>
+    public AfterReceipt TakeRest()
     {
         var taken = rest;
         rest = default;

@@ -121,14 +121,13 @@ internal sealed class Deadlines
         }
 
         Start(started);
-        foreach (var deadline in due)
-        {
-            // The work of one link must not delay another. On any other clock the work stays on the clock's thread.
-            if (isShared)
-                PoolWork.Run(deadline);
-            else
-                deadline.Execute();
-        }
+        // The work of one link must not delay another. On any other clock the work stays on the clock's thread.
+        if (!isShared)
+            due.ForEach(static deadline => deadline.Execute());
+        else if (due is [var single])
+            PoolWork.Run(single);
+        else if (due.Count > 0)
+            PoolWork.Run(new DueTogether([.. due]));
 
         due.Clear();
         spare = due;
