@@ -91,8 +91,11 @@ internal sealed partial class Inbox(
     /// </summary>
     public void Pause() => paused = true;
 
-    /// <summary>Whether a drain must be started now; it counts as started then. Under the lock.</summary>
-    public bool TryBeginDrain() => !draining && HasWork && (draining = true);
+    /// <summary>
+    /// Whether a drain must be started now; it counts as started then, and has the lines that have arrived. Under the
+    /// lock.
+    /// </summary>
+    public bool TryBeginDrain() => !draining && HasWork && TryGoOn();
 
     /// <summary>
     /// Starts a drain for which <see cref="TryBeginDrain"/> said yes. If only readers wait, no code of the application
