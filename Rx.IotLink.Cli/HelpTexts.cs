@@ -100,8 +100,9 @@ internal static class HelpTexts
         device leaves it may be printed at the next one, too; with --json it has the same
         epoch and number.
 
-        With --page a running server can be asked and acted on: 'iotlink ls', 'show',
-        'send', 'ping', 'kick' and 'forget', or any client of HTTP.
+        With --page the fleet is on a page for a browser, and a running server can be asked
+        and acted on: 'iotlink ls', 'show', 'send', 'ping', 'kick' and 'forget', or any
+        client of HTTP.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

@@ -19,11 +19,11 @@ internal sealed class Fleet(IotLinkServer server, IotLinkDashboardOptions option
     {
         var query = context.Request.Query;
         var (state, search) = (query["state"].ToString(), query["q"].ToString());
-        if (state.Length > 0 && !Enum.GetValues<LinkStatus>().Any(s => Words.Of(s) == state))
-            return Problems.Of(StatusCodes.Status400BadRequest, $"state must be one of {string.Join(", ", Enum.GetValues<LinkStatus>().Select(Words.Of))}.");
-        if (Number(query["offset"], 0, int.MaxValue, 0) is not { } offset)
+        if (Words.FaultOfState(state) is { } fault)
+            return Problems.Of(StatusCodes.Status400BadRequest, fault);
+        if (PageQuery.Number(query["offset"], 0, int.MaxValue, 0) is not { } offset)
             return Problems.Of(StatusCodes.Status400BadRequest, "offset must be a whole number from 0.");
-        if (Number(query["limit"], 1, MostAtOnce, 100) is not { } limit)
+        if (PageQuery.Number(query["limit"], 1, MostAtOnce, 100) is not { } limit)
             return Problems.Of(StatusCodes.Status400BadRequest, $"limit must be a whole number from 1 to {MostAtOnce}.");
         var found = server.GetConnections()
             .Where(d => (state.Length == 0 || Words.Of(d.State.Status) == state) && d.Id.Contains(search, StringComparison.OrdinalIgnoreCase))
@@ -75,15 +75,7 @@ internal sealed class Fleet(IotLinkServer server, IotLinkDashboardOptions option
     public IResult Summary() => Results.Json(SummaryView.Of(server, DefaultScheduler.Instance.Now), ViewsContext.Default.SummaryView);
 
     /// <summary>Whether all expected devices are up, and all session stores work.</summary>
-    public IResult Health()
-    {
-        var (missing, failing) = (server.MissingIds.Count, server.FailingStores.Count);
-        return missing + failing == 0
-            ? Results.Json(new HealthView("healthy", "every expected device is up"), ViewsContext.Default.HealthView)
-            : Results.Json(
-                new HealthView("degraded", string.Create(CultureInfo.InvariantCulture, $"{missing} expected devices are not up, {failing} session stores fail")),
-                ViewsContext.Default.HealthView);
-    }
+    public IResult Health() => Results.Json(HealthView.Of(server), ViewsContext.Default.HealthView);
 
     /// <summary>
     /// The id in the path as it was sent: Kestrel leaves <c>%2F</c> as it is, so an id with a slash, or with a percent
@@ -97,9 +89,4 @@ internal sealed class Fleet(IotLinkServer server, IotLinkDashboardOptions option
     }
 
     private static UnknownDeviceException Unknown(string id) => new(id, "it has not connected since this server started");
-
-    private static int? Number(string? text, int least, int most, int standard) =>
-        string.IsNullOrEmpty(text) ? standard
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number
-        : null;
 }

@@ -20,16 +20,27 @@ internal sealed class Guard(IotLinkDashboardOptions options)
     public (int Status, string Why)? Fault(HttpContext context)
     {
         var request = context.Request;
-        if (options.IsForThisMachine && (!IsOfThisMachine(context.Connection.RemoteIpAddress) || OfProxies.Any(request.Headers.ContainsKey)))
-            return (StatusCodes.Status403Forbidden, "Only this machine is answered, and through no proxy: no token is set.");
-        if (!MayBeAskedAs(request.Host.Host))
-            return (StatusCodes.Status403Forbidden, "It may not be asked for under this name (Host).");
+        if (FaultOfFile(context) is { } fault)
+            return fault;
         if (!IsOwnOrigin(request))
             return (StatusCodes.Status403Forbidden, "It may not be used by a page of another origin.");
         if (token is null || IsToken(request.Headers.Authorization.ToString()))
             return null;
         context.Response.Headers.WWWAuthenticate = "Bearer";
         return (StatusCodes.Status401Unauthorized, "The token is missing or wrong.");
+    }
+
+    /// <summary>
+    /// The same for a file of the page, which holds nothing of the fleet. A page of others may lead to it, and who has
+    /// not signed in needs it to sign in.
+    /// </summary>
+    public (int Status, string Why)? FaultOfFile(HttpContext context)
+    {
+        if (options.IsForThisMachine && (!IsOfThisMachine(context.Connection.RemoteIpAddress) || OfProxies.Any(context.Request.Headers.ContainsKey)))
+            return (StatusCodes.Status403Forbidden, "Only this machine is answered, and through no proxy: no token is set.");
+        return MayBeAskedAs(context.Request.Host.Host)
+            ? null
+            : (StatusCodes.Status403Forbidden, "It may not be asked for under this name (Host).");
     }
 
     private static bool IsOfThisMachine(IPAddress? address) =>

@@ -24,8 +24,9 @@ public static class IotLinkDashboard
     }
 
     /// <summary>
-    /// Maps the endpoint: <c>api/devices</c>, <c>api/summary</c>, <c>api/events</c> and <c>health</c> below a path. The
-    /// server is the <see cref="IotLinkServer"/> of the application's services. docs/dashboard.md has the addresses.
+    /// Maps the endpoint: a page for people at a path, and <c>api/devices</c>, <c>api/summary</c>,
+    /// <c>api/events</c> and <c>health</c> below it. The server is the <see cref="IotLinkServer"/> of the
+    /// application's services. docs/dashboard.md has the addresses.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="path">The path, such as <c>/iotlink</c>; empty for the root.</param>
@@ -43,13 +44,41 @@ public static class IotLinkDashboard
         options.Validate();
         var services = endpoints.ServiceProvider;
         var server = options.ServerKey is { } key ? services.GetRequiredKeyedService<IotLinkServer>(key) : services.GetRequiredService<IotLinkServer>();
-        var (fleet, events, guard) = (new Fleet(server, options), new EventStream(server, options), new Guard(options));
+        var (fleet, listeners, guard) = (new Fleet(server, options), new Listeners(options), new Guard(options));
         var all = endpoints.MapGroup(path);
-        all.AddEndpointFilterFactory((_, next) => context => AnswerAsync(context, guard, next));
-        all.WithMetadata(new BodyLimit()).WithTags("iotlink");
-        Read(all.MapGroup(""), fleet, events, options);
-        Act(all.MapGroup(""), fleet, options);
+        all.WithMetadata(new Guarded());
+        var api = all.MapGroup("");
+        api.AddEndpointFilterFactory((_, next) => context => AnswerAsync(context, guard, next));
+        api.WithMetadata(new BodyLimit()).WithTags("iotlink");
+        Read(api.MapGroup(""), fleet, new EventStream(server, options, listeners), options);
+        Act(api.MapGroup(""), fleet, options);
+        if (options.Page)
+            Page(all.MapGroup(""), api.MapGroup(""), server, guard, listeners, options);
         return all;
+    }
+
+    /// <summary>The page: its files, and what it is sent.</summary>
+    private static void Page(RouteGroupBuilder files, RouteGroupBuilder api, IotLinkServer server, Guard guard, Listeners listeners, IotLinkDashboardOptions options)
+    {
+        if (options.ReadPolicy is { } policy)
+        {
+            files.RequireAuthorization(policy);
+            api.RequireAuthorization(policy);
+        }
+
+        PageFiles.Map(files, guard);
+        var history = new FleetHistory(server, options.LastLines);
+        history.Start();
+        files.WithMetadata(history);
+        var stream = new PageStream(server, history, options);
+        api.MapGet("/api/page", async Task<IResult> (HttpContext context) =>
+        {
+            var (query, fault) = PageQuery.Of(context.Request.Query);
+            if (query is null)
+                return Problems.Of(StatusCodes.Status400BadRequest, fault!);
+            await listeners.ServeAsync(context, (response, aborted) => stream.SendAsync(query, response, aborted)).ConfigureAwait(false);
+            return Results.Empty;
+        }).ExcludeFromDescription();
     }
 
     private static void Read(RouteGroupBuilder group, Fleet fleet, EventStream events, IotLinkDashboardOptions options)
@@ -101,6 +130,9 @@ public static class IotLinkDashboard
             return problem;
         }
     }
+
+    /// <summary>Marks what decides by itself who may use it.</summary>
+    internal sealed class Guarded;
 
     private sealed class BodyLimit : IRequestSizeLimitMetadata
     {

@@ -44,6 +44,18 @@ public sealed record IotLinkDashboardOptions
     /// </summary>
     public TimeSpan AcceptedWithin { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// Whether there is a page for people at the path of the endpoint. For it the rates and states of each device are
+    /// kept in memory, up to 5 min and 50 changes. Default true.
+    /// </summary>
+    public bool Page { get; init; } = true;
+
+    /// <summary>
+    /// How many of the lines that each device sent last the page can show, each up to 512 bytes. They are kept in
+    /// memory. Default 10; 0 (none) to 100.
+    /// </summary>
+    public int LastLines { get; init; } = 10;
+
     /// <summary>Without the token, which must not get into a log.</summary>
     public override string ToString() =>
         $"{nameof(IotLinkDashboardOptions)} {{ Token = {(Token is null ? "none" : "…")}, ReadPolicy = {ReadPolicy}, ActPolicy = {ActPolicy} }}";
@@ -58,6 +70,7 @@ public sealed record IotLinkDashboardOptions
         Require.InRange(SummaryEvery, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), nameof(SummaryEvery));
         Require.InRange(MaxListeners, 1, 1_000, nameof(MaxListeners));
         Require.InRange(AcceptedWithin, TimeSpan.Zero, TimeSpan.FromMinutes(5), nameof(AcceptedWithin));
+        Require.InRange(LastLines, 0, 100, nameof(LastLines));
         Require.NotNull(AllowedHosts, nameof(AllowedHosts));
     }
 }

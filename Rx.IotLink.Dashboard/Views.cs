@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using Rx.IotLink.Server;
 
@@ -12,7 +13,7 @@ internal sealed record DeviceView(
         Words.Of(device.State.Status),
         device.Since,
         device.State.Connections,
-        device.State.Outage is { } outage ? new(Words.Of(outage.Reason), outage.Detail) : null,
+        OutageView.Of(device.State),
         device.RemoteEndPoint?.ToString(),
         device.Protocol,
         device.LastLineAt,
@@ -20,7 +21,10 @@ internal sealed record DeviceView(
 }
 
 /// <summary>Why a device is down.</summary>
-internal sealed record OutageView(string Reason, string Detail);
+internal sealed record OutageView(string Reason, string Detail)
+{
+    public static OutageView? Of(LinkState state) => state.Outage is { } outage ? new(Words.Of(outage.Reason), outage.Detail) : null;
+}
 
 /// <summary>The counts of a link that operators ask for.</summary>
 internal sealed record CountersView(long Received, long Accepted, long BestEffortSent, long Repeated, long Duplicates, long Withheld, long Dropped, long Outages, int Inbox, int Outbox)
@@ -40,9 +44,10 @@ internal sealed record SummaryView(
     DateTimeOffset Time, int Devices, IReadOnlyDictionary<string, int> States, int Connections, int Openings, long ConnectionsAccepted,
     IReadOnlyDictionary<string, long> Refused, long Received, long Sent, int Inbox, int Outbox)
 {
-    public static SummaryView Of(IotLinkServer server, DateTimeOffset time)
+    public static SummaryView Of(IotLinkServer server, DateTimeOffset time) => Of(server, server.GetConnections(), time);
+
+    public static SummaryView Of(IotLinkServer server, IReadOnlyList<DeviceConnection> devices, DateTimeOffset time)
     {
-        var devices = server.GetConnections();
         var counters = server.Counters;
         return new(
             time,
@@ -74,7 +79,17 @@ internal sealed record PingView(double Milliseconds);
 internal sealed record DisconnectView(bool WasConnected);
 
 /// <summary>Health: <c>healthy</c>, or <c>degraded</c> with reasons.</summary>
-internal sealed record HealthView(string Status, string Detail);
+internal sealed record HealthView(string Status, string Detail)
+{
+    public static HealthView Of(IotLinkServer server) => Of(server.MissingIds.Count, server.FailingStores.Count);
+
+    public static HealthView Of(int missing, int failing) => missing + failing == 0
+        ? new("healthy", "every expected device is up")
+        : new("degraded", string.Join(", ", Some(missing, "expected device is not up", "expected devices are not up").Concat(Some(failing, "session store fails", "session stores fail"))));
+
+    private static IEnumerable<string> Some(int count, string one, string several) =>
+        count == 0 ? [] : [string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? one : several)}")];
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(DevicesView))]
@@ -86,11 +101,30 @@ internal sealed record HealthView(string Status, string Detail);
 [JsonSerializable(typeof(PingView))]
 [JsonSerializable(typeof(DisconnectView))]
 [JsonSerializable(typeof(HealthView))]
+[JsonSerializable(typeof(PageSummaryView))]
+[JsonSerializable(typeof(FleetSeriesView))]
+[JsonSerializable(typeof(PageRowView))]
+[JsonSerializable(typeof(PageDeviceView))]
 internal sealed partial class ViewsContext : JsonSerializerContext;
 
 /// <summary>Names of enumerations as words of JSON: <c>closed_by_peer</c>.</summary>
 internal static class Words
 {
     public static string Of<T>(T value)
+        where T : struct, Enum => Names<T>.All.TryGetValue(value, out var word) ? word : NameOf(value);
+
+    /// <summary>What is wrong with a state that is asked for. Null: nothing, or none is asked for.</summary>
+    public static string? FaultOfState(string state) => state.Length == 0 || Enum.GetValues<LinkStatus>().Any(s => Of(s) == state)
+        ? null
+        : $"state must be one of {string.Join(", ", Enum.GetValues<LinkStatus>().Select(Of))}.";
+
+    private static string NameOf<T>(T value)
         where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    // Made once: a word is wanted for each device.
+    private static class Names<T>
+        where T : struct, Enum
+    {
+        public static readonly Dictionary<T, string> All = Enum.GetValues<T>().Distinct().ToDictionary(value => value, NameOf);
+    }
 }

@@ -41,6 +41,7 @@ internal sealed partial class DeviceRegistry
 
     // Whether other servers claim memories from the same store.
     private readonly bool isShared;
+    private (int Count, int Bytes)? tails;
     private bool closed;
 
     public DeviceRegistry(IotLinkServerOptions options, FillRandom random, ServerLog log)
@@ -310,6 +311,8 @@ internal sealed partial class DeviceRegistry
             Stranger = isStranger ? unknown.Add(link, Origin.Of(remote)) : null,
         };
         telemetry.Join(link);
+        // Before its first line.
+        link.Tail = NewTail();
         // From now on the link reports its own changes. No other code has it yet, so no change is missed, or reported
         // before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
@@ -321,6 +324,19 @@ internal sealed partial class DeviceRegistry
             changes.Post(Joined(link, remote));
         return member;
     }
+
+    /// <summary>Keeps the last lines of each link, from now on, for people to look at.</summary>
+    public void KeepLastLines(int count, int bytes)
+    {
+        lock (gate)
+        {
+            tails = (count, bytes);
+            foreach (var member in members.Values)
+                member.Link.Tail = NewTail();
+        }
+    }
+
+    private LineTail? NewTail() => tails is var (count, bytes) ? new(count, bytes) : null;
 
     private static LinkChange Joined(Link link, EndPoint? remote) => new(LinkChangeKind.Joined, link.Id, link, remote, "connected for the first time");
 

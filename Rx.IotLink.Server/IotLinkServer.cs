@@ -304,6 +304,9 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <summary>Whether a device has connected: its link may have been opened before.</summary>
     internal bool HasCome(ILink link) => registry.HasCome(link);
 
+    /// <summary>Keeps the last lines of each device, up to so many bytes of each, for people to look at.</summary>
+    internal void KeepLastLines(int count, int bytes) => registry.KeepLastLines(count, bytes);
+
     /// <summary>How many devices are expected.</summary>
     internal int ExpectedCount => registry.Expected.Count;
 

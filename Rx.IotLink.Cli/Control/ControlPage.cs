@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -39,14 +40,15 @@ internal static class ControlPage
         builder.Services.AddIotLinkDashboard();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter("Rx.IotLink").AddPrometheusExporter());
         var app = builder.Build();
+        app.UseRouting();
+        // The dashboard has its own guard; this is for all that is not of the dashboard.
         app.Use(async (context, next) =>
         {
-            if (guard.Fault(context) is var (status, why))
+            if (context.GetEndpoint()?.Metadata.GetMetadata<IotLinkDashboard.Guarded>() is null && guard.Fault(context) is var (status, why))
                 await Problems.Of(status, why).ExecuteAsync(context).ConfigureAwait(false);
             else
                 await next(context).ConfigureAwait(false);
         });
-        app.UseRouting();
         app.MapIotLinkDashboard("", options);
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapOpenApi();

@@ -35,7 +35,7 @@ internal sealed class RemoteOptions
     public static Option<IPEndPoint?> Page() => new("--page")
     {
         HelpName = "[ADDRESS:]PORT",
-        Description = "Serve a control endpoint: REST (/api/devices), events, /health, /metrics for Prometheus, /openapi/iotlink.json. Without an address on 127.0.0.1; any other address needs a token. Default: none.",
+        Description = "Serve a page for a browser, and a control endpoint: REST (/api/devices), events, /health, /metrics for Prometheus, /openapi/iotlink.json. Without an address on 127.0.0.1; any other address needs a token. Default: none.",
         CustomParser = result => Parse(Token(result)) ?? Fail<IPEndPoint>(result, $"--page must be a port from 0 to 65535, or ADDRESS:PORT as in 127.0.0.1:{RemoteSettings.DefaultPort} or [::1]:{RemoteSettings.DefaultPort}, not '{Token(result)}'."),
     };
 

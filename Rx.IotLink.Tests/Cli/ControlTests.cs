@@ -65,12 +65,13 @@ internal sealed class ControlTests
         await using var serving = server;
         using var http = new HttpClient { BaseAddress = new(url) };
 
-        foreach (var path in (string[])["metrics", "health", "openapi/iotlink.json", "api/devices", "api/events", "nothing"])
+        foreach (var path in (string[])["api/page", "metrics", "health", "openapi/iotlink.json", "api/devices", "api/events", "nothing"])
         {
             using var refused = await http.GetAsync(new Uri(path, UriKind.Relative));
             Assert.That((refused.StatusCode, refused.Content.Headers.ContentType?.MediaType), Is.EqualTo((HttpStatusCode.Unauthorized, "application/problem+json")), path);
         }
 
+        Assert.That(await http.GetStringAsync(new Uri("", UriKind.Relative)), Does.Contain("<title>IotLink fleet</title>"), "the page asks for the token itself");
         var without = await RunAsync("ls", "--url", url);
         Assert.That((without.Code, without.Events.Single()), Is.EqualTo((1, "iotlink: The token is missing or wrong.")));
         Assert.That((await RunAsync("ls", "--url", url, "--token", "another-token-of-sixteen")).Code, Is.EqualTo(1));

@@ -21,6 +21,8 @@ public abstract class DashboardTest : ServerTest
 
     private protected IotLinkServer Server { get; private set; } = null!;
 
+    private protected WebApplication App { get; private set; } = null!;
+
     private protected Uri Address { get; private set; } = null!;
 
     private protected async Task StartAsync(
@@ -35,6 +37,7 @@ public abstract class DashboardTest : ServerTest
         use?.Invoke(app);
         app.MapIotLinkDashboard("/iotlink", options);
         app.MapOpenApi();
+        App = app;
         await app.StartAsync().Within();
         Server = app.Services.GetRequiredService<IotLinkServer>();
         Address = new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/iotlink/");

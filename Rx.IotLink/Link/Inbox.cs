@@ -49,9 +49,13 @@ internal sealed partial class Inbox(
     private long heldSince = NotHeld;
     private long handledExactlyOnce;
     private long handledBestEffort;
+    private volatile LineTail? tail;
 
     /// <summary>Whether anybody observes lines.</summary>
     public bool IsObserved => observers.Length > 0;
+
+    /// <summary>Keeps the lines that are handed out from now on, for people to look at.</summary>
+    public LineTail? Tail { get => tail; set => tail = value; }
 
     /// <summary>The buffer for new lines, while the lock is held. Under the lock.</summary>
     public LineBuffer Arrived => arrived;
@@ -247,6 +251,7 @@ internal sealed partial class Inbox(
             had |= observer.TryOnNext(ref line);
         if (!had)
             return false;
+        tail?.Add(line.Utf8.Span, options.Scheduler.Now);
         // Counted last: when the count is read, the observers have returned.
         var delivery = taken.FirstDelivery;
         taken.RemoveFirst();

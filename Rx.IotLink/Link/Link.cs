@@ -94,6 +94,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
 
     public IObservable<ReceivedLine> Received => inbox.Received(Id);
 
+    /// <summary>The lines that the application was given last, if somebody wants to look at them.</summary>
+    public LineTail? Tail { get => inbox.Tail; set => inbox.Tail = value; }
+
     public IObserver<string> Writer { get; }
 
     public IObservable<LinkState> State => states;

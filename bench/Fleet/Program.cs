@@ -10,7 +10,7 @@ namespace Rx.IotLink.Bench.Fleet;
 /// <summary>From arguments to measurements, or to one of this program's own processes.</summary>
 internal static class Program
 {
-    private static readonly string[] Everything = ["rest", "kept", "growth", "storm", "held"];
+    private static readonly string[] Everything = ["rest", "kept", "page", "growth", "storm", "held"];
 
     private static Task<int> Main(string[] args) => Root(args).Parse(args).InvokeAsync();
 
@@ -18,7 +18,7 @@ internal static class Program
     {
         var what = new Argument<string[]>("what") { Description = "What is measured; default: all.", Arity = ArgumentArity.ZeroOrMore };
         what.AcceptOnlyFromAmong(Everything);
-        var links = new Option<int>("--links") { Description = "rest, kept: links at rest.", DefaultValueFactory = _ => 10_000 };
+        var links = new Option<int>("--links") { Description = "rest, kept: links at rest; page: links that write.", DefaultValueFactory = _ => 10_000 };
         var held = new Option<int>("--held") { Description = "held: links that are held.", DefaultValueFactory = _ => 20_000 };
         var servers = new Option<int>("--servers") { Description = "held: server processes that share them, where one may not have so many descriptors.", DefaultValueFactory = _ => 1 };
         var storm = new Option<int>("--storm") { Description = "storm: connections that are cut at once.", DefaultValueFactory = _ => 10_000 };
@@ -79,6 +79,7 @@ internal static class Program
     {
         "rest" => (await Rest.MeasureAsync(settings, tls: false, tell).ConfigureAwait(false)).Concat(settings.Tls ? await Rest.MeasureAsync(settings, tls: true, tell).ConfigureAwait(false) : []),
         "kept" => await Kept.MeasureAsync(settings, tell).ConfigureAwait(false),
+        "page" => await PageCost.MeasureAsync(settings, tell).ConfigureAwait(false),
         "growth" => await Growth.MeasureAsync(settings, tell).ConfigureAwait(false),
         "storm" => await Storm.MeasureAsync(settings, tell).ConfigureAwait(false),
         _ => await Held.MeasureAsync(settings, tell).ConfigureAwait(false),
@@ -88,10 +89,10 @@ internal static class Program
 
     private static Command ServerCommand()
     {
-        var (bare, tls, store) = (new Option<bool>("--bare"), new Option<bool>("--tls"), new Option<string?>("--store"));
-        var command = new Command("server", "A process of this program's own.") { bare, tls, store };
+        var (bare, tls, store, page) = (new Option<bool>("--bare"), new Option<bool>("--tls"), new Option<string?>("--store"), new Option<bool>("--page"));
+        var command = new Command("server", "A process of this program's own.") { bare, tls, store, page };
         command.Hidden = true;
-        command.SetAction(parsed => ServerProcess.RunAsync(parsed.GetValue(bare), parsed.GetValue(tls), Settings.Timeout, parsed.GetValue(store)));
+        command.SetAction(parsed => ServerProcess.RunAsync(parsed.GetValue(bare), parsed.GetValue(tls), Settings.Timeout, parsed.GetValue(store), parsed.GetValue(page)));
         return command;
     }
 

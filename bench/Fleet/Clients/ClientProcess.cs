@@ -22,6 +22,9 @@ internal static class ClientProcess
             case "beat":
                 clients.Beat(request.PerSecond);
                 return new Done(0, 0, 0);
+            case "write":
+                clients.Write(request.PerSecond);
+                return new Done(0, 0, 0);
             case "count":
                 return new Done(0, 0, await clients.CountAsync().ConfigureAwait(false));
             case "storm":

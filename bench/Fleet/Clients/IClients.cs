@@ -12,6 +12,9 @@ internal interface IClients
     /// <summary>Says so many keepalives a second over all connections, beside those that each says by itself.</summary>
     void Beat(double perSecond);
 
+    /// <summary>Writes so many lines a second, one device after the other.</summary>
+    void Write(double perSecond);
+
     /// <summary>How many connections stand.</summary>
     Task<int> CountAsync();
 

@@ -15,9 +15,12 @@ internal sealed class LinkClients(Place place) : IClients
     /// <summary>Lines that each writes just before the storm.</summary>
     private const int LinesUnderWay = 2;
 
+    private static readonly TimeSpan WriteEvery = TimeSpan.FromMilliseconds(10);
+
     private readonly List<(IotLinkClient Client, Cuttable Transport)> clients = [];
     private long firstAttempt;
     private long written;
+    private IDisposable? writing;
 
     public async Task<Done> OpenAsync(int count, int together)
     {
@@ -45,6 +48,27 @@ internal sealed class LinkClients(Place place) : IClients
     /// <summary>Clients do so by themselves.</summary>
     public void Beat(double perSecond)
     {
+    }
+
+    /// <summary>A line of each device in turn: the numbers of a device follow each other.</summary>
+    public void Write(double perSecond)
+    {
+        var (due, next, began) = (0.0, 0, Stopwatch.GetTimestamp());
+        writing?.Dispose();
+        writing = Observable.Interval(WriteEvery).Subscribe(_ => WriteDue());
+
+        void WriteDue()
+        {
+            var now = Stopwatch.GetTimestamp();
+            due += Stopwatch.GetElapsedTime(began, now).TotalSeconds * perSecond;
+            began = now;
+            for (; due >= 1; due--)
+            {
+                written += next == 0 ? 1 : 0;
+                _ = clients[next].Client.WriteAsync($"{written}");
+                next = (next + 1) % clients.Count;
+            }
+        }
     }
 
     public async Task<int> CountAsync()

@@ -39,6 +39,8 @@ internal sealed class Speakers(Place place, bool bare, bool tls) : IClients
 
     public void Beat(double perSecond) => Volatile.Write(ref extra, perSecond);
 
+    public void Write(double perSecond) => throw new NotSupportedException("Only real clients write lines.");
+
     /// <summary>Those that are due, spread evenly as those of devices that know nothing of each other.</summary>
     private void BeatNext()
     {

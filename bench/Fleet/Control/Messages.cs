@@ -10,7 +10,7 @@ internal sealed record Request(string Do)
     /// <summary>How many at the same time.</summary>
     public int Together { get; init; } = 64;
 
-    /// <summary>Keepalives a second, over all connections.</summary>
+    /// <summary>Keepalives, or lines, a second, over all connections.</summary>
     public double PerSecond { get; init; }
 
     /// <summary>Whether garbage is collected first.</summary>
@@ -52,7 +52,9 @@ internal sealed record ServerSample
 }
 
 /// <summary>A server process listens.</summary>
-internal sealed record Listening(int Port);
+/// <param name="Port">Where devices connect.</param>
+/// <param name="Page">The address of its page, or null.</param>
+internal sealed record Listening(int Port, Uri? Page = null);
 
 /// <summary>Something was done.</summary>
 /// <param name="Begun">When it began, in ticks of the clock that all processes of a machine share.</param>

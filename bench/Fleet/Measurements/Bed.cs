@@ -20,23 +20,27 @@ internal sealed class Bed : IAsyncDisposable
 
     private Bed(Child server, Child clients) => (this.server, this.clients) = (server, clients);
 
+    /// <summary>The address of the page for operators, if there is one.</summary>
+    public Uri? Page { get; private init; }
+
     /// <summary>Starts both.</summary>
     /// <param name="bare">Whether the server is the baseline.</param>
     /// <param name="real">Whether the devices are real clients.</param>
     /// <param name="tls">Whether they speak TLS.</param>
     /// <param name="spins">Whether idle threads of the server spin, as they do by default.</param>
     /// <param name="file">Where the links of the server keep their memory, or null.</param>
+    /// <param name="page">Whether the server has the page for operators.</param>
     /// <param name="number">Tells beds apart that stand side by side.</param>
-    public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, bool spins = true, string? file = null, int number = 1)
+    public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, bool spins = true, string? file = null, int number = 1, bool page = false)
     {
         string[] Flags(params (bool Is, string Flag)[] flags) => [.. flags.Where(f => f.Is).Select(f => f.Flag)];
-        var serving = Child.Start(spins ? AsItIs : NoSpinning, ["server", .. Flags((bare, "--bare"), (tls, "--tls")), .. file is null ? Array.Empty<string>() : ["--store", file]]);
+        var serving = Child.Start(spins ? AsItIs : NoSpinning, ["server", .. Flags((bare, "--bare"), (tls, "--tls"), (page, "--page")), .. file is null ? Array.Empty<string>() : ["--store", file]]);
         try
         {
-            var port = (await serving.HearAsync<Listening>().ConfigureAwait(false)).Port;
+            var (port, address) = await serving.HearAsync<Listening>().ConfigureAwait(false);
             var devices = Child.Start(AsItIs, ["clients", "--port", $"{port}", "--number", number.ToString(CultureInfo.InvariantCulture), .. Flags((bare, "--bare"), (real, "--real"), (tls, "--tls"))]);
             await devices.HearAsync<Done>().ConfigureAwait(false);
-            return new Bed(serving, devices);
+            return new Bed(serving, devices) { Page = address };
         }
         catch
         {
@@ -56,6 +60,9 @@ internal sealed class Bed : IAsyncDisposable
 
     /// <summary>Has the devices say so many keepalives a second more than each says by itself.</summary>
     public Task BeatAsync(double perSecond) => clients.AskAsync<Done>(new("beat") { PerSecond = perSecond });
+
+    /// <summary>Has real devices write so many lines a second.</summary>
+    public Task WriteAsync(double perSecond) => clients.AskAsync<Done>(new("write") { PerSecond = perSecond });
 
     /// <summary>Has a bare server say so many keepalives a second, as links do by themselves.</summary>
     public Task BeatBackAsync(double perSecond) => server.AskAsync<ServerSample>(new("beat") { PerSecond = perSecond });

@@ -19,6 +19,9 @@ internal sealed class LinkServer : IServer
 
     public int Port => server.EndPoint.Port;
 
+    /// <summary>The server itself.</summary>
+    public IotLinkServer Fleet => server;
+
     public ServerSample Sample
     {
         get
