@@ -34,16 +34,18 @@ internal static class CommandLine
             settings => StartAsync(ContextOf(withIds: true), context => new ServeCommand(settings, context).RunAsync()),
             settings => StartAsync(ContextOf(withIds: false), context => new ConnectCommand(settings, context).RunAsync()),
             id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output),
-            settings => new RemoteCommand(settings, lines, ContextOf(withIds: false).Output, signals.Token),
+            settings => new RemoteCommand(settings, lines, linesLook, ContextOf(withIds: false).Output, signals.Token),
             lines).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
         // An unknown word is a better message than the options that are missing because of it.
-        var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here." : parsed.Errors[0].Message;
+        var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here.{Meant(word, parsed.CommandResult.Command)}" : parsed.Errors[0].Message;
         ContextOf(withIds: false).Output.Error($"{fault} See 'iotlink --help'.");
         return Task.FromResult(ExitCode.Usage);
     }
+
+    private static string Meant(string word, Command command) => NearestWord.To(word, command) is { } nearest ? $" Did you mean '{nearest}'?" : "";
 
     private static async Task<int> StartAsync(CommandContext context, Func<CommandContext, Task<int>> run)
     {

@@ -4,10 +4,10 @@ using System.Text.Json;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// <c>iotlink ls</c>, <c>show</c>, <c>send</c>, <c>ping</c>, <c>kick</c> and <c>forget</c>: what an operator does, over
-/// the control endpoint of a running server.
+/// <c>iotlink ls</c>, <c>top</c>, <c>show</c>, <c>send</c>, <c>ping</c>, <c>kick</c> and <c>forget</c>: what an
+/// operator does, over the control endpoint of a running server.
 /// </summary>
-internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, Output output, CancellationToken stop)
+internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, Look look, Output output, CancellationToken stop)
 {
     public Task<int> ListAsync(string? state, string? search) => RunAsync(async fleet =>
     {
@@ -45,6 +45,9 @@ internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, O
     public Task<int> KickAsync(string id) =>
         TellAsync(fleet => fleet.DisconnectAsync(id, stop), answer => answer.GetProperty("wasConnected").GetBoolean() ? "disconnected" : "it was not connected");
 
+    public Task<int> TopAsync(string? state, string? search, string sort) =>
+        RunAsync(fleet => new TopCommand(settings, lines, look, stop).RunAsync(fleet, state, search, sort), isEndless: true);
+
     public Task<int> ForgetAsync(string id) => TellAsync(fleet => fleet.ForgetAsync(id, stop), static _ => "forgotten");
 
     private Task<int> TellAsync(Func<RemoteFleet, Task<JsonElement>> ask, Func<JsonElement, string> sentence) => RunAsync(async fleet =>
@@ -56,7 +59,7 @@ internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, O
             await lines.WriteAsync(Look.Escape(sentence(answer)) + "\n").ConfigureAwait(false);
     });
 
-    private async Task<int> RunAsync(Func<RemoteFleet, Task> run)
+    private async Task<int> RunAsync(Func<RemoteFleet, Task> run, bool isEndless = false)
     {
         try
         {
@@ -76,7 +79,7 @@ internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, O
         }
         catch (OperationCanceledException)
         {
-            return ExitCode.NotDelivered;
+            return isEndless ? ExitCode.Delivered : ExitCode.NotDelivered;
         }
     }
 
@@ -98,10 +101,10 @@ internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, O
         _ => [(property.Name, property.Value.ToString())],
     };
 
-    private static string Why(JsonElement device) =>
+    public static string Why(JsonElement device) =>
         device.TryGetProperty("outage", out var outage) && outage.ValueKind == JsonValueKind.Object ? $"{Text(outage, "reason")}: {Text(outage, "detail")}" : "";
 
-    private static string Text(JsonElement of, string name)
+    public static string Text(JsonElement of, string name)
     {
         if (!of.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
             return "";

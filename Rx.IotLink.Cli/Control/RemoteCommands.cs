@@ -10,6 +10,7 @@ internal static class RemoteCommands
     public static IEnumerable<Command> All(Func<RemoteSettings, RemoteCommand> commandOf)
     {
         yield return List(commandOf);
+        yield return Top(commandOf);
         yield return OfDevice("show", "Show one device: its state, why it is down, its counts.", commandOf, static (command, id) => command.ShowAsync(id));
         yield return Send(commandOf);
         yield return OfDevice("ping", "Measure a round trip to a device (protocol 2). Its application sees nothing of it.", commandOf, static (command, id) => command.PingAsync(id));
@@ -21,15 +22,32 @@ internal static class RemoteCommands
 
     private static Command List(Func<RemoteSettings, RemoteCommand> commandOf)
     {
-        var state = new Option<string?>("--state") { HelpName = "STATE", Description = "Only devices in this state: up, down or connecting." };
-        state.CompletionSources.Add("up", "down", "connecting");
-        var search = new Option<string?>("--search") { HelpName = "TEXT", Description = "Only devices with this text in their ids." };
-        var options = new RemoteOptions();
+        var (state, search, options) = (State(), Search(), new RemoteOptions());
         var command = new Command("ls", "List the devices of a running server ('iotlink serve --page').") { state, search };
         command.Aliases.Add("list");
         options.AddTo(command);
         command.SetAction((parsed, _) => commandOf(options.Of(parsed)).ListAsync(parsed.GetValue(state), parsed.GetValue(search)));
         return command;
+    }
+
+    private static Command Top(Func<RemoteSettings, RemoteCommand> commandOf)
+    {
+        var (state, search, options) = (State(), Search(), new RemoteOptions());
+        var sort = new Option<string>("--sort") { HelpName = "BY", Description = $"On a terminal, sort by: {string.Join(", ", TopCommand.Sorts)}. Default: state, those that are down first.", DefaultValueFactory = _ => TopCommand.Sorts[0] };
+        sort.AcceptOnlyFromAmong(TopCommand.Sorts);
+        var command = new Command("top", "Watch the devices of a running server: a live table on a terminal; in a pipe a line for each device now, and whenever its state changes.") { state, search, sort };
+        options.AddTo(command);
+        command.SetAction((parsed, _) => commandOf(options.Of(parsed)).TopAsync(parsed.GetValue(state), parsed.GetValue(search), parsed.GetValue(sort)!));
+        return command;
+    }
+
+    private static Option<string?> Search() => new("--search") { HelpName = "TEXT", Description = "Only devices with this text in their ids." };
+
+    private static Option<string?> State()
+    {
+        var state = new Option<string?>("--state") { HelpName = "STATE", Description = "Only devices in this state: up, down or connecting." };
+        state.CompletionSources.Add("up", "down", "connecting");
+        return state;
     }
 
     private static Command Send(Func<RemoteSettings, RemoteCommand> commandOf)

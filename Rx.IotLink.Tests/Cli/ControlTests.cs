@@ -103,6 +103,11 @@ internal sealed class ControlTests
     [TestCase("ls --url ftp://x", "--url must be an address that begins with http:// or https://, not 'ftp://x'")]
     [TestCase("ls --token short", "The token has fewer than 16 characters")]
     [TestCase("kick", "Required argument")]
+    [TestCase("serv", "'serv' is not a command, option or argument here. Did you mean 'serve'? See")]
+    [TestCase("tpo", "Did you mean 'top'?")]
+    [TestCase("ls --serch x", "Did you mean '--search'?")]
+    [TestCase("xyzzy", "'xyzzy' is not a command, option or argument here. See")]
+    [TestCase("top --sort colour", "colour")]
     public async Task A_bad_option_is_one_sentence_and_exit_code_2(string arguments, string sentence)
     {
         var (code, output, events) = await RunAsync(arguments.Split(' '));
