@@ -20,6 +20,9 @@ internal sealed class ObserverThreads
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>Pieces of work that a thread of the pool does before the pool gets it back.</summary>
+    private const int MostWhileLent = 16;
+
     /// <summary>Threads of the pool that may work here at a time: half of those that it always has.</summary>
     private static readonly int MostLent = Environment.ProcessorCount / 2;
 
@@ -84,15 +87,15 @@ internal sealed class ObserverThreads
 
     /// <summary>
     /// Runs a piece of work on this thread, which belongs to the pool and has nothing else to do: that saves a change
-    /// of thread. False: as many threads work as there are processors, other work waits, or half of the pool's least
-    /// number of threads is lent already: those could all block.
+    /// of thread. It does other work that waits, too, since a thread that was woken for it comes later. False: half of
+    /// the pool's least number of threads is lent already: those could all block.
     /// </summary>
     public bool TryRunHere(IWork work, ObserverLane lane)
     {
         Worker borrowed;
         lock (gate)
         {
-            if (lent >= MostLent || active >= wanted || waiting.Count > 0 || !lane.TryAdmit())
+            if (lent >= MostLent || !lane.TryAdmit())
                 return false;
             lent++;
             active++;
@@ -103,36 +106,45 @@ internal sealed class ObserverThreads
             workers.Add(borrowed);
         }
 
-        try
-        {
-            work.Run();
-        }
-        finally
-        {
-            Go(GiveBack(borrowed, lane));
-        }
-
+        var left = MostWhileLent;
+        do
+            borrowed.Work.Run();
+        while (TryContinueLent(borrowed, --left));
         return true;
     }
 
-    /// <summary>This thread is the pool's again. Gives a thread for work that waits meanwhile.</summary>
-    private Worker? GiveBack(Worker borrowed, ObserverLane lane)
+    /// <summary>Gives a lent thread that has finished its next work. False: it is the pool's again.</summary>
+    private bool TryContinueLent(Worker borrowed, int left)
     {
+        Worker? chosen = null;
         lock (gate)
         {
+            if (borrowed.Lane!.Done() is { } follower)
+                waiting.Enqueue((follower, borrowed.Lane));
+            var counted = borrowed.End();
+            active -= counted ? 1 : 0;
+            if (waiting.TryPeek(out var next))
+            {
+                if (counted && left > 0)
+                {
+                    waiting.Dequeue();
+                    borrowed.Begin(next.Work, next.Lane);
+                    active++;
+                    return true;
+                }
+
+                chosen = active < wanted ? TryChoose(next.Work, next.Lane) : null;
+                if (chosen is not null)
+                    waiting.Dequeue();
+            }
+
             workers.Remove(borrowed);
-            if (lane.Done() is { } follower)
-                waiting.Enqueue((follower, lane));
-            active -= borrowed.End() ? 1 : 0;
             lent--;
             spare = borrowed;
-            if (active >= wanted || !waiting.TryPeek(out var next))
-                return null;
-            var chosen = TryChoose(next.Work, next.Lane);
-            if (chosen is not null)
-                waiting.Dequeue();
-            return chosen;
         }
+
+        Go(chosen);
+        return false;
     }
 
     /// <summary>

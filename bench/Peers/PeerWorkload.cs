@@ -21,7 +21,7 @@ internal abstract class PeerWorkload(int connections, int window) : Workload
     public override Task RunAsync() => Task.WhenAll(Enumerable.Range(0, connections).Select(i => Task.Run(() => WriteAsync(i))));
 
     /// <summary>Writes a line. Completes when the other end has acknowledged it.</summary>
-    protected abstract Task WriteAsync(int connection, string line);
+    public abstract Task WriteAsync(int connection, string line);
 
     /// <summary>Whether all lines that were written had arrived when their writers were told so.</summary>
     protected virtual void Check(int connection, long written) => checks[connection].Check(written);

@@ -6,6 +6,8 @@ using Throughput.Report;
 // All are measured in turn, in one process, with the client and the server of each on this machine.
 if (args is ["rest", var connections])
     return await Rest.RunAsync(connections);
+if (args is ["scale", .. var counts])
+    return await Scale.RunAsync(counts);
 return await Settings.RunAsync(args, async (settings, cancellation) =>
 {
     var machine = Machine.Describe();

@@ -10,29 +10,38 @@ namespace Peers;
 internal static class Rest
 {
     private const int Most = 20_000;
+    private const int Few = 10;
 
     public static async Task<int> RunAsync(string count)
     {
-        if (!int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var connections) || connections is < 1 or > Most)
-        {
-            await Console.Error.WriteLineAsync($"rest needs a number of connections from 1 to {Most}, not '{count}'.");
+        if (Parse(count) is not { } connections)
             return 2;
-        }
-
         var table = new Table().AddColumns("what", "bytes of heap a connection");
-        foreach (var measurement in Measurements.AtRest(connections))
+        foreach (var (measurement, warmUp) in Measurements.AtRest(connections).Zip(Measurements.AtRest(Few)))
         {
-            // Once before: what is made once must not count.
-            await MeasureAsync(measurement, connections);
-            table.AddRow(Markup.Escape(measurement.Description), (await MeasureAsync(measurement, connections)).ToString("n0", CultureInfo.InvariantCulture));
+            table.AddRow(Markup.Escape(measurement.Description), (await MeasureAsync(measurement, warmUp, connections)).ToString("n0", CultureInfo.InvariantCulture));
         }
 
         AnsiConsole.Write(table);
         return 0;
     }
 
-    private static async Task<double> MeasureAsync(Measurement measurement, int connections)
+    /// <summary>A number of connections; null, with a sentence, if it is none.</summary>
+    public static int? Parse(string count)
     {
+        if (int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var connections) && connections is >= 1 and <= Most)
+            return connections;
+        Console.Error.WriteLine($"A number of connections is from 1 to {Most}, not '{count}'.");
+        return null;
+    }
+
+    private static async Task<double> MeasureAsync(Measurement measurement, Measurement warmUp, int connections)
+    {
+        // What is made once must not count.
+        await using var few = warmUp.Create(Settings.Default);
+        await few.OpenAsync();
+        few.Stop();
+        await few.RunAsync();
         await using var workload = measurement.Create(Settings.Default);
         var before = Heap();
         await workload.OpenAsync();
@@ -41,7 +50,7 @@ internal static class Rest
         return (double)(Heap() - before) / connections;
     }
 
-    private static long Heap()
+    public static long Heap()
     {
         for (var i = 0; i < 3; i++)
         {

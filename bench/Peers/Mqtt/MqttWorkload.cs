@@ -54,7 +54,7 @@ internal sealed class MqttWorkload(int connections, int window, MqttQualityOfSer
         }
     }
 
-    protected override async Task WriteAsync(int connection, string line)
+    public override async Task WriteAsync(int connection, string line)
     {
         var result = await clients[connection].PublishAsync(new MqttApplicationMessageBuilder()
             .WithTopic($"up/{connection}").WithPayload(line).WithQualityOfServiceLevel(quality).Build());

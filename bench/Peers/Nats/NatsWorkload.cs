@@ -47,6 +47,6 @@ internal sealed class NatsWorkload(int connections, int window) : PeerWorkload(c
 
     protected override void Check(int connection, long written) => Interlocked.Add(ref writtenByAll, written);
 
-    protected override async Task WriteAsync(int connection, string line) =>
+    public override async Task WriteAsync(int connection, string line) =>
         (await streams[connection].PublishAsync($"up.{connection}", line)).EnsureSuccess();
 }

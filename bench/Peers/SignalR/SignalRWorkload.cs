@@ -49,7 +49,7 @@ internal sealed class SignalRWorkload(int connections, int window) : PeerWorkloa
             await server.DisposeAsync();
     }
 
-    protected override Task WriteAsync(int connection, string line) => clients[connection].InvokeAsync(nameof(LineHub.Line), connection, line);
+    public override Task WriteAsync(int connection, string line) => clients[connection].InvokeAsync(nameof(LineHub.Line), connection, line);
 }
 
 /// <summary>The application at the server's end.</summary>
