@@ -11,6 +11,7 @@ namespace Rx.IotLink.Nano.Protocol
 
         private readonly LineRing inbox;
         private readonly ISessionHost host;
+        private readonly int window;
         private readonly PeerMemory[] earlier = new PeerMemory[MaxEarlier];
         private PeerMemory peer;
         private int earlierCount;
@@ -21,6 +22,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             inbox = new LineRing(settings.InboxLines, settings.InboxBytes, true);
             this.host = host;
+            window = settings.Window;
         }
 
         public LineRing Inbox
@@ -126,11 +128,29 @@ namespace Rx.IotLink.Nano.Protocol
                 return;
             }
 
-            // A repetition; or a gap, where what is missing is asked for by saying at once where we are.
-            if (ahead <= 0)
-                host.Duplicate();
-            repeated = true;
-            AcknowledgementDue = true;
+            TakeOutOfTurn(ahead);
+        }
+
+        /// <summary>The peer has given up the line of this number: it counts, and there is nothing to put.</summary>
+        public void TakeGivenUp(int low)
+        {
+            short ahead = (short)(low - (int)(Arrived & 0xFFFF));
+            if (ahead != 1)
+            {
+                TakeOutOfTurn(ahead);
+                return;
+            }
+
+            if (Arrived - Accepted >= (ulong)(uint)window)
+            {
+                host.Withheld();
+                return;
+            }
+
+            peer.HasLines = true;
+            peer.GiveUp(window);
+            if (Accepted == Arrived)
+                AcknowledgementDue = true;
         }
 
         public void TakeBestEffort(byte[] bytes, int offset, int count)
@@ -147,7 +167,7 @@ namespace Rx.IotLink.Nano.Protocol
                 return;
             if (mark == peer.Mark)
             {
-                peer.Accepted++;
+                peer.Accept();
                 AcknowledgementDue = true;
                 return;
             }
@@ -155,7 +175,7 @@ namespace Rx.IotLink.Nano.Protocol
             for (int at = 0; at < earlierCount; at++)
             {
                 if (earlier[at].Mark == mark)
-                    earlier[at].Accepted++;
+                    earlier[at].Accept();
             }
         }
 
@@ -181,6 +201,15 @@ namespace Rx.IotLink.Nano.Protocol
             output.Byte((byte)'~');
             output.Low(Arrived);
             output.Byte(AsciiText.LineFeed);
+        }
+
+        private void TakeOutOfTurn(short ahead)
+        {
+            // A repetition; or a gap, where what is missing is asked for by saying at once where we are.
+            if (ahead <= 0)
+                host.Duplicate();
+            repeated = true;
+            AcknowledgementDue = true;
         }
 
         private bool Put(byte[] bytes, int offset, int count, int mark)
@@ -236,6 +265,40 @@ namespace Rx.IotLink.Nano.Protocol
 
             /// <summary>Whether a line of it was taken that may come again.</summary>
             public bool HasLines;
+
+            // Numbers that have arrived without a line, behind a line that waits. Made with the first of them.
+            private ulong[] givenUp;
+            private int givenUpCount;
+
+            public void Accept()
+            {
+                Accepted++;
+                PassGivenUp();
+            }
+
+            /// <summary>The next number arrives, and has no line.</summary>
+            public void GiveUp(int most)
+            {
+                if (givenUp == null)
+                    givenUp = new ulong[most];
+                Arrived++;
+                givenUp[givenUpCount++] = Arrived;
+                PassGivenUp();
+            }
+
+            private void PassGivenUp()
+            {
+                int passed = 0;
+                while (passed < givenUpCount && givenUp[passed] == Accepted + 1)
+                {
+                    Accepted++;
+                    passed++;
+                }
+
+                givenUpCount -= passed;
+                for (int at = 0; at < givenUpCount; at++)
+                    givenUp[at] = givenUp[at + passed];
+            }
         }
     }
 }

@@ -352,10 +352,12 @@ namespace Rx.IotLink.Nano.Protocol
 
             byte mark = bytes[offset];
             int low = count >= 5 ? AsciiText.Low(bytes, offset + 1) : -1;
-            if (mark == '+' || mark == '-')
+            if (mark == '+' || mark == '-' || mark == '#')
                 sender.Clock.PeerSends();
             if (mark == '+' && low >= 0)
                 receiver.Take(low, bytes, offset + 5, count - 5);
+            else if (mark == '#' && count == 5 && low >= 0)
+                receiver.TakeGivenUp(low);
             else if (mark == '-')
                 receiver.TakeBestEffort(bytes, offset + 1, count - 1);
             else if (mark == '=' && count == 5 && low >= 0)

@@ -392,12 +392,12 @@ internal sealed partial class EngineEnd
 
     /// <summary>
     /// A line is given up only before it was sent, and only for its reason. Its writer is told when no crash can bring
-    /// it back.
+    /// it back. One that is given up where its number is has no writer.
     /// </summary>
     private void CheckGivenUp(OutLine line)
     {
         Require(!line.IsAwaited || line.Text.Length == 0 || !saidTexts.Contains(line.Text), () => $"'{line.Text}' was sent, and is given up");
-        Require(!world.IsKept || line.Delivery != Delivery.ExactlyOnce || (0 < line.Record && line.Record <= saved.UpTo), () => $"'{line.Text}' is given up, and the store does not know it");
+        Require(line.IsGivenUp || !world.IsKept || line.Delivery != Delivery.ExactlyOnce || (0 < line.Record && line.Record <= saved.UpTo), () => $"'{line.Text}' is given up, and the store does not know it");
         if (line.Outcome!.Expiry is { } expiry)
             Require(line.Expires <= Now && expiry.Waited >= expiry.Most, () => $"'{line.Text}' has waited for {expiry.Waited} of {expiry.Most}, and is given up");
         else if (line is TestLine older)

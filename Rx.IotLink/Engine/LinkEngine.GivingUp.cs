@@ -5,13 +5,16 @@ namespace Rx.IotLink.Engine;
 
 /// <summary>
 /// Lines that are given up before they are sent: their time is over, or a newer line of their key takes their place.
-/// A line that has its number stays: the peer waits for that number. On a new connection the peer says which lines it
-/// has, and lines beyond those may still go, if nobody waits for them (<see cref="IsStale"/>).
+/// A line that has its number keeps it: the peer waits for that number. On a new connection the peer says which lines
+/// it has, and lines beyond those may still be given up, if nobody waits for them (<see cref="GivesUp"/>).
 /// </summary>
 internal sealed partial class LinkEngine
 {
     /// <summary>No timer is set for longer: the system's cannot be.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
+    // Lines that this step completes, and that had waited for too long at their places.
+    private int expiredInPlace;
 
     /// <summary>When the next line is given up, or that is to be looked at again.</summary>
     private TimeSpan? ExpiresAt => outbox.Expires is { } at ? at < now + LongestWait ? at : now + LongestWait : null;
@@ -65,14 +68,41 @@ internal sealed partial class LinkEngine
         TellExpired(count);
     }
 
-    private bool IsStale(OutLine line) => !line.IsAwaited && (line.IsSuperseded || line.Expires <= now);
+    /// <summary>
+    /// Gives up a line where it is, among those that have numbers: it may have been sent. It is complete, and leaves
+    /// the store, when the peer knows that its number has no line.
+    /// </summary>
+    private bool GivesUp(OutLine line) => !line.IsAwaited && (line.Expires <= now || (line.IsSuperseded && IsReplacedForGood(line)));
+
+    /// <summary>Whether the newer line is kept: else a crash could lose both.</summary>
+    private bool IsReplacedForGood(OutLine line) =>
+        !IsKept(line) || !outbox.Limits.Keys.TryGetValue((line.Key!, line.Delivery), out var newest) || newest.Record <= kept!.Saved;
+
+    /// <summary>The peer knows that the number of a line has none.</summary>
+    private Outcome Counted(OutLine line)
+    {
+        if (line.IsSuperseded)
+        {
+            outbox.Limits.Replaced++;
+            return Outcome.Replaced;
+        }
+
+        outbox.Limits.Expired++;
+        expiredInPlace++;
+        return Expiry(line);
+    }
+
+    private Outcome Expiry(OutLine line)
+    {
+        var most = MostOf(line) ?? TimeSpan.Zero;
+        var limit = line.TimeToLive == most ? nameof(WriteOptions.TimeToLive) : nameof(LinkOptions.StoredFor);
+        return Outcome.Expired(limit, most, now - line.Expires!.Value + most);
+    }
 
     private void GiveUpExpired(OutLine line)
     {
         outbox.Limits.Expired++;
-        var most = MostOf(line) ?? TimeSpan.Zero;
-        var limit = line.TimeToLive == most ? nameof(WriteOptions.TimeToLive) : nameof(LinkOptions.StoredFor);
-        GiveUp(line, Outcome.Expired(limit, most, now - line.Expires!.Value + most));
+        GiveUp(line, Expiry(line));
     }
 
     private void GiveUpReplaced(OutLine line)
@@ -128,7 +158,7 @@ internal sealed partial class LinkEngine
         var keys = outbox.Limits.Keys;
         keys.TryGetValue((key, newer.Delivery), out var older);
         var isAlone = IsKept(newer) && !newer.Waits;
-        keys[(key, newer.Delivery)] = new(isAlone ? null : newer, newer.Ticket, newer.Bytes);
+        keys[(key, newer.Delivery)] = new(isAlone ? null : newer, newer.Ticket, newer.Bytes, newer.Record);
         if (older.Ticket == 0)
             return;
         if (older.Line is not null && !MayBeReplaced(older))

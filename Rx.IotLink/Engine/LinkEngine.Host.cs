@@ -7,7 +7,7 @@ internal sealed partial class LinkEngine : IProtocolHost
 {
     bool IProtocolHost.HasRoomToSend => output?.Length < OutputHighWater && (output.Length < LeastOutput || Room > 0);
 
-    bool IProtocolHost.IsStale(OutLine line) => IsStale(line);
+    bool IProtocolHost.GivesUp(OutLine line) => GivesUp(line);
 
     bool IProtocolHost.HasRoomFor(int bytes) => HasRoomFor(bytes);
 
@@ -73,7 +73,10 @@ internal sealed partial class LinkEngine : IProtocolHost
         // Protocol 2 accepts lines in their order, and acknowledges them itself, by their numbers.
         if (Version == 1 && line.Outcome is null)
             Forget(line);
-        Done(line, line.Delivery == Delivery.ExactlyOnce ? Outcome.Accepted : Outcome.Sent);
+        if (line is { IsGivenUp: true, Outcome: null })
+            Done(line, Counted(line));
+        else
+            Done(line, line.Delivery == Delivery.ExactlyOnce ? Outcome.Accepted : Outcome.Sent);
     }
 
     void IProtocolHost.Impossible(OutLine line, string fault) => Impossible(line, fault);

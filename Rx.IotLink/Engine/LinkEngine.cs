@@ -220,6 +220,8 @@ internal sealed partial class LinkEngine
             ending = new(OutageReason.ProtocolError, exception.Message);
         }
 
+        TellExpired(expiredInPlace);
+        expiredInPlace = 0;
         if (ending is null)
             CollectOutput(input.Kind == InputKind.OutputTaken, input.MaySendLater && (input.MoreFollow || SeveralMayFollow(input.Line!)));
         if (ending is not null)

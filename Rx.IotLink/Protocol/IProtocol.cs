@@ -162,10 +162,10 @@ internal interface IProtocolHost
     void Finished(OutLine line);
 
     /// <summary>
-    /// Whether a line that has its number, and that the peer does not have, is to be given up: its time is over, or a
-    /// newer line takes its place, and no writer waits for it.
+    /// Whether a line that has its number, and that the peer does not have, is given up from now on: its time is over,
+    /// or a newer line takes its place, and no writer waits for it.
     /// </summary>
-    bool IsStale(OutLine line) => false;
+    bool GivesUp(OutLine line) => false;
 
     /// <summary>A line was sent again.</summary>
     void Repeated();

@@ -37,5 +37,6 @@ internal sealed class LineLimits
     /// <param name="Line">The line. Null: it is in the store alone.</param>
     /// <param name="Ticket">Its place in the order of writing.</param>
     /// <param name="Bytes">Its length.</param>
-    internal readonly record struct Keyed(OutLine? Line, ulong Ticket, int Bytes);
+    /// <param name="Record">The record that keeps it; 0: an earlier process kept it.</param>
+    internal readonly record struct Keyed(OutLine? Line, ulong Ticket, int Bytes, long Record = 0);
 }

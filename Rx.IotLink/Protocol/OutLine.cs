@@ -60,6 +60,15 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
     }
 
     /// <summary>
+    /// Whether it was given up although it may have been sent: it stays where its number is, and is not sent any more.
+    /// </summary>
+    internal bool IsGivenUp
+    {
+        get => Has(Mark.GivenUp);
+        set => Set(Mark.GivenUp, value);
+    }
+
+    /// <summary>
     /// Its place in the order of writing, across the lanes of the outbox. In a store it is the position of the line.
     /// </summary>
     internal ulong Ticket { get; set; }
@@ -135,6 +144,7 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
         UsedAgain = 4,
         OwnEnd = 8,
         Superseded = 16,
+        GivenUp = 32,
     }
 }
 

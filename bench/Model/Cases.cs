@@ -21,10 +21,10 @@ internal static class Cases
     private static readonly Rules Unaware = new() { CopyBeginsEpoch = false };
 
     /// <summary>
-    /// The rules that the library follows. For lines to the servers they make a difference only where a store is older,
-    /// or restored lines are given up (docs/model.md).
+    /// The rules that the library follows. For lines to the servers they make a difference only where a store is older
+    /// (docs/model.md).
     /// </summary>
-    private static readonly Rules AsTheLibraryIs = new() { CopyBeginsEpoch = false, SaysKeptEpoch = false, GivesNumbersOnce = false };
+    private static readonly Rules AsTheLibraryIs = new() { CopyBeginsEpoch = false, SaysKeptEpoch = false };
 
     /// <summary>All promises are kept in each of them.</summary>
     public static IReadOnlyList<Case> Kept { get; } =
@@ -37,7 +37,7 @@ internal static class Cases
         new("to the device, openings come late", TwoDown with { LateOpenings = true }, EachRule),
         new("to the servers, a line is given up", Up with { Lines = 3, Crashes = 2, GivenUp = 1 }, EachRule),
         new("to the device, a line is given up", TwoDown with { GivenUp = 1 }, EachRule),
-        new("to the servers, a restored line is given up, the table in their store", TwoUp with { GivenUp = 1, Table = TablePlace.InStore }, new() { GivesNumbersOnce = false }),
+        new("to the servers, a line is given up, the table in their store", TwoUp with { GivenUp = 1, Table = TablePlace.InStore }, EachRule),
         new("to the servers, the device's backup is restored", TwoUp with { Crashes = 2, RollsBack = Ends.Sender }, EachRule),
         new("to the servers, their backup is restored", TwoUp with { RollsBack = Ends.Receiver }, EachRule),
         new("to the device, the servers' backup is restored", TwoDown with { RollsBack = Ends.Sender }, EachRule),

@@ -3,6 +3,9 @@ namespace Model;
 /// <summary>The end that receives: what has arrived, what is accepted, rules 3 and 4 of resuming.</summary>
 internal sealed partial class Machine
 {
+    /// <summary>What arrives under a number whose line was given up.</summary>
+    private const byte NoLine = 0;
+
     /// <summary>What this end says in its opening.</summary>
     private Offer Offer(in Receiver receiver)
     {
@@ -91,7 +94,8 @@ internal sealed partial class Machine
             return;
         }
 
-        Insert(ref world, epoch, number, line);
+        if (line != NoLine)
+            Insert(ref world, epoch, number, line);
         if (epoch == receiver.Peer && number > receiver.Accepted)
         {
             (receiver.Accepted, receiver.IsSaving) = (number, true);
@@ -116,7 +120,8 @@ internal sealed partial class Machine
             Break(ref world, Promise.GivenUpNeverComes);
         if (table.Lines.Has(line) && !IsExcused(world, line))
             Break(ref world, Promise.NoLineTwice);
-        if (line < table.Last && !IsExcused(world, line))
+        // A process that has lost its claim may hold a restored line that was given up since.
+        if (line < table.Last && !IsExcused(world, line) && !world.GivenUp.Has(line))
             Break(ref world, Promise.InOrder);
         table.Lines = table.Lines.With(line);
         table.Names |= Table.Name(epoch, number);

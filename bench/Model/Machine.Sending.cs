@@ -41,11 +41,14 @@ internal sealed partial class Machine
             world.ToldGivenUp = world.ToldGivenUp.With(line);
     }
 
+    /// <summary>Whether the peer is sent that the number of this line has no line.</summary>
+    private static bool IsGivenUpInPlace(in World world, in Sender sender, byte line) => sender.Old.Has(line) && world.GivenUp.Has(line);
+
     private static bool IsNumbered(in Sender sender, byte line) => sender.Held.Before(line).Count < sender.Numbered;
 
     /// <summary>
-    /// The peer has said what it has. Without the rule that numbers are given once, restored lines that it does not
-    /// have are given up now, if their time is over. False: for that the epoch ends.
+    /// The peer has said what it has: restored lines that it does not have are given up now, if their time is over.
+    /// False: for that the epoch ends, where numbers are given to other lines.
     /// </summary>
     private bool GiveUpOld(ref World world, ref Sender sender, in Offer theirs)
     {
@@ -55,6 +58,12 @@ internal sealed partial class Machine
         {
             if (!sender.Old.Has(sender.Held[place]))
                 continue;
+            if (rules.GivesNumbersOnce)
+            {
+                world.GivenUp = world.GivenUp.With(sender.Held[place]);
+                continue;
+            }
+
             // What another memory of the peer may have must not get the number of another line.
             var endsEpoch = theirs.Peer != sender.Epoch;
             if (endsEpoch)
@@ -92,7 +101,7 @@ internal sealed partial class Machine
             sender.Sent++;
             var server = ServerOf(world, at, !ToServers);
             if (server >= 0 && !world.Connections[server].LosesLines)
-                Arrive(ref world, ToServers ? server : 0, number, line);
+                Arrive(ref world, ToServers ? server : 0, number, IsGivenUpInPlace(world, sender, line) ? NoLine : line);
         }
     }
 
@@ -165,9 +174,8 @@ internal sealed partial class Machine
         while (sender.First <= Math.Min(number, last))
         {
             var line = sender.Held[0];
-            world.Accepted = world.Accepted.With(line);
-            if (!world.Table.Lines.Has(line) && !IsExcused(world, line))
-                Break(ref world, Promise.AcceptedIsThere);
+            if (!IsGivenUpInPlace(world, sender, line))
+                TellAccepted(ref world, line);
             (sender.Held, sender.Old) = (sender.Held.Without(line), sender.Old.Without(line));
             sender.First++;
             sender.Numbered--;
@@ -175,6 +183,13 @@ internal sealed partial class Machine
         }
 
         sender.Journal.Add(Record.RemoveThrough, sender.First);
+    }
+
+    private static void TellAccepted(ref World world, byte line)
+    {
+        world.Accepted = world.Accepted.With(line);
+        if (!world.Table.Lines.Has(line) && !world.GivenUp.Has(line) && !IsExcused(world, line))
+            Break(ref world, Promise.AcceptedIsThere);
     }
 
     /// <summary>A new epoch: the lines that are held begin with 1 again.</summary>

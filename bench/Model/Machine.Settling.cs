@@ -26,11 +26,11 @@ internal sealed partial class Machine
     {
         for (byte line = 1; line <= world.Written; line++)
         {
-            if (world.Table.Lines.Has(line) || IsExcused(world, line))
+            if ((world.Table.Lines | world.GivenUp).Has(line) || IsExcused(world, line))
                 continue;
             if (world.Accepted.Has(line))
                 return Promise.AcceptedIsThere;
-            if ((world.Stored - world.GivenUp - world.Erased).Has(line))
+            if ((world.Stored - world.Erased).Has(line))
                 return Promise.NoLineLost;
         }
 

@@ -124,7 +124,7 @@ internal sealed partial class Machine
         for (var place = 0; place < sender.Held.Count && world.GiveUpsLeft > 0; place++)
         {
             var line = sender.Held[place];
-            if (place >= sender.Numbered || (!rules.GivesNumbersOnce && !(sender.Own | sender.Old).Has(line)))
+            if (place >= sender.Numbered || !(sender.Own | sender.Old).Has(line))
                 steps.Add(new(StepKind.GiveUp, at, line));
         }
     }

@@ -29,7 +29,7 @@ internal sealed record Rules
     public bool TellsGivenUpWhenKept { get; init; } = true;
 
     /// <summary>
-    /// A restored line may have been sent, so it is not given up: its number is given to no other line.
+    /// A restored line may have been sent. If it is given up, its number is given to no other line.
     /// </summary>
     public bool GivesNumbersOnce { get; init; } = true;
 

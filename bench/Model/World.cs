@@ -142,7 +142,7 @@ internal struct Sender
     /// <summary>Those that this process has written: their writers wait. The others were restored.</summary>
     public LineSet Own;
 
-    /// <summary>Restored lines whose time is over: the peer must say whether it has them.</summary>
+    /// <summary>Restored lines whose time is over: given up if the peer says that it does not have them.</summary>
     public LineSet Old;
 
     /// <summary>How many of them, the first ones, have numbers.</summary>

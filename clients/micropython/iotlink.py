@@ -389,6 +389,14 @@ class Session:
                 else:
                     self._put(line[5:], number, self._peer)
                 return
+            if mark == "#" and len(line) == 5:
+                self._sends = True
+                number = self._peer[2] + 1
+                if (low - number) & 0xFFFF:
+                    self._owes = self._again = True
+                else:
+                    self._skip(number)
+                return
             # The number nearest to the next one.
             number = self._sent + ((low - self._sent + 0x8000 & 0xFFFF) - 0x8000)
             if mark not in "=~" or len(line) != 5 or not 0 <= number < self._sent:
@@ -419,6 +427,18 @@ class Session:
             peer[2] = number
             peer[3] = True
         self._tell("line", line)
+
+    def _skip(self, number):
+        # The server has given up the line of this number, which is accepted with the line before it.
+        self._peer[2] = number
+        self._peer[3] = True
+        for at in range(len(self.inbox) - 1, -1, -1):
+            line, _, peer = self.inbox[at]
+            if peer is self._peer:
+                self.inbox[at] = line, number, peer
+                return
+        self._peer[1] = number
+        self._owes = True
 
     def _finish(self, number):
         while self._first <= number:

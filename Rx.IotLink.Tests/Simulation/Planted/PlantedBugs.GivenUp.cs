@@ -2,6 +2,8 @@ namespace Rx.IotLink.Tests.Simulation.Planted;
 
 internal static partial class PlantedBugs
 {
+    private const string Receiver = "Rx.IotLink/Protocol/Version2/Receiver.cs";
+
     private const string GivingUp = "Rx.IotLink/Engine/LinkEngine.GivingUp.cs";
 
     /// <summary>
@@ -21,8 +23,10 @@ internal static partial class PlantedBugs
             new Edit("public override string? Key => options.Key;", "public override string? Key => options.Key is null ? null : \"any\";")),
         new("forgets over a restart that a line has a time to live", Both, "Rx.IotLink/Protocol/KeptSession.cs",
             new Edit("line.Position, line.Expires);", "line.Position);")),
-        new("gives the number of a line that the peer has to another", [2], "Rx.IotLink/Protocol/Version2/Version2Protocol.Opening.cs",
-            new Edit("sender.FirstStale(theirs.Peer == epoch ? theirs.Seen : 0)", "sender.FirstStale(theirs.Peer == epoch ? theirs.Rx : 0)")),
+        new("sends nothing under the number of a line that is given up", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
+            new Edit("WriteMark(output, '#', next);", "output.Advance(0);")),
+        new("does not count a number that has no line", [2], Receiver,
+            new Edit("        else if ((saving?.Last ?? Accepted) == Arrived)\n            Accept(peer, peer!.Arrive());\n        else\n            peer!.GiveUp();", "")),
         new("says that a line is dropped before the store knows it", [2], GivingUp,
             new Edit("        kept!.GivenUp.Enqueue(line);", "        Tell(line);")),
     ];

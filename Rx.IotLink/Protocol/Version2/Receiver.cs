@@ -6,7 +6,7 @@ namespace Rx.IotLink.Protocol.Version2;
 /// The receiving side: which lines have arrived, which are accepted, and what it must report to the peer. It remembers
 /// this for the last few memories of the peer, since on an open server a stranger may have come in between.
 /// </summary>
-internal sealed class Receiver(IProtocolHost host, bool isKept)
+internal sealed class Receiver(IProtocolHost host, bool isKept, int window)
 {
     /// <summary>The number of earlier memories. Only memories that sent a line count.</summary>
     public const int MaxEarlier = 4;
@@ -114,17 +114,25 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
                 if (host.TryDeliver(line, Delivery.ExactlyOnce, new(peer!.Epoch, peer.Arrived + 1), out var delivered))
                     waiting.Add(delivered, (peer, peer.Arrive()));
                 return;
-            case <= 0:
-                host.DuplicateReceived();
-                repeated = true;
-                AcknowledgementDue = true;
-                return;
-            default:
-                // A gap: an acknowledgement at once asks for the missing lines.
-                repeated = true;
-                AcknowledgementDue = true;
+            case var ahead:
+                TakeOutOfTurn(ahead);
                 return;
         }
+    }
+
+    /// <summary>The peer has given up the line of this number: it counts, and nothing is delivered.</summary>
+    public void TakeGivenUp(ushort low)
+    {
+        var ahead = (short)(low - (ushort)Arrived);
+        if (ahead != 1)
+            TakeOutOfTurn(ahead);
+        else if (Arrived - Accepted >= (ulong)window)
+            // Lines have the inbox for a bound, and these have none.
+            host.Withheld();
+        else if ((saving?.Last ?? Accepted) == Arrived)
+            Accept(peer, peer!.Arrive());
+        else
+            peer!.GiveUp();
     }
 
     public void TakeBestEffort(ReadOnlySpan<byte> line)
@@ -156,10 +164,19 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
     public void SayArrived(IBufferWriter<byte> output) => Sender.WriteMark(output, '~', Arrived);
 
+    private void TakeOutOfTurn(short ahead)
+    {
+        if (ahead <= 0)
+            host.DuplicateReceived();
+        // At a gap too: an acknowledgement at once asks for the missing lines.
+        repeated = AcknowledgementDue = true;
+    }
+
     private void Accept(PeerMemory? of, ulong number)
     {
         if (of is null)
             return;
+        number = of.PastGivenUp(number);
         if (of != peer)
             // It must never be acknowledged with the numbers of the current memory.
             of.Accepted = number;
@@ -210,6 +227,9 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
 
         public ulong Arrived { get; private set; } = accepted;
 
+        // Numbers that have arrived without a line, behind a line that waits.
+        private Queue<ulong>? givenUp;
+
         /// <summary>Whether a line of it was taken, which may come again.</summary>
         public bool HasLines { get; set; }
 
@@ -217,6 +237,17 @@ internal sealed class Receiver(IProtocolHost host, bool isKept)
         {
             HasLines = true;
             return ++Arrived;
+        }
+
+        /// <summary>The next number arrives, and has no line.</summary>
+        public void GiveUp() => (givenUp ??= new()).Enqueue(Arrive());
+
+        /// <summary>The last number that is accepted with the line of this one.</summary>
+        public ulong PastGivenUp(ulong number)
+        {
+            while (givenUp is not null && givenUp.TryPeek(out var next) && next <= number + 1)
+                number = Math.Max(number, givenUp.Dequeue());
+            return number;
         }
     }
 }

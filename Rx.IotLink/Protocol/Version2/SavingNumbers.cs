@@ -25,19 +25,6 @@ internal sealed class SavingNumbers
         return saved;
     }
 
-    /// <summary>This number and those after it are given to other lines.</summary>
-    public void ForgetFrom(ulong number)
-    {
-        for (var left = numbers.Count; left > 0; left--)
-        {
-            var entry = numbers.Dequeue();
-            if (entry.Number < number)
-                numbers.Enqueue(entry);
-        }
-
-        last = number - 1;
-    }
-
     /// <summary>They belong to a memory that no longer exists.</summary>
     public void Clear() => numbers.Clear();
 }

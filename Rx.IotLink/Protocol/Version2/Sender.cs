@@ -87,30 +87,13 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     public bool MayHaveSent(ulong number) => number < ring.Next && number <= kept;
 
     /// <summary>
-    /// The first number, beyond the last line that the peer has, of a line that is to be given up; or null. Such a
-    /// number is nobody's yet.
+    /// Gives up lines beyond the last one that the peer has, if their time is over. Their numbers are never given to
+    /// other lines, since an application may have them by now: instead of each the peer is sent that there is none.
     /// </summary>
-    public ulong? FirstStale(ulong seen)
+    public void GiveUpStale(ulong seen)
     {
         for (var number = Math.Max(ring.First, seen + 1); number < ring.Next; number++)
-        {
-            if (host.IsStale(ring[number]))
-                return number;
-        }
-
-        return null;
-    }
-
-    /// <summary>Takes the lines from this number on, which the peer does not have: they get numbers anew.</summary>
-    public IReadOnlyList<OutLine> TakeFrom(ulong number)
-    {
-        var lines = ring.TakeFrom(number);
-        next = Math.Min(next, number);
-        again = Math.Min(again, number);
-        saving?.ForgetFrom(number);
-        if (saving is not null)
-            kept = Math.Min(kept, number - 1);
-        return lines;
+            ring[number].IsGivenUp = ring[number].IsGivenUp || host.GivesUp(ring[number]);
     }
 
     /// <summary>A connection opens: all unacknowledged lines are sent again, within the peer's window.</summary>
@@ -195,12 +178,10 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         while (host.HasRoomToSend && HasNext())
         {
             var line = ring[next];
-            var span = output.GetSpan(line.Bytes + 6);
-            span[0] = (byte)'+';
-            WriteLow(span[1..], next);
-            line.CopyTo(span[5..]);
-            span[line.Bytes + 5] = (byte)'\n';
-            output.Advance(line.Bytes + 6);
+            if (line.IsGivenUp)
+                WriteMark(output, '#', next);
+            else
+                WriteLine(output, line, next);
             if (next < again)
                 host.Repeated();
             next++;
@@ -226,6 +207,16 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         WriteLow(span[1..], number);
         span[5] = (byte)'\n';
         output.Advance(6);
+    }
+
+    private static void WriteLine(IBufferWriter<byte> output, OutLine line, ulong number)
+    {
+        var span = output.GetSpan(line.Bytes + 6);
+        span[0] = (byte)'+';
+        WriteLow(span[1..], number);
+        line.CopyTo(span[5..]);
+        span[line.Bytes + 5] = (byte)'\n';
+        output.Advance(line.Bytes + 6);
     }
 
     private bool HasNext()

@@ -37,20 +37,6 @@ internal sealed class SentRing
         return line;
     }
 
-    /// <summary>Takes this line and those after it.</summary>
-    public IReadOnlyList<OutLine> TakeFrom(ulong number)
-    {
-        var taken = new List<OutLine>();
-        for (var at = number; at < Next; at++)
-        {
-            taken.Add(this[at]);
-            lines[Index(at)] = null;
-        }
-
-        Count -= taken.Count;
-        return taken;
-    }
-
     public IEnumerable<OutLine> All => Enumerable.Range(0, Count).Select(at => this[First + (ulong)at]);
 
     /// <summary>Begins with another number; there are no lines yet.</summary>

@@ -82,20 +82,8 @@ internal sealed partial class Version2Protocol
     private void Begin(SessionOffer theirs, TimeSpan now)
     {
         peerMax = theirs.Max;
-        if (sender.FirstStale(theirs.Peer == epoch ? theirs.Seen : 0) is { } stale)
-        {
-            if (theirs.Peer != epoch)
-            {
-                // It has said its epoch already.
-                epochEnds = true;
-                EndConnection(new Outage(OutageReason.ConnectionLost, "lines of an earlier process have waited for too long; a new epoch begins without them"));
-                return;
-            }
-
-            outbox.PutBack(sender.TakeFrom(stale));
-        }
-
-        if (sender.Ring.All.FirstOrDefault(l => l.Bytes > peerMax) is { } tooLong)
+        sender.GiveUpStale(theirs.Peer == epoch ? theirs.Seen : 0);
+        if (sender.Ring.All.FirstOrDefault(l => l.Bytes > peerMax && !l.IsGivenUp) is { } tooLong)
         {
             // It has a number and cannot be left out; but if it is sent, it ends every connection.
             epochEnds = true;

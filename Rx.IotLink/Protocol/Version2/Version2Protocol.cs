@@ -35,7 +35,7 @@ internal sealed partial class Version2Protocol : IProtocol
     {
         (this.settings, this.outbox, this.host) = (settings, outbox, host);
         sender = new(outbox, host, settings.IsKept);
-        receiver = new(host, settings.IsKept);
+        receiver = new(host, settings.IsKept, settings.Window);
         greeting = settings.Role == Role.Client ? new(settings) : null;
         Timeout = settings.Timeout;
         if (settings.Memory is { } memory)
@@ -100,13 +100,6 @@ internal sealed partial class Version2Protocol : IProtocol
         var theirs = client.Offer;
         peerConnection = client.Connection;
         Meet(theirs);
-        if (theirs.Peer != epoch && sender.FirstStale(seen: 0) is not null)
-        {
-            // A peer that comes back to this epoch may have had what is given up: its number is never given again.
-            outbox.PutBack(Surrender());
-            NewEpoch();
-        }
-
         // A client that knows the epoch of a memory may take its place. So only a client that knows the epoch gets it.
         var mine = receiver.PeerEpoch == theirs.Epoch ? Offer() : Offer() with { Peer = null, Rx = 0, Seen = 0 };
         if (!IsCredible(theirs))
@@ -260,6 +253,10 @@ internal sealed partial class Version2Protocol : IProtocol
             case (byte)'+':
                 sender.Clock.PeerSends();
                 receiver.Take(Low(line), Payload(line[5..]));
+                break;
+            case (byte)'#' when line.Length == 5:
+                sender.Clock.PeerSends();
+                receiver.TakeGivenUp(Low(line));
                 break;
             case (byte)'-':
                 sender.Clock.PeerSends();
