@@ -30,7 +30,10 @@ internal static class StoreFile
             $"the file of --store ({Megabytes(path)}) is being opened and checked, which takes a few seconds a gigabyte"));
         try
         {
-            return await Task.Run(() => SqliteSessionStore.Open(path)).ConfigureAwait(false);
+            var store = await Task.Run(() => SqliteSessionStore.Open(path)).ConfigureAwait(false);
+            if (store.BeganNewEpochs)
+                context.Output.Warning("the file of --store is a copy, which may be older than what peers remember: each session in it begins a new epoch");
+            return store;
         }
         catch (SessionStoreException e)
         {

@@ -50,7 +50,8 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
                 CheckAll();
             // Before anything is written: it finds a missing index.
             reader = OpenReader();
-            token = writer.CountOpening() << ClaimBits;
+            (var openings, BeganNewEpochs) = writer.CountOpening();
+            token = openings << ClaimBits;
         }
         catch
         {
@@ -61,6 +62,14 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
 
     /// <summary>The database file.</summary>
     public string Path => options.Path;
+
+    /// <summary>
+    /// Whether the file was a copy when it was opened (<see cref="Backup"/>, <see cref="MarkAsCopy"/>). Then each
+    /// session in it began a new epoch, since its peer may remember more than the copy does: lines that wait may come
+    /// twice, and no new line is taken for one that the peer has. The peers report
+    /// <see cref="LinkNoticeKind.PeerRestarted"/>.
+    /// </summary>
+    public bool BeganNewEpochs { get; }
 
     /// <summary>SQLite's number for what a batch waits for: 1 is NORMAL, 2 is FULL.</summary>
     internal long Synchronous => Write(to => to.Synchronous);
@@ -132,7 +141,8 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     /// name.
     /// </summary>
     /// <param name="path">
-    /// The new file. To use it, copy it to the path of the store while no process uses that.
+    /// The new file. To use it, copy it to the path of the store while no process uses that. It knows that it is a copy
+    /// (<see cref="BeganNewEpochs"/>).
     /// </param>
     /// <exception cref="SessionStoreException">The file is there already, or cannot be written.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
@@ -146,6 +156,21 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
             BackupFile.Write(file.Path, path, options.BusyTimeout, faults, backup);
             return true;
         });
+    }
+
+    /// <summary>
+    /// Marks a file that was copied by other means than <see cref="Backup"/>, so that its next opening knows that it is
+    /// a copy. To be called before a process uses it.
+    /// </summary>
+    /// <param name="path">The file; it must exist.</param>
+    /// <exception cref="SessionStoreException">The file cannot be used, or is not there.</exception>
+    public static void MarkAsCopy(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!File.Exists(path))
+            throw new StoreFaults(path).New(SessionStoreFault.Unavailable, "is not there", "Name the copy");
+        using var store = Open(path);
+        Guard(store.faults, () => store.Write(to => to.Mark()));
     }
 
     /// <summary>Closes the file, after a running call has ended. All kept data are in the file.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -22,15 +24,28 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
     // A token is never given twice, even if the newest ones were lost with a server: so it follows the clock, and is
     // always greater than the one before it. Rows are locked in the order of their ids, as batches lock them.
     private readonly string claim = $"""
-        INSERT INTO {schema}.sessions AS s (id, token, node)
-        SELECT g.id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $2 FROM unnest($1::bytea[]) AS g(id) ORDER BY g.id
+        WITH {History.Here}
+        INSERT INTO {schema}.sessions AS s (id, token, node, history)
+        SELECT g.id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $2, h.kept FROM unnest($1::bytea[]) AS g(id), here h ORDER BY g.id
         ON CONFLICT (id) DO UPDATE SET
             token = greatest(s.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
             written = 0, node = excluded.node, claimed = clock_timestamp()
         RETURNING s.id, s.token, s.epoch, s.first, s.peer_epoch, s.accepted, s.connections, s.last_position
         """;
 
-    // The rows are locked now, so that nobody adds lines.
+    // The rows are locked now. Those of another history of the database begin new epochs.
+    private readonly string beginAnew = $"""
+        WITH {History.Here}
+        UPDATE {schema}.sessions s SET
+            epoch = CASE WHEN s.epoch IS NULL OR {History.IsSame} THEN s.epoch ELSE g.epoch END,
+            first = CASE WHEN s.epoch IS NULL OR {History.IsSame} THEN s.first ELSE 1 END,
+            history = h.kept
+        FROM unnest($1::bytea[], $2::bigint[]) AS g(id, epoch), here h
+        WHERE s.id = g.id AND s.history IS DISTINCT FROM h.kept
+        RETURNING s.id, s.epoch, s.first
+        """;
+
+    // Nobody adds lines.
     private readonly string count = $"""
         SELECT s.id, count(*), sum(octet_length(l.text))::bigint
         FROM unnest($1::bytea[]) AS g(id) JOIN {schema}.sessions s USING (id) JOIN {schema}.lines l USING (session) GROUP BY s.id
@@ -115,11 +130,14 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
         var ids = some.Select(wish => Changes.Utf8.GetBytes(wish.Id)).ToArray();
         var batch = new NpgsqlBatch(connection);
         await using var end = batch.ConfigureAwait(false);
-        var (claims, counts) = (new NpgsqlBatchCommand(claim), new NpgsqlBatchCommand(count));
+        var (claims, anew, counts) = (new NpgsqlBatchCommand(claim), new NpgsqlBatchCommand(beginAnew), new NpgsqlBatchCommand(count));
         claims.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = ids });
         claims.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Text, Value = node });
+        anew.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = ids });
+        anew.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint, Value = NewEpochs(ids.Length) });
         counts.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = ids });
         batch.BatchCommands.Add(claims);
+        batch.BatchCommands.Add(anew);
         batch.BatchCommands.Add(counts);
 
         var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
@@ -137,11 +155,25 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
         while (await reader.ReadAsync().ConfigureAwait(false))
         {
             var one = claimed[Id(reader)];
+            claimed[one.Claim.Id] = one with { Memory = one.Memory with { Epoch = Unsigned(reader, 1), First = Unsigned(reader, 2)!.Value } };
+        }
+
+        await reader.NextResultAsync().ConfigureAwait(false);
+        while (await reader.ReadAsync().ConfigureAwait(false))
+        {
+            var one = claimed[Id(reader)];
             claimed[one.Claim.Id] = one with { Memory = one.Memory with { Waiting = reader.GetInt64(1), WaitingBytes = reader.GetInt64(2) } };
         }
 
         // The transaction ends with the last result: before that nothing is claimed.
         await reader.CloseAsync().ConfigureAwait(false);
+    }
+
+    private static long[] NewEpochs(int count)
+    {
+        var epochs = new long[count];
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(epochs.AsSpan()));
+        return epochs;
     }
 
     private static string Id(NpgsqlDataReader reader) => Changes.Utf8.GetString(reader.GetFieldValue<byte[]>(0));

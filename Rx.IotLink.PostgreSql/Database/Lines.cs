@@ -18,7 +18,10 @@ internal sealed class Lines(string schema)
         WHERE s.id = $1 AND s.token = $2 AND l.position > $3 AND l.key IS NOT NULL ORDER BY l.position
         """;
 
-    private readonly string isOwned = $"SELECT EXISTS (SELECT FROM {schema}.sessions s WHERE s.id = $1 AND s.token = $2)";
+    // A claim of before a failover counts no more: a later one may have been lost with the last commits.
+    private readonly string isOwned = $"""
+        WITH {History.Here} SELECT EXISTS (SELECT FROM {schema}.sessions s, here h WHERE s.id = $1 AND s.token = $2 AND {History.IsSame})
+        """;
 
     /// <summary>Whether no later claim has fenced this one out.</summary>
     public async Task<bool> IsOwnedAsync(NpgsqlConnection connection, SessionClaim claim, CancellationToken cancellationToken)

@@ -60,6 +60,10 @@ internal static class Schema
         ) WITH (autovacuum_vacuum_scale_factor = 0.05);
         CREATE INDEX waiting_entries ON {schema}.outbox (id, entry) WHERE refused IS NULL;
         """,
+        // In which history of the database the row was claimed; null: an older library has made it.
+        """
+        ALTER TABLE {schema}.sessions ADD COLUMN history text;
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>

@@ -23,6 +23,7 @@ internal static class BackupFile
                 File.Delete(unfinished);
                 using var copy = new Connection(unfinished, create: true, busyTimeout);
                 source.CopyTo(copy);
+                copy.Execute(Writer.MarkAsCopy);
                 // A single file, without a -wal file, can be moved.
                 copy.Execute("PRAGMA journal_mode = DELETE");
             }

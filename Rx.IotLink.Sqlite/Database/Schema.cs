@@ -45,6 +45,10 @@ internal static class Schema
         ALTER TABLE lines ADD COLUMN key TEXT;
         CREATE INDEX keyed_lines ON lines (session, position) WHERE key IS NOT NULL;
         """,
+        // Whether the file is a copy, and was not opened since: what it remembers may be older than what peers do.
+        """
+        ALTER TABLE store ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Rx.IotLink.Sqlite.Database;
@@ -63,6 +64,11 @@ internal sealed class SessionRow
     public Statement BindTo(Statement statement) => statement
         .Bind(1, Session).Bind(2, Id).Bind(3, Token).Bind(4, Epoch).Bind(5, First).Bind(6, PeerEpoch)
         .Bind(7, Accepted).Bind(8, Connections).Bind(9, LastPosition).Bind(10, Checksum());
+
+    /// <summary>
+    /// Begins a new epoch in place of one that may be older than what peers remember of it. What was accepted stays.
+    /// </summary>
+    public void BeginAnew() => (Epoch, First) = (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))), 1);
 
     /// <summary>Applies a record; its line is handled elsewhere.</summary>
     public void Apply(in SessionRecord record)

@@ -9,6 +9,9 @@ internal sealed class Writer : IDisposable
     /// <summary>More would make a claim of a later process lower than one of an earlier one.</summary>
     private const long MostOpenings = (1L << 23) - 1;
 
+    /// <summary>Sets the mark by which the next opening knows that the file is a copy.</summary>
+    public const string MarkAsCopy = "UPDATE store SET copied = 1";
+
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly Connection connection;
@@ -74,21 +77,33 @@ internal sealed class Writer : IDisposable
     /// <summary>SQLite's number for what a commit waits for: 1 is NORMAL, 2 is FULL.</summary>
     public long Synchronous => connection.Number("PRAGMA synchronous");
 
-    /// <summary>Counts this opening, and deletes ids that were claimed and never begun.</summary>
-    /// <returns>How often the file was opened.</returns>
-    public long CountOpening()
+    /// <summary>
+    /// Counts this opening, and deletes ids that were claimed and never begun. In a copy all sessions begin new epochs.
+    /// </summary>
+    /// <returns>How often the file was opened, and whether it was a copy.</returns>
+    public (long Openings, bool WasCopy) CountOpening()
     {
-        var openings = 0L;
+        var (openings, wasCopy) = (0L, false);
         connection.InTransaction(() =>
         {
             openings = connection.Number("SELECT coalesce(max(openings), -1) FROM store");
             if (openings is < 0 or >= MostOpenings)
                 throw faults.Damaged($"is damaged: it was opened {openings} times, as it says, and that must be 0 to {MostOpenings - 1}");
             openings++;
-            connection.Execute("UPDATE store SET openings = openings + 1");
+            wasCopy = connection.Number("SELECT copied FROM store") != 0;
+            if (wasCopy)
+                BeginAnew();
+            connection.Execute("UPDATE store SET openings = openings + 1, copied = 0");
             connection.Execute("DELETE FROM sessions WHERE epoch IS NULL AND connections = 0 AND last_position = 0");
         });
-        return openings;
+        return (openings, wasCopy);
+    }
+
+    /// <summary>The next opening takes the file for a copy.</summary>
+    public bool Mark()
+    {
+        connection.Execute(MarkAsCopy);
+        return true;
     }
 
     /// <summary>Notes the latest claim of an id.</summary>
@@ -156,6 +171,19 @@ internal sealed class Writer : IDisposable
     });
 
     public void Dispose() => connection.Dispose();
+
+    private void BeginAnew()
+    {
+        using var next = new Statement(connection.Handle, $"SELECT {SessionRow.Columns} FROM sessions WHERE session > ?1 AND epoch IS NOT NULL ORDER BY session LIMIT 1");
+        for (var last = 0L; next.Bind(1, last).Step();)
+        {
+            last = next.Long(0);
+            var row = SessionRow.Read(next) ?? throw faults.Damaged($"is damaged: the row of session {last} is not as it was written");
+            next.Reset();
+            row.BeginAnew();
+            row.BindTo(update).Run();
+        }
+    }
 
     private void Write(Work work, in SessionRecord record)
     {

@@ -24,7 +24,7 @@ internal static class Cases
     /// The rules that the library follows. For lines to the servers they make a difference only where a store is older
     /// (docs/model.md).
     /// </summary>
-    private static readonly Rules AsTheLibraryIs = new() { CopyBeginsEpoch = false, SaysKeptEpoch = false };
+    private static readonly Rules AsTheLibraryIs = new() { SaysKeptEpoch = false };
 
     /// <summary>All promises are kept in each of them.</summary>
     public static IReadOnlyList<Case> Kept { get; } =

@@ -46,7 +46,7 @@ internal static class BatchStream
     /// <summary>Finds what is not as the last batch left it.</summary>
     /// <returns>The number of the last batch; 0: there was none.</returns>
     /// <exception cref="InvalidDataException">A batch is there in part, or something of it is wrong.</exception>
-    public static async Task<long> CheckAsync(ISessionStore store, int devices)
+    public static async Task<long> CheckAsync(ISessionStore store, int devices, bool isCopy = false)
     {
         var claims = await ClaimAsync(store, devices, CancellationToken.None);
         var last = Last(claims);
@@ -56,7 +56,8 @@ internal static class BatchStream
             var texts = Enumerable.Range((int)oldest, (int)(last - oldest + 1)).Select(number => Text(claim.Id, number)).ToArray();
             var expected = last == 0 ? SessionMemory.Empty : new SessionMemory(
                 Epoch, (ulong)oldest, PeerEpoch, (ulong)last, Connections: 0, last, texts.Length, texts.Sum(text => text.Length));
-            if (memory != expected)
+            // A copy begins new epochs.
+            if (memory != (isCopy ? expected with { Epoch = memory.Epoch, First = 1 } : expected))
                 throw new InvalidDataException($"Device {claim.Id} has {memory}, not {expected}.");
             var lines = await store.ReadLinesAsync(claim, after: 0, int.MaxValue);
             if (!lines.Select(line => line.Text).SequenceEqual(texts) || !lines.Select(line => line.Position).SequenceEqual(texts.Select((_, at) => oldest + at)))

@@ -124,6 +124,25 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <summary>Ends it at once, with a word to those who are connected.</summary>
     public Task StopAsync() => EndAsync("INT");
 
+    /// <summary>Keeps what the server has now, as a standby that hears nothing more.</summary>
+    public async Task KeepStandbyAsync()
+    {
+        await StopAsync();
+        await PostgresProgram.RunAsync("cp", "-a", Data, Data + ".standby");
+        await RunAsync();
+    }
+
+    /// <summary>The server is lost, and the standby takes its place.</summary>
+    public async Task FailOverAsync()
+    {
+        await KillAsync();
+        Directory.Delete(Data, recursive: true);
+        Directory.Move(Data + ".standby", Data);
+        await PostgresProgram.RunAsync("cp", "-p", Path.Combine(Data, "PG_VERSION"), Path.Combine(Data, "standby.signal"));
+        await RunAsync();
+        Assert.That(await SqlAsync("SELECT pg_promote()"), Is.True);
+    }
+
     /// <summary>Sends a signal to the server, or to one of its processes.</summary>
     public Task SignalAsync(string signal, int? to = null) => PostgresProgram.RunAsync("kill", $"-{signal}", (to ?? pid).Text());
 
