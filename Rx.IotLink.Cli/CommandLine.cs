@@ -34,6 +34,7 @@ internal static class CommandLine
             settings => StartAsync(ContextOf(withIds: true), context => new ServeCommand(settings, context).RunAsync()),
             settings => StartAsync(ContextOf(withIds: false), context => new ConnectCommand(settings, context).RunAsync()),
             id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output),
+            settings => StartAsync(ContextOf(withIds: false), context => new BenchCommand(settings, lines, context).RunAsync()),
             settings => new RemoteCommand(settings, lines, linesLook, ContextOf(withIds: false).Output, signals.Token),
             lines).Parse(args, Parsing);
         if (parsed.Action is not ParseErrorAction)
@@ -61,10 +62,10 @@ internal static class CommandLine
     }
 
     private static RootCommand Root(
-        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey, Func<RemoteSettings, RemoteCommand> remote,
+        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey, Func<BenchSettings, Task<int>> bench, Func<RemoteSettings, RemoteCommand> remote,
         TextWriter lines)
     {
-        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey), PostgresSql(lines) };
+        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey), Bench(bench), PostgresSql(lines) };
         foreach (var command in RemoteCommands.All(remote))
             root.Add(command);
         return root;
@@ -154,6 +155,19 @@ internal static class CommandLine
             TimeToLive = parsed.GetValue(ttl) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
             LineKey = parsed.GetValue(lineKey),
         }));
+        return command;
+    }
+
+    private static Command Bench(Func<BenchSettings, Task<int>> run)
+    {
+        var server = Options.Server();
+        var devices = Options.Number("--devices", "N", 10, 1, 10_000, "How many devices write: bench-1, bench-2 and so on (1 to 10000).");
+        var inFlight = Options.Number("--in-flight", "N", 16, 1, 1_000, "How many lines of each device are on their way at a time (1 to 1000).");
+        var bytes = Options.Number("--bytes", "N", 64, 1, 4_000, "How long a line is, in bytes (1 to 4000).");
+        var seconds = Options.Number("--seconds", "N", 10, 1, 86_400, "How long they write, in seconds (1 to 86400).");
+        var command = new Command("bench", HelpTexts.Bench) { server, devices, inFlight, bytes, seconds, Options.Json };
+        command.SetAction((parsed, _) => run(new(
+            parsed.GetValue(server)!, parsed.GetValue(devices), parsed.GetValue(inFlight), parsed.GetValue(bytes), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(Options.Json))));
         return command;
     }
 

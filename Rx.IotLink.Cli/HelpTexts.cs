@@ -145,6 +145,17 @@ internal static class HelpTexts
         soon after, the server takes it for a repetition and drops it.
         """;
 
+    public const string Bench = """
+        Measure how many lines a second a server accepts, and how long that takes.
+
+        Each line is written exactly once; it counts when the application of the server has
+        accepted it. The application gets all of them: use a server that is there for this.
+        The devices have no keys.
+
+          iotlink serve >/dev/null &
+          iotlink bench localhost
+        """;
+
     public const string PostgresSql = """
         Print the SQL that makes the tables of 'serve --postgres', or brings them up to date.
 
