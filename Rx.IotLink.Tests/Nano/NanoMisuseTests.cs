@@ -6,7 +6,7 @@ namespace NanoTests;
 /// <summary>
 /// However the application misuses it, and whatever the network says: the device neither crashes nor grows.
 /// </summary>
-[Parallelizable(ParallelScope.Self)]
+[NonParallelizable]
 public sealed class NanoMisuseTests
 {
     [TestCase(null, WriteResult.NotALine)]

@@ -9,6 +9,8 @@ namespace Rx.IotLink.Tests.Server;
 /// <summary>
 /// Observers that block for ever: they harm the link they observe, and no other; and not even its liveness.
 /// </summary>
+/// <remarks>Alone: they take the threads that call the observers of the whole process.</remarks>
+[Parallelizable(ParallelScope.None)]
 public sealed class BlockedObserverTests : ServerTest
 {
     /// <summary>More than the thread pool has to spare, on a small machine too.</summary>

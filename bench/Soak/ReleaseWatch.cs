@@ -1,4 +1,5 @@
 using System.Reactive;
+using System.Runtime.CompilerServices;
 using Rx.IotLink;
 
 namespace Soak;
@@ -14,10 +15,12 @@ internal sealed class ReleaseWatch(int seed, Action<string> violation)
     public const int Every = 100;
 
     /// <summary>
-    /// While other lives are lived and collected beside it, what is unreachable can outlive some collections (up to 61
-    /// were seen); what is held outlives all.
+    /// The pauses between collections, in milliseconds. While other lives are lived and collected beside it, what is
+    /// unreachable can outlive some collections, since another thread still has it in hand; what is held outlives all.
+    /// That is a matter of time, not of the number of collections. Each of these stops all other lives, too: so there
+    /// are few, further and further apart.
     /// </summary>
-    private const int Collections = 500;
+    private static readonly int[] Pauses = [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048];
 
     private readonly bool asks = seed % Every == 0;
     private readonly List<(string What, WeakReference Observer)> observers = [];
@@ -47,10 +50,12 @@ internal sealed class ReleaseWatch(int seed, Action<string> violation)
     {
         if (!asks)
             return;
-        for (var left = Collections; left > 0 && (observers.Exists(o => o.Observer.IsAlive) || Ghosts(present) > 0); left--)
+        foreach (var pause in Pauses)
         {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
+            if (!IsAnythingLeft(present))
+                break;
+            SpinWait.SpinUntil(() => !IsAnythingLeft(present), pause);
+            Collect();
         }
 
         foreach (var held in observers.Where(o => o.Observer.IsAlive).CountBy(o => o.What))
@@ -60,5 +65,19 @@ internal sealed class ReleaseWatch(int seed, Action<string> violation)
         GC.KeepAlive(present);
     }
 
+    private bool IsAnythingLeft(IReadOnlyCollection<ILink> present) => observers.Exists(o => o.Observer.IsAlive) || Ghosts(present) > 0;
+
+    /// <summary>Twice, since what has a finalizer is let go only after that.</summary>
+    private static void Collect()
+    {
+        for (var time = 0; time < 2; time++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+    }
+
+    // Not inlined: no frame that lasts has a link in hand while it collects.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private int Ghosts(IReadOnlyCollection<ILink> present) => links.Count(link => link.Target is ILink alive && !present.Contains(alive));
 }
