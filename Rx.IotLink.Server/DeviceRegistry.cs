@@ -54,8 +54,8 @@ internal sealed partial class DeviceRegistry
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
         protocols = options.SessionStore is null ? new ProtocolFactory(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();
-        links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log.ObserverFailed);
-        changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, nameof(IotLinkServer.Changes), log.ObserverFailed);
+        links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log);
+        changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, nameof(IotLinkServer.Changes), log);
         feed = new(options.ObserversOfOne(), options.Scheduler, e => log.ObserverFailed(nameof(IotLinkServer.ObserveConnections), e));
     }
 

@@ -9,7 +9,7 @@ namespace Rx.IotLink.Server;
 /// The log of a server. The ids of the events are part of its interface. Text from outside is never logged raw, and
 /// repeated entries within <see cref="Every"/> are summed up.
 /// </summary>
-internal sealed partial class ServerLog
+internal sealed partial class ServerLog : IObserverFaults
 {
     /// <summary>How long repeated entries are counted.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);

@@ -11,8 +11,12 @@ internal sealed class Crowd<T>
     // Items without an origin share one group: no limit of an origin applies to them.
     private readonly Group withoutOrigin = new();
 
-    // The groups of each size, at the index of the size. The last entry is the largest size in use.
-    private readonly List<HashSet<Group>> bySize = [[]];
+    // The groups of each size, for sizes that there are: one origin may have thousands of items. A size changes by one,
+    // so the largest is always known.
+    private readonly Dictionary<int, HashSet<Group>> bySize = [];
+
+    // A set that became empty, for the next size that there was not.
+    private HashSet<Group>? spare;
 
     /// <summary>The number of all items.</summary>
     public int Count { get; private set; }
@@ -21,7 +25,7 @@ internal sealed class Crowd<T>
     public int CountOf(Origin? origin) => origin is { } known ? groups.GetValueOrDefault(known)?.List.Count ?? 0 : withoutOrigin.List.Count;
 
     /// <summary>The number of items of the origin with the most.</summary>
-    public int Most => bySize.Count - 1;
+    public int Most { get; private set; }
 
     /// <summary>The oldest item of an origin. There must be one.</summary>
     public T OldestOf(Origin? origin) => GroupOf(origin).List.First!.Value;
@@ -36,9 +40,9 @@ internal sealed class Crowd<T>
     public void Add(Origin? origin, LinkedListNode<T> node)
     {
         var group = GroupOf(origin);
-        bySize[group.List.Count].Remove(group);
+        Leave(group);
         group.List.AddLast(node);
-        Sort(group);
+        Join(group);
         Count++;
     }
 
@@ -48,16 +52,16 @@ internal sealed class Crowd<T>
         if (node.List is null)
             return false;
         var group = GroupOf(origin);
-        bySize[group.List.Count].Remove(group);
+        Leave(group);
         group.List.Remove(node);
-        Sort(group);
+        Join(group);
         Count--;
         if (group.List.Count == 0 && origin is { } known)
             groups.Remove(known);
         return true;
     }
 
-    private Group Busiest => bySize[^1].First();
+    private Group Busiest => bySize[Most].First();
 
     private Group GroupOf(Origin? origin)
     {
@@ -68,14 +72,36 @@ internal sealed class Crowd<T>
         return group;
     }
 
-    private void Sort(Group group)
+    /// <summary>It is about to have one item more or one less.</summary>
+    private void Leave(Group group)
     {
-        if (group.List.Count == bySize.Count)
-            bySize.Add([]);
-        if (group.List.Count > 0)
-            bySize[group.List.Count].Add(group);
-        while (bySize.Count > 1 && bySize[^1].Count == 0)
-            bySize.RemoveAt(bySize.Count - 1);
+        var size = group.List.Count;
+        if (size == 0)
+            return;
+        var same = bySize[size];
+        same.Remove(group);
+        if (same.Count > 0)
+            return;
+        bySize.Remove(size);
+        spare = same;
+        // Where it was the largest, it is one of the largest that are left with one item less, too.
+        if (size == Most)
+            Most--;
+    }
+
+    private void Join(Group group)
+    {
+        var size = group.List.Count;
+        if (size == 0)
+            return;
+        if (!bySize.TryGetValue(size, out var same))
+        {
+            bySize.Add(size, same = spare ?? []);
+            spare = null;
+        }
+
+        same.Add(group);
+        Most = Math.Max(Most, size);
     }
 
     private sealed class Group

@@ -19,12 +19,7 @@ public sealed class AtRestTests
     /// A link, its connection, and the device's socket, which lives in this process too and takes more than a kilobyte
     /// of it.
     /// </summary>
-    /// <remarks>
-    /// What a link knows of earlier memories of its peer, and of a share of bytes, took some 100 bytes: before, 7,500
-    /// was the limit. What an end needs for lines that the application accepts itself, and for lines that may be
-    /// dropped, takes 70 more: before, 7,600 was the limit.
-    /// </remarks>
-    private const int MostBytesEach = 7_700;
+    private const int MostBytesEach = 7_200;
 
     private readonly List<Socket> devices = [];
 

@@ -15,7 +15,7 @@ internal sealed class BroadcastTests
     [Test]
     public async Task The_latest_value_comes_before_Subscribe_returns_whatever_another_thread_publishes()
     {
-        var values = new Broadcast<int>(ThreadPoolScheduler.Instance, Replay.Latest, capacity: 4, "values", (_, _) => { });
+        var values = new Broadcast<int>(ThreadPoolScheduler.Instance, Replay.Latest, capacity: 4, "values", faults: null);
         values.Post(0);
         using var over = new CancellationTokenSource();
         var publisher = Task.Factory.StartNew(

@@ -60,9 +60,6 @@ internal struct Effects
     /// <summary>Why the input was not taken.</summary>
     public Rejection Rejection;
 
-    /// <summary>The answer to a ping came after this time.</summary>
-    public TimeSpan? RoundTrip;
-
     /// <summary>TookBack: whether the line was sent, or may have been. Null: it was complete already.</summary>
     public bool? WasSent;
 
@@ -131,8 +128,16 @@ internal struct Effects
         set => (rare ??= new()).Notices = value;
     }
 
+    /// <summary>The answer to a ping came after this time.</summary>
+    public TimeSpan? RoundTrip
+    {
+        readonly get => rare?.RoundTrip;
+        set => (rare ??= new()).RoundTrip = value;
+    }
+
     private sealed class RareEffects
     {
+        public TimeSpan? RoundTrip;
         public EndOfConnection? Ended;
         public List<SessionRecord>? Records;
         public List<OutLine>? Stored;

@@ -17,13 +17,14 @@ internal enum Replay
 /// delivers them. Each observer has a queue and a drain of its own, so that one which is slow or throws harms itself
 /// alone; a full queue loses its oldest value.
 /// </summary>
-internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capacity, string name, Action<string, Exception> observerFailed, Lock? gate = null) : IObservable<T>
+internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capacity, string name, IObserverFaults? faults, Lock? gate = null) : IObservable<T>
 {
     private readonly Lock gate = gate ?? new();
     private readonly string name = name;
-    private readonly Action<string, Exception> observerFailed = observerFailed;
+    private readonly IObserverFaults? faults = faults;
     private List<T>? all;
-    private T[] latest = [];
+    private T? latest;
+    private bool hasLatest;
     private ImmutableArray<Subscription> subscriptions = [];
     private volatile bool posted;
     private bool ended;
@@ -37,7 +38,7 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
             if (ended)
                 return;
             if (replay == Replay.Latest)
-                latest = [value];
+                (latest, hasLatest) = (value, true);
             if (replay == Replay.All)
                 (all ??= []).Add(value);
             foreach (var subscription in subscriptions)
@@ -89,8 +90,8 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
         bool begun;
         lock (gate)
         {
-            foreach (var value in replays ? all ?? (IEnumerable<T>)latest : [])
-                subscription.Add(value, int.MaxValue);
+            if (replays)
+                GiveEarlier(subscription);
             // Under one lock with what is replayed: else another thread's Publish takes the drain, and Subscribe
             // returns first.
             begun = subscription.TryBeginDrain();
@@ -101,6 +102,15 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
         if (begun)
             subscription.Drain();
         return subscription;
+    }
+
+    // Under the lock.
+    private void GiveEarlier(Subscription to)
+    {
+        foreach (var value in all ?? [])
+            to.Add(value, int.MaxValue);
+        if (hasLatest)
+            to.Add(latest!, int.MaxValue);
     }
 
     private sealed class Subscription(Broadcast<T> source, IObserver<T> observer, IScheduler scheduler) : ObserverDrain<T>(observer)
@@ -143,6 +153,6 @@ internal sealed class Broadcast<T>(IScheduler scheduler, Replay replay, int capa
                 source.subscriptions = source.subscriptions.Remove(this);
         }
 
-        protected override void Report(Exception exception) => source.observerFailed(source.name, exception);
+        protected override void Report(Exception exception) => source.faults?.ObserverFailed(source.name, exception);
     }
 }

@@ -13,12 +13,7 @@ internal sealed partial class Inbox
     /// Lines with their names: those that are open, and all that follow. Each is open until it is accepted, and an
     /// observer that subscribes meanwhile gets it.
     /// </summary>
-    public IObservable<ReceivedLine> Received(string id) => new Observable<ReceivedLine>(observer =>
-    {
-        lock (gate)
-            open ??= new(id, options, Accept);
-        return Add(new ReceivedSubscription(this, observer));
-    });
+    public IObservable<ReceivedLine> Received(string id) => new ReceivedLines(this, id);
 
     private void Accept(ReceivedLine line)
     {
@@ -26,13 +21,13 @@ internal sealed partial class Inbox
         lock (gate)
             counts = open!.Accept(line);
         if (counts)
-            report(false);
+            owner.Handled(nothingLeft: false);
     }
 
     private ReceivedLine Open(ref Line line)
     {
         lock (gate)
-            return open!.Open(line.Utf8.Span, line.Delivery, line.Id, now());
+            return open!.Open(line.Utf8.Span, line.Delivery, line.Id, owner.Now);
     }
 
     /// <summary>
@@ -59,6 +54,16 @@ internal sealed partial class Inbox
             (to, newcomers) = (observers, false);
         foreach (var observer in to)
             observer.TryCatchUp();
+    }
+
+    private sealed class ReceivedLines(Inbox inbox, string id) : IObservable<ReceivedLine>
+    {
+        public IDisposable Subscribe(IObserver<ReceivedLine> observer)
+        {
+            lock (inbox.gate)
+                inbox.open ??= new(id, inbox.options, inbox.Accept);
+            return inbox.Add(new ReceivedSubscription(inbox, observer));
+        }
     }
 
     private sealed class ReceivedSubscription(Inbox inbox, IObserver<ReceivedLine> observer) : Subscription(inbox)
@@ -99,7 +104,7 @@ internal sealed partial class Inbox
         {
             base.Dispose();
             // Nobody may be left whom the end of the link has to wait for.
-            inbox.report(false);
+            inbox.owner.Handled(nothingLeft: false);
         }
 
         protected override void OnNext(ref Line line) => observer.OnNext(line.Received ??= inbox.Open(ref line));

@@ -3,9 +3,14 @@ namespace Rx.IotLink;
 /// <summary>The observers of the lines, as text or as bytes.</summary>
 internal sealed partial class Inbox
 {
-    private sealed class Observable<T>(Func<IObserver<T>, IDisposable> subscribe) : IObservable<T>
+    private sealed class TextLines(Inbox inbox) : IObservable<string>
     {
-        public IDisposable Subscribe(IObserver<T> observer) => subscribe(observer);
+        public IDisposable Subscribe(IObserver<string> observer) => inbox.Add(new TextSubscription(inbox, observer));
+    }
+
+    private sealed class BytesOfLines(Inbox inbox) : IObservable<ReadOnlyMemory<byte>>
+    {
+        public IDisposable Subscribe(IObserver<ReadOnlyMemory<byte>> observer) => inbox.Add(new Utf8Subscription(inbox, observer));
     }
 
     private abstract class Subscription(Inbox inbox) : IDisposable
@@ -71,7 +76,7 @@ internal sealed partial class Inbox
         protected void Fail(Exception exception)
         {
             Dispose();
-            inbox.observerFailed(Stream, exception);
+            inbox.owner.ObserverFailed(Stream, exception);
         }
     }
 

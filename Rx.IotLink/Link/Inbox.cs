@@ -13,8 +13,7 @@ namespace Rx.IotLink;
 /// <remarks>
 /// The lock is the link's. The code that adds lines holds it already, and the drain needs it once for many lines.
 /// </remarks>
-internal sealed partial class Inbox(
-    LinkOptions options, IScheduler scheduler, Lock gate, Func<TimeSpan> now, Action<TimeSpan> holding, Func<bool, bool> report, Action<string, Exception> observerFailed) : IWork
+internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, Lock gate, IInboxOwner owner) : IWork
 {
     /// <summary>
     /// Lines that are handled shortly after each other are reported together: at most this many, and within a short
@@ -27,8 +26,8 @@ internal sealed partial class Inbox(
     private static readonly TimeSpan ReportedWithin = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock gate = gate;
-    private readonly Action<string, Exception> observerFailed = observerFailed;
-    private readonly Func<bool, bool> report = report;
+    private readonly IInboxOwner owner = owner;
+    private readonly LinkOptions options = options;
 
     // Guarded by the lock: the lines that have arrived since the drain last took them.
     private LineBuffer arrived = new();
@@ -63,10 +62,9 @@ internal sealed partial class Inbox(
     /// <summary>The bytes that it holds. The drain may be releasing its part at this moment. Under the lock.</summary>
     public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0);
 
+    public IObservable<string> Lines => field ??= new TextLines(this);
 
-    public IObservable<string> Lines => field ??= new Observable<string>(observer => Add(new TextSubscription(this, observer)));
-
-    public IObservable<ReadOnlyMemory<byte>> Utf8Lines => field ??= new Observable<ReadOnlyMemory<byte>>(observer => Add(new Utf8Subscription(this, observer)));
+    public IObservable<ReadOnlyMemory<byte>> Utf8Lines => field ??= new BytesOfLines(this);
 
     /// <summary>
     /// Ends it and drops the waiting lines: they were not accepted, so the peer still has them. Under the lock.
@@ -182,7 +180,7 @@ internal sealed partial class Inbox(
     void IWork.Run()
     {
         var together = 0;
-        var time = now();
+        var time = owner.Now;
         do
         {
             if (!taken.IsEmpty || newcomers)
@@ -193,21 +191,21 @@ internal sealed partial class Inbox(
             {
                 if (taken.IsEmpty)
                     break;
-                time = now();
+                time = owner.Now;
                 Volatile.Write(ref heldSince, time.Ticks);
                 if (++together < ReportedTogether && time - reportedAt < ReportedWithin)
                     continue;
                 (together, reportedAt) = (0, time);
-                report(false);
+                owner.Handled(nothingLeft: false);
             }
 
             Volatile.Write(ref heldSince, NotHeld);
             if (ended)
                 TellEnd();
-            time = now();
+            time = owner.Now;
             (together, reportedAt) = (0, time);
         }
-        while (report(true));
+        while (owner.Handled(nothingLeft: true));
     }
 
     /// <summary>
@@ -218,7 +216,7 @@ internal sealed partial class Inbox(
     {
         // A full fence: a check at that moment finds this value, or will be repeated.
         Interlocked.Exchange(ref heldSince, since.Ticks);
-        holding(since);
+        owner.Holding(since);
     }
 
     private void DrainToReaders()
@@ -235,7 +233,7 @@ internal sealed partial class Inbox(
                 return;
             }
         }
-        while (report(true));
+        while (owner.Handled(nothingLeft: true));
     }
 
     /// <summary>

@@ -205,7 +205,7 @@ internal sealed partial class Link
     /// The drain of the inbox has handled lines: they are accepted, and one acknowledgement is sent for all. If the
     /// drain has no lines left, the result says whether it continues.
     /// </summary>
-    private bool Report(bool nothingLeft)
+    bool IInboxOwner.Handled(bool nothingLeft)
     {
         Work work;
         bool goesOn;
@@ -237,7 +237,7 @@ internal sealed partial class Link
     /// Observers get lines from now on: sets the alarm for a slow observer. This is only a comparison if the alarm is
     /// set for an earlier time.
     /// </summary>
-    private void WatchHolding(TimeSpan since) => (alarm ?? MakeAlarm()).Set(since + options.SlowObserverAfter);
+    void IInboxOwner.Holding(TimeSpan since) => (alarm ?? MakeAlarm()).Set(since + options.SlowObserverAfter);
 
     private void TimeCame()
     {

@@ -118,7 +118,7 @@ internal sealed partial class Link
         return Observable.Create<Unit>(observer =>
         {
             var watch = IsWatched ? Watch(bytes, delivery, observer) : null;
-            var write = new ObservedWrite(line, bytes, delivery, ordering, watch ?? observer, observers, observerFailed);
+            var write = new ObservedWrite(line, bytes, delivery, ordering, watch ?? observer, observers, this);
             try
             {
                 Take(write);

@@ -19,7 +19,7 @@ namespace Rx.IotLink;
 /// this work is performed: bytes are sent, observers called, writes completed. So no user code, and no call of a pipe,
 /// a scheduler or another link, ever runs under it.
 /// </remarks>
-internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
+internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisposable
 {
     private const int StateChangesKept = 64;
     private const int NoticesKept = 256;
@@ -33,7 +33,6 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     private readonly Inbox inbox;
     private readonly Broadcast<LinkState> states;
     private readonly Broadcast<LinkNotice> notices;
-    private readonly Action<string, Exception> observerFailed;
     private LinkState state;
     private ServedConnection? served;
     private Pulses? pulses;
@@ -68,13 +67,11 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
         (Id, this.options, this.budget, this.telemetry) = (id, options, budget, telemetry);
         deadlines = Deadlines.On(options.Scheduler);
         observers = options.ObserversOfOne();
-        observerFailed = ObserverFailed;
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
-        states = new(observers, Replay.Latest, StateChangesKept, nameof(State), observerFailed, gate);
+        states = new(observers, Replay.Latest, StateChangesKept, nameof(State), this, gate);
         states.Post(state);
-        notices = new(observers, Replay.Nothing, NoticesKept, nameof(Notices), observerFailed, gate);
-        inbox = new(options, observers, gate, () => Now, WatchHolding, Report, observerFailed);
-        Writer = new LinkWriter(this);
+        notices = new(observers, Replay.Nothing, NoticesKept, nameof(Notices), this, gate);
+        inbox = new(options, observers, gate, this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         if (store is var (keeps, claim, last))
             journal = new Journal(claim, last, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
@@ -97,7 +94,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     /// <summary>The lines that the application was given last, if somebody wants to look at them.</summary>
     public LineTail? Tail { get => inbox.Tail; set => inbox.Tail = value; }
 
-    public IObserver<string> Writer { get; }
+    public IObserver<string> Writer => field ??= new LinkWriter(this);
 
     public IObservable<LinkState> State => states;
 
@@ -124,7 +121,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
             {
                 if (pulses is not null)
                     return pulses;
-                var made = new Pulses(observers, observerFailed, gate);
+                var made = new Pulses(observers, this, gate);
                 if (state.IsFinal)
                     made.End();
                 return pulses = made;
@@ -282,7 +279,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
             TellLater(waitUntilUp, state.IsUp ? null : WhyEnded(state));
     }
 
-    private void ObserverFailed(string stream, Exception exception)
+    void IObserverFaults.ObserverFailed(string stream, Exception exception)
     {
         var detail = $"an observer of {stream} threw {exception.GetType().Name}: {exception.Message}; its subscription has ended";
         if (stream is nameof(Lines) or nameof(Utf8Lines) or nameof(Received))
@@ -297,11 +294,11 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IDisposable
     }
 
     /// <summary>Received bytes as mere signs of life.</summary>
-    private sealed class Pulses(IScheduler observers, Action<string, Exception> observerFailed, Lock gate)
+    private sealed class Pulses(IScheduler observers, IObserverFaults faults, Lock gate)
     {
-        public Broadcast<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heartbeat), observerFailed, gate);
+        public Broadcast<Unit> Heartbeats { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heartbeat), faults, gate);
 
-        public Broadcast<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heard), observerFailed, gate);
+        public Broadcast<Unit> Heard { get; } = new(observers, Replay.Nothing, capacity: 1, nameof(Heard), faults, gate);
 
         public void Publish()
         {

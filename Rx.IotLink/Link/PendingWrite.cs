@@ -82,7 +82,7 @@ internal sealed class LimitedWrite(string text, int bytes, WriteOptions options,
 
 /// <summary>A line whose write has an observer.</summary>
 internal sealed class ObservedWrite(
-    string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, Action<string, Exception> observerFailed)
+    string text, int bytes, Delivery delivery, Ordering ordering, IObserver<Unit> observer, IScheduler scheduler, IObserverFaults faults)
     : PendingWrite(text, bytes, delivery, ordering)
 {
     public override bool IsAwaited => true;
@@ -106,7 +106,7 @@ internal sealed class ObservedWrite(
         }
         catch (Exception exception)
         {
-            observerFailed(nameof(ILink.Write), exception);
+            faults.ObserverFailed(nameof(ILink.Write), exception);
         }
     }
 }

@@ -8,9 +8,9 @@ namespace Rx.IotLink.Protocol;
 /// </summary>
 internal sealed class Outbox
 {
-    private readonly Lane ordered = new();
-    private readonly Lane concurrent = new();
-    private readonly Lane bestEffort = new();
+    private Lane ordered;
+    private Lane concurrent;
+    private Lane bestEffort;
     private ulong tickets;
 
     // Null, as long as no line has any: thousands of links hold an outbox.
@@ -160,21 +160,23 @@ internal sealed class Outbox
 
     private static TimeSpan? Earlier(TimeSpan? a, TimeSpan? b) => a < b || b is null ? a : b;
 
-    private Lane LaneOf(OutLine line) => line switch
+    private ref Lane LaneOf(OutLine line)
     {
-        { Delivery: Delivery.BestEffort } => bestEffort,
-        { Ordering: Ordering.Concurrent } => concurrent,
-        _ => ordered,
-    };
+        if (line.Delivery == Delivery.BestEffort)
+            return ref bestEffort;
+        return ref line.Ordering == Ordering.Concurrent ? ref concurrent : ref ordered;
+    }
 
-    /// <summary>A linked list whose links are in the lines.</summary>
-    private sealed class Lane
+    /// <summary>
+    /// A linked list whose links are in the lines. A struct, never copied: thousands of links hold an outbox.
+    /// </summary>
+    private struct Lane
     {
         private OutLine? last;
 
-        public OutLine? First { get; private set; }
+        public OutLine? First { readonly get; private set; }
 
-        public IEnumerable<OutLine> All
+        public readonly IEnumerable<OutLine> All
         {
             get
             {

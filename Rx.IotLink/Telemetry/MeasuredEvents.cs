@@ -18,7 +18,7 @@ internal sealed class MeasuredEvents : IObserver<MeasuredEvents.Measured>
     public MeasuredEvents(IScheduler observers)
     {
         // This observer never throws.
-        events = new(observers, Replay.Nothing, MostWaiting, nameof(Telemetry), static (_, _) => { });
+        events = new(observers, Replay.Nothing, MostWaiting, nameof(Telemetry), faults: null);
         events.Subscribe(this);
     }
 
