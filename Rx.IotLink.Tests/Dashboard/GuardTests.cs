@@ -116,6 +116,12 @@ public sealed class GuardTests : DashboardTest
 
         Assert.That(await StatusAsync(HttpMethod.Get, "api/devices", null), Is.EqualTo(401));
         Assert.That(await StatusAsync(HttpMethod.Get, "api/devices", "reader"), Is.EqualTo(200));
+        foreach (var path in (string[])["", "app.js", "api/page"])
+            Assert.That(await StatusAsync(HttpMethod.Get, path, null), Is.EqualTo(401), $"'{path}': a browser is led to the sign-in of the application");
+        using var page = new HttpRequestMessage(HttpMethod.Get, "");
+        page.Headers.Add("Role", "reader");
+        using var shown = await Http.SendAsync(page);
+        Assert.That(shown.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await StatusAsync(HttpMethod.Delete, "api/devices/1", "reader"), Is.EqualTo(403));
         Assert.That(await StatusAsync(HttpMethod.Delete, "api/devices/1", "operator"), Is.EqualTo(204));
 
