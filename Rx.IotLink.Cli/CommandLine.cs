@@ -33,6 +33,7 @@ internal static class CommandLine
         var parsed = Root(
             settings => StartAsync(ContextOf(withIds: true), context => new ServeCommand(settings, context).RunAsync()),
             settings => StartAsync(ContextOf(withIds: false), context => new ConnectCommand(settings, context).RunAsync()),
+            settings => StartAsync(ContextOf(withIds: false), context => new BridgeCommand(settings, context).RunAsync()),
             id => NewKeyCommand.RunAsync(id, lines, ContextOf(withIds: false).Output),
             settings => StartAsync(ContextOf(withIds: false), context => new BenchCommand(settings, lines, context).RunAsync()),
             settings => new RemoteCommand(settings, lines, linesLook, ContextOf(withIds: false).Output, signals.Token),
@@ -62,10 +63,10 @@ internal static class CommandLine
     }
 
     private static RootCommand Root(
-        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<string, Task<int>> newKey, Func<BenchSettings, Task<int>> bench, Func<RemoteSettings, RemoteCommand> remote,
+        Func<ServeSettings, Task<int>> serve, Func<ConnectSettings, Task<int>> connect, Func<BridgeSettings, Task<int>> bridge, Func<string, Task<int>> newKey, Func<BenchSettings, Task<int>> bench, Func<RemoteSettings, RemoteCommand> remote,
         TextWriter lines)
     {
-        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Key(newKey), Bench(bench), PostgresSql(lines) };
+        var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Bridge(bridge), Key(newKey), Bench(bench), PostgresSql(lines) };
         foreach (var command in RemoteCommands.All(remote))
             root.Add(command);
         return root;
@@ -127,18 +128,20 @@ internal static class CommandLine
 
     private static Command Connect(Func<ConnectSettings, Task<int>> run)
     {
-        var (server, id, protocol) = (Options.Server(), Options.Id(), Options.Protocol());
+        var (server, id, protocol) = (Options.ServerUnlessSerial(), Options.Id(), Options.Protocol());
         var (timeout, echo, drain) = (Options.ClientTimeout(), Options.Echo(), Options.Drain(30, "after the end of the input or Ctrl-C"));
         var (bestEffort, stay) = (Options.BestEffort(), Options.Stay());
         var (store, until) = (Options.ClientStore(), Options.Until());
         var (ttl, lineKey) = (Options.TimeToLive(), Options.LineKey());
         var (keyFile, insecure, tls) = (Options.ClientKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfClient());
-        var command = new Command("connect", HelpTexts.Connect) { server, id, timeout, protocol, keyFile, insecure, store, until };
+        var serial = Options.Serial(required: false, "Reach the server through a bridge on this serial port ('iotlink bridge', or a chip): /dev/ttyUSB0 or COM3. Default: over this machine's network.");
+        var (baud, to) = (Options.BaudRate(), Options.To($"With --serial: the server, which the bridge looks up and connects to (default port {HostAndPort.DefaultPort}). Default: where the bridge was told to."));
+        var command = new Command("connect", HelpTexts.Connect) { server, id, serial, baud, to, timeout, protocol, keyFile, insecure, store, until };
         tls.AddTo(command);
         foreach (var option in new Option[] { echo, bestEffort, ttl, lineKey, stay, drain, Options.Json })
             command.Add(option);
         command.SetAction((parsed, _) => run(new(
-            parsed.GetValue(server)!,
+            parsed.GetValue(server),
             parsed.GetValue(id)!,
             TimeSpan.FromMilliseconds(parsed.GetValue(timeout)),
             parsed.GetValue(bestEffort) ? Delivery.BestEffort : Delivery.ExactlyOnce,
@@ -154,6 +157,9 @@ internal static class CommandLine
             UntilStored = parsed.GetValue(until) == "stored",
             TimeToLive = parsed.GetValue(ttl) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
             LineKey = parsed.GetValue(lineKey),
+            Serial = parsed.GetValue(serial),
+            BaudRate = parsed.GetValue(baud),
+            To = parsed.GetValue(to),
         }));
         return command;
     }
@@ -168,6 +174,15 @@ internal static class CommandLine
         var command = new Command("bench", HelpTexts.Bench) { server, devices, inFlight, bytes, seconds, Options.Json };
         command.SetAction((parsed, _) => run(new(
             parsed.GetValue(server)!, parsed.GetValue(devices), parsed.GetValue(inFlight), parsed.GetValue(bytes), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(Options.Json))));
+        return command;
+    }
+
+    private static Command Bridge(Func<BridgeSettings, Task<int>> run)
+    {
+        var (serial, baud) = (Options.Serial(required: true, "The serial port to the host: /dev/ttyUSB0 or COM3."), Options.BaudRate());
+        var to = Options.To($"Connect to this server, whatever the host says (default port {HostAndPort.DefaultPort}). Default: where the host asks for.");
+        var command = new Command("bridge", HelpTexts.Bridge) { serial, baud, to, Options.Json };
+        command.SetAction((parsed, _) => run(new(parsed.GetValue(serial)!, parsed.GetValue(baud), parsed.GetValue(to))));
         return command;
     }
 

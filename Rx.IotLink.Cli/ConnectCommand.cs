@@ -1,10 +1,12 @@
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
+using System.Text;
+using Rx.IotLink.Bridge;
 
 namespace Rx.IotLink.Cli;
 
 /// <summary>The options of <c>iotlink connect</c>.</summary>
-internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan Timeout, Delivery Delivery, bool Echo, bool Stay, TimeSpan Drain)
+internal sealed record ConnectSettings(HostAndPort? Server, string Id, TimeSpan Timeout, Delivery Delivery, bool Echo, bool Stay, TimeSpan Drain)
 {
     public required int? Protocol { get; init; }
 
@@ -23,6 +25,14 @@ internal sealed record ConnectSettings(HostAndPort Server, string Id, TimeSpan T
 
     /// <summary>How long a line may wait to be sent, or null.</summary>
     public required TimeSpan? TimeToLive { get; init; }
+
+    /// <summary>The serial port to a bridge, or null.</summary>
+    public required string? Serial { get; init; }
+
+    public required int BaudRate { get; init; }
+
+    /// <summary>With a serial port: the server, or null where the bridge knows it.</summary>
+    public required HostAndPort? To { get; init; }
 
     /// <summary>The key of lines that say none themselves, or null.</summary>
     public required string? LineKey { get; init; }
@@ -58,11 +68,40 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
             throw new UsageException("--until stored needs --store.");
         if (settings is { Store: not null, Delivery: Delivery.BestEffort })
             throw new UsageException("--store is of no use with --best-effort, which keeps nothing.");
+        if (settings is { Serial: null, Server: null })
+            throw new UsageException("give the server, as HOST[:PORT], or --serial PORT.");
+        if (settings is { Serial: null, To: not null })
+            throw new UsageException("--to is of no use without --serial: give the server as HOST or HOST:PORT.");
+        if (settings is { Serial: not null, Server: not null })
+            throw new UsageException("with --serial the server is given with --to.");
+        if (settings.Serial is not null && settings.Tls.On)
+            throw new UsageException("--tls is of no use with --serial; a key (--key-file) protects who speaks, but encrypts nothing.");
+        if (settings.To is { } to && Encoding.UTF8.GetByteCount(to.Host) > 108)
+            throw new UsageException("--to: with --serial a host name has at most 108 bytes.");
+        if (StartBridge() is not { } bridge)
+            return await RunAsync(transport: null).ConfigureAwait(false);
+        using (bridge.Status.Subscribe(status => context.Output.Bridge(settings.Serial!, status)))
+        {
+            try
+            {
+                return await RunAsync(bridge).ConfigureAwait(false);
+            }
+            finally
+            {
+                await bridge.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<int> RunAsync(BridgeTransport? transport)
+    {
         using var store = await StoreFile.OpenAsync(settings.Store, context).ConfigureAwait(false);
         var options = new IotLinkClientOptions
         {
-            Host = settings.Server.Host,
-            Port = settings.Server.Port,
+            // Over a serial line the transport knows the server; here is what messages name.
+            Host = settings.Server?.Host ?? settings.To?.Host ?? settings.Serial!,
+            Port = settings.Server?.Port ?? settings.To?.Port ?? HostAndPort.DefaultPort,
+            Transport = transport,
             Id = settings.Id,
             Timeout = settings.Timeout,
             Protocol = settings.Protocol,
@@ -93,6 +132,14 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         await over.CancelAsync().ConfigureAwait(false);
         return code;
     }
+
+    private BridgeTransport? StartBridge() => settings.Serial is not { } serial ? null : BridgeTransport.Start(new()
+    {
+        Wire = new SerialTransport(serial, settings.BaudRate),
+        Host = settings.To?.Host ?? "",
+        Port = settings.To?.Port ?? HostAndPort.DefaultPort,
+        Scheduler = context.Scheduler,
+    });
 
     private ReadOnlyMemory<byte>? LoadKey()
     {

@@ -44,7 +44,7 @@ internal static class HelpTexts
         printed a second time, after a crash, has the same (not over protocol 1). Within
         an epoch NUMBER grows.
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, page, joined, up, down,
-        refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
+        bridge, refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
         error.
 
         A shell completes words with what 'iotlink "[suggest:N]" "LINE"' prints for the
@@ -138,6 +138,9 @@ internal static class HelpTexts
         readings that wait for the server, the last is delivered. Both hold across
         commands with one --store.
 
+        With --serial PORT the link goes over a serial line, through a bridge ('iotlink
+        bridge', or a chip), to the server of --to.
+
         Without --store, what was not acknowledged when a command ended is known to
         nobody: whoever runs it again may deliver such a line twice. With --protocol 1 beware besides: it
         cannot tell a new process from an old one that repeats itself, so when a command
@@ -154,6 +157,19 @@ internal static class HelpTexts
 
           iotlink serve >/dev/null &
           iotlink bench localhost
+        """;
+
+    public const string Bridge = """
+        Carry a link over a serial line: a device without a network reaches its server.
+
+        The host at the other end of the line ('iotlink connect --serial', or a device) is
+        the client, with its own session and key; this command carries bytes, and holds no
+        line. Killed and started again, it costs an outage, and nothing else. It says
+        'bridge' on standard error when the way to the host or the server changes, and
+        runs until Ctrl-C. A port that is not there is tried again every second.
+
+        A host without --to connects to the server of --to here; one with --to is
+        connected to that, unless --to is given here, too.
         """;
 
     public const string PostgresSql = """

@@ -28,8 +28,32 @@ internal static class Options
     public static Argument<HostAndPort> Server() => new("HOST[:PORT]")
     {
         Description = $"The server: a host name or address, and its TCP port (default {HostAndPort.DefaultPort}). An IPv6 address with a port is written [::1]:8123.",
-        CustomParser = result => HostAndPort.Parse(Token(result)) is { Value: { } value } ? value : Fail<HostAndPort>(result, $"The server '{Token(result)}' {HostAndPort.Parse(Token(result)).Fault}."),
+        CustomParser = result => ServerOf(result, "The server"),
     };
+
+    public static Argument<HostAndPort?> ServerUnlessSerial() => new("HOST[:PORT]")
+    {
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = $"The server: a host name or address, and its TCP port (default {HostAndPort.DefaultPort}). An IPv6 address with a port is written [::1]:8123. Not with --serial, which has --to.",
+        CustomParser = result => ServerOf(result, "The server"),
+    };
+
+    public static Option<HostAndPort?> To(string description) => new("--to")
+    {
+        HelpName = "HOST[:PORT]",
+        Description = description,
+        CustomParser = result => ServerOf(result, "--to"),
+    };
+
+    public static Option<string?> Serial(bool required, string description) => new("--serial")
+    {
+        HelpName = "PORT",
+        Required = required,
+        Description = description,
+        CustomParser = result => Token(result).Length > 0 ? Token(result) : Fail<string>(result, "--serial must name a port, as /dev/ttyUSB0 or COM3."),
+    };
+
+    public static Option<int> BaudRate() => Number("--baud", "RATE", 115_200, 300, 10_000_000, "Bits a second on the serial line (300 to 10000000); the same at both ends.");
 
     public static Option<string> Id() => new("--id")
     {
@@ -202,6 +226,9 @@ internal static class Options
         option.CompletionSources.Add(values);
         return option;
     }
+
+    private static HostAndPort? ServerOf(ArgumentResult result, string name) =>
+        result.Tokens.Count == 0 ? null : HostAndPort.Parse(Token(result)) is { Value: { } value } ? value : Fail<HostAndPort>(result, $"{name} '{Token(result)}' {HostAndPort.Parse(Token(result)).Fault}.");
 
     private static string Token(ArgumentResult result) => result.Tokens[0].Value;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Rx.IotLink.Bridge;
 
 namespace Rx.IotLink.Cli;
 
@@ -69,6 +70,13 @@ internal abstract class Output(TextWriter lines, EventQueue events)
 
     public void Error(string sentence) => Event("error", null, sentence);
 
+    /// <summary>How far the way over a serial line goes.</summary>
+    public void Bridge(string serial, BridgeStatus status)
+    {
+        if (status.State != BridgeState.Starting)
+            Event("bridge", null, $"{serial}: {WordsOf(status.State)}{(status.Detail.Length > 0 ? $", {status.Detail}" : "")}");
+    }
+
     /// <summary>What is said where events are missing.</summary>
     public string Missing(long count) => EventText("warning", null, $"{count} events are missing here: standard error was not read fast enough");
 
@@ -85,6 +93,16 @@ internal abstract class Output(TextWriter lines, EventQueue events)
                 break;
         }
     }
+
+    private static string WordsOf(BridgeState state) => state switch
+    {
+        BridgeState.NoPort => "no port",
+        BridgeState.NoAnswer => "no answer",
+        BridgeState.NoNetwork => "no network",
+        BridgeState.Connecting => "connecting",
+        BridgeState.Connected => "connected",
+        _ => "idle",
+    };
 
     protected abstract string LineText(ReceivedLine line);
 

@@ -29,6 +29,7 @@ public sealed class PublicApiTests
     [TestCase(typeof(SqliteSessionStore))]
     [TestCase(typeof(PostgreSqlSessionStore))]
     [TestCase(typeof(Rx.IotLink.Dashboard.IotLinkDashboard))]
+    [TestCase(typeof(Rx.IotLink.Bridge.BridgeTransport))]
 #if DYNAMICDATA
     [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
 #endif
