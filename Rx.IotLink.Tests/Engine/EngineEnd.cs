@@ -323,7 +323,11 @@ internal sealed partial class EngineEnd
         foreach (var line in Encoding.UTF8.GetString(bytes).Split('\n')[..^1])
         {
             if (line.StartsWith(Tokens.Format(""), StringComparison.Ordinal))
+            {
                 LastOpening = line;
+                CheckEpoch(line);
+            }
+
             if (line.StartsWith('+') && engine.Version == 2)
             {
                 LastNumber = line[1..5];
@@ -334,6 +338,13 @@ internal sealed partial class EngineEnd
                 saidTexts.Add(text);
             saved.CheckSaid(line);
         }
+    }
+
+    /// <summary>A process that begins with an earlier epoch would give its numbers a second time.</summary>
+    private void CheckEpoch(string opening)
+    {
+        if (world.IsKept && opening.Contains(" epoch=", StringComparison.Ordinal))
+            Require(opening.Contains($" epoch={Store.SnapshotOf(Id)?.Memory.Epoch:x16} ", StringComparison.Ordinal), () => $"'{opening}' is said, and its epoch is not kept");
     }
 
     /// <summary>

@@ -29,6 +29,43 @@ public sealed class KeepingTests
     }
 
     [Test]
+    public void A_server_answers_an_opening_once_its_epoch_is_kept([Values] bool comesAgain)
+    {
+        const string Opening = "IOTLINK/2 id=pump-1 conn=1 epoch=6f1d20c4a9b30e77 tx=1 window=64 max=4000\n";
+        var end = new TestEnd(Side.Server, new EndOptions { Keeps = false });
+        end.Connect();
+        end.Receive(Opening);
+        Assert.That(end.TakeSaid(), Is.Empty);
+        if (comesAgain)
+        {
+            end.Disconnect();
+            end.Connect();
+            end.Receive(Opening);
+            Assert.That(end.TakeSaid(), Is.Empty);
+        }
+
+        end.Receive("+0001a\n");
+        Assert.That((end.IsOpen, end.Received), Is.EqualTo((false, Array.Empty<string>())));
+        end.Keeps = true;
+        end.Keep();
+
+        Assert.That(end.TakeSaid().Single(), Does.StartWith("IOTLINK/2 ok "));
+        end.Receive("+0002b\n");
+        Assert.That((end.IsOpen, end.Received), Is.EqualTo((true, new[] { "a", "b" })), "what came before is heard now");
+    }
+
+    [Test]
+    public void A_client_that_does_not_wait_for_the_answer_takes_no_more_memory_than_an_opening()
+    {
+        var end = new TestEnd(Side.Server, new EndOptions { Keeps = false });
+        end.Connect();
+        end.Receive("IOTLINK/2 id=pump-1 conn=1 epoch=6f1d20c4a9b30e77 tx=1 window=64 max=4000\n");
+        end.Receive(new string('-', 2_048));
+
+        Assert.That(() => end.Receive("-"), Throws.InstanceOf<ProtocolException>().With.Message.EqualTo("the client sent 2049 bytes before its opening was answered; the limit is 2048"));
+    }
+
+    [Test]
     public void A_server_that_answers_what_was_not_said_breaks_the_protocol()
     {
         var end = new TestEnd(Side.Client) { Keeps = false };

@@ -26,7 +26,9 @@ public sealed class BlockingStoreTests : ServerTest
     {
         var count = Math.Max(40, 3 * Environment.ProcessorCount);
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var server = await StartServerAsync(ServerOptions with { Timeout = TenSeconds, SessionStore = Blocking(nameof(SessionRecordKind.Accept), () => entered.TrySetResult()) });
+        // A device whose session begins waits for the store.
+        using var allAreUp = new ManualResetEventSlim();
+        var server = await StartServerAsync(ServerOptions with { Timeout = TenSeconds, SessionStore = Blocking(nameof(SessionRecordKind.Accept), () => entered.TrySetResult(), allAreUp) });
         var other = await StartServerAsync(ServerOptions with { Timeout = TenSeconds, SessionStore = new BreakableStore() });
         using var reading = server.Links.Merge(other.Links).Subscribe(link => link.Lines.Subscribe(_ => { }));
         var clients = Enumerable.Range(0, count).Select(n => StartClient(ClientOptions(server.EndPoint, $"{n}") with { Timeout = TenSeconds })).ToList();
@@ -35,6 +37,7 @@ public sealed class BlockingStoreTests : ServerTest
         var goodStates = good.State.Record();
         await Task.WhenAll(clients.Select(client => client.WaitUntilUpAsync())).Within("all are up");
         await good.WaitUntilUpAsync().Within();
+        allAreUp.Set();
 
         var writes = clients.Select(client => client.WriteAsync("never kept")).ToList();
         await entered.Task.Within("the store blocks");
@@ -96,11 +99,11 @@ public sealed class BlockingStoreTests : ServerTest
         Assert.That(async () => await write.Within(), Throws.InstanceOf<LinkClosedException>());
     }
 
-    private BreakableStore Blocking(string call, Action entered) => new()
+    private BreakableStore Blocking(string call, Action entered, ManualResetEventSlim? from = null) => new()
     {
         Before = name =>
         {
-            if (name != call || released.IsSet)
+            if (name != call || released.IsSet || from is { IsSet: false })
                 return;
             entered();
             released.Wait();

@@ -20,19 +20,12 @@ internal static class Cases
     /// <summary>A store that has an older state again, and does not know it: only the protocol can notice.</summary>
     private static readonly Rules Unaware = new() { CopyBeginsEpoch = false };
 
-    /// <summary>
-    /// The rules that the library follows. For lines to the servers they make a difference only where a store is older
-    /// (docs/model.md).
-    /// </summary>
-    private static readonly Rules AsTheLibraryIs = new() { SaysKeptEpoch = false };
-
     /// <summary>All promises are kept in each of them.</summary>
     public static IReadOnlyList<Case> Kept { get; } =
     [
         new("lines to the servers", Up, EachRule),
         new("lines to the servers, the table in their store", Up with { Table = TablePlace.InStore }, EachRule),
         new("lines to the device", Down, EachRule),
-        new("lines to the device, the library as it is", Down with { Lines = 3, Crashes = 2 }, AsTheLibraryIs),
         new("to the servers, openings come late", TwoUp with { Crashes = 2, LateOpenings = true }, EachRule),
         new("to the device, openings come late", TwoDown with { LateOpenings = true }, EachRule),
         new("to the servers, a line is given up", Up with { Lines = 3, Crashes = 2, GivenUp = 1 }, EachRule),

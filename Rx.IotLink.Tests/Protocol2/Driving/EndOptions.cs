@@ -32,6 +32,9 @@ internal sealed record EndOptions
     /// <summary>Whether the memory is kept in the store; if not, nothing waits for it.</summary>
     public bool IsKept { get; init; } = true;
 
+    /// <summary>Whether what is to be kept is kept at once, from the beginning.</summary>
+    public bool Keeps { get; init; } = true;
+
     public FillRandom Random { get; init; } = Seeded(1);
 
     /// <summary>Whether the application takes each line at once.</summary>

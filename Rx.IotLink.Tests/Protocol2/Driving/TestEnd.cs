@@ -31,7 +31,7 @@ internal sealed class TestEnd : IProtocolHost
     public TestEnd(Side side, EndOptions? given = null)
     {
         (this.side, options) = (side, given ?? new EndOptions());
-        (AcceptsAtOnce, Room) = (options.AcceptsAtOnce, options.Room);
+        (AcceptsAtOnce, Room, Keeps) = (options.AcceptsAtOnce, options.Room, options.Keeps);
         var memory = options.IsKept ? options.Store.Load() : null;
         memory?.PutInto(outbox);
         Protocol = new Version2Protocol(
@@ -63,7 +63,7 @@ internal sealed class TestEnd : IProtocolHost
     public bool AcceptsAtOnce { get; set; }
 
     /// <summary>Whether the store keeps at once what it is to keep.</summary>
-    public bool Keeps { get; set; } = true;
+    public bool Keeps { get; set; }
 
     /// <summary>Whether there is a connection.</summary>
     public bool Connected { get; private set; }

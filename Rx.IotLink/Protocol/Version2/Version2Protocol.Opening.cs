@@ -185,7 +185,8 @@ internal sealed partial class Version2Protocol
         settings.Random(bytes);
         epoch = BitConverter.ToUInt64(bytes);
         (isRestored, epochEnded, firstAtMeeting) = (false, false, 0);
-        sender.SendAfter(Save(new(SessionRecordKind.Begin, Epoch: epoch)));
+        begun = Save(new(SessionRecordKind.Begin, Epoch: epoch));
+        sender.SendAfter(begun);
         receiver.KeepAgain();
     }
 

@@ -31,6 +31,10 @@ internal sealed partial class Version2Protocol : IProtocol
     // Client: the record that must be kept before the opening is sent, until it is sent.
     private long? openingAfter;
 
+    // The record that keeps this end's epoch; and, at a server, the opening that is answered when it is kept.
+    private long begun;
+    private ClientOpening? unanswered;
+
     public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
     {
         (this.settings, this.outbox, this.host) = (settings, outbox, host);
@@ -79,7 +83,7 @@ internal sealed partial class Version2Protocol : IProtocol
     /// may come late, when its client has moved to the live connection long before.
     /// </summary>
     public bool IsSuccessor(ClientOpening opening) =>
-        phase == Phase.Open && receiver.PeerEpoch == opening.Offer.Epoch && opening.Connection > peerConnection;
+        (phase == Phase.Open || unanswered is not null) && (unanswered?.Offer.Epoch ?? receiver.PeerEpoch) == opening.Offer.Epoch && opening.Connection > peerConnection;
 
     public void Connect(IBufferWriter<byte> output, TimeSpan now, PeerOpening? opening)
     {
@@ -96,10 +100,21 @@ internal sealed partial class Version2Protocol : IProtocol
 
         if (opening is not ClientOpening client)
             throw new ProtocolException("a client that speaks protocol 2 begins with its opening");
+        (unanswered, peerConnection) = (client, client.Connection);
+        Meet(client.Offer);
+        Answer(now);
+    }
+
+    /// <summary>
+    /// A server answers an opening once its epoch is kept. Otherwise it could come back after a crash with an epoch
+    /// that the client knows from before, and give numbers of it a second time.
+    /// </summary>
+    private void Answer(TimeSpan now)
+    {
+        if (unanswered is not { Offer: var theirs } || begun > saved)
+            return;
+        unanswered = null;
         Move(Step.Admit);
-        var theirs = client.Offer;
-        peerConnection = client.Connection;
-        Meet(theirs);
         // A client that knows the epoch of a memory may take its place. So only a client that knows the epoch gets it.
         var mine = receiver.PeerEpoch == theirs.Epoch ? Offer() : Offer() with { Peer = null, Rx = 0, Seen = 0 };
         if (!IsCredible(theirs))
@@ -123,6 +138,9 @@ internal sealed partial class Version2Protocol : IProtocol
 
     public SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now)
     {
+        // The client speaks before it is answered: it is heard then.
+        if (unanswered is not null)
+            return bytes.Length <= Tokens.MaxBytes ? bytes.Start : throw new ProtocolException($"the client sent {bytes.Length} bytes before its opening was answered; the limit is {Tokens.MaxBytes}");
         using var lines = new LineReader(bytes);
         while (phase != Phase.Over && lines.TryRead(LongestLine, out var line))
             Take(line, now);
@@ -138,6 +156,7 @@ internal sealed partial class Version2Protocol : IProtocol
         output = null;
         isInLine = false;
         openingAfter = null;
+        unanswered = null;
         Timeout = settings.Timeout;
         // The next connection may be from another peer.
         peerMax = int.MaxValue;
@@ -167,6 +186,7 @@ internal sealed partial class Version2Protocol : IProtocol
         sender.Saved(upTo);
         receiver.Saved(upTo);
         SayOpening();
+        Answer(now);
         Send(now);
     }
 
