@@ -15,6 +15,10 @@ internal static class ClaimedStore
     private const int MayHaveBeenSent = SessionOffer.MaxWindow;
 
     /// <summary>Claims the memory of a device, and reads the lines that wait.</summary>
+    /// <remarks>
+    /// That is not one transaction. But a claim that a later one has fenced out in between, or that was lost with a
+    /// failover, reads nothing; then fewer lines come than the memory says, and nothing of it is used.
+    /// </remarks>
     /// <exception cref="SessionStoreException">
     /// The store cannot be used, or what it gives was never written so; nothing of it is used.
     /// </exception>
