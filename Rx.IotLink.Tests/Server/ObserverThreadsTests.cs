@@ -137,6 +137,7 @@ public sealed class ObserverThreadsTests : ServerTest
         var most = Environment.ProcessorCount / 2;
         using var released = new ManualResetEventSlim();
         using var entered = new CountdownEvent(most + 1);
+        using var left = new CountdownEvent(2 * Environment.ProcessorCount);
         var lent = Enumerable.Range(0, most).Select(_ => Task.Factory.StartNew(() => threads.NewLane().TryRunHere(new ActionWork(() =>
         {
             entered.Signal();
@@ -151,10 +152,15 @@ public sealed class ObserverThreadsTests : ServerTest
             var called = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             threads.NewLane().Schedule(called.SetResult);
             await called.Task.Within("called although the lent threads are blocked");
-            threads.NewLane().Schedule(released.Wait);
+            threads.NewLane().Schedule(() =>
+            {
+                released.Wait();
+                left.Signal();
+            });
         }
 
         released.Set();
+        Assert.That(left.Wait(Bound.Limit));
         Assert.That(await Task.WhenAll(lent).Within(), Is.All.True);
         await Bound.EventuallyAsync(() => threads.NewLane().TryRunHere(new ActionWork(() => { })) == most > 0);
     }
