@@ -205,32 +205,6 @@ public sealed class ObserverThreadsTests : ServerTest
         Volatile.Write(ref over, true);
     }
 
-    /// <summary>Lines may be handed out on the thread that has received them, within a bound.</summary>
-    [Test]
-    public async Task Observers_of_anything_but_lines_take_no_thread_of_the_pool()
-    {
-        var server = await StartServerAsync();
-        var pooled = new Recorder<bool>();
-        void Note() => pooled.OnNext(Thread.CurrentThread.IsThreadPoolThread);
-        server.Links.Subscribe(_ => Note());
-        server.Changes.Subscribe(_ => Note());
-        var peer = await JoinAsync(server);
-        var link = server.Find("1")!;
-        link.Lines.Subscribe(_ => { });
-        link.Heartbeat.Subscribe(_ => Note());
-        link.Notices.Subscribe(_ => Note());
-        link.State.Skip(1).Subscribe(_ => Note());
-        Written(link, "written").Subscribe(_ => Note());
-        link.Writer.OnError(new InvalidOperationException("a notice"));
-        await peer.SayAsync("\n00line\n");
-        Assert.That(await peer.HearLinesAsync(2), Is.EquivalentTo(["00", "00written"]));
-        await peer.SayAsync("00\n");
-        peer.Dispose();
-
-        // Links; Joined, Up, Down; heartbeat, notice, state, written.
-        Assert.That(await pooled.TakeAsync(8), Is.All.False);
-    }
-
     [Test]
     public async Task Work_can_be_delayed_and_called_off()
     {
