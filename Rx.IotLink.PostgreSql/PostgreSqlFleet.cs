@@ -5,7 +5,7 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.PostgreSql;
 
 /// <summary>
-/// Writes to the devices of a fleet from any process that has its database, a server or not. From
+/// Writes to the devices of a fleet, and takes their lines, in any process that has its database, a server or not. From
 /// <see cref="PostgreSqlSessionStore.Fleet"/>.
 /// </summary>
 /// <remarks>
@@ -14,13 +14,14 @@ namespace Rx.IotLink.PostgreSql;
 /// once and in order, and its limits are those of the link. A line for a device that never comes waits for ever.
 /// Lines of one process keep their order for each device.
 /// </remarks>
-public sealed class PostgreSqlFleet
+public sealed partial class PostgreSqlFleet
 {
     /// <summary>The most lines that wait in this process for the database, of all devices together.</summary>
     private const int MostWaiting = 65_536;
 
     private const int MostAtOnce = 256;
 
+    private readonly PostgreSqlSessionStoreOptions options;
     private readonly FleetOutbox outbox;
     private readonly Func<Func<NpgsqlConnection, Task>, Task> run;
     private readonly StoreFaults faults;
@@ -29,8 +30,8 @@ public sealed class PostgreSqlFleet
     private readonly Queue<Written> waiting = new();
     private bool atWork;
 
-    internal PostgreSqlFleet(FleetOutbox outbox, StoreFaults faults, int most, Func<Func<NpgsqlConnection, Task>, Task> run) =>
-        (this.outbox, this.faults, this.most, this.run) = (outbox, faults, most, run);
+    internal PostgreSqlFleet(PostgreSqlSessionStoreOptions options, FleetOutbox outbox, StoreFaults faults, Func<Func<NpgsqlConnection, Task>, Task> run) =>
+        (this.options, this.outbox, this.faults, most, this.run) = (options, outbox, faults, options.FleetLines, run);
 
     /// <summary>Writes a line. Completes when it is kept in the outbox of the fleet.</summary>
     /// <param name="id">The device.</param>
@@ -93,6 +94,41 @@ public sealed class PostgreSqlFleet
 
         if (left.Count > 0)
             throw Full(id);
+    }
+
+    /// <summary>
+    /// The devices of the fleet in the order of their ids: which server has each, whether it is up and since when, and
+    /// why it was down the last time. Servers write this within milliseconds.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="SessionStoreException">The database failed.</exception>
+    public Task<IReadOnlyList<FleetDevice>> GetDevicesAsync(CancellationToken cancellationToken = default) => DevicesAsync(id: null, cancellationToken);
+
+    /// <summary>The same for one device; null if the database does not know it.</summary>
+    /// <param name="id">The device.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="SessionStoreException">The database failed.</exception>
+    public async Task<FleetDevice?> GetDeviceAsync(string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        var found = await DevicesAsync(id, cancellationToken).ConfigureAwait(false);
+        return found.Count > 0 ? found[0] : null;
+    }
+
+    private async Task<IReadOnlyList<FleetDevice>> DevicesAsync(string? id, CancellationToken cancellationToken)
+    {
+        var devices = new List<FleetDevice>();
+        await run(async connection =>
+        {
+            var command = new NpgsqlCommand(Presence.Query(options.Schema), connection);
+            await using var end = command.ConfigureAwait(false);
+            command.Parameters.Add(new() { NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea, Value = id is null ? DBNull.Value : Changes.Utf8.GetBytes(id) });
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using var endOfReader = reader.ConfigureAwait(false);
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                devices.Add(Presence.Device(reader));
+        }).ConfigureAwait(false);
+        return devices;
     }
 
     private static void Check(string id, string line)

@@ -47,7 +47,7 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
         others = new(options.MaxConnections - 2);
         claimant = new(options.Schema, options.Node, DoAsync);
         outbox = new(options.Schema);
-        Fleet = new(outbox, server.Faults, options.FleetLines, DoAsync);
+        Fleet = new(options, outbox, server.Faults, DoAsync);
         writes = new(options.Schema);
         lines = new(options.Schema);
     }
@@ -173,14 +173,20 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
         server.Dispose();
     }
 
-    /// <inheritdoc cref="Dispose"/>
-    public ValueTask DisposeAsync()
+    /// <summary>
+    /// Ends the consumers of this process, and waits until others may take over; then as <see cref="Dispose"/>.
+    /// </summary>
+    public async ValueTask DisposeAsync()
     {
+        await Fleet.EndAsync().ConfigureAwait(false);
         isDisposed = true;
-        return server.DisposeAsync();
+        await server.DisposeAsync().ConfigureAwait(false);
     }
 
-    IDisposable IFleetStore.DeliverTo(IObservable<ILink> links, IScheduler scheduler) => new Deliveries(links, scheduler, outbox, server, DoAsync);
+    bool IFleetStore.KeepsReceived => options.Inbox;
+
+    IDisposable IFleetStore.DeliverTo(IObservable<ILink> links, IScheduler scheduler) => new Deliveries(
+        links, scheduler, outbox, server, new(options.Schema, options.Node, DoAsync), options.Inbox ? new InboxRoom(options.Schema, options.InboxFor, DoAsync) : null, DoAsync);
 
     /// <summary>Connects once, and brings the tables up to date.</summary>
     internal async Task EnsureOpenAsync(CancellationToken cancellationToken)

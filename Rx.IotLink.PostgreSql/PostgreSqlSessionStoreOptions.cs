@@ -44,6 +44,23 @@ public sealed class PostgreSqlSessionStoreOptions
     public int FleetLines { get; init; } = 10_000;
 
     /// <summary>
+    /// Whether the lines that devices send are kept in the inbox of the fleet, in the commit that accepts them. A
+    /// device is then done with its line, and consumers in any process take it from there
+    /// (<see cref="PostgreSqlFleet.Process"/>, <see cref="PostgreSqlFleet.Lines"/>), also if no application runs at
+    /// that moment. An observer of the link in the server gets the lines that come while it observes, before they are
+    /// accepted. All servers of a fleet must have the same value. Default false: lines wait until the application in
+    /// the server accepts them.
+    /// </summary>
+    public bool Inbox { get; init; }
+
+    /// <summary>
+    /// How long a line stays in the inbox at least, also when all consumers have had it, so that a new consumer finds
+    /// it. 0 to 10 years; default 1 day. A line that a consumer has not had is never deleted:
+    /// <see cref="PostgreSqlFleet.ForgetConsumerAsync"/> removes a consumer that nobody needs any more.
+    /// </summary>
+    public TimeSpan InboxFor { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>
     /// Whether missing or older tables are brought up to date when the store is opened. If false, that fails, and the
     /// SQL of <see cref="PostgreSqlSessionStore.SchemaSql"/> is to be run first. Default true.
     /// </summary>
@@ -60,6 +77,7 @@ public sealed class PostgreSqlSessionStoreOptions
         Require.InRange(Node.Length, 1, 255, nameof(Node) + ".Length");
         Require.InRange(MaxConnections, 3, 1_000, nameof(MaxConnections));
         Require.InRange(FleetLines, 1, 1_000_000, nameof(FleetLines));
+        Require.InRange(InboxFor, TimeSpan.Zero, TimeSpan.FromDays(3_653), nameof(InboxFor));
         Require.InRange(Timeout, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(300), nameof(Timeout));
         _ = Parse();
     }

@@ -131,7 +131,7 @@ internal sealed partial class DeviceRegistry
             if (wanted.MustBeKept && kept.Memory.IsEmpty)
                 throw await NotKeptAsync(claim).ConfigureAwait(false);
             var own = new ProtocolFactory(options, Role.Server, id) { IsKept = true, Kept = kept, Random = random };
-            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim, kept.Memory.LastPosition), kept.Waiting, budget, telemetry);
+            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim, kept.Memory.LastPosition), kept.Waiting, budget, telemetry, keepsReceived);
             Member member;
             lock (gate)
             {

@@ -42,6 +42,7 @@ internal sealed partial class DeviceRegistry
     // Whether other servers claim memories from the same store.
     private readonly bool isShared;
     private (int Count, int Bytes)? tails;
+    private readonly bool keepsReceived;
     private bool closed;
 
     public DeviceRegistry(IotLinkServerOptions options, FillRandom random, ServerLog log)
@@ -51,6 +52,7 @@ internal sealed partial class DeviceRegistry
         budget = new(options.BufferedBytes, log.Slowed);
         telemetry = new(options, role: "server");
         isShared = options.SessionStore is { IsShared: true };
+        keepsReceived = options.SessionStore is IFleetStore { KeepsReceived: true };
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
         protocols = options.SessionStore is null ? new ProtocolFactory(options, Role.Server, id: "") { Random = random }.Create : null;
         ownObservers = options.ObserversOfOne();

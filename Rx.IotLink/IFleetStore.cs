@@ -5,6 +5,12 @@ namespace Rx.IotLink;
 /// <summary>A store into which other processes write lines for the devices of this one.</summary>
 internal interface IFleetStore
 {
+    /// <summary>
+    /// Whether it keeps the lines that devices send (<see cref="SessionRecordKind.Receive"/>), for consumers in any
+    /// process.
+    /// </summary>
+    bool KeepsReceived { get; }
+
     /// <summary>Gives these lines to the links of their devices.</summary>
     /// <param name="links">The links of this process, each once.</param>
     /// <param name="scheduler">The clock.</param>

@@ -159,16 +159,21 @@ public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Rec
 /// <param name="Kind">Which step.</param>
 /// <param name="Position">
 /// <see cref="SessionRecordKind.Add"/>, <see cref="SessionRecordKind.Remove"/>,
-/// <see cref="SessionRecordKind.RemoveThrough"/>: the position of a line. Otherwise 0.
+/// <see cref="SessionRecordKind.RemoveThrough"/>: the position of a line. <see cref="SessionRecordKind.Receive"/>: how
+/// many lines of the peer this is under the claim, from 1. Otherwise 0.
 /// </param>
 /// <param name="Number">
 /// <see cref="SessionRecordKind.Connect"/>, <see cref="SessionRecordKind.RemoveThrough"/>,
-/// <see cref="SessionRecordKind.Accept"/>: the number of a connection or a line. Otherwise 0.
+/// <see cref="SessionRecordKind.Accept"/>, <see cref="SessionRecordKind.Receive"/>: the number of a connection or a
+/// line. Otherwise 0.
 /// </param>
 /// <param name="Epoch">
-/// <see cref="SessionRecordKind.Begin"/>: the epoch that begins. <see cref="SessionRecordKind.Accept"/>: the peer's.
+/// <see cref="SessionRecordKind.Begin"/>: the epoch that begins. <see cref="SessionRecordKind.Accept"/>,
+/// <see cref="SessionRecordKind.Receive"/>: the peer's.
 /// </param>
-/// <param name="Text"><see cref="SessionRecordKind.Add"/>: the line.</param>
+/// <param name="Text">
+/// <see cref="SessionRecordKind.Add"/>, <see cref="SessionRecordKind.Receive"/>: the line.
+/// </param>
 /// <param name="Expires"><see cref="SessionRecordKind.Add"/>: when it expires, in UTC; null: never.</param>
 /// <param name="Key"><see cref="SessionRecordKind.Add"/>: the line's key, or null.</param>
 /// <param name="Entry">
@@ -213,4 +218,10 @@ public enum SessionRecordKind
     /// again, the claim is not fenced out. Tokens continue to grow after it.
     /// </summary>
     Forget,
+
+    /// <summary>
+    /// A line of the peer, for the inbox of a fleet. It comes in one batch with the record that accepts it. Written
+    /// only to a store of this library that has such an inbox and was told to use it.
+    /// </summary>
+    Receive,
 }

@@ -13,6 +13,7 @@ internal sealed class Changes(SessionClaim claim)
     private readonly SortedDictionary<long, SessionRecord> added = [];
     private readonly HashSet<long> removed = [];
     private readonly List<long> taken = [];
+    private readonly List<SessionRecord> received = [];
 
     public SessionClaim Claim => claim;
 
@@ -46,6 +47,9 @@ internal sealed class Changes(SessionClaim claim)
 
     /// <summary>Lines that leave the outbox of the fleet.</summary>
     public IReadOnlyCollection<long> Taken => taken;
+
+    /// <summary>Lines for the inbox of the fleet, in their order.</summary>
+    public IReadOnlyList<SessionRecord> Received => received;
 
     /// <summary>The changes of a batch, one object for each claim, in the order of their first records.</summary>
     public static List<Changes> Of(IReadOnlyList<SessionWrite> batch)
@@ -99,6 +103,11 @@ internal sealed class Changes(SessionClaim claim)
                 break;
             case SessionRecordKind.Accept:
                 (HasPeer, PeerEpoch, Accepted) = (true, Signed(record.Epoch), Signed(record.Number));
+                break;
+            case SessionRecordKind.Receive when record.Text is null:
+                throw new ArgumentException($"The record of received line {record.Number} has no text.", nameof(record));
+            case SessionRecordKind.Receive:
+                received.Add(record);
                 break;
             case SessionRecordKind.Forget:
                 IsForgotten = true;

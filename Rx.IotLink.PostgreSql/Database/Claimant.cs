@@ -29,7 +29,7 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
         SELECT g.id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $2, h.kept FROM unnest($1::bytea[]) AS g(id), here h ORDER BY g.id
         ON CONFLICT (id) DO UPDATE SET
             token = greatest(s.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
-            written = 0, node = excluded.node, claimed = clock_timestamp()
+            written = 0, received = 0, node = excluded.node, claimed = clock_timestamp()
         RETURNING s.id, s.token, s.epoch, s.first, s.peer_epoch, s.accepted, s.connections, s.last_position
         """;
 

@@ -23,6 +23,8 @@ internal sealed class Deliveries : IDisposable
 
     private readonly FleetOutbox outbox;
     private readonly Server server;
+    private readonly Presence presence;
+    private readonly InboxRoom? room;
     private readonly Func<Func<NpgsqlConnection, Task>, Task> run;
     private readonly CancellationTokenSource ending = new();
     private readonly CompositeDisposable subscriptions = [];
@@ -39,10 +41,13 @@ internal sealed class Deliveries : IDisposable
     /// <param name="scheduler">The clock of the sweep.</param>
     /// <param name="outbox">The table.</param>
     /// <param name="server">For the connection that hears of new lines.</param>
+    /// <param name="presence">Which devices are here.</param>
+    /// <param name="room">Deletes what the inbox need not hold any more; null: there is no inbox.</param>
     /// <param name="run">Does work on another connection.</param>
-    public Deliveries(IObservable<ILink> links, IScheduler scheduler, FleetOutbox outbox, Server server, Func<Func<NpgsqlConnection, Task>, Task> run)
+    public Deliveries(
+        IObservable<ILink> links, IScheduler scheduler, FleetOutbox outbox, Server server, Presence presence, InboxRoom? room, Func<Func<NpgsqlConnection, Task>, Task> run)
     {
-        (this.outbox, this.server, this.run) = (outbox, server, run);
+        (this.outbox, this.server, this.presence, this.room, this.run) = (outbox, server, presence, room, run);
         subscriptions.Add(links.Subscribe(Add, _ => { }));
         subscriptions.Add(Observable.Interval(Sweep, scheduler).StartWith(0L).Subscribe(_ => LookAtAll()));
     }
@@ -56,6 +61,7 @@ internal sealed class Deliveries : IDisposable
             all = [.. links.Values];
         foreach (var local in all)
             local.Subscription.Dispose();
+        _ = TryAsync(presence.LeaveAsync);
     }
 
     private void Add(ILink link)
@@ -63,8 +69,14 @@ internal sealed class Deliveries : IDisposable
         var local = new Local(link);
         lock (gate)
             links[link.Id] = local;
-        local.Subscription.Disposable = link.State.IgnoreElements().Finally(() => Remove(local)).Subscribe(_ => { }, _ => { });
+        local.Subscription.Disposable = link.State.Finally(() => Remove(local)).Subscribe(state => Report(link, state), _ => { });
         Want([local]);
+    }
+
+    private void Report(ILink link, LinkState state)
+    {
+        if ((link as Link)?.Claim is { } claim && state.Status != LinkStatus.Connecting)
+            presence.Set(claim, state);
     }
 
     private void Remove(Local local)
@@ -88,7 +100,23 @@ internal sealed class Deliveries : IDisposable
 
         if (begins)
             _ = ListenAsync();
+        _ = TryAsync(presence.LiveAsync);
+        if (room is not null)
+            _ = TryAsync(room.MakeAsync);
         Want(all);
+    }
+
+    /// <summary>The next sweep tries again.</summary>
+    private static async Task TryAsync(Func<Task> work)
+    {
+        try
+        {
+            await work().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SessionStoreException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The database is away, or the store is closed.
+        }
     }
 
     /// <summary>Reads the lines of these links soon.</summary>
@@ -167,7 +195,10 @@ internal sealed class Deliveries : IDisposable
             IReadOnlyList<FleetOutbox.Entry> entries = [];
             try
             {
-                await run(async connection => entries = await outbox.ReadAsync(connection, some.Select(local => local.Link.Id)).ConfigureAwait(false)).ConfigureAwait(false);
+                var claims = some.Select(local => (local.Link as Link)?.Claim ?? new(local.Link.Id, 0)).ToArray();
+                HashSet<string> gone = [];
+                await run(async connection => (entries, gone) = await outbox.ReadAsync(connection, claims).ConfigureAwait(false)).ConfigureAwait(false);
+                EndLinks(some, gone);
             }
             catch (Exception)
             {
@@ -179,6 +210,15 @@ internal sealed class Deliveries : IDisposable
             foreach (var local in some)
                 _ = GiveAsync(local, [.. byId[local.Link.Id]]);
         }
+    }
+
+    /// <summary>
+    /// Ends links whose devices another server has by now: a link at rest would learn that with its next commit alone.
+    /// </summary>
+    private static void EndLinks(List<Local> some, HashSet<string> gone)
+    {
+        foreach (var local in some.Where(local => gone.Contains(local.Link.Id)))
+            (local.Link as Link)?.FenceOut();
     }
 
     private List<Local> Take()

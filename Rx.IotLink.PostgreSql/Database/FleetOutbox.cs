@@ -34,6 +34,10 @@ internal sealed class FleetOutbox(string schema)
         ORDER BY o.entry
         """;
 
+    private readonly string gone = $"""
+        SELECT g.id FROM unnest($1::bytea[], $2::bigint[]) AS g(id, token) WHERE NOT EXISTS (SELECT FROM {schema}.sessions s WHERE s.id = g.id AND s.token = g.token)
+        """;
+
     private readonly string refuse = $"UPDATE {schema}.outbox SET refused = $2 WHERE entry = $1";
 
     /// <summary>The command that hears of new lines.</summary>
@@ -69,17 +73,28 @@ internal sealed class FleetOutbox(string schema)
         return left;
     }
 
-    /// <summary>The first lines of devices, oldest first.</summary>
-    public async Task<IReadOnlyList<Entry>> ReadAsync(NpgsqlConnection connection, IEnumerable<string> ids)
+    /// <summary>The first lines of devices, oldest first; and which of their claims are fenced out.</summary>
+    public async Task<(IReadOnlyList<Entry> Entries, HashSet<string> Gone)> ReadAsync(NpgsqlConnection connection, IReadOnlyCollection<SessionClaim> claims)
     {
-        var command = new NpgsqlCommand(read, connection) { Parameters = { Bytes(ids) } };
-        await using var end = command.ConfigureAwait(false);
-        var reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        var tokens = new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint, Value = claims.Select(claim => claim.Token).ToArray() };
+        var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new(read) { Parameters = { Bytes(claims.Select(claim => claim.Id)) } },
+                new(gone) { Parameters = { Bytes(claims.Select(claim => claim.Id)), tokens } },
+            },
+        };
+        await using var end = batch.ConfigureAwait(false);
+        var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
         await using var endOfReader = reader.ConfigureAwait(false);
-        var all = new List<Entry>();
+        var (all, fenced) = (new List<Entry>(), new HashSet<string>(StringComparer.Ordinal));
         while (await reader.ReadAsync().ConfigureAwait(false))
             all.Add(new(reader.GetInt64(0), Text(reader, 1)!, Text(reader, 2)));
-        return all;
+        await reader.NextResultAsync().ConfigureAwait(false);
+        while (await reader.ReadAsync().ConfigureAwait(false))
+            fenced.Add(Text(reader, 0)!);
+        return (all, fenced);
     }
 
     /// <summary>A line can never be sent: it stays in the table, with the reason, and is not read again.</summary>

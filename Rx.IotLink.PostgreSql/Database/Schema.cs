@@ -64,6 +64,57 @@ internal static class Schema
         """
         ALTER TABLE {schema}.sessions ADD COLUMN history text;
         """,
+        // The inbox: what devices sent, in the same commit as its acceptance. received counts the lines of a claim, so
+        // that a batch that comes twice adds none twice. Consumers read each partition in the order of its entries.
+        """
+        ALTER TABLE {schema}.sessions ADD received bigint NOT NULL DEFAULT 0,
+            ADD server uuid, ADD is_up boolean NOT NULL DEFAULT false, ADD since timestamptz, ADD outage text;
+        CREATE TABLE {schema}.inbox (
+            partition smallint NOT NULL,
+            entry bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME {schema}.inbox_entries),
+            id bytea NOT NULL,
+            epoch bigint NOT NULL,
+            number bigint NOT NULL,
+            text bytea NOT NULL,
+            received timestamptz NOT NULL DEFAULT clock_timestamp(),
+            PRIMARY KEY (partition, entry)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
+        CREATE TABLE {schema}.members (
+            member uuid PRIMARY KEY,
+            consumer text NOT NULL,
+            node text NOT NULL,
+            until timestamptz NOT NULL
+        );
+        CREATE TABLE {schema}.cursors (
+            consumer text NOT NULL,
+            partition smallint NOT NULL,
+            entry bigint NOT NULL,
+            token bigint NOT NULL DEFAULT 0,
+            member uuid,
+            PRIMARY KEY (consumer, partition)
+        ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+        CREATE TABLE {schema}.set_aside (
+            consumer text NOT NULL,
+            entry bigint NOT NULL,
+            partition smallint NOT NULL,
+            id bytea NOT NULL,
+            epoch bigint NOT NULL,
+            number bigint NOT NULL,
+            text bytea NOT NULL,
+            received timestamptz NOT NULL,
+            attempts integer NOT NULL,
+            due timestamptz NOT NULL DEFAULT clock_timestamp(),
+            error text,
+            dead timestamptz,
+            PRIMARY KEY (consumer, entry)
+        );
+        CREATE INDEX waiting_set_aside ON {schema}.set_aside (consumer, partition, id, entry) WHERE dead IS NULL;
+        CREATE TABLE {schema}.servers (
+            server uuid PRIMARY KEY,
+            node text NOT NULL,
+            seen timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>

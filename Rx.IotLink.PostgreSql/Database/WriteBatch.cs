@@ -13,23 +13,27 @@ internal sealed class WriteBatch(string schema)
     private const string Owned = "s.id = g.id AND s.token = g.token";
 
     // Rows are locked in the order of their ids, as claims lock them: so two servers never wait for each other.
-    private readonly string update = $"""
-        WITH given AS (
-            SELECT * FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
-            WITH ORDINALITY AS g(id, token, epoch, first, has_peer, peer_epoch, accepted, connections, last_position, at)
-        ), owned AS MATERIALIZED (
-            SELECT s.session, g.* FROM given g JOIN {schema}.sessions s ON {Owned} AND s.written < $1 ORDER BY s.id FOR UPDATE OF s
+    private readonly string update = Update(schema, "", "");
+
+    // A line that an earlier call kept, which was reported as failed, is not added again.
+    private readonly string updateWithInbox = Update(
+        schema,
+        $"""
+        , received AS (
+            SELECT * FROM unnest($11::bigint[], $12::bigint[], $13::smallint[], $14::bigint[], $15::bigint[], $16::bytea[])
+            WITH ORDINALITY AS r(at, place, partition, epoch, number, text, turn)
+        ), added AS (
+            INSERT INTO {schema}.inbox (partition, id, epoch, number, text)
+            SELECT r.partition, o.id, r.epoch, r.number, r.text FROM received r JOIN owned o USING (at) WHERE r.place > o.known ORDER BY r.turn
+        ), newest AS (
+            SELECT at, max(place) AS place FROM received GROUP BY at
         )
-        UPDATE {schema}.sessions s SET
-            written = $1,
-            epoch = coalesce(o.epoch, s.epoch),
-            first = coalesce(o.first, s.first),
-            peer_epoch = CASE WHEN o.has_peer THEN o.peer_epoch ELSE s.peer_epoch END,
-            accepted = CASE WHEN o.has_peer THEN o.accepted ELSE s.accepted END,
-            connections = coalesce(o.connections, s.connections),
-            last_position = greatest(o.last_position, s.last_position)
-        FROM owned o WHERE s.session = o.session RETURNING o.at
-        """;
+        """,
+        "received = greatest(s.received, (SELECT newest.place FROM newest WHERE newest.at = o.at)),");
+
+    // What is added to the inbox has greater entries than the one that is locked: readers stop there until the end of
+    // this transaction (FleetInbox).
+    private readonly string announce = FleetInbox.Announce(schema);
 
     private readonly string gone = $"""
         SELECT g.at FROM unnest($1::bytea[], $2::bigint[]) AS g(id, at) WHERE NOT EXISTS (SELECT FROM {schema}.sessions s WHERE s.id = g.id)
@@ -67,6 +71,24 @@ internal sealed class WriteBatch(string schema)
 
     private readonly string forget = $"""
         DELETE FROM {schema}.sessions s USING unnest($2::bytea[], $3::bigint[]) AS g(id, token) WHERE {Owned} AND s.written = $1
+        """;
+
+    private static string Update(string schema, string more, string set) => $"""
+        WITH given AS (
+            SELECT * FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+            WITH ORDINALITY AS g(id, token, epoch, first, has_peer, peer_epoch, accepted, connections, last_position, at)
+        ), owned AS MATERIALIZED (
+            SELECT s.session, s.received AS known, g.* FROM given g JOIN {schema}.sessions s ON {Owned} AND s.written < $1 ORDER BY s.id FOR UPDATE OF s
+        ){more}
+        UPDATE {schema}.sessions s SET
+            written = $1,{set}
+            epoch = coalesce(o.epoch, s.epoch),
+            first = coalesce(o.first, s.first),
+            peer_epoch = CASE WHEN o.has_peer THEN o.peer_epoch ELSE s.peer_epoch END,
+            accepted = CASE WHEN o.has_peer THEN o.accepted ELSE s.accepted END,
+            connections = coalesce(o.connections, s.connections),
+            last_position = greatest(o.last_position, s.last_position)
+        FROM owned o WHERE s.session = o.session RETURNING o.at
         """;
 
     /// <summary>Writes the changes.</summary>
@@ -107,9 +129,12 @@ internal sealed class WriteBatch(string schema)
         if (forgotten.Length > 0)
             Add(batch, gone, Bytes(forgotten.Select(at => all[at].Id)), Longs(forgotten.Select(at => at + 1L)));
 
-        Add(batch, update, Long(number), Bytes(all.Select(c => c.Id)), Longs(all.Select(c => c.Claim.Token)), Longs(all.Select(c => c.Epoch)),
+        var receiving = Places(all, changes => changes.Received.Count > 0);
+        if (receiving.Length > 0)
+            Add(batch, announce);
+        Add(batch, receiving.Length > 0 ? updateWithInbox : update, [Long(number), Bytes(all.Select(c => c.Id)), Longs(all.Select(c => c.Claim.Token)), Longs(all.Select(c => c.Epoch)),
             Longs(all.Select(c => c.First)), Parameter(NpgsqlDbType.Array | NpgsqlDbType.Boolean, all.Select(c => c.HasPeer).ToArray()),
-            Longs(all.Select(c => c.PeerEpoch)), Longs(all.Select(c => c.Accepted)), Longs(all.Select(c => c.Connections)), Longs(all.Select(c => c.LastPosition)));
+            Longs(all.Select(c => c.PeerEpoch)), Longs(all.Select(c => c.Accepted)), Longs(all.Select(c => c.Connections)), Longs(all.Select(c => c.LastPosition)), .. Received(all, receiving)]);
 
         var through = Places(all, changes => changes.RemovedThrough is not null);
         if (through.Length > 0)
@@ -141,6 +166,20 @@ internal sealed class WriteBatch(string schema)
 
         if (forgotten.Length > 0)
             Add(batch, forget, Claims(number, forgotten.Select(at => all[at])));
+    }
+
+    private static NpgsqlParameter[] Received(List<Changes> all, int[] some)
+    {
+        if (some.Length == 0)
+            return [];
+        var lines = some.SelectMany(at => all[at].Received.Select(line => (At: at, Line: line, Partition: FleetInbox.PartitionOf(all[at].Id)))).ToArray();
+        return
+        [
+            Longs(lines.Select(r => r.At + 1L)), Longs(lines.Select(r => r.Line.Position)),
+            Parameter(NpgsqlDbType.Array | NpgsqlDbType.Smallint, lines.Select(r => r.Partition).ToArray()),
+            Longs(lines.Select(r => unchecked((long)r.Line.Epoch))), Longs(lines.Select(r => unchecked((long)r.Line.Number))),
+            Bytes(lines.Select(r => Changes.Utf8.GetBytes(r.Line.Text!))),
+        ];
     }
 
     private static int[] Places(List<Changes> all, Predicate<Changes> which) => [.. Enumerable.Range(0, all.Count).Where(at => which(all[at]))];

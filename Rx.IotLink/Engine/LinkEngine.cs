@@ -134,6 +134,9 @@ internal sealed partial class LinkEngine
     /// <summary>Written lines that are not complete.</summary>
     public int Unfinished { get; private set; }
 
+    /// <summary>How many lines of the peer are handled, ever.</summary>
+    public long Handled => handled.All;
+
     /// <summary>Why the store does not work, from its first failure until it works again.</summary>
     public Outage? StoreFault => saveFault ?? loadFault;
 

@@ -27,7 +27,11 @@ internal sealed partial class Inbox
     private ReceivedLine Open(ref Line line)
     {
         lock (gate)
+        {
+            if (line.Id.Number == 0)
+                line.Id = names.Next(options);
             return open!.Open(line.Utf8.Span, line.Delivery, line.Id, owner.Now);
+        }
     }
 
     /// <summary>
@@ -61,7 +65,7 @@ internal sealed partial class Inbox
         public IDisposable Subscribe(IObserver<ReceivedLine> observer)
         {
             lock (inbox.gate)
-                inbox.open ??= new(id, inbox.options, inbox.Accept);
+                inbox.open ??= new(id, inbox.Accept);
             return inbox.Add(new ReceivedSubscription(inbox, observer));
         }
     }

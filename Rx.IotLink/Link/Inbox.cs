@@ -32,6 +32,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     // Guarded by the lock: the lines that have arrived since the drain last took them.
     private LineBuffer arrived = new();
     private Waiters<string>? readers;
+    private OwnNames names;
     private bool draining;
     private Exception? error;
     private Func<Exception> readersError = () => new InvalidOperationException();
@@ -51,7 +52,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     private volatile LineTail? tail;
 
     /// <summary>Whether anybody observes lines.</summary>
-    public bool IsObserved => observers.Length > 0;
+    public bool IsObserved => observers.Length > 0 || kept is not null;
 
     /// <summary>Keeps the lines that are handed out from now on, for people to look at.</summary>
     public LineTail? Tail { get => tail; set => tail = value; }
@@ -60,7 +61,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     public LineBuffer Arrived => arrived;
 
     /// <summary>The bytes that it holds. The drain may be releasing its part at this moment. Under the lock.</summary>
-    public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0);
+    public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0) + keptBytes;
 
     public IObservable<string> Lines => field ??= new TextLines(this);
 
@@ -74,6 +75,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
         (ended, error, readersError) = (true, withError, forReaders);
         arrived.Clear();
         open?.Clear();
+        kept?.Clear();
     }
 
     /// <summary>
@@ -105,7 +107,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     /// </summary>
     public void StartDrain()
     {
-        if (observers.Length > 0 || ended || scheduler is not ObserverLane)
+        if (observers.Length > 0 || kept is not null || ended || scheduler is not ObserverLane)
             scheduler.Run(this);
         else
             DrainToReaders();
@@ -149,7 +151,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
         return reader.Task;
     }
 
-    private bool HasWork => (ended || (!paused && (!arrived.IsEmpty || !taken.IsEmpty || newcomers))) && (observers.Length > 0 || readers is { IsEmpty: false });
+    private bool HasWork => (ended || (!paused && !isKeptFull && (!arrived.IsEmpty || !taken.IsEmpty || newcomers))) && (observers.Length > 0 || (kept is not null && !ended) || readers is { IsEmpty: false });
 
     // Under the lock.
     public long HandledExactlyOnce => Volatile.Read(ref handledExactlyOnce) + (open?.ExactlyOnce ?? 0);
@@ -187,7 +189,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
                 Hold(time);
             if (newcomers && !ended && !paused)
                 GiveOpenLines();
-            while (!ended && !paused && !taken.IsEmpty && TryHandOut(observers))
+            while (!ended && !paused && !isKeptFull && !taken.IsEmpty && TryHandOut(observers))
             {
                 if (taken.IsEmpty)
                     break;
@@ -247,9 +249,11 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
         var had = readersWait && GiveToReader(ref line);
         foreach (var observer in toObservers)
             had |= observer.TryOnNext(ref line);
-        if (!had)
+        if (!had && kept is null)
             return false;
         tail?.Add(line.Utf8.Span, options.Scheduler.Now);
+        if (kept is not null)
+            Keep(ref line);
         // Counted last: when the count is read, the observers have returned.
         var delivery = taken.FirstDelivery;
         taken.RemoveFirst();
@@ -300,12 +304,18 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     {
         private readonly ReadOnlyMemory<byte> utf8 = buffer.First;
         private string? text;
+        private LineId? named;
 
         public readonly ReadOnlyMemory<byte> Utf8 => utf8;
 
         public readonly Delivery Delivery => buffer.FirstDelivery;
 
-        public readonly LineId Id => buffer.FirstId;
+        /// <summary>Its name. Its number is 0 where the wire gave it none, until it is given one here.</summary>
+        public LineId Id
+        {
+            readonly get => named ?? buffer.FirstId;
+            set => named = value;
+        }
 
         /// <summary>What was made of it for those who accept it themselves. Null: nobody was given it so.</summary>
         public ReceivedLine? Received { get; set; }

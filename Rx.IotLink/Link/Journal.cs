@@ -69,6 +69,19 @@ internal sealed class Journal
     /// </summary>
     public bool IsFull => removals >= mostRemovals;
 
+    /// <summary>How many received lines are not kept yet. Under the lock.</summary>
+    public int Received { get; private set; }
+
+    /// <summary>
+    /// Queues a received line. It has no place of its own: places are those of the engine, which knows nothing of this
+    /// record. It is kept with the record behind it. Under the lock.
+    /// </summary>
+    public void AppendReceived(in SessionRecord line)
+    {
+        Received++;
+        entries.Add(new(line, appended, lastPosition));
+    }
+
     /// <summary>Queues a record, and gives its place. Under the lock.</summary>
     public long Append(in SessionRecord record)
     {
@@ -102,7 +115,7 @@ internal sealed class Journal
         lock (gate)
         {
             atWork = entries.Count > 0 && !over;
-            for (inBatch = 0; atWork && inBatch < entries.Count && (inBatch == 0 || batch.HasRoom); inBatch++)
+            for (inBatch = 0; atWork && inBatch < entries.Count && (inBatch == 0 || batch.HasRoom || IsOneWithNext(entries[inBatch - 1].Record)); inBatch++)
                 batch.Add(new(Claim, entries[inBatch].Record));
             if (inBatch > 0)
                 tried = Math.Max(tried, entries[inBatch - 1].Place);
@@ -118,6 +131,7 @@ internal sealed class Journal
         {
             place = entries[inBatch - 1].Place;
             removals -= entries.Take(inBatch).Count(entry => entry.Record.Kind == SessionRecordKind.Remove);
+            Received -= entries.Take(inBatch).Count(entry => entry.Record.Kind == SessionRecordKind.Receive);
             entries.RemoveRange(0, inBatch);
             (inBatch, pause, HasFailed) = (0, TimeSpan.Zero, false);
         }
@@ -247,6 +261,12 @@ internal sealed class Journal
     /// <summary>Whether a record makes the one right before it unnecessary.</summary>
     private static bool Covers(in SessionRecord record, in SessionRecord before) => record.Kind == before.Kind
         && record.Kind is SessionRecordKind.Connect or SessionRecordKind.RemoveThrough or SessionRecordKind.Accept;
+
+    /// <summary>
+    /// Whether the record behind this one must be in the same commit: a received line, and its acceptance, which may
+    /// come behind a new beginning.
+    /// </summary>
+    private static bool IsOneWithNext(in SessionRecord record) => record.Kind is SessionRecordKind.Receive or SessionRecordKind.Begin;
 
     /// <summary>
     /// A line is removed. Its record is dropped if it waits here, so that lines which come and go while the store fails

@@ -51,6 +51,18 @@ internal sealed partial class Link
     /// <summary>Another claim has fenced this one out: nothing of this link is kept any more.</summary>
     public void FenceOut() => journal?.Fenced();
 
+    /// <summary>
+    /// Lines that are handled now go to the store, before the records that accept them. Under the lock.
+    /// </summary>
+    private void KeepReceived()
+    {
+        if (!inbox.KeepsLines)
+            return;
+        while (inbox.TryTakeKept(engine.Handled, out var record))
+            journal!.AppendReceived(record);
+        inbox.MayHandOut(journal!.Received);
+    }
+
     void IJournalOwner.Saved(long upTo)
     {
         Work work;

@@ -45,6 +45,7 @@ internal sealed partial class Link
     private void Collect(ref Work work, TimeSpan now)
     {
         ref var effects = ref work.Effects;
+        KeepReceived();
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(effects.Records))
             journal!.Append(record);
         if (effects.Heartbeat)

@@ -54,6 +54,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
     /// </param>
     /// <param name="budget">Bytes that it shares with other links, or null.</param>
     /// <param name="telemetry">Where it reports what happens to it, or null.</param>
+    /// <param name="keepsReceived">Whether the lines of the peer are kept in the store, too.</param>
     public Link(
         string id,
         LinkOptions options,
@@ -62,7 +63,8 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         (ISessionStore Store, SessionClaim Claim, long LastPosition)? store = null,
         (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting = default,
         ByteBudget? budget = null,
-        LinkTelemetry? telemetry = null)
+        LinkTelemetry? telemetry = null,
+        bool keepsReceived = false)
     {
         (Id, this.options, this.budget, this.telemetry) = (id, options, budget, telemetry);
         deadlines = Deadlines.On(options.Scheduler);
@@ -75,6 +77,8 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         if (store is var (keeps, claim, last))
             journal = new Journal(claim, last, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
+        if (keepsReceived)
+            inbox.KeepLines();
         Effects effects = new(inbox.Arrived);
         engine = new(options, version, create, isKept: journal is not null, waiting, ref effects, options.Scheduler.Now - Now);
         effects.Records?.ForEach(record => journal!.Append(record));

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
 namespace Rx.IotLink;
@@ -8,7 +7,7 @@ namespace Rx.IotLink;
 /// <see cref="ILink.Received"/> and is not accepted. Later lines wait for it, accepted or not. All under the link's
 /// lock.
 /// </summary>
-internal sealed class OpenLines(string id, LinkOptions options, Action<ReceivedLine> accept)
+internal sealed class OpenLines(string id, Action<ReceivedLine> accept)
 {
     private const int MostTakenOut = 64;
     private const long None = -1;
@@ -19,10 +18,6 @@ internal sealed class OpenLines(string id, LinkOptions options, Action<ReceivedL
     private int head;
     private long firstPlace;
     private long handingOut = None;
-
-    // For lines that have no number on the wire.
-    private ulong ownEpoch;
-    private ulong ownNumber;
 
     public bool Any => head < entries.Count;
 
@@ -44,8 +39,7 @@ internal sealed class OpenLines(string id, LinkOptions options, Action<ReceivedL
     public ReceivedLine Open(ReadOnlySpan<byte> utf8, Delivery delivery, LineId line, TimeSpan now)
     {
         handingOut = firstPlace + (entries.Count - head);
-        var named = line.Number == 0 ? OwnId() : line;
-        var received = new ReceivedLine(id, named, utf8.ToArray(), delivery, accept) { Place = handingOut };
+        var received = new ReceivedLine(id, line, utf8.ToArray(), delivery, accept) { Place = handingOut };
         entries.Add(new(received, delivery, IsDone: false, now));
         Bytes += utf8.Length;
         return received;
@@ -113,23 +107,6 @@ internal sealed class OpenLines(string id, LinkOptions options, Action<ReceivedL
         }
 
         return firstPlace != before;
-    }
-
-    /// <summary>
-    /// Unlike all others of the device: a link object of its own draws the epoch. A seed alone would give the next
-    /// process
-    /// the same, so the time goes into it.
-    /// </summary>
-    private LineId OwnId()
-    {
-        if (ownNumber == 0)
-        {
-            Span<byte> drawn = stackalloc byte[sizeof(ulong)];
-            Randomness.From(options.Seed)(drawn);
-            ownEpoch = BinaryPrimitives.ReadUInt64LittleEndian(drawn) ^ (ulong)options.Scheduler.Now.UtcTicks;
-        }
-
-        return new(ownEpoch, ++ownNumber);
     }
 
     private record struct Entry(ReceivedLine? Line, Delivery Delivery, bool IsDone, TimeSpan Since);

@@ -3,6 +3,7 @@ using System.Net;
 using Npgsql;
 using NUnit.Framework;
 using Rx.IotLink.PostgreSql;
+using Rx.IotLink.PostgreSql.Database;
 using Rx.IotLink.Testing;
 using Rx.IotLink.Testing.Tcp;
 using Rx.IotLink.Tests.Server.Tools;
@@ -116,7 +117,7 @@ internal sealed class PostgreSqlStoreTests
     public async Task Tables_are_made_once_by_however_many_that_open_at_the_same_time()
     {
         var stores = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => OpenAsync()))).Within();
-        Assert.That(await NumberAsync("SELECT version FROM iotlink.store"), Is.EqualTo(3));
+        Assert.That(await NumberAsync("SELECT version FROM iotlink.store"), Is.EqualTo(Schema.Version));
         foreach (var store in stores)
         {
             await store.ClaimAsync("pump-1");
@@ -131,7 +132,7 @@ internal sealed class PostgreSqlStoreTests
         await cluster.SqlAsync("INSERT INTO iotlink.sessions (id, token, node) VALUES ('pump-1', 1, 'old'); INSERT INTO iotlink.lines (session, position, text) VALUES (1, 1, 'kept')", database);
         Assert.That(await NumberAsync("SELECT version FROM iotlink.store"), Is.EqualTo(1));
         await using var store = await OpenAsync();
-        Assert.That(await NumberAsync("SELECT version FROM iotlink.store"), Is.EqualTo(3));
+        Assert.That(await NumberAsync("SELECT version FROM iotlink.store"), Is.EqualTo(Schema.Version));
         var claimed = await store.ClaimAsync("pump-1");
         Assert.That((await store.ReadLinesAsync(claimed.Claim, 0, 10)).Single().Text, Is.EqualTo("kept"));
         await store.Fleet.WriteAsync("pump-1", "new");
@@ -162,7 +163,7 @@ internal sealed class PostgreSqlStoreTests
     [Test]
     public async Task Tables_that_are_newer_missing_or_of_something_else_are_refused_and_left_as_they_are()
     {
-        await Refused(SessionStoreFault.ReadOnly, "does not have the tables of version 3, and they may not be made here", migrate: false);
+        await Refused(SessionStoreFault.ReadOnly, $"does not have the tables of version {Schema.Version}, and they may not be made here", migrate: false);
         await cluster.SqlAsync("CREATE SCHEMA iotlink; CREATE TABLE iotlink.sessions (mine text)", database);
         await Refused(SessionStoreFault.Damaged, "is a schema that holds something else. It is left as it is.");
         await cluster.SqlAsync("CREATE TABLE iotlink.store (version integer)", database);
@@ -172,7 +173,7 @@ internal sealed class PostgreSqlStoreTests
         await cluster.SqlAsync("DROP SCHEMA iotlink CASCADE", database);
         await using (await OpenAsync())
             await cluster.SqlAsync("UPDATE iotlink.store SET version = 99", database);
-        await Refused(SessionStoreFault.NewerVersion, "has version 99 of the tables, and this library knows up to 3");
+        await Refused(SessionStoreFault.NewerVersion, $"has version 99 of the tables, and this library knows up to {Schema.Version}");
         Assert.That(await NumberAsync("SELECT version FROM iotlink.store"), Is.EqualTo(99));
 
         async Task Refused(SessionStoreFault fault, string says, bool migrate = true)

@@ -169,7 +169,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
             unix_socket_directories = '{folder.FullName}'
             fsync = off
             shared_buffers = 32MB
-            max_connections = 100
+            max_connections = 300
             """));
     }
 
