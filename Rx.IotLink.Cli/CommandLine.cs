@@ -77,12 +77,12 @@ internal static class CommandLine
         var (port, bind, proxies, expected, protocols) = (Options.ListenPort(), Options.Bind(), Options.ProxyFrom(), Options.Expect(), Options.Protocols());
         var (timeout, echo, drain) = (Options.ServerTimeout(), Options.Echo(), Options.Drain(5, "after Ctrl-C"));
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
-        var (limits, store, postgres, node) = (new LimitOptions(), Options.ServerStore(), Options.Postgres(), Options.Node());
+        var (limits, store, postgres, node, consumer) = (new LimitOptions(), Options.ServerStore(), Options.Postgres(), Options.Node(), Options.Consumer());
         var (page, tokenFile) = (RemoteOptions.Page(), RemoteOptions.TokenFile("without which --page refuses a request"));
         var (lineTtl, key) = (Options.TimeToLive(), Options.LineKey());
         var command = new Command("serve", HelpTexts.Serve)
         {
-            port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, postgres, node, lineTtl, key, page, tokenFile,
+            port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, postgres, node, consumer, lineTtl, key, page, tokenFile,
         };
         tls.AddTo(command);
         limits.AddTo(command);
@@ -108,6 +108,7 @@ internal static class CommandLine
             LineKey = parsed.GetValue(key),
             Postgres = parsed.GetResult(postgres) is null ? null : parsed.GetValue(postgres) ?? "",
             Node = parsed.GetValue(node),
+            Consumer = parsed.GetValue(consumer),
             Page = parsed.GetValue(page),
             TokenFile = parsed.GetValue(tokenFile),
         }));

@@ -160,7 +160,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
 
         var input = windows.Open(MaxOnTheirWay);
         var echo = settings.Echo ? LinkReport.Echo(link, windows.Open(LinkReport.MaxEchoes), settings.Delivery, over) : null;
-        using var report = LinkReport.Start(link, context.Output, echo, notice =>
+        using var report = LinkReport.Start(link, context.Output.Line, context.Output, echo, notice =>
         {
             if (notice.Kind == LinkNoticeKind.PeerNotProven && ++unproven < UnprovenAttempts && !standing.WasUp)
                 return true;

@@ -7,14 +7,14 @@ namespace Rx.IotLink.Cli;
 /// together. So a device that never comes delays the others only when it has taken all slots.
 /// </summary>
 /// <param name="open">
-/// What writes a line to an id, as soon as that may be. Called once for each id. A line's place is held until its write
-/// has ended.
+/// What writes lines to an id, as soon as that may be. Called again when its link is no longer that of the id. A line's
+/// place is held until its write has ended.
 /// </param>
 /// <param name="isSerial">Whether a line is written when the one before it has been.</param>
 /// <param name="window">The places that lines hold.</param>
 /// <param name="over">Ends the wait.</param>
 internal sealed class DeviceQueues(
-    Func<string, CancellationToken, Task<Func<AddressedLine, Task>>> open, bool isSerial, LineWindow window, CancellationToken over)
+    Func<string, CancellationToken, Task<DeviceWriter>> open, bool isSerial, LineWindow window, CancellationToken over)
 {
     private readonly Dictionary<string, ChannelWriter<AddressedLine>> byId = new(StringComparer.Ordinal);
 
@@ -36,10 +36,12 @@ internal sealed class DeviceQueues(
     {
         try
         {
-            var write = await open(id, over).ConfigureAwait(false);
+            DeviceWriter? writer = null;
             await foreach (var line in lines.ReadAllAsync(over).ConfigureAwait(false))
             {
-                var following = window.FollowAsync(write(line));
+                if (writer is null || !writer.Holds())
+                    writer = await open(id, over).ConfigureAwait(false);
+                var following = window.FollowAsync(writer.Write(line));
                 if (isSerial)
                     await following.ConfigureAwait(false);
             }
@@ -50,3 +52,8 @@ internal sealed class DeviceQueues(
         }
     }
 }
+
+/// <summary>What writes lines to a device.</summary>
+/// <param name="Write">Writes a line.</param>
+/// <param name="Holds">Whether it still reaches the device: a link that was forgotten does not.</param>
+internal sealed record DeviceWriter(Func<AddressedLine, Task> Write, Func<bool> Holds);

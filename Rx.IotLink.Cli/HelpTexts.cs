@@ -96,9 +96,10 @@ internal static class HelpTexts
         With --postgres several servers share one fleet, for example behind a load
         balancer: a device may connect to any of them, and goes on where it was. A line
         that is typed at any of them reaches the device wherever it is, and waits in the
-        database if it is away. A line that is printed at one server just before the
-        device leaves it may be printed at the next one, too; with --json it has the same
-        epoch and number.
+        database if it is away. Each received line is printed by one of the servers with
+        the same --consumer. If that one is killed just after it has printed some lines,
+        another one may print them once more; with --json they have the same epoch and
+        number.
 
         With --page the fleet is on a page for a browser, and a running server can be asked
         and acted on: 'iotlink ls', 'show', 'send', 'ping', 'kick' and 'forget', or any

@@ -12,18 +12,20 @@ internal static class LinkReport
     public const int MaxEchoes = 256;
 
     /// <param name="link">The link.</param>
-    /// <param name="output">Where it is said.</param>
+    /// <param name="print">Prints a received line; null: somebody else does.</param>
+    /// <param name="output">Where everything else is said.</param>
     /// <param name="echo">Writes a received line back, or null.</param>
     /// <param name="handles">Takes a notice that is not to be said, or leaves it; null: all are said.</param>
     /// <param name="state">Says a state in another way; null: each is said as it is.</param>
-    public static IDisposable Start(ILink link, Output output, Action<string>? echo, Func<LinkNotice, bool>? handles = null, Action<LinkState>? state = null) => new CompositeDisposable(
+    public static IDisposable Start(
+        ILink link, Action<ReceivedLine>? print, Output output, Action<string>? echo, Func<LinkNotice, bool>? handles = null, Action<LinkState>? state = null) => new CompositeDisposable(
         link.State.Subscribe(state ?? (next => output.State(link.Id, next)), Ignore),
         link.Notices.Where(notice => handles?.Invoke(notice) != true).Subscribe(notice => output.Notice(link.Id, notice), Ignore),
-        link.Received.Subscribe(
+        print is null && echo is null ? Disposable.Empty : link.Received.Subscribe(
             line =>
             {
                 // In this order: what was acknowledged was printed.
-                output.Line(line);
+                print?.Invoke(line);
                 echo?.Invoke(line.Text);
                 line.Accept();
             },

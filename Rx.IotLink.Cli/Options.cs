@@ -114,6 +114,12 @@ internal static class Options
         Description = "With --postgres: the name of this server in the database (1 to 255 characters). Default: the name of the machine.",
     };
 
+    public static Option<string?> Consumer() => new("--consumer")
+    {
+        HelpName = "NAME",
+        Description = "With --postgres: servers of the same name print each received line once together (1 to 100 characters). Default: iotlink.",
+    };
+
     public static Option<string> Schema() => new("--schema")
     {
         HelpName = "NAME",

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Rx.IotLink.Bridge;
+using Rx.IotLink.PostgreSql;
 
 namespace Rx.IotLink.Cli;
 
@@ -39,6 +41,9 @@ internal abstract class Output(TextWriter lines, EventQueue events)
             never.Wait();
         }
     }
+
+    /// <summary>The same, for a line of the fleet: it counts as printed, for all servers, when this returns.</summary>
+    public void Line(FleetLine line) => Line(new ReceivedLine(line.DeviceId, line.Line, Encoding.UTF8.GetBytes(line.Text)));
 
     public void Listening(string endPoint) => Event("listening", null, endPoint);
 

@@ -36,6 +36,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>The name of this server in the database, or null: the machine's.</summary>
     public required string? Node { get; init; }
 
+    /// <summary>The name under which servers share the received lines, or null: <c>iotlink</c>.</summary>
+    public required string? Consumer { get; init; }
+
     /// <summary>Whether sessions outlive the process.</summary>
     public bool IsKept => Store is not null || Postgres is not null;
 
@@ -72,6 +75,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     public const int MaxWaiting = 4_096;
 
     private const string SinceStop = "Ctrl-C";
+    private const string DefaultConsumer = "iotlink";
 
     private readonly WriteOptions write = new()
     {
@@ -161,9 +165,11 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         reports.Add(server.Changes.Where(change => change.Kind == LinkChangeKind.Refused)
             .Subscribe(events.Refused));
         reports.Add(server.Links.Subscribe(link => Report(link, server, reports, over)));
+        var fleet = (options.SessionStore as PostgreSqlSessionStore)?.Fleet;
+        if (fleet is not null)
+            reports.Add(Print(fleet, over));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
-        var fleet = (options.SessionStore as PostgreSqlSessionStore)?.Fleet;
         var queues = new DeviceQueues((id, ended) => OpenAsync(id, fleet, server, files, ended), isSerial: fleet is not null, input, over);
         var maxBytes = context.ReadsJson ? JsonInput.MaxBytes(options.MaxLineBytes) : AddressedLine.MaxBytes(options.MaxLineBytes);
         var pump = new InputPump(context.Input, maxBytes, input, context.Output);
@@ -179,13 +185,27 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         return ExitReport.Tell(context.Output, left + Stored() + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
     }
 
+    /// <summary>Prints the lines of the fleet that fall to this server, and writes them back with --echo.</summary>
+    private IDisposable Print(PostgreSqlFleet fleet, CancellationToken over)
+    {
+        var echoes = settings.Echo ? windows.Open(LinkReport.MaxEchoes) : null;
+        return fleet.Lines(settings.Consumer ?? DefaultConsumer).Subscribe(line =>
+        {
+            context.Output.Line(line);
+            if (echoes is null)
+                return;
+            echoes.Reserve(over);
+            _ = echoes.FollowAsync(StoreAsync(fleet, line.DeviceId, line.Text, over));
+        });
+    }
+
     /// <summary>What writes to a device: wherever it is, if there are several servers.</summary>
-    private async Task<Func<AddressedLine, Task>> OpenAsync(string id, PostgreSqlFleet? fleet, IotLinkServer server, ServerFiles files, CancellationToken over)
+    private async Task<DeviceWriter> OpenAsync(string id, PostgreSqlFleet? fleet, IotLinkServer server, ServerFiles files, CancellationToken over)
     {
         if (fleet is not null)
-            return line => StoreAsync(fleet, id, line.Text, over);
+            return new(line => StoreAsync(fleet, id, line.Text, over), () => true);
         var link = await LinkOfAsync(id, server, files, over).ConfigureAwait(false);
-        return line => WriteAsync(link, line);
+        return new(line => WriteAsync(link, line), () => ReferenceEquals(server.Find(id), link));
     }
 
     /// <summary>Writes a line into the outbox of the fleet, as soon as that works.</summary>
@@ -293,10 +313,10 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var hasJoined = server.HasCome(link);
         if (hasJoined)
             Joined();
-        var echoes = settings.Echo ? windows.Open(LinkReport.MaxEchoes) : null;
+        var echoes = settings is { Echo: true, Postgres: null } ? windows.Open(LinkReport.MaxEchoes) : null;
         var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
         var report = LinkReport.Start(
-            link, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
+            link, settings.Postgres is null ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
         reports.Add(report);
         link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
 

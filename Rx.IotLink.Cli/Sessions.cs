@@ -17,6 +17,10 @@ internal sealed record Sessions(ISessionStore? Store) : IAsyncDisposable
     {
         if (settings.Postgres is null && settings.Node is not null)
             throw new UsageException("--node is of no use without --postgres.");
+        if (settings.Postgres is null && settings.Consumer is not null)
+            throw new UsageException("--consumer is of no use without --postgres.");
+        if (settings.Consumer is { Length: 0 or > 100 })
+            throw new UsageException("--consumer must be 1 to 100 characters.");
         if (settings is { Postgres: not null, Store: not null })
             throw new UsageException("--store and --postgres cannot both be given: a server has one store.");
         if (settings.Postgres is not null && (settings.TimeToLive is not null || settings.LineKey is not null))
@@ -33,9 +37,7 @@ internal sealed record Sessions(ISessionStore? Store) : IAsyncDisposable
             throw new UsageException($"--postgres needs a CONNECTION, or the environment variable {Variable}.");
         try
         {
-            var options = new PostgreSqlSessionStoreOptions { ConnectionString = text };
-            if (node is not null)
-                options = new() { ConnectionString = text, Node = node };
+            var options = new PostgreSqlSessionStoreOptions { ConnectionString = text, Node = node ?? Environment.MachineName, Inbox = true };
             return await PostgreSqlSessionStore.OpenAsync(options, context.Stop).ConfigureAwait(false);
         }
         catch (SessionStoreException e)

@@ -38,21 +38,22 @@ internal sealed class PostgresTests
         await using var proxy = new MovingProxy(portOfOne);
         await using var device = IotLinkProcess.Connect(proxy.EndPoint.Port, "pump-1", "--stay");
         await device.WriteAsync("up 1\nup 2\n");
-        await one.OutputAsync(2);
+        await PrintedAsync("up 2", one, two);
         await two.WriteAsync("""{"id":"pump-1","line":"from two"}""" + "\n");
         await device.OutputAsync("from two");
 
         one.Signal("STOP");
         await device.WriteAsync("up 3\nup 4\n");
         proxy.MoveTo(portOfTwo);
-        await two.OutputAsync("up 4");
         await two.WriteAsync("""{"id":"pump-1","line":"from two again"}""" + "\n");
         await device.OutputAsync("from two again");
+        // Ten seconds later, if the device's lines were those of the one that is stopped.
+        await two.OutputAsync("up 4");
         one.Signal("CONT");
         await one.WriteAsync("""{"id":"pump-1","line":"from one"}""" + "\n");
         await device.OutputAsync("from one");
         await device.WriteAsync("up 5\n");
-        await two.OutputAsync("up 5");
+        await PrintedAsync("up 5", one, two);
         device.EndInput();
         device.Signal();
         Assert.That(await device.ExitAsync(), Is.Zero);
@@ -65,6 +66,41 @@ internal sealed class PostgresTests
         Assert.That(named.Select(line => line.Text), Is.EqualTo(["up 1", "up 2", "up 3", "up 4", "up 5"]), "each name once");
         Assert.That(await IotLinkProcess.AllAsync(device.Output), Is.EqualTo(["from two", "from two again", "from one"]));
         Assert.That(await cluster.SqlAsync("SELECT node FROM iotlink.sessions", database), Is.EqualTo("two"));
+    }
+
+    /// <summary>Many devices, so that each server prints lines of some. One is killed while lines come.</summary>
+    [Test]
+    public async Task Each_line_is_printed_by_one_of_two_servers_and_by_the_other_one_when_that_is_killed()
+    {
+        const int Devices = 12;
+        await using var one = Serve("one");
+        await using var two = Serve("two");
+        await using var proxy = new MovingProxy(await PortAsync(one));
+        var portOfTwo = await PortAsync(two);
+        while (Convert.ToInt64(await cluster.SqlAsync("SELECT count(DISTINCT member) FROM iotlink.cursors WHERE member IS NOT NULL", database), CultureInfo.InvariantCulture) < 2)
+            await Task.Yield();
+        var devices = Enumerable.Range(0, Devices).Select(d => IotLinkClient.Start(new() { Host = "127.0.0.1", Port = proxy.EndPoint.Port, Id = Id(d), DrainTimeout = TimeSpan.Zero })).ToArray();
+        try
+        {
+            await Task.WhenAll(devices.Select((device, d) => device.WriteAsync($"{Id(d)} before")));
+            await Task.WhenAll(devices.Select((_, d) => PrintedAsync($"{Id(d)} before", one, two)));
+            one.Signal("KILL");
+            proxy.MoveTo(portOfTwo);
+            await Task.WhenAll(devices.Select((device, d) => device.WriteAsync($"{Id(d)} after")));
+            await Task.WhenAll(devices.Select((_, d) => two.OutputAsync($"{Id(d)} after")));
+            two.Signal();
+            _ = await two.ExitAsync();
+            var all = (await NamedAsync(one)).Concat(await NamedAsync(two)).Select(line => line.Text).ToArray();
+            Assert.That(all.Where(text => text.EndsWith("after", StringComparison.Ordinal)), Is.Unique);
+            Assert.That(all.Distinct(StringComparer.Ordinal).Count(), Is.EqualTo(2 * Devices));
+        }
+        finally
+        {
+            foreach (var device in devices)
+                await device.DisposeAsync();
+        }
+
+        static string Id(int d) => string.Create(CultureInfo.InvariantCulture, $"pump-{d:00}");
     }
 
     [Test]
@@ -86,6 +122,7 @@ internal sealed class PostgresTests
         Assert.That(await IotLinkProcess.AllAsync(server.Events), Has.None.Contains(PostgresCluster.Password));
     }
 
+    [TestCase("--consumer a", "--consumer is of no use without --postgres.")]
     [TestCase("--node one", "--node is of no use without --postgres.")]
     [TestCase("--store fleet.db --postgres Host=db", "--store and --postgres cannot both be given: a server has one store.")]
     [TestCase("--postgres", "--postgres needs a CONNECTION, or the environment variable IOTLINK_POSTGRES.")]
@@ -114,6 +151,9 @@ internal sealed class PostgresTests
     private IotLinkProcess Serve(string node) => IotLinkProcess.StartByShell(
         "exec \"$@\"", ["serve", "--port", "0", "--json", "--postgres", "--node", node],
         new(StringComparer.Ordinal) { [Variable] = cluster.ConnectionString(database) });
+
+    private static async Task PrintedAsync(string text, IotLinkProcess one, IotLinkProcess two) =>
+        await await Task.WhenAny(one.OutputAsync(text), two.OutputAsync(text));
 
     private static async Task<int> PortAsync(IotLinkProcess server)
     {
