@@ -20,6 +20,19 @@ public sealed partial class ExamplesTests
     }
 
     [Test]
+    [Platform("Linux")]
+    public async Task Cluster_loses_nothing_when_its_processes_are_killed_and_stopped()
+    {
+        // The tests know where PostgreSQL is, and install it where they may.
+        Assert.That(Stores.PostgreSql.PostgresProgram.Folder, Is.Not.Empty);
+        var output = await PlayAsync("Cluster", "--seconds", "12", "--devices", "20");
+
+        // How many faults there are depends on how long the machine takes to start a process.
+        Assert.That(output, Does.Contain("application one is killed").And.Contain("server one is killed"));
+        Assert.That(ClusterSums().Count(output), Is.EqualTo(2), output);
+    }
+
+    [Test]
     public async Task RemoteControl_lights_the_lamp_and_puts_it_out()
     {
         var output = await PlayAsync("RemoteControl", "--seconds", "4");
@@ -144,6 +157,9 @@ public sealed partial class ExamplesTests
         Assert.That(ended.Output, Does.Not.Contain('\u001b'), "no colours in a pipe");
         return ended.Output;
     }
+
+    [GeneratedRegex("written [1-9][0-9]+, accepted [0-9]+, received [0-9]+, lost 0, repeated 0, out of order 0", RegexOptions.ExplicitCapture, 1_000)]
+    private static partial Regex ClusterSums();
 
     [GeneratedRegex(@"app (?<id>\d)     (?<reports>\d+) reports, 0 missing", RegexOptions.None, 1_000)]
     private static partial Regex ApplicationsEnd();
