@@ -159,7 +159,7 @@ public sealed class PackageTests
 
     /// <summary>What the packages need of others, in the versions that the tests were built with.</summary>
     private static IEnumerable<string> StoreFolders() =>
-        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi"]
+        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports"]
         from package in Directory.EnumerateDirectories(Environments.PackagesFolder, pattern)
         from version in Directory.EnumerateDirectories(package)
         select version;

@@ -98,7 +98,11 @@ public sealed class ManyNewcomersTests : ServerTest
         await Bound.EventuallyAsync(() => opened == 1 && server.Counters.Openings == 0);
         released.Set();
 
-        Assert.That(await Task.WhenAll(peers.Select(p => p.HearLineAsync())), Is.All.StartsWith("IOTLINK/2 ok "));
+        // An answer comes once its epoch is kept. Each newcomer takes the place of the one before, perhaps sooner than
+        // that: then the older connection ends without an answer.
+        var answers = await Task.WhenAll(peers.Select(p => p.HearLineAsync()));
+        Assert.That(answers[^1], Does.StartWith("IOTLINK/2 ok "));
+        Assert.That(answers.Where(a => a is not null), Is.All.StartsWith("IOTLINK/2 ok "));
         Assert.That(server.Counters.Refused.Values.Sum(), Is.Zero);
     }
 }
