@@ -22,14 +22,17 @@ internal sealed class DeviceQueues(
     public void Post(AddressedLine line)
     {
         var id = line.Id;
-        if (!byId.TryGetValue(id, out var box))
+        if (byId.TryGetValue(id, out var box))
         {
-            var channel = Channel.CreateUnbounded<AddressedLine>();
-            byId.Add(id, box = channel.Writer);
-            _ = ForwardAsync(id, channel.Reader);
+            box.TryWrite(line);
+            return;
         }
 
-        box.TryWrite(line);
+        var channel = Channel.CreateUnbounded<AddressedLine>();
+        byId.Add(id, channel.Writer);
+        channel.Writer.TryWrite(line);
+        // Its device is looked for at once: what is said of it comes before what is said of later lines.
+        _ = ForwardAsync(id, channel.Reader);
     }
 
     private async Task ForwardAsync(string id, ChannelReader<AddressedLine> lines)
