@@ -38,6 +38,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     // alone.
     private readonly bool frees = connection is ISocketBelow { HasSocketBelow: true };
     private AfterReceipt rest;
+    private volatile bool isStarted;
     private Pause? pause;
     private bool isSlowed;
 
@@ -99,7 +100,13 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     public void Said(TimeSpan now) => Volatile.Write(ref saidAt, now.Ticks);
 
 #pragma warning disable CA2012 // Kept to be awaited later, once.
-    public void StartReading() => Finished = ReadAsync();
+    public void StartReading()
+    {
+        // Bytes that have come already are handled here, on a thread that has other work.
+        Finished = ReadAsync();
+        isStarted = true;
+    }
+
 #pragma warning restore CA2012
 
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
@@ -233,7 +240,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// </summary>
     public bool TryTellLater(LineChain done)
     {
-        if (over || !frees)
+        if (over || !frees || !isStarted)
             return false;
         rest.Done.Add(done);
         return true;
@@ -242,7 +249,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     /// <summary>Hands out the lines of an inbox in the same way.</summary>
     public bool TryLendTo(Inbox inbox)
     {
-        if (over || !frees || !inbox.CanBorrow)
+        if (over || !frees || !isStarted || !inbox.CanBorrow)
             return false;
         rest.Inbox = inbox;
         return true;

@@ -29,6 +29,8 @@ internal sealed class LinkPairs : IAsyncDisposable
         {
             Bind = IPAddress.Loopback,
             Port = 0,
+            // There may be more of them than a server takes of devices that it does not expect.
+            Expected = [.. Enumerable.Range(0, count).Select(Id)],
             Tls = certificate is null ? null : new HttpsConnectionAdapterOptions { ServerCertificate = certificate },
             SessionStore = kept.Server,
         }), kept);
