@@ -123,6 +123,35 @@ public sealed class LoanTests : IDisposable
         Assert.That(Reader.EmptyReceives - before, Is.LessThan(Rounds / 4));
     }
 
+    /// <summary>The thread that begins to serve has other work: a server that is to stop waits for it.</summary>
+    [Test]
+    public async Task An_observer_of_lines_that_came_before_the_connection_was_served_does_not_block_who_serves_it()
+    {
+        HearLines(1);
+        link.Dismiss(link.Serving!, "bye", new Outage(OutageReason.ClosedHere, "the next one follows"));
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var early = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await early.ConnectAsync(listener.LocalEndpoint);
+        await early.SendAsync("+0001early\n"u8.ToArray());
+        var accepted = await listener.AcceptSocketAsync();
+        Assert.That(accepted.Poll(Bound.Limit, SelectMode.SelectRead), "the line has come");
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var observing = link.Lines.Subscribe(_ =>
+        {
+            entered.SetResult();
+            released.Wait();
+        });
+
+        var serving = Task.Run(() => link.TryServe(
+            new SocketConnection(accepted, DefaultScheduler.Instance, TimeSpan.FromMinutes(2)),
+            new ClientOpening("1", 2, new SessionOffer(Epoch: 3, Tx: 1, Peer: null, Rx: 0, Seen: 0, Window: 256, Max: 4_000), Nonce: null)));
+
+        await entered.Task.Within("the observer blocks");
+        Assert.That(await serving.Within("it is served all the same"), Is.Not.Null);
+        released.Set();
+    }
+
     [TestCase(0)]
     [TestCase(1)]
     [TestCase(2)]
