@@ -89,6 +89,6 @@ public sealed class BridgeCommandTests
         var ended = await Dotnet.RunProgramAsync("BridgedHost", "--seconds", "8", "--kill", "2");
         Assert.That(ended.Exit, Is.Zero, ended.ToString());
         Assert.That(ended.ToString(), Does.Contain("lost 0, repeated 0, out of order 0").And.Contain("each line once, in order"));
-        Assert.That(ended.ToString(), Does.Not.Contain("killed 0 times").And.Not.Contain("0 of "));
+        Assert.That(ended.ToString(), Does.Not.Contain("killed 0 times").And.Not.Match(@"\b0 of "));
     }
 }

@@ -9,6 +9,8 @@ namespace Rx.IotLink.Tests.MicroPython;
 /// </summary>
 internal sealed class Device(string interpreter, int port, string key) : IAsyncDisposable
 {
+    private const string Wrote = "wrote ";
+
     private readonly string memory = Path.Combine(Path.GetTempPath(), $"iotlink-device-{Guid.NewGuid():N}.json");
     private readonly List<string> before = [];
     private IotLinkProcess? process;
@@ -33,11 +35,13 @@ internal sealed class Device(string interpreter, int port, string key) : IAsyncD
     public async Task<int> EndAsync()
     {
         var exit = await process!.ExitAsync();
-        var printed = Printed;
+        var printed = IotLinkProcess.SoFar(process.Output);
         await BuryAsync();
-        if (exit != 0 || printed[^1].Split(' ') is not ["wrote", var last])
+
+        // Not always its last line: an acceptance that came at the same time is printed by another of its tasks.
+        if (exit != 0 || printed.LastOrDefault(line => line.StartsWith(Wrote, StringComparison.Ordinal)) is not { } last)
             throw new InvalidOperationException($"The device ended with {exit}: {string.Join(" | ", printed.TakeLast(5))}");
-        return int.Parse(last, CultureInfo.InvariantCulture);
+        return int.Parse(last[Wrote.Length..], CultureInfo.InvariantCulture);
     }
 
     /// <summary>Its power fails.</summary>
