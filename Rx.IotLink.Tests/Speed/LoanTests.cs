@@ -67,21 +67,27 @@ public sealed class LoanTests : IDisposable
         var writing = WriteAsync(Window * (Rounds + 1));
         HearLines(Window);
         var sends = new List<int>();
+        var locks = new List<int>();
         for (var round = 0; round < Rounds; round++)
         {
-            var before = Writer.Sends;
+            var before = (Writer.Sends, link.Steps);
             Acknowledge(Window);
             HearLines(Window);
-            sends.Add(Writer.Sends - before);
+            sends.Add(Writer.Sends - before.Sends);
+            locks.Add(link.Steps - before.Steps);
         }
 
         Acknowledge(Window);
         await writing.Within();
         Assert.That(Median(sends), Is.EqualTo(1), string.Join(' ', sends));
+        // Once for each line that is written, for the acknowledgement of all, and before and after the send.
+        Assert.That(Median(locks), Is.EqualTo(Window + 3), string.Join(' ', locks));
     }
 
-    [Test]
-    public async Task Lines_are_handed_out_on_the_thread_that_received_them_and_acknowledged_together()
+    /// <summary>Also lines that together are longer than the first buffer: soon one receive takes them.</summary>
+    [TestCase("a line")]
+    [TestCase("a line of so many bytes that a hundred of them fill more than one buffer")]
+    public async Task Lines_are_handed_out_on_the_thread_that_received_them_and_acknowledged_together(string line)
     {
         if (Environment.ProcessorCount < 2)
             Assert.Pass("With one processor no thread of the pool can be spared.");
@@ -94,17 +100,21 @@ public sealed class LoanTests : IDisposable
             all.Release();
         });
         var sends = new List<int>();
+        var locks = new List<int>();
         for (var round = 0; round < Rounds; round++)
         {
-            var before = Writer.Sends;
-            Say(Window);
+            var before = (Writer.Sends, link.Steps);
+            Say(Window, line);
             for (var i = 0; i < Window; i++)
                 Assert.That(await all.WaitAsync(Bound.Limit));
             HearUntil($"={(ushort)said:x4}\n");
-            sends.Add(Writer.Sends - before);
+            sends.Add(Writer.Sends - before.Sends);
+            locks.Add(link.Steps - before.Steps);
         }
 
         Assert.That(Median(sends), Is.EqualTo(1), string.Join(' ', sends));
+        // Once for the bytes that came, for what the observers have handled, and after the send.
+        Assert.That(Median(locks), Is.EqualTo(3), string.Join(' ', locks));
         Assert.That(onPool, Is.GreaterThan(Rounds * Window / 2));
     }
 
@@ -244,9 +254,9 @@ public sealed class LoanTests : IDisposable
 
     private static int Median(List<int> of) => of.Order().ElementAt(of.Count / 2);
 
-    private void Say(int lines)
+    private void Say(int lines, string line = "a line")
     {
-        var all = string.Concat(Enumerable.Range(0, lines).Select(_ => $"+{(ushort)++said:x4}a line\n"));
+        var all = string.Concat(Enumerable.Range(0, lines).Select(_ => $"+{(ushort)++said:x4}{line}\n"));
         Send(all);
     }
 

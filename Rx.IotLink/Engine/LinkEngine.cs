@@ -207,7 +207,8 @@ internal sealed partial class LinkEngine
     public void Step(in Input input, ref Effects effects)
     {
         collected.Begin(effects.Delivered);
-        now = input.At.Now;
+        // A thread that has read the clock a moment ago may come after another one (Loan).
+        now = input.At.Now > now ? input.At.Now : now;
         // Most links share no budget; then nothing need be counted.
         isBounded = input.At.Room != Moment.AnyRoom;
         mayHold = isBounded ? input.At.Room + Holds : 0;

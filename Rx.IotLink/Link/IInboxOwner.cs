@@ -23,5 +23,9 @@ internal interface IInboxOwner : IObserverFaults
     /// <summary>
     /// Lines were handled. If the drain has no lines left, the result says whether it continues.
     /// </summary>
-    bool Handled(bool nothingLeft);
+    /// <param name="nothingLeft">Whether the drain has no lines left.</param>
+    /// <param name="mayWait">
+    /// Whether they need not be accepted yet, if the drain continues: then more lines go with them.
+    /// </param>
+    bool Handled(bool nothingLeft, bool mayWait = false);
 }

@@ -16,8 +16,8 @@ namespace Rx.IotLink;
 internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, Lock gate, IInboxOwner owner) : IWork
 {
     /// <summary>
-    /// Lines that are handled shortly after each other are reported together: at most this many, and within a short
-    /// time.
+    /// Lines that are handled shortly after each other are reported together: at most this many, and within this time,
+    /// or a few milliseconds, as the coarse clock moves (<see cref="CoarseClock"/>).
     /// </summary>
     private const int ReportedTogether = 256;
 
@@ -182,7 +182,9 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     void IWork.Run()
     {
         var together = 0;
+        var coarse = new CoarseClock(isReal: scheduler is ObserverLane);
         var time = owner.Now;
+        bool isDue, goesOn;
         do
         {
             if (!taken.IsEmpty || newcomers)
@@ -193,8 +195,12 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
             {
                 if (taken.IsEmpty)
                     break;
-                time = owner.Now;
-                Volatile.Write(ref heldSince, time.Ticks);
+                if (coarse.HasMoved())
+                {
+                    time = owner.Now;
+                    Volatile.Write(ref heldSince, time.Ticks);
+                }
+
                 if (++together < ReportedTogether && time - reportedAt < ReportedWithin)
                     continue;
                 (together, reportedAt) = (0, time);
@@ -205,9 +211,12 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
             if (ended)
                 TellEnd();
             time = owner.Now;
-            (together, reportedAt) = (0, time);
+            isDue = together >= ReportedTogether || time - reportedAt >= ReportedWithin;
+            goesOn = owner.Handled(nothingLeft: true, mayWait: !isDue);
+            if (isDue || !goesOn)
+                (together, reportedAt) = (0, time);
         }
-        while (owner.Handled(nothingLeft: true));
+        while (goesOn);
     }
 
     /// <summary>

@@ -21,9 +21,14 @@ internal sealed partial class Link
     // Guarded by the lock: waiters whose event has come.
     private List<(Waiter<Unit> Waiter, Exception? Error)>? toTell;
 
+    /// <summary>How many inputs were processed: for each, the lock was taken once. For tests.</summary>
+    internal int Steps { get; private set; }
+
     /// <summary>The facts of this moment. Under the lock.</summary>
-    private Moment Moment() =>
-        new(Now, inbox.HandledExactlyOnce, inbox.HandledBestEffort, inbox.HeldSince, inbox.OpenSince, Room());
+    private Moment Moment() => Moment(Now);
+
+    private Moment Moment(TimeSpan now) =>
+        new(now, inbox.HandledExactlyOnce, inbox.HandledBestEffort, inbox.HeldSince, inbox.OpenSince, Room());
 
     /// <summary>
     /// Lets the engine process an input. Under the lock; the resulting work must be performed.
@@ -31,6 +36,7 @@ internal sealed partial class Link
     private void Step(in Input input, out Work work)
     {
         work = default;
+        Steps++;
         work.Effects.Begin(inbox.Arrived);
         work.On = served;
         engine.Step(input, ref work.Effects);

@@ -205,13 +205,15 @@ internal sealed partial class Link
     /// The drain of the inbox has handled lines: they are accepted, and one acknowledgement is sent for all. If the
     /// drain has no lines left, the result says whether it continues.
     /// </summary>
-    bool IInboxOwner.Handled(bool nothingLeft)
+    bool IInboxOwner.Handled(bool nothingLeft, bool mayWait)
     {
         Work work;
         bool goesOn;
         lock (gate)
         {
             goesOn = !nothingLeft || inbox.TryGoOn();
+            if (goesOn && mayWait)
+                return true;
             if (!inbox.IsHandingOut)
                 TellLater(standStills, error: null);
             Step(Input.Handled(Moment()), out work);

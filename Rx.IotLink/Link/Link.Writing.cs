@@ -239,7 +239,10 @@ internal sealed partial class Link
         {
             isFull = line.Delivery == Delivery.ExactlyOnce && !state.IsFinal && journal is { IsFull: true };
             if (!isFull)
-                Step(Input.Wrote(Moment(), line, mayLeaveSends, Loan.Gathers(served), timeOfDay), out work);
+            {
+                var lent = Loan.TimeOn(served, deadlines);
+                Step(Input.Wrote(Moment(lent ?? Now), line, mayLeaveSends, moreFollow: lent is not null, timeOfDay), out work);
+            }
         }
 
         if (isFull)

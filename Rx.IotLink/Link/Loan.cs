@@ -25,6 +25,7 @@ internal sealed class Loan : ILoan
     // Whether output has gathered. Who exchanges it must send it.
     private int holds;
     private volatile bool isOver;
+    private TimeSpan? time;
 
     private Loan(ServedConnection? on) => this.on = on;
 
@@ -32,6 +33,12 @@ internal sealed class Loan : ILoan
 
     /// <summary>Whether what this thread writes to a connection gathers now.</summary>
     public static bool Gathers(ServedConnection? on) => on is not null && ofThisThread is { isOver: false } loan && loan.on == on;
+
+    /// <summary>
+    /// The time of this thread's loan for a connection: the clock is read once, and not for each line that is written,
+    /// since a loan ends after two milliseconds. Null: there is no such loan.
+    /// </summary>
+    public static TimeSpan? TimeOn(ServedConnection? on, Deadlines clock) => Gathers(on) ? ofThisThread!.time ??= clock.Now : null;
 
     /// <summary>Leaves a send to the end of the loan. False: this thread is not lent for this connection.</summary>
     public static bool TryHold(ServedConnection on)

@@ -13,7 +13,9 @@ internal static class LoanWatch
 
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(1);
     private static readonly Lock Gate = new();
-    private static readonly SemaphoreSlim Wakes = new(0);
+
+    // Not a SemaphoreSlim: it spins before it waits, and so takes a processor from those it watches, each millisecond.
+    private static readonly AutoResetEvent Wakes = new(false);
 
     // Guarded by the lock. There are no more loans than threads of the pool.
     private static readonly List<ILoan> Open = [];
@@ -36,7 +38,7 @@ internal static class LoanWatch
         if (starts)
             thread.UnsafeStart();
         else
-            Wakes.Release();
+            Wakes.Set();
     }
 
     /// <summary>The loan has ended: it is not taken over after this.</summary>
@@ -52,7 +54,7 @@ internal static class LoanWatch
         {
             for (var idle = 0; idle < IdleLooks;)
             {
-                Wakes.Wait(BetweenLooks);
+                Wakes.WaitOne(BetweenLooks);
                 idle = Look() ? 0 : idle + 1;
             }
 
@@ -63,7 +65,7 @@ internal static class LoanWatch
                     continue;
             }
 
-            Wakes.Wait();
+            Wakes.WaitOne();
         }
     }
 

@@ -317,10 +317,10 @@ internal sealed class SocketReader : PipeReader, IValueTaskSource<ReadResult>, I
             thisTurn += read;
             isDry = read < buffer!.Length - end;
             end += read;
-            // The next read uses larger pieces if many bytes came, and smaller ones if few came.
+            // The next read uses larger pieces if many bytes came together, and smaller ones if few came.
             if (!isDry)
                 nextBuffer = Math.Min(2 * buffer.Length, MostBuffer);
-            else if (end < buffer.Length / 4)
+            else if (thisTurn < nextBuffer / 4)
                 nextBuffer = Math.Max(nextBuffer / 2, LeastBuffer);
         }
 
