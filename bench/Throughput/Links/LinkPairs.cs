@@ -18,11 +18,12 @@ internal sealed class LinkPairs : IAsyncDisposable
 
     public IReadOnlyList<ILink> Clients => clients;
 
-    public static Task<LinkPairs> OpenAsync(Settings settings, int count, bool tls = false) =>
-        OpenAsync(settings, count, Memory.None, new Commits(), tls);
+    public static Task<LinkPairs> OpenAsync(Settings settings, int count, TimeSpan? timeout = null) =>
+        OpenAsync(settings, count, Memory.None, new Commits(), tls: false, timeout);
 
-    public static async Task<LinkPairs> OpenAsync(Settings settings, int count, Memory memory, Commits commits, bool tls = false)
+    public static async Task<LinkPairs> OpenAsync(Settings settings, int count, Memory memory, Commits commits, bool tls, TimeSpan? timeout = null)
     {
+        var silence = timeout ?? new IotLinkServerOptions().Timeout;
         var kept = await EndStores.OpenAsync(memory, settings.Folder, commits);
         var certificate = tls ? Certificates.Make() : null;
         var pairs = new LinkPairs(await IotLinkServer.StartAsync(new()
@@ -33,6 +34,7 @@ internal sealed class LinkPairs : IAsyncDisposable
             Expected = [.. Enumerable.Range(0, count).Select(Id)],
             Tls = certificate is null ? null : new HttpsConnectionAdapterOptions { ServerCertificate = certificate },
             SessionStore = kept.Server,
+            Timeout = silence,
         }), kept);
         for (var i = 0; i < count; i++)
         {
@@ -44,6 +46,7 @@ internal sealed class LinkPairs : IAsyncDisposable
                 Protocol = settings.Protocol,
                 Tls = tls ? Certificates.Trusting() : null,
                 SessionStore = kept.Clients,
+                Timeout = silence,
             }));
         }
 

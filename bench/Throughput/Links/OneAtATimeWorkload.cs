@@ -15,7 +15,7 @@ internal sealed class OneAtATimeWorkload(Settings settings, int links, bool read
 
     public override async Task OpenAsync()
     {
-        pairs = await LinkPairs.OpenAsync(settings, links, memory, Commits);
+        pairs = await LinkPairs.OpenAsync(settings, links, memory, Commits, tls: false);
         for (var i = 0; i < links; i++)
         {
             var server = await pairs.ServerEndAsync(i);
