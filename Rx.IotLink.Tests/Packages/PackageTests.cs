@@ -117,6 +117,38 @@ public sealed class PackageTests
     }
 
     [Test]
+    public async Task A_compiler_with_the_package_reports_a_write_that_writes_nothing()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(root, "unwritten")).FullName;
+        await NameFeedsAsync(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, "unwritten.csproj"), """
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <NuGetAudit>false</NuGetAudit>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Rx.IotLink" Version="0.1.0" />
+              </ItemGroup>
+            </Project>
+            """);
+        await File.WriteAllTextAsync(Path.Combine(folder, "Pump.cs"), """
+            using Rx.IotLink;
+
+            public static class Pump
+            {
+                public static void Start(ILink link) => link.Write("on");
+            }
+            """);
+        var environment = new Dictionary<string, string>(Quiet, StringComparer.Ordinal) { ["NUGET_PACKAGES"] = Path.Combine(root, "packages-of-unwritten") };
+
+        var built = await Dotnet.RunAsync(folder, environment, "build", "--nologo", "-p:UseSharedCompilation=false");
+
+        Assert.That(built.Exit, Is.Zero, built.ToString());
+        Assert.That(built.Output, Does.Contain("Pump.cs(5,45): warning IOTLINK001: 'Write' does nothing until somebody subscribes"));
+    }
+
+    [Test]
     public async Task The_programs_of_the_documents_are_built_as_pasted_and_the_first_ones_do_what_they_say()
     {
         var folder = Directory.CreateDirectory(Path.Combine(root, "pasted")).FullName;
