@@ -7,13 +7,21 @@ namespace Peers;
 /// <summary>Links of this library, exactly once.</summary>
 /// <param name="connections">How many.</param>
 /// <param name="timeout">The silence after which an outage is declared. Null: the default, 2 s.</param>
-internal sealed class LinkWorkload(int connections, TimeSpan? timeout = null) : PeerWorkload(connections, window: 1)
+/// <param name="apart">The server, if it is in another process.</param>
+internal sealed class LinkWorkload(int connections, TimeSpan? timeout = null, ServerEnd? apart = null) : PeerWorkload(connections, window: 1)
 {
     private readonly List<IDisposable> observing = [];
+    private readonly List<IotLinkClient> clients = [];
     private LinkPairs? pairs;
 
     public override async Task OpenAsync()
     {
+        if (apart is not null)
+        {
+            await OpenClientsAsync(apart.Port);
+            return;
+        }
+
         pairs = await LinkPairs.OpenAsync(Settings.Default, Connections, timeout);
         for (var i = 0; i < Connections; i++)
         {
@@ -27,7 +35,21 @@ internal sealed class LinkWorkload(int connections, TimeSpan? timeout = null) : 
         observing.ForEach(o => o.Dispose());
         if (pairs is not null)
             await pairs.DisposeAsync();
+        foreach (var client in clients)
+            await client.DisposeAsync();
     }
 
-    public override Task WriteAsync(int connection, string line) => pairs!.Clients[connection].WriteAsync(line);
+    public override Task WriteAsync(int connection, string line) =>
+        (pairs is null ? clients[connection] : pairs.Clients[connection]).WriteAsync(line);
+
+    private async Task OpenClientsAsync(int port)
+    {
+        for (var i = 0; i < Connections; i++)
+        {
+            var options = new IotLinkClientOptions { Host = "127.0.0.1", Port = port, Id = LinkPairs.Id(i) };
+            clients.Add(IotLinkClient.Start(timeout is { } silence ? options with { Timeout = silence } : options));
+        }
+
+        await Task.WhenAll(clients.Select(client => client.WaitUntilUpAsync()));
+    }
 }

@@ -3,11 +3,15 @@ using Throughput;
 using Throughput.Report;
 
 // What others need for the same: lines from a client to an application on a server, each acknowledged to its writer.
-// All are measured in turn, in one process, with the client and the server of each on this machine.
+// All are measured in turn, with the client and the server of each in one process, or (scale --apart) in two.
 if (args is ["rest", var connections])
     return await Rest.RunAsync(connections);
+if (args is ["scale", "--apart", .. var more])
+    return await Scale.RunAsync(more, apart: true);
 if (args is ["scale", .. var counts])
-    return await Scale.RunAsync(counts);
+    return await Scale.RunAsync(counts, apart: false);
+if (args is ["server", var kind, var links, var timeout])
+    return await ServerEnd.RunAsync(kind, links, timeout);
 return await Settings.RunAsync(args, async (settings, cancellation) =>
 {
     var machine = Machine.Describe();

@@ -3,6 +3,7 @@ using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 using MQTTnet.Protocol;
 using Peers.Mqtt;
+using Rx.IotLink.Server;
 using Spectre.Console;
 using Throughput;
 using Throughput.Links;
@@ -10,7 +11,7 @@ using Throughput.Links;
 namespace Peers;
 
 /// <summary>
-/// A fleet as fleets are: each connection carries a line a second. Both ends are in this process.
+/// A fleet as fleets are: each connection carries a line a second.
 /// </summary>
 internal static class Scale
 {
@@ -24,25 +25,32 @@ internal static class Scale
     /// </summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
-    private static readonly (string Name, Func<int, PeerWorkload> Create)[] Kinds =
+    private static readonly (string Name, string Server, TimeSpan? Timeout, Func<int, ServerEnd?, PeerWorkload> Create)[] Kinds =
     [
-        ("Rx.IotLink, exactly once", n => new LinkWorkload(n)),
-        ("the same, timeout 30 s", n => new LinkWorkload(n, Timeout)),
-        ("MQTTnet, QoS 2", n => new MqttWorkload(n, 1, MqttQualityOfServiceLevel.ExactlyOnce)),
-        ("MQTTnet, QoS 1", n => new MqttWorkload(n, 1, MqttQualityOfServiceLevel.AtLeastOnce)),
+        ("Rx.IotLink, exactly once", ServerEnd.Links, null, (n, apart) => new LinkWorkload(n, apart: apart)),
+        ("the same, timeout 30 s", ServerEnd.Links, Timeout, (n, apart) => new LinkWorkload(n, Timeout, apart)),
+        ("MQTTnet, QoS 2", ServerEnd.Mqtt, null, (n, apart) => new MqttWorkload(n, 1, MqttQualityOfServiceLevel.ExactlyOnce, apart)),
+        ("MQTTnet, QoS 1", ServerEnd.Mqtt, null, (n, apart) => new MqttWorkload(n, 1, MqttQualityOfServiceLevel.AtLeastOnce, apart)),
     ];
 
-    public static async Task<int> RunAsync(IEnumerable<string> counts)
+    /// <summary>Measures each number of connections.</summary>
+    /// <param name="counts">How many connections.</param>
+    /// <param name="apart">
+    /// Whether the server is in another process; then the heap is that of the clients alone. Else both ends are in this
+    /// process.
+    /// </param>
+    public static async Task<int> RunAsync(IEnumerable<string> counts, bool apart)
     {
         var table = new Table().AddColumns("connections", "what", "lines/s", "% of a core", "p50 µs", "p99 µs", "bytes of heap a connection");
         foreach (var count in counts)
         {
             if (Rest.Parse(count) is not { } connections)
                 return 2;
-            foreach (var (name, create) in Kinds)
+            foreach (var (name, kind, timeout, create) in Kinds)
             {
                 AnsiConsole.WriteLine($"{connections} connections, {name}");
-                var row = await MeasureAsync(create(connections), connections);
+                using var server = apart ? await ServerEnd.StartAsync(kind, connections, timeout ?? new IotLinkServerOptions().Timeout) : null;
+                var row = await MeasureAsync(create(connections, server), connections, server);
                 table.AddRow([connections.ToString("n0", CultureInfo.InvariantCulture), Markup.Escape(name), .. row]);
             }
         }
@@ -52,7 +60,7 @@ internal static class Scale
         return 0;
     }
 
-    private static async Task<string[]> MeasureAsync(PeerWorkload opened, int connections)
+    private static async Task<string[]> MeasureAsync(PeerWorkload opened, int connections, ServerEnd? apart)
     {
         await using var workload = opened;
         var before = Rest.Heap();
@@ -60,10 +68,10 @@ internal static class Scale
         using var pace = new Pace(workload, connections);
         await Observable.Timer(WarmUp).ToTask();
         workload.Latencies.Clear();
-        var (lines, cpu, at) = (pace.Done, Environment.CpuUsage.TotalTime, LatencyHistogram.Now());
+        var (lines, cpu, at) = (pace.Done, Used(apart), LatencyHistogram.Now());
         await Observable.Timer(Length).ToTask();
         var took = System.Diagnostics.Stopwatch.GetElapsedTime(at).TotalSeconds;
-        var (more, used) = (pace.Done - lines, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds);
+        var (more, used) = (pace.Done - lines, (Used(apart) - cpu).TotalSeconds);
         var (p50, p99) = (workload.Latencies.Percentile(0.5), workload.Latencies.Percentile(0.99));
         await pace.StopAsync();
         return
@@ -72,6 +80,9 @@ internal static class Scale
             Number((double)(Rest.Heap() - before) / connections, "n0"),
         ];
     }
+
+    /// <summary>The processor time of both ends.</summary>
+    private static TimeSpan Used(ServerEnd? apart) => Environment.CpuUsage.TotalTime + (apart?.CpuTime ?? TimeSpan.Zero);
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 

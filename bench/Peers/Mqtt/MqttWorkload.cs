@@ -11,24 +11,38 @@ namespace Peers.Mqtt;
 /// MQTT 5 with sessions that are kept. The application is in the server's process, as with a link: it sees each message
 /// when the server takes it.
 /// </summary>
-internal sealed class MqttWorkload(int connections, int window, MqttQualityOfServiceLevel quality) : PeerWorkload(connections, window)
+/// <param name="connections">How many clients.</param>
+/// <param name="window">How many messages of each are under way.</param>
+/// <param name="quality">What is promised for a message.</param>
+/// <param name="apart">The server, if it is in another process.</param>
+internal sealed class MqttWorkload(int connections, int window, MqttQualityOfServiceLevel quality, ServerEnd? apart = null) : PeerWorkload(connections, window)
 {
     private readonly List<IMqttClient> clients = [];
     private MqttServer? server;
 
-    public override async Task OpenAsync()
+    /// <summary>Starts a server.</summary>
+    /// <param name="port">Where it listens.</param>
+    /// <param name="received">Called with each message, and the number of its connection.</param>
+    public static async Task<MqttServer> ServeAsync(int port, Action<int, string> received)
     {
-        var port = FreePort.Find();
         var servers = new MqttServerFactory();
-        server = servers.CreateMqttServer(servers.CreateServerOptionsBuilder()
+        var made = servers.CreateMqttServer(servers.CreateServerOptionsBuilder()
             .WithDefaultEndpoint().WithDefaultEndpointPort(port).WithDefaultEndpointBoundIPAddress(IPAddress.Loopback)
             .WithDefaultEndpointBoundIPV6Address(IPAddress.None).WithPersistentSessions().Build());
-        server.InterceptingPublishAsync += message =>
+        made.InterceptingPublishAsync += message =>
         {
-            Received(int.Parse(message.ClientId, CultureInfo.InvariantCulture), message.ApplicationMessage.ConvertPayloadToString());
+            received(int.Parse(message.ClientId, CultureInfo.InvariantCulture), message.ApplicationMessage.ConvertPayloadToString());
             return Task.CompletedTask;
         };
-        await server.StartAsync();
+        await made.StartAsync();
+        return made;
+    }
+
+    public override async Task OpenAsync()
+    {
+        var port = apart?.Port ?? FreePort.Find();
+        if (apart is null)
+            server = await ServeAsync(port, Received);
         for (var i = 0; i < Connections; i++)
         {
             var client = new MqttClientFactory().CreateMqttClient();

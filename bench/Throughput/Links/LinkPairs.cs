@@ -65,5 +65,6 @@ internal sealed class LinkPairs : IAsyncDisposable
         await stores.DisposeAsync();
     }
 
-    private static string Id(int client) => client.ToString(CultureInfo.InvariantCulture);
+    /// <summary>The id of a client.</summary>
+    public static string Id(int client) => client.ToString(CultureInfo.InvariantCulture);
 }
