@@ -12,6 +12,7 @@ internal static class Problems
     /// <summary>The answer to a request that failed; null: the exception is not one of these.</summary>
     public static IResult? Of(Exception exception) => exception switch
     {
+        DeviceElsewhereException => Of(StatusCodes.Status409Conflict, exception.Message),
         UnknownDeviceException => Of(StatusCodes.Status404NotFound, exception.Message),
         LinkDownException => Of(StatusCodes.Status409Conflict, exception.Message),
         LinkClosedException => Of(StatusCodes.Status409Conflict, exception.Message),

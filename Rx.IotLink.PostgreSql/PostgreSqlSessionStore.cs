@@ -26,6 +26,7 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
     private readonly WriteBatch writes;
     private readonly Lines lines;
     private readonly FleetOutbox outbox;
+    private readonly Presence presence;
 
     // One call writes at a time, so that the numbers of calls grow in the order in which they are kept. The other
     // connections are for claims and reads: a fleet that comes back does not delay what is written.
@@ -47,6 +48,7 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
         others = new(options.MaxConnections - 2);
         claimant = new(options.Schema, options.Node, DoAsync);
         outbox = new(options.Schema);
+        presence = new(options.Schema, options.Node, Guid.NewGuid(), DoAsync);
         Fleet = new(options, outbox, server.Faults, DoAsync);
         writes = new(options.Schema);
         lines = new(options.Schema);
@@ -185,8 +187,10 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
 
     bool IFleetStore.KeepsReceived => options.Inbox;
 
+    ValueTask<string?> IFleetStore.FindUpElsewhereAsync(string id) => presence.FindUpElsewhereAsync(id);
+
     IDisposable IFleetStore.DeliverTo(IObservable<ILink> links, IScheduler scheduler) => new Deliveries(
-        links, scheduler, outbox, server, new(options.Schema, options.Node, DoAsync), options.Inbox ? new InboxRoom(options.Schema, options.InboxFor, DoAsync) : null, DoAsync);
+        links, scheduler, outbox, server, presence, options.Inbox ? new InboxRoom(options.Schema, options.InboxFor, DoAsync) : null, DoAsync);
 
     /// <summary>Connects once, and brings the tables up to date.</summary>
     internal async Task EnsureOpenAsync(CancellationToken cancellationToken)

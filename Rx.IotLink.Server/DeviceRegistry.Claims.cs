@@ -75,6 +75,6 @@ internal sealed partial class DeviceRegistry
                 unknown.Remove(stranger);
         }
 
-        Forget(member.Link);
+        Forget(member.Link, Forgetting.Elsewhere, "since another server has claimed it");
     }
 }

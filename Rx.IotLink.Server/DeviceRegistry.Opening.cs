@@ -14,6 +14,7 @@ internal sealed partial class DeviceRegistry
     /// <param name="isKnown">Whether it is known, although the store may have nothing of it.</param>
     /// <param name="cancellationToken">Ends the wait. The opening continues, for the next caller.</param>
     /// <exception cref="UnknownDeviceException">It is not known, and there is nothing of it in the store.</exception>
+    /// <exception cref="DeviceElsewhereException">It is connected at another server.</exception>
     /// <exception cref="SessionStoreException">The store failed.</exception>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public async Task<ILink> OpenAsync(string id, bool isKnown, CancellationToken cancellationToken)
@@ -127,6 +128,8 @@ internal sealed partial class DeviceRegistry
         try
         {
             // Not under the lock: foreign code, which may wait or fail.
+            if (!wanted.IsConnecting && options.SessionStore is IFleetStore fleet && await fleet.FindUpElsewhereAsync(id).ConfigureAwait(false) is { } node)
+                throw BeingLookedAt(new DeviceElsewhereException(id, node));
             var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, id, options.MaxLineBytes, CancellationToken.None).ConfigureAwait(false);
             if (wanted.MustBeKept && kept.Memory.IsEmpty)
                 throw await NotKeptAsync(claim).ConfigureAwait(false);
@@ -171,8 +174,11 @@ internal sealed partial class DeviceRegistry
     private async ValueTask<RefusedException> NotKeptAsync(SessionClaim claim)
     {
         _ = await TryForgetAsync(claim).ConfigureAwait(false);
-        return new(Refusal.IdLive, "the session store of this id is being looked at", cause: new UnknownDeviceException(claim.Id));
+        return BeingLookedAt(new UnknownDeviceException(claim.Id));
     }
+
+    /// <summary>The link is not opened. A connection that waits for it meanwhile is refused, and tries again.</summary>
+    private static RefusedException BeingLookedAt(Exception cause) => new(Refusal.IdLive, "the session store of this id is being looked at", cause: cause);
 
     /// <summary>If this fails, the id stays there without a memory, which does no harm.</summary>
     private async ValueTask<bool> TryForgetAsync(SessionClaim claim)
@@ -190,7 +196,7 @@ internal sealed partial class DeviceRegistry
 
     private static Exception ErrorOf(string id, Exception error) => error switch
     {
-        { InnerException: UnknownDeviceException or SessionStoreException } => error.InnerException,
+        { InnerException: UnknownDeviceException or DeviceElsewhereException or SessionStoreException } => error.InnerException,
         RefusedException { Refusal: Refusal.Stopping } => Closed(id),
         _ => Failed(id, $"failed: {Printable.Message(error.Message)}", error.InnerException),
     };

@@ -105,7 +105,7 @@ internal sealed partial class DeviceRegistry
                 unknown.Remove(stranger);
         }
 
-        Forget(link, "as the application wanted", isForRoom: false);
+        Forget(link, Forgetting.AtRequest, "as the application wanted");
         if (link.Claim is not { } claim)
             return;
         await link.Kept.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -152,10 +152,10 @@ internal sealed partial class DeviceRegistry
         }
     }
 
-    /// <summary>Forgets an unknown id, with its link and its memory. From now on its link is not found open.</summary>
-    private void Forget(Link link, string why = "to make room for another unknown id", bool isForRoom = true)
+    /// <summary>Forgets a device with its link. From now on its link is not found open.</summary>
+    private void Forget(Link link, Forgetting kind, string why)
     {
-        var erases = !isForRoom && link.Claim is not null;
+        var erases = kind == Forgetting.AtRequest && link.Claim is not null;
         link.Forget(why);
         lock (gate)
         {
@@ -166,7 +166,7 @@ internal sealed partial class DeviceRegistry
             telemetry.Leave(link, gone);
             links.Forget(link);
             feed.Remove(link);
-            forgotten += isForRoom ? 1 : 0;
+            forgotten += kind == Forgetting.ForRoom ? 1 : 0;
             changes.Post(new LinkChange(LinkChangeKind.Forgotten, link.Id, link, link.RemoteEndPoint, link.Current.Outage!.Detail));
             if (erases || !link.Kept.IsCompleted)
                 ending.Add(link.Id);
@@ -176,6 +176,19 @@ internal sealed partial class DeviceRegistry
             _ = EndedAsync(link);
         feed.Publish();
         changes.Publish();
+    }
+
+    /// <summary>Why a device is forgotten.</summary>
+    private enum Forgetting
+    {
+        /// <summary>It is unknown, and makes room for another unknown id.</summary>
+        ForRoom,
+
+        /// <summary>The application wants it. Its memory in the store is deleted, too.</summary>
+        AtRequest,
+
+        /// <summary>Another server has claimed it.</summary>
+        Elsewhere,
     }
 
     private async Task EndedAsync(Link link)

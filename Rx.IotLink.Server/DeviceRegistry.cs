@@ -244,7 +244,7 @@ internal sealed partial class DeviceRegistry
         }
 
         if (givesWay is not null)
-            Forget(givesWay.Link);
+            Forget(givesWay.Link, Forgetting.ForRoom, "to make room for another unknown id");
         if (member is null)
             return OpenAsync(peer, proven, isNew, store!, remote, stopped);
         Announce(member, remote);

@@ -63,6 +63,7 @@ public sealed partial class IotLinkServer
     /// <param name="cancellationToken">Ends the waiting; the device may be forgotten all the same.</param>
     /// <exception cref="ArgumentException">It is no id.</exception>
     /// <exception cref="UnknownDeviceException">It has no link, and the session store has nothing of it.</exception>
+    /// <exception cref="DeviceElsewhereException">It is connected at another server of the fleet.</exception>
     /// <exception cref="SessionStoreException">The session store failed; try again.</exception>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public Task ForgetAsync(string id, CancellationToken cancellationToken = default)

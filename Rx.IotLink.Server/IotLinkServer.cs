@@ -155,6 +155,10 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the waiting for the store; it may be opened all the same.</param>
     /// <exception cref="ArgumentException">It is no id.</exception>
     /// <exception cref="UnknownDeviceException">No such device is known.</exception>
+    /// <exception cref="DeviceElsewhereException">
+    /// Several servers share the store, and the device is connected at another one. A server that has died counts as
+    /// alive for another 15 seconds.
+    /// </exception>
     /// <exception cref="SessionStoreException">The session store failed; trying again may help.</exception>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>
     public Task<ILink> OpenAsync(string id, CancellationToken cancellationToken = default)

@@ -11,6 +11,11 @@ internal interface IFleetStore
     /// </summary>
     bool KeepsReceived { get; }
 
+    /// <summary>The name of another server where a device is up now, as far as is known; null: there is none.</summary>
+    /// <param name="id">The device.</param>
+    /// <exception cref="SessionStoreException">The store cannot be used.</exception>
+    ValueTask<string?> FindUpElsewhereAsync(string id) => new((string?)null);
+
     /// <summary>Gives these lines to the links of their devices.</summary>
     /// <param name="links">The links of this process, each once.</param>
     /// <param name="scheduler">The clock.</param>

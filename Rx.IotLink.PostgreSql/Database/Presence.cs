@@ -9,15 +9,15 @@ namespace Rx.IotLink.PostgreSql.Database;
 /// </summary>
 /// <param name="schema">The schema of the tables.</param>
 /// <param name="node">The name of this server.</param>
+/// <param name="server">This server, among those of all names.</param>
 /// <param name="run">Does work on a connection.</param>
-internal sealed class Presence(string schema, string node, Func<Func<NpgsqlConnection, Task>, Task> run)
+internal sealed class Presence(string schema, string node, Guid server, Func<Func<NpgsqlConnection, Task>, Task> run)
 {
     /// <summary>After how many seconds without a sign of life a server counts as gone.</summary>
     public const int GoneAfterSeconds = 15;
 
     private const int MostAtOnce = 500;
 
-    private readonly Guid server = Guid.NewGuid();
     private readonly Lock gate = new();
     private readonly Dictionary<string, State> waiting = new(StringComparer.Ordinal);
     private bool atWork;
@@ -36,6 +36,11 @@ internal sealed class Presence(string schema, string node, Func<Func<NpgsqlConne
         INSERT INTO {schema}.servers (server, node) VALUES ($1, $2) ON CONFLICT (server) DO UPDATE SET seen = clock_timestamp()
         """;
 
+    private readonly string elsewhere = $"""
+        SELECT v.node FROM {schema}.sessions s JOIN {schema}.servers v USING (server)
+        WHERE s.id = $1 AND s.is_up AND s.server <> $2 AND v.seen > clock_timestamp() - interval '{GoneAfterSeconds} s'
+        """;
+
     private readonly string remove = $"DELETE FROM {schema}.servers WHERE seen < clock_timestamp() - interval '1 day'";
 
     private readonly string leave = $"DELETE FROM {schema}.servers WHERE server = $1";
@@ -51,6 +56,19 @@ internal sealed class Presence(string schema, string node, Func<Func<NpgsqlConne
     public static FleetDevice Device(NpgsqlDataReader reader) => new(
         reader.GetString(0), reader.GetString(1), reader.GetBoolean(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<DateTimeOffset>(3),
         reader.IsDBNull(4) ? null : reader.GetString(4));
+
+    /// <summary>The name of another server where a device is up; null: there is none.</summary>
+    public async ValueTask<string?> FindUpElsewhereAsync(string id)
+    {
+        string? found = null;
+        await run(async connection =>
+        {
+            var command = new NpgsqlCommand(elsewhere, connection) { Parameters = { new() { Value = Changes.Utf8.GetBytes(id) }, Server() } };
+            await using (command.ConfigureAwait(false))
+                found = await command.ExecuteScalarAsync().ConfigureAwait(false) as string;
+        }).ConfigureAwait(false);
+        return found;
+    }
 
     /// <summary>A link has changed its state.</summary>
     public void Set(SessionClaim claim, LinkState state)

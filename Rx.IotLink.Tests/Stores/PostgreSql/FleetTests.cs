@@ -74,9 +74,38 @@ internal sealed class FleetTests : ServerTest
         var refused = await Assert.CatchAsync(() => link.WriteAsync("fenced out", Stored).Within());
         Assert.That(refused, Is.TypeOf<LinkClosedException>(), $"{refused}");
         await Bound.EventuallyAsync(() => one.Find("pump-1") is null);
+        Assert.That(one.Counters.UnknownIdsForgotten, Is.Zero, "it made no room for another id");
         Assert.That((await states.Timeout(Bound.Limit))[^1].Outage!.Reason, Is.EqualTo(OutageReason.ClaimedElsewhere));
         await other.WriteAsync("from the other one").Within();
         Assert.That(await heard.Timeout(Bound.Limit), Is.EqualTo(["stored", "from the other one"]));
+    }
+
+    /// <summary>An application that opens a link to write to it must not throw the device out.</summary>
+    [Test]
+    public async Task A_link_of_a_device_that_is_up_at_another_server_is_not_opened_and_the_device_stays_there()
+    {
+        var (one, _) = await StartServerAsync("one");
+        var (two, _) = await StartServerAsync("two");
+        await using var proxy = new MovingProxy(one.EndPoint.Port);
+        var device = StartClient(ClientOptions(proxy.EndPoint, "pump-1"));
+        var heard = device.Lines.Take(2).ToList().Replay();
+        using var hearing = heard.Connect();
+        await UntilAsync("SELECT is_up FROM iotlink.sessions");
+
+        foreach (var attempt in new Func<Task>[] { () => two.OpenAsync("pump-1").Within(), () => two.ForgetAsync("pump-1").Within() })
+        {
+            var refused = await Assert.CatchAsync(attempt);
+            Assert.That(refused, Is.TypeOf<DeviceElsewhereException>().With.Message.Contains("'pump-1' is connected at the server 'one'"));
+        }
+
+        await (await one.OpenAsync("pump-1").Within()).WriteAsync("its claim holds").Within();
+        Assert.That((await device.State.FirstAsync()).Outage, Is.Null, "its connection was not touched");
+
+        proxy.MoveTo(0);
+        await UntilAsync("SELECT NOT is_up FROM iotlink.sessions");
+        await (await two.OpenAsync("pump-1").Within()).WriteAsync("waits", Stored).Within();
+        proxy.MoveTo(one.EndPoint.Port);
+        Assert.That(await heard.Timeout(Bound.Limit), Is.EqualTo(["its claim holds", "waits"]));
     }
 
     /// <summary>Each line is in the table of the application once and in order, whoever had it first.</summary>
@@ -134,6 +163,9 @@ internal sealed class FleetTests : ServerTest
             }
         }
     }
+
+    private async Task UntilAsync(string sql) => await Observable.Interval(TimeSpan.FromMilliseconds(20))
+        .Select(_ => Observable.FromAsync(() => cluster.SqlAsync(sql, database))).Concat().FirstAsync(answer => answer is true, sql);
 
     private async Task<(IotLinkServer Server, List<string> Lines)> StartServerAsync(string node)
     {
