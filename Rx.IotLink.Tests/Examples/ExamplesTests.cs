@@ -33,6 +33,25 @@ public sealed partial class ExamplesTests
     }
 
     [Test]
+    [Platform("Linux")]
+    public async Task Cluster_loses_nothing_when_its_servers_are_cut_off_from_the_database_and_from_the_devices()
+    {
+        Assert.That(Stores.PostgreSql.PostgresProgram.Folder, Is.Not.Empty);
+        if (Environment.UserName != "root")
+        {
+            // Only root makes network namespaces: who is not is told so.
+            var refused = await Dotnet.RunProgramAsync("Cluster", "--cut-off");
+            Assert.That((refused.Exit, refused.Errors.TrimEnd()), Is.EqualTo((2, "--cut-off makes network namespaces: it must run as root, on Linux, and needs 'ip' (apt-get install iproute2).")));
+            return;
+        }
+
+        var output = await PlayAsync("Cluster", "--seconds", "24", "--devices", "20", "--cut-off");
+
+        Assert.That(output, Does.Contain("server one is cut off from the database").And.Contain("server two is cut off from the devices"), output);
+        Assert.That(ClusterSums().Count(output), Is.EqualTo(2), output);
+    }
+
+    [Test]
     public async Task RemoteControl_lights_the_lamp_and_puts_it_out()
     {
         var output = await PlayAsync("RemoteControl", "--seconds", "4");

@@ -10,13 +10,16 @@ namespace Examples.Cluster;
 internal sealed class Balancer : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
-    private readonly IReadOnlyList<int> servers;
+    /// <summary>After how long a server that says nothing counts as one that does not answer.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
+    private readonly IReadOnlyList<IPEndPoint> servers;
     private readonly Lock gate = new();
     private readonly HashSet<Socket> open = [];
     private readonly Random random;
     private readonly Task accepting;
 
-    public Balancer(IReadOnlyList<int> servers, Random random)
+    public Balancer(IReadOnlyList<IPEndPoint> servers, Random random)
     {
         (this.servers, this.random) = (servers, random);
         listener.Start();
@@ -72,9 +75,10 @@ internal sealed class Balancer : IAsyncDisposable
             using var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             try
             {
-                await server.ConnectAsync(IPAddress.Loopback, servers[(next + attempt) % servers.Count]);
+                using var patience = new CancellationTokenSource(Patience);
+                await server.ConnectAsync(servers[(next + attempt) % servers.Count], patience.Token);
             }
-            catch (SocketException)
+            catch (Exception e) when (e is SocketException or OperationCanceledException)
             {
                 continue;
             }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Reactive.Concurrency;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
@@ -9,9 +10,15 @@ namespace Examples.Cluster;
 /// <summary>The first process: it has the devices and the faults, and counts.</summary>
 internal static class Demonstration
 {
-    public static async Task<int> RunAsync(TimeSpan length, int deviceCount, string? given, CancellationToken cancellation)
+    public static async Task<int> RunAsync(TimeSpan length, int deviceCount, string? given, bool cutsOff, CancellationToken cancellation)
     {
-        await using var own = given is null ? await Postgres.TryStartAsync(cancellation) : null;
+        if (cutsOff && Network.Missing is { } missing)
+        {
+            await Console.Error.WriteLineAsync(missing);
+            return 2;
+        }
+
+        await using var own = given is null ? await Postgres.TryStartAsync(cutsOff, cancellation) : null;
         if ((given ?? own?.ConnectionString) is not { } database)
         {
             await Console.Error.WriteLineAsync("PostgreSQL is not on this machine: 'apt-get install postgresql' installs it on Debian and Ubuntu, and compose.yaml says how a container does.");
@@ -19,23 +26,30 @@ internal static class Demonstration
         }
 
         await ExecuteAsync(database, ApplicationProcess.Table, cancellation);
-        int[] ports = [Postgres.FreePort(), Postgres.FreePort()];
-        await using var serverOne = new Worker(database, "server", "one", $"{ports[0]}");
-        await using var serverTwo = new Worker(database, "server", "two", $"{ports[1]}");
-        await using var applicationOne = new Worker(database, "application", "one");
-        await using var applicationTwo = new Worker(database, "application", "two");
+        await using var network = new Network();
+        if (cutsOff)
+            await network.MakeAsync(servers: 2, cancellation);
+        IPEndPoint[] addresses = [.. Enumerable.Range(0, 2).Select(n => new IPEndPoint(cutsOff ? Network.Devices(n) : IPAddress.Loopback, Postgres.FreePort()))];
+        await using var serverOne = Server(0, "one");
+        await using var serverTwo = Server(1, "two");
+        await using var applicationOne = new Worker([], database, "application", "one");
+        await using var applicationTwo = new Worker([], database, "application", "two");
+        Worker Server(int n, string name) => cutsOff
+            ? new(Network.Run(n), own!.At(Network.Database(n)), "server", name, $"{addresses[n]}")
+            : new([], database, "server", name, $"{addresses[n]}");
+
         // The first one makes the tables.
         await serverOne.StartAsync(cancellation);
         await Task.WhenAll(serverTwo.StartAsync(cancellation), applicationOne.StartAsync(cancellation), applicationTwo.StartAsync(cancellation));
 
-        await using var balancer = new Balancer(ports, new Random(1));
+        await using var balancer = new Balancer(addresses, new Random(1));
         var devices = Enumerable.Range(0, deviceCount).Select(n => new Device($"device-{n:000}", balancer.Port)).ToArray();
         Console.WriteLine($"{deviceCount} devices, two servers, an application of two processes; {length.TotalSeconds} s of faults.");
         var writes = new List<Task>();
         using (Observable.Interval(Times.CutEvery).Subscribe(_ => balancer.Cut(Math.Max(1, deviceCount / 20))))
         using (Observable.Interval(Times.MeasureEvery).Subscribe(_ => writes.AddRange(devices.Select(device => device.MeasureAsync()))))
         {
-            await new Faults(own, serverOne, serverTwo, applicationOne, applicationTwo).RunAsync(length, cancellation);
+            await new Faults(own, cutsOff, serverOne, serverTwo, applicationOne, applicationTwo).RunAsync(length, cancellation);
         }
 
         Console.WriteLine($"The faults are over ({balancer.Cuts} cuts, {devices.Sum(device => device.Outages)} outages); what is on its way arrives now.");
@@ -49,6 +63,7 @@ internal static class Demonstration
         }
 
         var (up, down) = (Total(devices.Select(device => device.ToApplication)), Total(devices.Select(device => device.ToDevice)));
+        Console.WriteLine($"the longest time a device had no server: {devices.Max(device => device.LongestOutage).TotalSeconds:0.0} s");
         Console.WriteLine($"to the application: {up}");
         Console.WriteLine($"to the devices:     {down}");
         foreach (var device in devices)

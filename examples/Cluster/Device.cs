@@ -10,6 +10,7 @@ internal sealed class Device : IAsyncDisposable
 {
     private readonly IotLinkClient link;
     private readonly IDisposable hearing;
+    private DateTimeOffset? downSince;
 
     public Device(string id, int port)
     {
@@ -29,7 +30,7 @@ internal sealed class Device : IAsyncDisposable
             ToDevice.Receive(Number.Of(line));
             ToDevice.Accept();
         });
-        link.State.Where(state => !state.IsUp).Subscribe(_ => Outages++);
+        link.State.SkipWhile(state => !state.IsUp).Subscribe(Follow);
     }
 
     public string Id { get; }
@@ -43,12 +44,29 @@ internal sealed class Device : IAsyncDisposable
     /// <summary>How often its link was down.</summary>
     public int Outages { get; private set; }
 
+    /// <summary>The longest time for which it had no server, after its first connection.</summary>
+    public TimeSpan LongestOutage { get; private set; }
+
     /// <summary>Sends the next number. Completes when a server has accepted it.</summary>
     public async Task MeasureAsync()
     {
         ToDevice.Write();
         await link.WriteAsync(ToApplication.Write().ToString(CultureInfo.InvariantCulture));
         ToApplication.Accept();
+    }
+
+    private void Follow(LinkState state)
+    {
+        if (!state.IsUp)
+        {
+            downSince ??= state.Since;
+            Outages++;
+        }
+        else if (downSince is { } since)
+        {
+            LongestOutage = state.Since - since > LongestOutage ? state.Since - since : LongestOutage;
+            downSince = null;
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -24,15 +24,21 @@ internal sealed class Postgres : IAsyncDisposable
 
     private Postgres(string programs) => this.programs = programs;
 
-    public string ConnectionString => $"Host=127.0.0.1;Port={port};Database=postgres;Username={User};Timeout=5;Command Timeout=10";
+    public string ConnectionString => At("127.0.0.1");
+
+    /// <summary>How to connect to it at one of its addresses.</summary>
+    public string At(string address) => $"Host={address};Port={port};Database=postgres;Username={User};Timeout=5;Command Timeout=10";
 
     /// <summary>Null: PostgreSQL is not on this machine.</summary>
-    public static async Task<Postgres?> TryStartAsync(CancellationToken cancellation)
+    public static Task<Postgres?> TryStartAsync(CancellationToken cancellation) => TryStartAsync(isForNamespaces: false, cancellation);
+
+    /// <summary>The same, and servers in other network namespaces reach it, if they are to.</summary>
+    public static async Task<Postgres?> TryStartAsync(bool isForNamespaces, CancellationToken cancellation)
     {
         if (Find() is not { } programs)
             return null;
         var postgres = new Postgres(programs);
-        await postgres.InitializeAsync(cancellation);
+        await postgres.InitializeAsync(isForNamespaces, cancellation);
         await postgres.RunAsync(cancellation);
         return postgres;
     }
@@ -79,12 +85,14 @@ internal sealed class Postgres : IAsyncDisposable
         await shell.WaitForExitAsync(cancellation);
     }
 
-    private async Task InitializeAsync(CancellationToken cancellation)
+    private async Task InitializeAsync(bool isForNamespaces, CancellationToken cancellation)
     {
         if (IsRoot)
             await DoAsync(["chown", "-R", "postgres", folder.FullName], cancellation);
         await DoAsync(Command("initdb", "-D", Data, "-U", User, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"), cancellation);
-        await File.AppendAllTextAsync(Path.Combine(Data, "postgresql.conf"), $"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{folder.FullName}'\n", cancellation);
+        await File.AppendAllTextAsync(Path.Combine(Data, "postgresql.conf"), $"port = {port}\nlisten_addresses = '{(isForNamespaces ? "*" : "127.0.0.1")}'\nunix_socket_directories = '{folder.FullName}'\n", cancellation);
+        if (isForNamespaces)
+            await File.AppendAllTextAsync(Path.Combine(Data, "pg_hba.conf"), $"host all all {Network.All} trust\n", cancellation);
     }
 
     private async Task<bool> AnswersAsync(CancellationToken cancellation)

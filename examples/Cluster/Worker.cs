@@ -6,7 +6,10 @@ using System.Reactive.Threading.Tasks;
 namespace Examples.Cluster;
 
 /// <summary>A process of this program, which may be killed and started again.</summary>
-internal sealed class Worker(string database, params string[] arguments) : IAsyncDisposable
+/// <param name="within">What runs it, such as in a network namespace; empty: nothing.</param>
+/// <param name="database">The database, as it sees it.</param>
+/// <param name="arguments">What it is to do.</param>
+internal sealed class Worker(string[] within, string database, params string[] arguments) : IAsyncDisposable
 {
     private const string Variable = "IOTLINK_CLUSTER_EXAMPLE";
     private const string Ready = "ready";
@@ -60,7 +63,8 @@ internal sealed class Worker(string database, params string[] arguments) : IAsyn
         var self = Environment.ProcessPath!;
         var isHost = string.Equals(Path.GetFileNameWithoutExtension(self), "dotnet", StringComparison.OrdinalIgnoreCase);
         string[] command = isHost ? [typeof(Worker).Assembly.Location, .. arguments] : arguments;
-        var start = new ProcessStartInfo(self, command) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] whole = [.. within, self, .. command];
+        var start = new ProcessStartInfo(whole[0], whole[1..]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment[Variable] = database;
         var started = Process.Start(start) ?? throw new InvalidOperationException($"{self} cannot be started.");
         // What it says of a database that is away is not of interest, but must be read.
