@@ -29,4 +29,18 @@ public static class ConnectionCache
         ArgumentNullException.ThrowIfNull(server);
         return server.ObserveConnections(refresh).ToObservableChangeSet(device => device.Id).AsObservableCache();
     }
+
+    /// <summary>
+    /// The devices of a whole fleet by their id, at whichever server they are: see <see cref="IFleet.ObserveDevices"/>.
+    /// A device never leaves the cache; one that was forgotten stays as down.
+    /// </summary>
+    /// <param name="fleet">The fleet.</param>
+    /// <param name="refresh">How often the store is asked: 10 ms to a day. Default null: every second.</param>
+    /// <returns>A cache of its own for each call. Dispose it when it is not needed any more.</returns>
+    /// <exception cref="ArgumentException"><paramref name="refresh"/> is out of range.</exception>
+    public static IObservableCache<FleetDevice, string> Devices(this IFleet fleet, TimeSpan? refresh = null)
+    {
+        ArgumentNullException.ThrowIfNull(fleet);
+        return fleet.ObserveDevices(refresh).ToObservableChangeSet(device => device.Id).AsObservableCache();
+    }
 }

@@ -11,15 +11,12 @@ namespace Rx.IotLink.PostgreSql;
 /// <summary>The lines that devices sent.</summary>
 public sealed partial class PostgreSqlFleet
 {
-    /// <summary>The longest name of a consumer.</summary>
-    private const int MaxNameLength = 100;
-
     private const int KeepAliveSeconds = 10;
 
     private static readonly string[] TablesOfConsumers = ["members", "cursors", "set_aside"];
 
     // Those of this process that run.
-    private readonly ConcurrentDictionary<FleetConsumer, bool> consumers = new();
+    private readonly ConcurrentDictionary<PostgreSqlConsumer, bool> consumers = new();
 
     /// <summary>
     /// Runs a handler for each line of the fleet's inbox (<see cref="PostgreSqlSessionStoreOptions.Inbox"/>), in any
@@ -51,7 +48,7 @@ public sealed partial class PostgreSqlFleet
         string consumer, Func<FleetLine, NpgsqlTransaction, CancellationToken, Task> handler, FleetConsumerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        return Start(consumer, options, (line, transaction, ct) => handler(line, transaction!, ct), isTransactional: true);
+        return Start(consumer, options, (line, transaction, ct) => handler(line, transaction!, ct), isTransactional: true).Handle;
     }
 
     /// <summary>
@@ -72,7 +69,7 @@ public sealed partial class PostgreSqlFleet
     /// <exception cref="ArgumentException">The name or an option is out of range.</exception>
     public IObservable<FleetLine> Lines(string consumer, FleetConsumerOptions? options = null)
     {
-        Check(consumer, options);
+        FleetConsumer.Check(consumer, options);
         return Observable.Create<FleetLine>(observer =>
         {
             // Rx ends a subscription whose observer throws: nothing may come after that.
@@ -100,7 +97,7 @@ public sealed partial class PostgreSqlFleet
     /// <exception cref="SessionStoreException">The database failed.</exception>
     public Task ForgetConsumerAsync(string consumer)
     {
-        Check(consumer, options: null);
+        FleetConsumer.Check(consumer, options: null);
         return run(async connection =>
         {
             var batch = new NpgsqlBatch(connection);
@@ -124,21 +121,13 @@ public sealed partial class PostgreSqlFleet
             .TakeUntil(Observable.Timer(options.Timeout, DefaultScheduler.Instance)).DefaultIfEmpty().ToTask(CancellationToken.None).ConfigureAwait(false);
     }
 
-    private static void Check(string consumer, FleetConsumerOptions? options)
+    private PostgreSqlConsumer Start(string consumer, FleetConsumerOptions? given, HandleLine handler, bool isTransactional)
     {
-        Require.NotNull(consumer, nameof(consumer));
-        Require.InRange(consumer.Length, 1, MaxNameLength, nameof(consumer) + ".Length");
-        Require.NotFaulty(Protocol.Utf8.ByteCount(consumer) is null || consumer.Contains('\0', StringComparison.Ordinal) ? "is no text" : null, Protocol.Printable.Of(consumer), nameof(consumer));
-        options?.Validate();
-    }
-
-    private FleetConsumer Start(string consumer, FleetConsumerOptions? given, HandleLine handler, bool isTransactional)
-    {
-        Check(consumer, given);
+        FleetConsumer.Check(consumer, given);
         var its = given ?? FleetConsumerOptions.Default;
         var member = Guid.NewGuid();
         var setUp = new ConsumerSetUp(SourceOf(member, its), options.Schema, options.Node, member, () => run(_ => Task.CompletedTask));
-        var running = new FleetConsumer(consumer, its, setUp, handler, isTransactional);
+        var running = new PostgreSqlConsumer(consumer, its, setUp, handler, isTransactional);
         consumers.TryAdd(running, true);
         _ = running.Ended.ContinueWith(_ => consumers.TryRemove(running, out bool _), TaskScheduler.Default);
         return running;

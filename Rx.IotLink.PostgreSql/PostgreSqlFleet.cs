@@ -1,6 +1,7 @@
+using System.Data.Common;
+using System.Reactive.Concurrency;
 using Npgsql;
 using Rx.IotLink.PostgreSql.Database;
-using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.PostgreSql;
 
@@ -14,24 +15,27 @@ namespace Rx.IotLink.PostgreSql;
 /// once and in order, and its limits are those of the link. A line for a device that never comes waits for ever.
 /// Lines of one process keep their order for each device.
 /// </remarks>
-public sealed partial class PostgreSqlFleet
+public sealed partial class PostgreSqlFleet : IFleet
 {
-    /// <summary>The most lines that wait in this process for the database, of all devices together.</summary>
-    private const int MostWaiting = 65_536;
-
-    private const int MostAtOnce = 256;
-
     private readonly PostgreSqlSessionStoreOptions options;
     private readonly FleetOutbox outbox;
     private readonly Func<Func<NpgsqlConnection, Task>, Task> run;
     private readonly StoreFaults faults;
-    private readonly int most;
-    private readonly Lock gate = new();
-    private readonly Queue<Written> waiting = new();
-    private bool atWork;
+    private readonly FleetWrites writes;
 
-    internal PostgreSqlFleet(PostgreSqlSessionStoreOptions options, FleetOutbox outbox, StoreFaults faults, Func<Func<NpgsqlConnection, Task>, Task> run) =>
-        (this.options, this.outbox, this.faults, most, this.run) = (options, outbox, faults, options.FleetLines, run);
+    internal PostgreSqlFleet(PostgreSqlSessionStoreOptions options, FleetOutbox outbox, StoreFaults faults, Func<Func<NpgsqlConnection, Task>, Task> run)
+    {
+        (this.options, this.outbox, this.faults, this.run) = (options, outbox, faults, run);
+        writes = new(options.FleetLines, AddAsync);
+
+        async Task<HashSet<int>> AddAsync(IReadOnlyList<(string Id, string Text)> lines)
+        {
+            HashSet<int> left = [];
+            await run(async connection => left = await outbox.AddAsync(
+                connection, transaction: null, lines, options.FleetLines, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
+            return left;
+        }
+    }
 
     /// <summary>Writes a line. Completes when it is kept in the outbox of the fleet.</summary>
     /// <param name="id">The device.</param>
@@ -45,25 +49,7 @@ public sealed partial class PostgreSqlFleet
     /// The database failed. If the connection was lost, the line may be kept all the same: written again, it may come
     /// twice. A line that must not is written in a transaction of your own (<see cref="EnqueueAsync"/>).
     /// </exception>
-    public Task WriteAsync(string id, string line, CancellationToken cancellationToken = default)
-    {
-        Check(id, line);
-        if (cancellationToken.IsCancellationRequested)
-            return Task.FromCanceled(cancellationToken);
-        var written = new Written(id, line);
-        bool begins;
-        lock (gate)
-        {
-            if (waiting.Count == MostWaiting)
-                throw new OutboxFullException(id, "the number of lines that wait for the database", MostWaiting);
-            waiting.Enqueue(written);
-            (begins, atWork) = (!atWork, true);
-        }
-
-        if (begins)
-            _ = WriteAllAsync();
-        return written.Result.Task.WaitAsync(cancellationToken);
-    }
+    public Task WriteAsync(string id, string line, CancellationToken cancellationToken = default) => writes.WriteAsync(id, line, cancellationToken);
 
     /// <summary>
     /// Writes a line as a part of a transaction of the application: it is sent if and when that is committed.
@@ -80,12 +66,12 @@ public sealed partial class PostgreSqlFleet
     public async Task EnqueueAsync(NpgsqlTransaction transaction, string id, string line, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        Check(id, line);
+        FleetWrites.Check(id, line);
         var connection = transaction.Connection ?? throw new InvalidOperationException("The transaction has ended.");
         HashSet<int> left;
         try
         {
-            left = await outbox.AddAsync(connection, transaction, [(id, line)], most, cancellationToken).ConfigureAwait(false);
+            left = await outbox.AddAsync(connection, transaction, [(id, line)], options.FleetLines, cancellationToken).ConfigureAwait(false);
         }
         catch (NpgsqlException e)
         {
@@ -93,7 +79,7 @@ public sealed partial class PostgreSqlFleet
         }
 
         if (left.Count > 0)
-            throw Full(id);
+            throw writes.Full(id);
     }
 
     /// <summary>
@@ -115,6 +101,24 @@ public sealed partial class PostgreSqlFleet
         return found.Count > 0 ? found[0] : null;
     }
 
+    /// <inheritdoc/>
+    public IObservable<FleetDevice> ObserveDevices(TimeSpan? refresh = null, IScheduler? scheduler = null) => FleetDevices.Observe(GetDevicesAsync, refresh, scheduler);
+
+    Task IFleet.EnqueueAsync(DbTransaction transaction, string id, string line, CancellationToken cancellationToken) =>
+        EnqueueAsync(Own(transaction), id, line, cancellationToken);
+
+    FleetConsumer IFleet.Process(string consumer, Func<FleetLine, DbTransaction, CancellationToken, Task> handler, FleetConsumerOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return Process(consumer, (line, transaction, ct) => handler(line, transaction, ct), options);
+    }
+
+    private static NpgsqlTransaction Own(DbTransaction transaction)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        return transaction as NpgsqlTransaction ?? throw new ArgumentException($"It is a {transaction.GetType().Name}, and no transaction of Npgsql.", nameof(transaction));
+    }
+
     private async Task<IReadOnlyList<FleetDevice>> DevicesAsync(string? id, CancellationToken cancellationToken)
     {
         var devices = new List<FleetDevice>();
@@ -129,64 +133,5 @@ public sealed partial class PostgreSqlFleet
                 devices.Add(Presence.Device(reader));
         }).ConfigureAwait(false);
         return devices;
-    }
-
-    private static void Check(string id, string line)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(id);
-        _ = LineText.Check(line, int.MaxValue);
-    }
-
-    private OutboxFullException Full(string id) => new(id, nameof(PostgreSqlSessionStoreOptions.FleetLines), most);
-
-    /// <summary>While one statement runs, the next lines gather.</summary>
-    private async Task WriteAllAsync()
-    {
-        while (Next() is { Count: > 0 } some)
-        {
-            try
-            {
-                HashSet<int> left = [];
-                await run(async connection => left = await outbox.AddAsync(
-                    connection, transaction: null, [.. some.Select(one => (one.Id, one.Line))], most, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
-                for (var at = 0; at < some.Count; at++)
-                {
-                    if (left.Contains(at))
-                        some[at].Result.TrySetException(Full(some[at].Id));
-                    else
-                        some[at].Result.TrySetResult();
-                }
-            }
-            catch (Exception exception)
-            {
-                // What waits behind a line that is not kept is not kept either: lines keep their order.
-                lock (gate)
-                {
-                    some.AddRange(waiting);
-                    waiting.Clear();
-                }
-
-                some.ForEach(one => one.Result.TrySetException(exception));
-            }
-        }
-    }
-
-    private List<Written> Next()
-    {
-        var some = new List<Written>();
-        lock (gate)
-        {
-            while (some.Count < MostAtOnce && waiting.TryDequeue(out var next))
-                some.Add(next);
-            atWork = some.Count > 0;
-        }
-
-        return some;
-    }
-
-    /// <summary>A line whose writer waits.</summary>
-    private sealed record Written(string Id, string Line)
-    {
-        public TaskCompletionSource Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

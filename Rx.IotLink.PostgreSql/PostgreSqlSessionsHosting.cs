@@ -24,7 +24,7 @@ public static class PostgreSqlSessionsHosting
     /// <c>AddIotLinkServer</c> keeps its sessions in. It connects when the host starts, before any service of the host
     /// has started, and is closed after the server has stopped, when the host is disposed. A database that cannot be
     /// used fails the start with a <see cref="SessionStoreException"/>; one that fails later does not. The
-    /// <see cref="PostgreSqlFleet"/> of the store is a service of the host, too.
+    /// <see cref="PostgreSqlFleet"/> of the store is a service of the host, too, also as its <see cref="IFleet"/>.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="options">Which database, and how.</param>
@@ -45,6 +45,7 @@ public static class PostgreSqlSessionsHosting
 
         services.AddSingleton(_ => new PostgreSqlSessionStore(options));
         services.AddSingleton(provider => provider.GetRequiredService<PostgreSqlSessionStore>().Fleet);
+        services.AddSingleton<IFleet>(provider => provider.GetRequiredService<PostgreSqlFleet>());
         services.AddHostedService<Opening>();
         return services.AddSingleton<ISessionStore>(provider => provider.GetRequiredService<PostgreSqlSessionStore>());
     }

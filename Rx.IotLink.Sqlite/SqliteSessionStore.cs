@@ -22,7 +22,7 @@ namespace Rx.IotLink.Sqlite;
 /// Safe for any number of threads. Calls block until they are done: their tasks have ended when they return.
 /// </para>
 /// </remarks>
-public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDisposable
+public sealed partial class SqliteSessionStore : ISessionStore, IFleetStore, IAsyncDisposable, IDisposable
 {
     /// <summary>The number of claims that can be distinguished within one opening of the file.</summary>
     private const int ClaimBits = 40;
@@ -52,6 +52,7 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
             reader = OpenReader();
             (var openings, BeganNewEpochs) = writer.CountOpening();
             token = openings << ClaimBits;
+            Fleet = new(this);
         }
         catch
         {
@@ -118,7 +119,10 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     public ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Do(() => Write(to => to.Write(batch, cancellationToken)), cancellationToken);
+        var written = Do(() => Write(to => to.Write(batch, cancellationToken)), cancellationToken);
+        if (options.Inbox && written.IsCompletedSuccessfully)
+            Fleet.Wake();
+        return written;
     }
 
     /// <inheritdoc/>
@@ -176,6 +180,7 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
     /// <summary>Closes the file, after a running call has ended. All kept data are in the file.</summary>
     public void Dispose()
     {
+        Fleet.End();
         lock (writing)
         {
             lock (reading)
@@ -188,11 +193,11 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
         }
     }
 
-    /// <inheritdoc cref="Dispose"/>
-    public ValueTask DisposeAsync()
+    /// <summary>Ends the consumers, waits for their handlers, and then does as <see cref="Dispose"/>.</summary>
+    public async ValueTask DisposeAsync()
     {
+        await Fleet.EndAsync().ConfigureAwait(false);
         Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private static T Guard<T>(StoreFaults faults, Func<T> work)
@@ -238,16 +243,22 @@ public sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable, IDispo
         lock (writing)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            writer ??= OpenWriter(create: false);
-            CheckPlace(writer);
+            if (!turns.Enter(options.BusyTimeout))
+                throw faults.InHandler();
             try
             {
+                writer ??= OpenWriter(create: false);
+                CheckPlace(writer);
                 return work(writer);
             }
             catch (SqliteException e) when (!Heals(e))
             {
                 Reopen();
                 throw;
+            }
+            finally
+            {
+                turns.Leave();
             }
         }
     }

@@ -33,6 +33,27 @@ public sealed class SqliteSessionStoreOptions
     /// </summary>
     public bool CheckAtOpen { get; init; } = true;
 
+    /// <summary>
+    /// The most lines of <see cref="SqliteFleet"/> that wait for a device, before its link has taken them. 1 to
+    /// 1,000,000, default 10,000.
+    /// </summary>
+    public int FleetLines { get; init; } = 10_000;
+
+    /// <summary>
+    /// Whether the lines that devices send are kept in the inbox of the fleet, in the commit that accepts them. A
+    /// device is then done with its line, and consumers take it from there (<see cref="SqliteFleet.Process"/>,
+    /// <see cref="SqliteFleet.Lines"/>), also after the process has died. An observer of the link gets the lines that
+    /// come while it observes, before they are accepted. Default false: lines wait until the application accepts them.
+    /// </summary>
+    public bool Inbox { get; init; }
+
+    /// <summary>
+    /// How long a line stays in the inbox at least, also when all consumers have had it, so that a new consumer finds
+    /// it. 0 to 10 years; default 1 day. A line that a consumer has not had is never deleted:
+    /// <see cref="SqliteFleet.ForgetConsumerAsync"/> removes a consumer that nobody needs any more.
+    /// </summary>
+    public TimeSpan InboxFor { get; init; } = TimeSpan.FromDays(1);
+
     /// <summary>Checks each option.</summary>
     /// <exception cref="ArgumentException">An option is out of range, or missing.</exception>
     internal void Validate()
@@ -42,6 +63,8 @@ public sealed class SqliteSessionStoreOptions
             Require.NotFaulty("does not name a file", Protocol.Printable.Of(Path), nameof(Path));
         Require.Defined(Durability, nameof(Durability));
         Require.InRange(BusyTimeout, TimeSpan.Zero, TimeSpan.FromSeconds(60), nameof(BusyTimeout));
+        Require.InRange(FleetLines, 1, 1_000_000, nameof(FleetLines));
+        Require.InRange(InboxFor, TimeSpan.Zero, TimeSpan.FromDays(3_650), nameof(InboxFor));
         if (MaxBytes is { } bytes)
             Require.InRange(bytes, 1L << 20, long.MaxValue, nameof(MaxBytes));
     }

@@ -20,7 +20,8 @@ public static class SqliteSessionsHosting
     /// Adds a <see cref="SqliteSessionStore"/> as the host's <see cref="ISessionStore"/>, which the server of
     /// <c>AddIotLinkServer</c> keeps its sessions in. It is opened when the host starts, and closed after the server
     /// has stopped, when the host is disposed. A file that cannot be used fails the start with a
-    /// <see cref="SessionStoreException"/>.
+    /// <see cref="SessionStoreException"/>. The <see cref="SqliteFleet"/> of the store is a service of the host,
+    /// too, also as its <see cref="IFleet"/>.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="options">Which file, and how. A relative path is one of the working directory.</param>
@@ -40,6 +41,8 @@ public static class SqliteSessionsHosting
         }
 
         services.AddSingleton(_ => SqliteSessionStore.Open(options));
+        services.AddSingleton(provider => provider.GetRequiredService<SqliteSessionStore>().Fleet);
+        services.AddSingleton<IFleet>(provider => provider.GetRequiredService<SqliteFleet>());
         return services.AddSingleton<ISessionStore>(provider => provider.GetRequiredService<SqliteSessionStore>());
     }
 }

@@ -1,5 +1,4 @@
 using Npgsql;
-using Rx.IotLink.Protocol;
 
 namespace Rx.IotLink.PostgreSql.Database;
 
@@ -42,29 +41,12 @@ internal sealed class Consumption(
         }
     }
 
-    private static string Said(Exception e)
-    {
-        try
-        {
-            return Printable.Message($"{e.GetType().Name}: {e.Message}");
-        }
-        catch (Exception)
-        {
-            // Even the message of an exception of the application may throw.
-            return e.GetType().Name;
-        }
-    }
-
     /// <summary>A line has failed as often as this says.</summary>
     public SetAside.Failure Failed(FleetLine line, int attempts, Exception e)
     {
         var isDead = attempts >= options.MaxAttempts;
-        var said = Said(e);
+        var said = FleetConsumer.Said(e);
         notify(new(LinkNoticeKind.HandlerFailed, $"the consumer '{name}' failed at line {line}, attempt {attempts}{(isDead ? "; it is a dead letter now" : "")}: {said}", e));
         return new(attempts, options.BackOff.Delay(attempts - 1, Random.Shared.NextDouble()), said, isDead);
     }
 }
-
-/// <summary>A handler has not ended in time.</summary>
-/// <param name="limit">The time.</param>
-internal sealed class HandlerTimeoutException(TimeSpan limit) : Exception($"It has not ended for {limit.TotalSeconds:0.###} s.");

@@ -21,7 +21,7 @@ namespace Rx.IotLink.PostgreSql.Database;
 internal sealed class FleetInbox(string schema)
 {
     /// <summary>How many partitions there are. It never changes: the tables hold it.</summary>
-    public const short Partitions = 64;
+    public const short Partitions = FleetConsumerOptions.MostConcurrent;
 
     /// <summary>The keys of locks have 31 bits, and no transaction lasts for half of that many entries.</summary>
     private const long Keys = 1L << 31;

@@ -74,7 +74,7 @@ internal sealed class FleetOutbox(string schema)
     }
 
     /// <summary>The first lines of devices, oldest first; and which of their claims are fenced out.</summary>
-    public async Task<(IReadOnlyList<Entry> Entries, HashSet<string> Gone)> ReadAsync(NpgsqlConnection connection, IReadOnlyCollection<SessionClaim> claims)
+    public async Task<(IReadOnlyList<FleetEntry> Entries, HashSet<string> Gone)> ReadAsync(NpgsqlConnection connection, IReadOnlyCollection<SessionClaim> claims)
     {
         var tokens = new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint, Value = claims.Select(claim => claim.Token).ToArray() };
         var batch = new NpgsqlBatch(connection)
@@ -88,7 +88,7 @@ internal sealed class FleetOutbox(string schema)
         await using var end = batch.ConfigureAwait(false);
         var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
         await using var endOfReader = reader.ConfigureAwait(false);
-        var (all, fenced) = (new List<Entry>(), new HashSet<string>(StringComparer.Ordinal));
+        var (all, fenced) = (new List<FleetEntry>(), new HashSet<string>(StringComparer.Ordinal));
         while (await reader.ReadAsync().ConfigureAwait(false))
             all.Add(new(reader.GetInt64(0), Text(reader, 1)!, Text(reader, 2)));
         await reader.NextResultAsync().ConfigureAwait(false);
@@ -122,10 +122,4 @@ internal sealed class FleetOutbox(string schema)
             return null;
         }
     }
-
-    /// <summary>A line of the table.</summary>
-    /// <param name="Number">Its number.</param>
-    /// <param name="Id">The device.</param>
-    /// <param name="Text">The line. Null: it is not UTF-8.</param>
-    public sealed record Entry(long Number, string Id, string? Text);
 }

@@ -45,6 +45,3 @@ internal delegate Task HandleLine(FleetLine line, Npgsql.NpgsqlTransaction? tran
 
 /// <summary>Another process has the partition.</summary>
 internal sealed class LeaseLostException() : OperationCanceledException("Another process has the partition.");
-
-/// <summary>An observer threw, and gets nothing more.</summary>
-internal sealed class ObserverThrewException(Exception cause) : Exception("An observer threw.", cause);

@@ -31,6 +31,9 @@ internal sealed class Connection : IDisposable
         }
     }
 
+    /// <summary>The same for commands of the application.</summary>
+    public SqliteConnection Public => connection;
+
     /// <summary>The handle of SQLite.</summary>
     public sqlite3 Handle => connection.Handle!;
 

@@ -23,6 +23,8 @@ internal static class FullCheck
             }
         }
 
+        InboxRow.CheckAll(connection, faults);
+        OutboxRows.CheckAll(connection, faults);
         using var lines = new Statement(connection.Handle, """
             SELECT l.session, l.position, l.text, l.expires, l.checksum, s.id, l.key, s.last_position FROM lines l LEFT JOIN sessions s ON s.session = l.session
             """);

@@ -29,6 +29,7 @@ internal sealed class Reader : IDisposable
                 SELECT l.position, l.key, octet_length(l.text) FROM sessions s JOIN lines l INDEXED BY keyed_lines ON l.session = s.session
                 WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 AND l.key IS NOT NULL ORDER BY l.position
                 """);
+            Fleet = new(connection, faults);
             count = connection.Prepare("SELECT count(*), coalesce(sum(octet_length(text)), 0) FROM lines WHERE session = ?1");
         }
         catch
@@ -37,6 +38,9 @@ internal sealed class Reader : IDisposable
             throw;
         }
     }
+
+    /// <summary>What consumers and links take.</summary>
+    public FleetReader Fleet { get; }
 
     /// <summary>How many lines of a session wait, and how many bytes they have.</summary>
     public (long Lines, long Bytes) Count(long session)

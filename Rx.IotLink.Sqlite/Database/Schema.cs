@@ -49,6 +49,51 @@ internal static class Schema
         """
         ALTER TABLE store ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
         """,
+        // The fleet in one process: lines that were written for devices, and lines that devices sent. An entry is never
+        // given twice, also if the rows behind it are deleted. fleet_receipts counts the received lines of a claim, so
+        // that a batch that comes twice adds none twice. Times count milliseconds since 1970.
+        """
+        CREATE TABLE fleet_outbox (
+            entry INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL,
+            text TEXT NOT NULL,
+            written INTEGER NOT NULL,
+            refused TEXT,
+            checksum INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX waiting_entries ON fleet_outbox (id, entry) WHERE refused IS NULL;
+        CREATE TABLE fleet_inbox (
+            entry INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            received INTEGER NOT NULL,
+            checksum INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE fleet_receipts (
+            session INTEGER PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+            token INTEGER NOT NULL,
+            received INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE fleet_cursors (consumer TEXT PRIMARY KEY, entry INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE fleet_set_aside (
+            consumer TEXT NOT NULL,
+            entry INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            received INTEGER NOT NULL,
+            checksum INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            due INTEGER NOT NULL,
+            error TEXT,
+            dead INTEGER,
+            PRIMARY KEY (consumer, entry)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX waiting_set_aside ON fleet_set_aside (consumer, id, entry) WHERE dead IS NULL;
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>

@@ -90,7 +90,7 @@ internal sealed class SessionRow
             case SessionRecordKind.Accept:
                 (PeerEpoch, Accepted) = (record.Epoch, record.Number);
                 break;
-            case SessionRecordKind.Remove or SessionRecordKind.Forget:
+            case SessionRecordKind.Remove or SessionRecordKind.Forget or SessionRecordKind.Receive:
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(record), record.Kind, "A record of an unknown kind.");

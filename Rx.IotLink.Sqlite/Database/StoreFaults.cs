@@ -80,6 +80,9 @@ internal sealed class StoreFaults(string path)
     public SessionStoreException New(SessionStoreFault fault, string detail, string remedy, Exception? e = null) =>
         new(name, fault, detail, remedy + ".", e);
 
+    public SessionStoreException InHandler() => New(SessionStoreFault.InUse,
+        "is locked by a handler of this process that has not ended", "Shorten the handler, and do not wait in it for what is written by others; the store goes on by itself then");
+
     private SessionStoreException Locked(Exception e) => New(SessionStoreFault.InUse,
         "is locked by another program", "End its transaction; the store goes on by itself then", e);
 

@@ -26,6 +26,7 @@ internal sealed class Writer : IDisposable
     private readonly Statement add;
     private readonly Statement remove;
     private readonly Statement removeThrough;
+    private readonly InboxWriter inbox;
 
     /// <summary>Brings the file up to date, and prepares to write.</summary>
     /// <param name="connection">The writer owns it, also when this throws.</param>
@@ -51,6 +52,7 @@ internal sealed class Writer : IDisposable
             add = connection.Prepare("INSERT OR REPLACE INTO lines (session, position, text, expires, checksum, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
             remove = connection.Prepare("DELETE FROM lines WHERE session = ?1 AND position = ?2");
             removeThrough = connection.Prepare("DELETE FROM lines WHERE session = ?1 AND position <= ?2");
+            (inbox, Consumers) = (new(connection), new(connection));
 
             if (connection.Text("PRAGMA journal_mode = WAL") != "wal")
                 throw faults.New(SessionStoreFault.Unavailable, "is on a file system that has no shared memory", "Put it on a disk of this machine");
@@ -70,6 +72,9 @@ internal sealed class Writer : IDisposable
             throw;
         }
     }
+
+    /// <summary>The cursors of consumers, for <see cref="InTransaction"/>.</summary>
+    public ConsumerRows Consumers { get; }
 
     /// <summary>Whether the file that this writes is no longer the one at the path.</summary>
     public bool HasMoved => Native.HasMoved(connection.Handle);
@@ -142,6 +147,7 @@ internal sealed class Writer : IDisposable
     /// <returns>The claims that are fenced out.</returns>
     public IReadOnlyCollection<SessionClaim> Write(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken) => InTransaction(() =>
     {
+        inbox.Begin();
         var works = new Dictionary<SessionClaim, Work>();
         var (last, work) = (default(SessionClaim), default(Work));
         for (var at = 0; at < batch.Count; at++)
@@ -158,6 +164,7 @@ internal sealed class Writer : IDisposable
             Write(work, record);
         }
 
+        inbox.End();
         List<SessionClaim>? fenced = null;
         foreach (var (claim, done) in works)
         {
@@ -199,6 +206,11 @@ internal sealed class Writer : IDisposable
         {
             case SessionRecordKind.Add:
                 Add(session, record);
+                if (record.Entry != 0)
+                    inbox.Take(work.Row, record.Entry);
+                break;
+            case SessionRecordKind.Receive:
+                inbox.Receive(work.Row, record);
                 break;
             case SessionRecordKind.Remove:
                 remove.Bind(1, session).Bind(2, record.Position).Run();
@@ -208,6 +220,7 @@ internal sealed class Writer : IDisposable
                 break;
             case SessionRecordKind.Forget:
                 forget.Bind(1, session).Run();
+                inbox.Forget(session);
                 work.IsForgotten = true;
                 break;
         }
@@ -247,7 +260,18 @@ internal sealed class Writer : IDisposable
         return row;
     }
 
-    private T InTransaction<T>(Func<T> work)
+    /// <summary>Adds lines to the outbox of the fleet. Gives the places of those that have no room.</summary>
+    public HashSet<int> AddToOutbox(IReadOnlyList<(string Id, string Text)> lines, int most) => InTransaction(() => OutboxRows.Add(connection.Handle, lines, most));
+
+    /// <summary>A line of the outbox can never be sent.</summary>
+    public bool Refuse(long entry, string reason) => InTransaction(() =>
+    {
+        OutboxRows.Refuse(connection, entry, reason);
+        return true;
+    });
+
+    /// <summary>Runs work in a transaction: all of it, or nothing.</summary>
+    public T InTransaction<T>(Func<T> work)
     {
         begin.Run();
         try

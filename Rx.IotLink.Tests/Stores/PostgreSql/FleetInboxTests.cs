@@ -30,22 +30,6 @@ internal sealed class FleetInboxTests : ServerTest
         await cluster.SqlAsync("CREATE TABLE had (place bigserial, id text, text text, by text)", database);
     }
 
-    [Test]
-    public async Task Lines_are_accepted_without_an_application_and_a_consumer_gets_them_later_each_once_and_in_order()
-    {
-        const int Devices = 10;
-        const int Lines = 100;
-        var (one, store) = await StartServerAsync("one");
-        var devices = Enumerable.Range(0, Devices).Select(d => StartClient(one, $"pump-{Text(d)}")).ToArray();
-        await Task.WhenAll(Enumerable.Range(0, Lines).SelectMany(n => devices.Select(device => device.WriteAsync(Text(n))))).Within();
-        Assert.That(await NumberAsync("SELECT count(*) FROM iotlink.inbox"), Is.EqualTo(Devices * Lines), "accepted is kept");
-
-        await using var consumer = store.Fleet.Process("billing", Insert("a"), Quick);
-        await UntilAsync("SELECT count(*) FROM had", Devices * Lines);
-        for (var d = 0; d < Devices; d++)
-            Assert.That(await HadAsync($"pump-{Text(d)}"), Is.EqualTo(string.Join(' ', Enumerable.Range(0, Lines))));
-    }
-
     /// <summary>Whoever had a line, and however often the device moved: one commit has accepted it.</summary>
     [Test]
     public async Task A_device_that_moves_between_servers_has_each_line_in_the_inbox_once_and_in_order()
@@ -86,37 +70,6 @@ internal sealed class FleetInboxTests : ServerTest
         Assert.That(await TextAsync("SELECT string_agg(convert_from(text, 'UTF8'), ' ' ORDER BY entry) FROM iotlink.inbox"), Is.EqualTo("1 2 3 4"));
     }
 
-    [Test]
-    public async Task Best_effort_and_protocol_1_come_too_and_have_names_of_their_own()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var old = StartClient(ClientOptions(one.EndPoint, "old") with { Protocol = 1 });
-        var quick = StartClient(one, "quick");
-        await old.WriteAsync("one").Within();
-        await old.WriteAsync("two").Within();
-        await quick.WriteAsync("now", Delivery.BestEffort).Within();
-        await quick.WriteAsync("sure").Within();
-        await UntilAsync("SELECT count(*) FROM iotlink.inbox", 4);
-        Assert.That(await NumberAsync("SELECT count(DISTINCT (id, epoch, number)) FROM iotlink.inbox"), Is.EqualTo(4));
-        var lines = await store.Fleet.Lines("dashboard", Quick).Take(4).ToList().Timeout(Bound.Limit);
-        Assert.That(lines.Select(line => line.Text), Is.EquivalentTo(["one", "two", "now", "sure"]));
-    }
-
-    [Test]
-    public async Task An_observer_in_the_server_holds_up_the_acceptance()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var device = StartClient(one, "pump-1");
-        var observed = new TaskCompletionSource<ReceivedLine>();
-        Own((await one.WaitForAsync("pump-1").Within()).Received.Subscribe(l => observed.TrySetResult(l)));
-        var writing = device.WriteAsync("slow");
-        var line = await observed.Task.Within();
-        Assert.That(await NumberAsync("SELECT count(*) FROM iotlink.inbox"), Is.Zero);
-        line.Accept();
-        await writing.Within();
-        Assert.That((await store.Fleet.Lines("a", Quick).FirstAsync().Timeout(Bound.Limit)).Line, Is.EqualTo(line.Line));
-    }
-
     /// <summary>A sequence gives out entries in another order than that of the commits.</summary>
     [Test]
     public async Task A_line_that_is_committed_behind_a_later_one_is_not_passed_over()
@@ -136,72 +89,6 @@ internal sealed class FleetInboxTests : ServerTest
         await slow.CommitAsync();
         await Bound.EventuallyAsync(() => heard.Count == 2);
         Assert.That(heard, Is.EquivalentTo(["slow", "quick"]));
-    }
-
-    [Test]
-    public async Task A_line_that_fails_is_tried_again_and_holds_up_its_own_device_alone()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var (bad, good) = (StartClient(one, "bad"), StartClient(one, SamePartitionAs("bad")));
-        var may = 0;
-        var failures = new List<LinkNotice>();
-        await using var consumer = store.Fleet.Process("billing", async (line, transaction, ct) =>
-        {
-            await Insert("a")(line, transaction, ct);
-            if (line.Text == "poison" && Volatile.Read(ref may) == 0)
-                throw new FormatException("no number");
-        }, Quick);
-        using var noticing = consumer.Notices.Synchronize(failures).Subscribe(failures.Add);
-        foreach (var text in new[] { "before", "poison", "after" })
-            await bad.WriteAsync(text).Within();
-        for (var n = 0; n < 5; n++)
-            await good.WriteAsync(Text(n)).Within();
-        await UntilAsync("SELECT count(*) FROM had WHERE id <> 'bad'", 5);
-        await UntilAsync("SELECT attempts FROM iotlink.set_aside WHERE text = 'poison'", 3);
-        Assert.That(await HadAsync("bad"), Is.EqualTo("before"), "its transaction was undone");
-        Volatile.Write(ref may, 1);
-        await UntilAsync("SELECT count(*) FROM had WHERE id = 'bad'", 3);
-        Assert.That(await HadAsync("bad"), Is.EqualTo("before poison after"));
-        Assert.That(await NumberAsync("SELECT count(*) FROM iotlink.set_aside"), Is.Zero);
-        Assert.That(failures[0].Kind, Is.EqualTo(LinkNoticeKind.HandlerFailed));
-        Assert.That(failures[0].Detail, Does.Contain("attempt 1: FormatException: no number").And.Not.Contain("poison"));
-    }
-
-    [Test]
-    public async Task A_line_that_never_succeeds_is_a_dead_letter_in_the_end()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var device = StartClient(one, "pump-1");
-        await using var consumer = store.Fleet.Process("billing", async (line, transaction, ct) =>
-        {
-            if (line.Text == "poison")
-                await ExecuteAsync(transaction.Connection!, "SELECT 1 / 0");
-            await Insert("a")(line, transaction, ct);
-        }, Quick with { MaxAttempts = 2 });
-        foreach (var text in new[] { "before", "poison", "after" })
-            await device.WriteAsync(text).Within();
-        await UntilAsync("SELECT count(*) FROM had", 2);
-        Assert.That(await HadAsync("pump-1"), Is.EqualTo("before after"));
-        Assert.That(await TextAsync("SELECT concat(convert_from(text, 'UTF8'), ' ', attempts, ' ', error) FROM iotlink.set_aside WHERE dead IS NOT NULL"), Does.StartWith("poison 2 PostgresException: 22012"));
-    }
-
-    [Test]
-    public async Task A_handler_that_never_ends_keeps_nothing_and_holds_up_its_own_device_alone()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var (bad, good) = (StartClient(one, "bad"), StartClient(one, SamePartitionAs("bad")));
-        await using var consumer = store.Fleet.Process("billing", async (line, transaction, ct) =>
-        {
-            await Insert("a")(line, transaction, ct);
-            if (line.Text == "hang")
-                await new TaskCompletionSource().Task;
-        }, Quick with { HandlerTimeout = TimeSpan.FromMilliseconds(200), MaxAttempts = 1, MaxConcurrent = 1 });
-        await bad.WriteAsync("hang").Within();
-        await bad.WriteAsync("next").Within();
-        await good.WriteAsync("fine").Within();
-        await UntilAsync("SELECT count(*) FROM had", 2);
-        Assert.That(await TextAsync("SELECT string_agg(text, ' ' ORDER BY text) FROM had"), Is.EqualTo("fine next"));
-        Assert.That(await TextAsync("SELECT error FROM iotlink.set_aside"), Does.Contain("has not ended for 0.2 s"));
     }
 
     /// <summary>The connections of one are ended again and again, in the middle of its transactions.</summary>
@@ -225,23 +112,6 @@ internal sealed class FleetInboxTests : ServerTest
         for (var d = 0; d < Devices; d++)
             Assert.That(await HadAsync($"pump-{Text(d)}"), Is.EqualTo(string.Join(' ', Enumerable.Range(0, Lines))));
         Assert.That(await NumberAsync("SELECT count(DISTINCT by) FROM had"), Is.EqualTo(2), "both have worked");
-    }
-
-    [Test]
-    public async Task A_process_that_leaves_gives_its_partitions_to_the_others_at_once()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var device = StartClient(one, "pump-1");
-        var patient = Quick with { Lease = TimeSpan.FromMinutes(10) };
-        var a = store.Fleet.Process("billing", Insert("a"), patient);
-        await UntilAsync("SELECT count(*) FROM iotlink.cursors WHERE member IS NOT NULL", FleetInbox.Partitions);
-        await device.WriteAsync("first").Within();
-        await UntilAsync("SELECT count(*) FROM had WHERE by = 'a'", 1);
-        await a.DisposeAsync();
-        await using var b = store.Fleet.Process("billing", Insert("b"), patient);
-        await device.WriteAsync("second").Within();
-        await UntilAsync("SELECT count(*) FROM had WHERE by = 'b'", 1);
-        Assert.That(await HadAsync("pump-1"), Is.EqualTo("first second"));
     }
 
     [Test]
@@ -271,27 +141,6 @@ internal sealed class FleetInboxTests : ServerTest
     }
 
     [Test]
-    public async Task An_observer_that_throws_gets_nothing_more_and_the_line_goes_to_another()
-    {
-        var (one, store) = await StartServerAsync("one");
-        var had = new List<string>();
-        using var bad = store.Fleet.Lines("a", Quick).Subscribe(line =>
-        {
-            had.Add(line.Text);
-            if (line.Text == "two")
-                throw new InvalidOperationException("no");
-        });
-        var device = StartClient(one, "pump-1");
-        await device.WriteAsync("one").Within();
-        await device.WriteAsync("two").Within();
-        await device.WriteAsync("three").Within();
-        await UntilAsync("SELECT count(*) FROM iotlink.members", 0);
-        var rest = await store.Fleet.Lines("a", Quick).Select(line => line.Text).Take(2).ToList().Timeout(Bound.Limit);
-        Assert.That(had, Is.EqualTo(["one", "two"]));
-        Assert.That(rest, Is.EqualTo(["two", "three"]));
-    }
-
-    [Test]
     public async Task The_whole_fleet_says_who_is_where_and_a_server_learns_at_rest_that_it_has_lost_a_device()
     {
         var (one, store) = await StartServerAsync("one");
@@ -315,15 +164,6 @@ internal sealed class FleetInboxTests : ServerTest
                 .Select(_ => Observable.FromAsync(() => store.Fleet.GetDeviceAsync("pump-1"))).Concat().FirstAsync(d => d is not null && holds(d), what))!;
     }
 
-    [TestCase("", 1)]
-    [TestCase("a", 0)]
-    [TestCase("a\0", 1)]
-    public async Task What_is_out_of_range_is_said(string name, int concurrent)
-    {
-        await using var store = await OpenAsync("no server", inboxFor: null);
-        Assert.That(() => store.Fleet.Process(name, (_, _, _) => Task.CompletedTask, Quick with { MaxConcurrent = concurrent }), Throws.InstanceOf<ArgumentException>());
-    }
-
     private static Func<FleetLine, NpgsqlTransaction, CancellationToken, Task> Insert(string by) => async (line, transaction, ct) =>
     {
         await using var command = new NpgsqlCommand("INSERT INTO had (id, text, by) VALUES ($1, $2, $3)", transaction.Connection, transaction)
@@ -332,12 +172,6 @@ internal sealed class FleetInboxTests : ServerTest
         };
         await command.ExecuteNonQueryAsync(ct);
     };
-
-    private static string SamePartitionAs(string id)
-    {
-        var partition = FleetInbox.PartitionOf(Changes.Utf8.GetBytes(id));
-        return Enumerable.Range(0, 10_000).Select(n => $"pump-{Text(n)}").First(other => FleetInbox.PartitionOf(Changes.Utf8.GetBytes(other)) == partition);
-    }
 
     private static string Text(long n) => n.ToString(CultureInfo.InvariantCulture);
 

@@ -77,18 +77,6 @@ internal sealed class FleetWriteTests : ServerTest
     }
 
     [Test]
-    public async Task A_line_for_a_device_that_is_away_waits_until_it_comes_to_any_server()
-    {
-        await using var writer = await OpenAsync("no server");
-        await writer.Fleet.WriteAsync("pump-1", "first");
-        await writer.Fleet.WriteAsync("pump-2", "of another one");
-        var (one, _) = await StartServerAsync("one");
-        await writer.Fleet.WriteAsync("pump-1", "second");
-        Assert.That(await StartClient(one, "pump-1").Lines.Take(2).ToList().Timeout(Bound.Limit), Is.EqualTo(["first", "second"]));
-        Assert.That(await NumberAsync("SELECT count(*) FROM iotlink.outbox"), Is.EqualTo(1));
-    }
-
-    [Test]
     public async Task A_line_of_a_transaction_is_sent_if_and_when_that_is_committed()
     {
         var (one, store) = await StartServerAsync("one");
@@ -160,24 +148,6 @@ internal sealed class FleetWriteTests : ServerTest
 
         await Bound.EventuallyAsync(() => heard.Count == 1 && heardOfOther.Count == 1);
         Assert.That(await cluster.SqlAsync("SELECT refused FROM iotlink.outbox", database), Does.Contain("UTF-8"));
-    }
-
-    [Test]
-    public async Task More_lines_than_may_wait_for_a_device_are_refused_and_those_of_others_are_not()
-    {
-        await using var store = await PostgreSqlSessionStore.OpenAsync(new PostgreSqlSessionStoreOptions
-        {
-            ConnectionString = cluster.ConnectionString(database), FleetLines = 10,
-        });
-        for (var n = 0; n < 10; n++)
-            await store.Fleet.WriteAsync("pump-1", Text(n));
-        var full = await Assert.CatchAsync(() => store.Fleet.WriteAsync("pump-1", "one too many"));
-        Assert.That(full, Is.TypeOf<OutboxFullException>());
-        Assert.That(full!.Message, Is.EqualTo("The outbox of link 'pump-1' is full: FleetLines is 10 lines."));
-        await store.Fleet.WriteAsync("pump-2", "of another one");
-        var (one, _) = await StartServerAsync("one");
-        Assert.That(await StartClient(one, "pump-1").Lines.Take(10).ToList().Timeout(Bound.Limit), Is.EqualTo(Enumerable.Range(0, 10).Select(Text)));
-        await store.Fleet.WriteAsync("pump-1", "there is room again");
     }
 
     [Test]

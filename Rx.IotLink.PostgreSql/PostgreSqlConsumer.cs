@@ -7,10 +7,9 @@ using Rx.IotLink.PostgreSql.Database;
 namespace Rx.IotLink.PostgreSql;
 
 /// <summary>
-/// One process of a consumer of the fleet's lines. From <see cref="PostgreSqlFleet.Process"/>. Any number of processes
-/// share a consumer: each has some of the partitions, and takes over those of one that has died or is stopped.
+/// One process of a consumer: it has some of the partitions, and takes over those of one that has died or is stopped.
 /// </summary>
-public sealed class FleetConsumer : IAsyncDisposable
+internal sealed class PostgreSqlConsumer : IAsyncDisposable
 {
     private const int NoticesKept = 64;
 
@@ -35,30 +34,23 @@ public sealed class FleetConsumer : IAsyncDisposable
     private bool isWoken;
     private int busy;
 
-    internal FleetConsumer(string name, FleetConsumerOptions options, ConsumerSetUp setUp, HandleLine handler, bool isTransactional)
+    public PostgreSqlConsumer(string name, FleetConsumerOptions options, ConsumerSetUp setUp, HandleLine handler, bool isTransactional)
     {
         (Name, this.options, prepare) = (name, options, setUp.Prepare);
         clock = options.Scheduler.StartStopwatch();
-        notices = new(options.Scheduler, Replay.Nothing, NoticesKept, nameof(Notices), faults: null);
+        notices = new(options.Scheduler, Replay.Nothing, NoticesKept, nameof(FleetConsumer.Notices), faults: null);
         inbox = new(setUp.Schema);
         leases = new(setUp.Schema, name, setUp.Member, setUp.Node);
         consumption = new(name, options, setUp, leases, handler, isTransactional, Notify);
+        Handle = new(name, notices, DisposeAsync);
         running = Task.Run(RunAsync, CancellationToken.None);
     }
 
-    /// <summary>The name of the consumer.</summary>
     public string Name { get; }
 
-    /// <summary>
-    /// Handlers that failed (<see cref="LinkNoticeKind.HandlerFailed"/>), and a database that is away
-    /// (<see cref="LinkNoticeKind.StoreFailed"/>) or is back (<see cref="LinkNoticeKind.StoreWorks"/>). From now on.
-    /// </summary>
-    public IObservable<LinkNotice> Notices => notices;
+    /// <summary>What the application has of it.</summary>
+    public FleetConsumer Handle { get; }
 
-    /// <summary>
-    /// Begins no further line, cancels the handlers that run, waits for them, and gives the partitions to other
-    /// processes. What a cancelled handler did is undone.
-    /// </summary>
     public async ValueTask DisposeAsync()
     {
         End();
@@ -66,7 +58,7 @@ public sealed class FleetConsumer : IAsyncDisposable
     }
 
     /// <summary>Looks for lines soon.</summary>
-    internal void Wake()
+    public void Wake()
     {
         TaskCompletionSource? woken;
         lock (gate)
@@ -75,10 +67,10 @@ public sealed class FleetConsumer : IAsyncDisposable
     }
 
     /// <summary>Completes when it has ended, and others may take over.</summary>
-    internal Task Ended => running;
+    public Task Ended => running;
 
     /// <summary>Begins no further line.</summary>
-    internal void End()
+    public void End()
     {
         ending.Cancel();
         Wake();

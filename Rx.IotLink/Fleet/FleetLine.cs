@@ -1,4 +1,4 @@
-namespace Rx.IotLink.PostgreSql;
+namespace Rx.IotLink;
 
 /// <summary>A line that a device sent, from the inbox of the fleet.</summary>
 /// <param name="DeviceId">The device.</param>
@@ -7,7 +7,7 @@ namespace Rx.IotLink.PostgreSql;
 /// consumer again has the same name.
 /// </param>
 /// <param name="Text">The line, without a line feed.</param>
-/// <param name="Received">When it was accepted, by the clock of the database.</param>
+/// <param name="Received">When it was accepted, by the clock of the store.</param>
 public sealed record FleetLine(string DeviceId, LineId Line, string Text, DateTimeOffset Received)
 {
     /// <summary>

@@ -1,6 +1,6 @@
 using System.Reactive.Concurrency;
 
-namespace Rx.IotLink.PostgreSql;
+namespace Rx.IotLink;
 
 /// <summary>How a consumer of the fleet's lines works. Immutable: change a copy with <c>with</c>.</summary>
 public sealed record FleetConsumerOptions
@@ -10,7 +10,7 @@ public sealed record FleetConsumerOptions
 
     /// <summary>
     /// The most handlers of this process that run at the same time, each with a connection of its own; of one device
-    /// only one ever runs. Default 4; 1 to 64, which is the number of partitions.
+    /// only one ever runs. Default 4; 1 to 64. A store in one file (SQLite) runs one handler at a time.
     /// </summary>
     public int MaxConcurrent { get; init; } = 4;
 
@@ -19,8 +19,9 @@ public sealed record FleetConsumerOptions
 
     /// <summary>
     /// How long a handler may run. Then its token is cancelled; if it does not end within another second, its
-    /// connection is ended, too, and the line counts as failed. Default 1 min; 10 ms to 1 day. Not for
-    /// <see cref="PostgreSqlFleet.Lines"/>.
+    /// connection is ended, too, and the line counts as failed. Default 1 min; 10 ms to 1 day. A store in one file
+    /// allows at most half of its busy timeout, since nothing else is written meanwhile. Not for
+    /// <see cref="IFleet.Lines"/>.
     /// </summary>
     public TimeSpan HandlerTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
@@ -39,12 +40,13 @@ public sealed record FleetConsumerOptions
 
     /// <summary>
     /// How long another process waits for this one before it takes its partitions, if this one dies or is stopped.
-    /// Default 10 s; 1 s to 10 min. Give all processes of a consumer the same.
+    /// Default 10 s; 1 s to 10 min. Give all processes of a consumer the same. Of no use where there is one process.
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How often the database is asked for new lines while there are none. Default 100 ms; 1 ms to 1 min.
+    /// How often the database is asked for new lines while there are none. Default 100 ms; 1 ms to 1 min. Of no use
+    /// where there is one process, which knows.
     /// </summary>
     public TimeSpan Poll { get; init; } = TimeSpan.FromMilliseconds(100);
 
@@ -57,9 +59,12 @@ public sealed record FleetConsumerOptions
     /// <summary>The clock of all waits. Default: the real one.</summary>
     public IScheduler Scheduler { get; init; } = DefaultScheduler.Instance;
 
+    /// <summary>The number of partitions of a store that has any.</summary>
+    internal const short MostConcurrent = 64;
+
     internal void Validate()
     {
-        Require.InRange(MaxConcurrent, 1, Database.FleetInbox.Partitions, nameof(MaxConcurrent));
+        Require.InRange(MaxConcurrent, 1, MostConcurrent, nameof(MaxConcurrent));
         Require.InRange(BatchLines, 1, 10_000, nameof(BatchLines));
         Require.InRange(HandlerTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), nameof(HandlerTimeout));
         Require.InRange(MaxAttempts ?? 1, 1, 1_000_000, nameof(MaxAttempts));
