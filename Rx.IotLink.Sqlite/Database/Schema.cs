@@ -96,6 +96,10 @@ internal static class Schema
         """,
     ];
 
+    // An application may have tables of its own in the file, with triggers.
+    private const string ForeignTriggers =
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND (tbl_name COLLATE NOCASE IN ('store', 'sessions', 'lines') OR tbl_name LIKE 'fleet!_%' ESCAPE '!')";
+
     /// <summary>The version that this library writes.</summary>
     public static int Version => Steps.Length;
 
@@ -119,7 +123,7 @@ internal static class Schema
             throw faults.Newer(version, Version);
         if (version < 0 || (version == 0 && !isNew))
             throw faults.Damaged($"has version {version} of the tables, which never was");
-        if (connection.Text("SELECT name FROM sqlite_schema WHERE type = 'trigger'") is { Length: > 0 } trigger)
+        if (connection.Text(ForeignTriggers) is { Length: > 0 } trigger)
             throw faults.Damaged($"has a trigger ('{Protocol.Printable.Of(trigger, 40)}') that this library did not make");
         if (version == Version)
             return;
