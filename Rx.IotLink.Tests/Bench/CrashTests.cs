@@ -1,5 +1,7 @@
 using Crash;
+using Crash.Ends;
 using NUnit.Framework;
+using Rx.IotLink.Tests.Stores.PostgreSql;
 using Rx.IotLink.Tests.Stores.Sqlite;
 
 namespace Rx.IotLink.Tests.Bench;
@@ -8,21 +10,27 @@ namespace Rx.IotLink.Tests.Bench;
 internal sealed class CrashTests
 {
     /// <summary>The short version of what <c>bench/Crash</c> does thousands of times.</summary>
-    [Test]
-    public async Task A_server_and_a_device_that_are_killed_again_and_again_lose_repeat_and_reorder_nothing()
+    [TestCase(HowTaken.Names, false)]
+    [TestCase(HowTaken.PositionsInStore, false)]
+    [TestCase(HowTaken.Positions, true)]
+    public async Task A_server_and_a_device_that_are_killed_again_and_again_lose_repeat_and_reorder_nothing(HowTaken how, bool inPostgres)
     {
+        const int Kills = 2;
         using var folder = new TemporaryFolder();
+        var postgres = inPostgres ? await PostgresCluster.Shared : null;
         var run = new CrashRun(new CrashPlan
         {
-            Kills = 5,
+            Kills = Kills,
             Devices = 1,
+            Taken = how,
+            Postgres = postgres?.ConnectionString(await postgres.NewDatabaseAsync()),
             Seed = TestContext.CurrentContext.Random.Next(100_000),
             Folder = folder.ToString(),
             LongestLife = TimeSpan.FromMilliseconds(400),
         });
         var (toServer, toDevice) = await run.RunAsync(CancellationToken.None);
 
-        Assert.That(new[] { run.ServerKills, run.DeviceKills }, Has.All.AtLeast(5));
+        Assert.That(new[] { run.ServerKills, run.DeviceKills }, Has.All.AtLeast(Kills));
         Assert.That((toServer.IsGood, toDevice.IsGood), Is.EqualTo((true, true)), $"{toServer} {toDevice}");
         Assert.That(new[] { toServer.Stored, toDevice.Stored }, Has.All.Positive);
     }

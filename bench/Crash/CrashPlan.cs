@@ -1,4 +1,5 @@
 using System.Globalization;
+using Crash.Ends;
 
 namespace Crash;
 
@@ -13,6 +14,15 @@ internal sealed record CrashPlan
 
     /// <summary>How many devices each server has.</summary>
     public required int Devices { get; init; }
+
+    /// <summary>How both ends take what arrives.</summary>
+    public HowTaken Taken { get; init; }
+
+    /// <summary>How to reach the PostgreSQL of the server's store; null: it has a SQLite file.</summary>
+    public string? Postgres { get; init; }
+
+    /// <summary>The schema of the server's store there.</summary>
+    public string Schema { get; init; } = "iotlink";
 
     /// <summary>Which moments and which faults.</summary>
     public required int Seed { get; init; }
@@ -36,9 +46,20 @@ internal sealed record CrashPlan
     {
         Kills = (Kills + servers - 1) / servers,
         Seed = Seed + (1_000 * n),
+        Schema = string.Create(CultureInfo.InvariantCulture, $"{Schema}_{n + 1}"),
         Folder = Path.Combine(Folder, string.Create(CultureInfo.InvariantCulture, $"{n + 1}")),
     })];
 
     /// <summary>The names of the devices.</summary>
     public IReadOnlyList<string> Ids => [.. Enumerable.Range(1, Devices).Select(n => string.Create(CultureInfo.InvariantCulture, $"pump-{n}"))];
+}
+
+/// <summary>Where the server keeps its memory.</summary>
+internal enum ServerStore
+{
+    /// <summary>In a SQLite file of its own.</summary>
+    Sqlite,
+
+    /// <summary>In a PostgreSQL that all servers of the run share.</summary>
+    Postgres,
 }

@@ -132,25 +132,31 @@ internal sealed class CrashRun(CrashPlan plan)
     {
         var (toServer, toDevices) = (new Verdict(0, 0, 0, 0, 0, 0, 0), new Verdict(0, 0, 0, 0, 0, 0, 0));
         var server = EndProgram.FolderOf(plan.Folder, "server");
-        using var atServer = Table.Open(EndProgram.TableOf(server));
+        using var atServer = Open(server);
         foreach (var id in plan.Ids)
         {
             var device = EndProgram.FolderOf(plan.Folder, id);
-            using var atDevice = Table.Open(EndProgram.TableOf(device));
+            using var atDevice = Open(device);
             toServer += Verdict.Of(Sent.Read(EndProgram.NotesOf(device, id)), atServer.Read(id));
             toDevices += Verdict.Of(Sent.Read(EndProgram.NotesOf(server, id)), atDevice.Read(id));
+            toDevices = toDevices with { GivenAgain = toDevices.GivenAgain + Taking.GivenAgain(device) };
         }
 
-        return (toServer, toDevices);
+        return (toServer with { GivenAgain = toServer.GivenAgain + Taking.GivenAgain(server) }, toDevices);
     }
 
+    private Table Open(string folder) => Table.Open(Taking.FileOf(plan.Taken, folder), hasNames: plan.Taken == HowTaken.Names);
+
     private EndProcess StartServer(bool drains) =>
-        EndProcess.Start(["server", EndProgram.FolderOf(plan.Folder, "server"), Text(port), .. plan.Ids, .. Flag(drains)]);
+        EndProcess.Start([
+            "server", EndProgram.FolderOf(plan.Folder, "server"), Text(port), .. plan.Ids, .. Flags(drains),
+            .. plan.Postgres is { } database ? (string[])["--postgres", database, "--schema", plan.Schema] : [],
+        ]);
 
     private EndProcess StartDevice(string id, FaultProxy proxy, bool drains) =>
-        EndProcess.Start(["device", EndProgram.FolderOf(plan.Folder, id), Text(proxy.EndPoint.Port), id, .. Flag(drains)]);
+        EndProcess.Start(["device", EndProgram.FolderOf(plan.Folder, id), Text(proxy.EndPoint.Port), id, .. Flags(drains)]);
 
-    private static string[] Flag(bool drains) => drains ? ["--drain"] : [];
+    private string[] Flags(bool drains) => ["--take", plan.Taken.ToString(), .. drains ? (string[])["--drain"] : []];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Rx.IotLink;
+using Rx.IotLink.PostgreSql;
 using Rx.IotLink.Server;
 using Rx.IotLink.Sqlite;
 
@@ -10,8 +11,9 @@ namespace Crash.Ends;
 /// It lives until it is killed or its standard input ends.
 /// </summary>
 /// <param name="folder">Where its files are.</param>
+/// <param name="how">How it takes what arrives.</param>
 /// <param name="drains">Whether it writes nothing new, and says when all that it has written is accepted.</param>
-internal sealed class EndProgram(string folder, bool drains)
+internal sealed class EndProgram(string folder, HowTaken how, bool drains)
 {
     /// <summary>What is said when the links are open.</summary>
     public const string Opened = "open";
@@ -24,17 +26,20 @@ internal sealed class EndProgram(string folder, bool drains)
     /// <summary>The files of one end.</summary>
     public static string FolderOf(string folder, string end) => Path.Combine(folder, end);
 
-    /// <summary>Its table.</summary>
-    public static string TableOf(string folder) => Path.Combine(folder, "table.db");
+    /// <summary>Its store.</summary>
+    public static string StoreOf(string folder) => Path.Combine(folder, "store.db");
 
     /// <summary>Its notes of what it has written to one device, or the device to the server.</summary>
     public static string NotesOf(string folder, string id) => Path.Combine(folder, "sent-" + id);
 
     /// <summary>The server's end of all links.</summary>
-    public async Task RunServerAsync(int port, IReadOnlyList<string> ids)
+    /// <param name="port">Where it listens.</param>
+    /// <param name="postgres">The database and schema of its store; null: it has a file.</param>
+    /// <param name="ids">The devices.</param>
+    public async Task RunServerAsync(int port, (string ConnectionString, string Schema)? postgres, IReadOnlyList<string> ids)
     {
-        await using var store = SqliteSessionStore.Open(Path.Combine(folder, "store.db"));
-        using var table = Table.Open(TableOf(folder));
+        await using var store = await OpenStoreAsync(postgres);
+        using var taking = Taking.Open(how, folder);
         await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions
         {
             Port = port,
@@ -42,18 +47,19 @@ internal sealed class EndProgram(string folder, bool drains)
             Expected = ids,
             Timeout = Timeout,
             DrainTimeout = TimeSpan.Zero,
-            SessionStore = store,
+            SessionStore = (ISessionStore)store,
         });
+        using var processing = taking.Of(server);
         using var over = new CancellationTokenSource();
-        var lives = ids.Select(async id => await LiveAsync(await server.OpenAsync(id, over.Token), table, over.Token)).ToArray();
+        var lives = ids.Select(async id => await LiveAsync(await server.OpenAsync(id, over.Token), over.Token)).ToArray();
         await EndAsync(lives, over);
     }
 
     /// <summary>A device's end of one link.</summary>
     public async Task RunDeviceAsync(int port, string id)
     {
-        await using var store = SqliteSessionStore.Open(Path.Combine(folder, "store.db"));
-        using var table = Table.Open(TableOf(folder));
+        await using var store = SqliteSessionStore.Open(StoreOf(folder));
+        using var taking = Taking.Open(how, folder);
         await using var link = await IotLinkClient.OpenAsync(new IotLinkClientOptions
         {
             Host = "127.0.0.1",
@@ -64,19 +70,17 @@ internal sealed class EndProgram(string folder, bool drains)
             BackOff = new BackOff { Initial = TimeSpan.FromMilliseconds(20), Cap = TimeSpan.FromMilliseconds(200) },
             SessionStore = store,
         });
+        using var processing = taking.Of(link);
         using var over = new CancellationTokenSource();
-        await EndAsync([LiveAsync(link, table, over.Token)], over);
+        await EndAsync([LiveAsync(link, over.Token)], over);
     }
 
-    private async Task LiveAsync(ILink link, Table table, CancellationToken over)
+    private async Task<IAsyncDisposable> OpenStoreAsync((string ConnectionString, string Schema)? postgres) => postgres is var (database, schema)
+        ? await PostgreSqlSessionStore.OpenAsync(new PostgreSqlSessionStoreOptions { ConnectionString = database, Schema = schema })
+        : SqliteSessionStore.Open(StoreOf(folder));
+
+    private async Task LiveAsync(ILink link, CancellationToken over)
     {
-        using var taking = link.Received.Subscribe(
-            line =>
-            {
-                table.Take(line.DeviceId, line.Line, line.Text);
-                line.Accept();
-            },
-            _ => { });
         using var sent = Sent.Open(NotesOf(folder, link.Id));
         if (!drains)
         {
