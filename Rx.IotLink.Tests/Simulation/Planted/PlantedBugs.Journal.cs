@@ -28,6 +28,8 @@ internal static partial class PlantedBugs
             new Edit("outbox.Restore(Memory.LastPosition);", "outbox.Restore(0);")),
         new("strikes out one line more than the peer has accepted", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("Position: (long)position, Number: number)", "Position: (long)position + 1, Number: number)")),
+        new("answers an opening before its epoch is kept", [2], "Rx.IotLink/Protocol/Version2/Version2Protocol.cs",
+            new Edit("if (unanswered is not { Offer: var theirs } || begun > saved)", "if (unanswered is not { Offer: var theirs })")),
         new("begins with the wrong number after a restart", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("ring.BeginWith(memory.First);", "ring.BeginWith(memory.First + 1);")),
     ];
