@@ -4,28 +4,32 @@ namespace Rx.IotLink.Sqlite.Database;
 
 /// <summary>
 /// A prepared statement that is run many times. It calls SQLite directly: a command of ADO.NET boxes each value, and
-/// ends a text at its first NUL.
+/// ends a text at its first NUL. What was bound stays until something else is.
 /// </summary>
 internal sealed class Statement : IDisposable
 {
     private readonly sqlite3 db;
     private readonly sqlite3_stmt prepared;
 
+    // For the calls of each line. The statement is released by Dispose alone.
+    private readonly IntPtr handle;
+
     public Statement(sqlite3 db, string sql)
     {
         this.db = db;
         Check(raw.sqlite3_prepare_v3(db, sql, raw.SQLITE_PREPARE_PERSISTENT, out prepared));
+        handle = prepared.DangerousGetHandle();
     }
 
     public Statement Bind(int at, long value)
     {
-        Check(raw.sqlite3_bind_int64(prepared, at, value));
+        Check(Native.BindLong(handle, at, value));
         return this;
     }
 
     public Statement Bind(int at, long? value)
     {
-        Check(value is { } some ? raw.sqlite3_bind_int64(prepared, at, some) : raw.sqlite3_bind_null(prepared, at));
+        Check(value is { } some ? Native.BindLong(handle, at, some) : Native.BindNull(handle, at));
         return this;
     }
 
@@ -38,8 +42,7 @@ internal sealed class Statement : IDisposable
     /// <summary>Binds a text, which is copied.</summary>
     public Statement Bind(int at, ReadOnlySpan<byte> utf8)
     {
-        // An empty span has no address, which SQLite takes for NULL.
-        Check(utf8.IsEmpty ? raw.sqlite3_bind_text(prepared, at, "") : raw.sqlite3_bind_text(prepared, at, utf8));
+        Check(Native.BindText(handle, at, utf8));
         return this;
     }
 
@@ -49,7 +52,7 @@ internal sealed class Statement : IDisposable
     /// <summary>Moves to the next row. False: there is none, and the statement is ready for the next use.</summary>
     public bool Step()
     {
-        var code = raw.sqlite3_step(prepared);
+        var code = Native.Step(handle);
         if (code == raw.SQLITE_ROW)
             return true;
         var fault = code == raw.SQLITE_DONE ? null : SqliteFault.Of(db, code);
@@ -66,7 +69,7 @@ internal sealed class Statement : IDisposable
     }
 
     /// <summary>Skips the remaining rows. Not needed after the last row was read.</summary>
-    public void Reset() => _ = raw.sqlite3_reset(prepared);
+    public void Reset() => _ = Native.Reset(handle);
 
     public bool IsNull(int column) => raw.sqlite3_column_type(prepared, column) == raw.SQLITE_NULL;
 

@@ -37,7 +37,9 @@ internal sealed class Writer : IDisposable
         (this.connection, this.faults, isFull) = (connection, faults, options.Durability == SqliteDurability.Full);
         try
         {
-            connection.Execute("PRAGMA foreign_keys = ON");
+            // With them SQLite would look for the session of each line that is added or removed. This class removes the
+            // lines of a session itself.
+            connection.Execute("PRAGMA foreign_keys = OFF");
             Schema.Migrate(connection, faults, options.CheckAtOpen);
             // Preparing them finds a missing table, before anything is changed.
             begin = connection.Prepare("BEGIN IMMEDIATE");
@@ -219,6 +221,7 @@ internal sealed class Writer : IDisposable
                 removeThrough.Bind(1, session).Bind(2, record.Position).Run();
                 break;
             case SessionRecordKind.Forget:
+                removeThrough.Bind(1, session).Bind(2, long.MaxValue).Run();
                 forget.Bind(1, session).Run();
                 inbox.Forget(session);
                 work.IsForgotten = true;

@@ -1,4 +1,5 @@
 using System.Reactive.Concurrency;
+using System.Runtime.InteropServices;
 using Rx.IotLink.Time;
 
 namespace Rx.IotLink;
@@ -130,8 +131,14 @@ internal sealed class Journal
         lock (gate)
         {
             place = entries[inBatch - 1].Place;
-            removals -= entries.Take(inBatch).Count(entry => entry.Record.Kind == SessionRecordKind.Remove);
-            Received -= entries.Take(inBatch).Count(entry => entry.Record.Kind == SessionRecordKind.Receive);
+            foreach (ref readonly var entry in CollectionsMarshal.AsSpan(entries)[..inBatch])
+            {
+                if (entry.Record.Kind == SessionRecordKind.Remove)
+                    removals--;
+                else if (entry.Record.Kind == SessionRecordKind.Receive)
+                    Received--;
+            }
+
             entries.RemoveRange(0, inBatch);
             (inBatch, pause, HasFailed) = (0, TimeSpan.Zero, false);
         }
