@@ -12,6 +12,7 @@ internal sealed class InboxWriter
     private readonly Statement note;
     private readonly Statement receive;
     private readonly Statement take;
+    private readonly Statement forget;
 
     // Of the batch that is being written: how many lines of a session are kept.
     private readonly Dictionary<long, (long Token, long Place)> places = [];
@@ -24,6 +25,7 @@ internal sealed class InboxWriter
         note = connection.Prepare("INSERT OR REPLACE INTO fleet_receipts (session, token, received) VALUES (?1, ?2, ?3)");
         receive = connection.Prepare("INSERT INTO fleet_inbox (id, epoch, number, text, received, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
         take = connection.Prepare("DELETE FROM fleet_outbox WHERE entry = ?1 AND id = ?2");
+        forget = connection.Prepare("DELETE FROM fleet_receipts WHERE session = ?1");
     }
 
     /// <summary>A batch begins.</summary>
@@ -58,7 +60,11 @@ internal sealed class InboxWriter
     public void Take(SessionRow row, long entry) => take.Bind(1, entry).Bind(2, row.Id).Run();
 
     /// <summary>The memory of a session is deleted.</summary>
-    public void Forget(long session) => places.Remove(session);
+    public void Forget(long session)
+    {
+        places.Remove(session);
+        forget.Bind(1, session).Run();
+    }
 
     /// <summary>The batch is complete.</summary>
     public void End()

@@ -37,8 +37,8 @@ internal sealed class Writer : IDisposable
         (this.connection, this.faults, isFull) = (connection, faults, options.Durability == SqliteDurability.Full);
         try
         {
-            // With them SQLite would look for the session of each line that is added or removed. This class removes the
-            // lines of a session itself.
+            // With them SQLite would look for the session of each line that is added or removed. What belongs to a
+            // session is removed here.
             connection.Execute("PRAGMA foreign_keys = OFF");
             Schema.Migrate(connection, faults, options.CheckAtOpen);
             // Preparing them finds a missing table, before anything is changed.
@@ -102,6 +102,7 @@ internal sealed class Writer : IDisposable
                 BeginAnew();
             connection.Execute("UPDATE store SET openings = openings + 1, copied = 0");
             connection.Execute("DELETE FROM sessions WHERE epoch IS NULL AND connections = 0 AND last_position = 0");
+            connection.Execute("DELETE FROM fleet_receipts WHERE session NOT IN (SELECT session FROM sessions)");
         });
         return (openings, wasCopy);
     }
