@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Tests.House.Reference;
+
+/// <summary>The pages of docs/reference, made of the assemblies and their XML documentation.</summary>
+internal static partial class ReferencePages
+{
+    private static readonly Assembly[] Assemblies =
+    [
+        typeof(ILink).Assembly, typeof(IotLinkServer).Assembly, typeof(Rx.IotLink.Sqlite.SqliteSessionStore).Assembly, typeof(Rx.IotLink.PostgreSql.PostgreSqlSessionStore).Assembly,
+        typeof(Rx.IotLink.Dashboard.IotLinkDashboard).Assembly, typeof(Rx.IotLink.Bridge.BridgeTransport).Assembly, typeof(Rx.IotLink.Testing.SimulatedNetwork).Assembly,
+    ];
+
+    private static readonly Dictionary<Assembly, XmlDocs> Docs = Assemblies.ToDictionary(assembly => assembly, assembly => new XmlDocs(assembly));
+
+    private static IEnumerable<Type> Exported => Assemblies.SelectMany(assembly => assembly.GetExportedTypes().OrderBy(type => type.Name, StringComparer.Ordinal));
+
+    private static List<Type> OptionTypes => [.. Exported.Where(type => !type.IsAbstract || type == typeof(LinkOptions)).Where(type => type == typeof(BackOff) || type.Name.EndsWith("Options", StringComparison.Ordinal))];
+
+    public static string Options() => Page("Options", "Each option, with its unit, its default and its limits.",
+        OptionTypes.Select(OptionsOf)
+            .Append("## Words\n\nThe values of options that are one word of a list.")
+            .Concat(OptionTypes.SelectMany(Settable).Select(option => Nullable.GetUnderlyingType(option.PropertyType) ?? option.PropertyType)
+                .Where(type => type.IsEnum && Docs.ContainsKey(type.Assembly)).Distinct().OrderBy(type => type.Name, StringComparer.Ordinal).Select(type => Words(type, "###"))));
+
+    public static string Notices() => Page("States, outages, refusals and notices",
+        "What a link and a server report. [Troubleshooting](../troubleshooting.md) says what to do.",
+        [Words(typeof(LinkStatus), "##"), Words(typeof(OutageReason), "##"), Words(typeof(Refusal), "##"), Words(typeof(LinkNoticeKind), "##")]);
+
+    public static string Exceptions() => Page("Exceptions",
+        "The exceptions of this library. A wrong argument or option gets an `ArgumentException` of .NET, which names the option, its limits, and what was given.",
+        from type in Exported
+        where typeof(Exception).IsAssignableFrom(type)
+        let throwing = Docs.Values.SelectMany(docs => docs.Throwing(type)).Distinct().Order(StringComparer.Ordinal).Select(member => $"`{member}`").ToList()
+        select $"## {type.Name}\n\nIn `{type.Namespace}`; a kind of `{type.BaseType!.Name}`. {Docs[type.Assembly].TextOf(type)}{(throwing.Count > 0 ? $"\n\nThrown by {string.Join(", ", throwing)}." : "")}");
+
+    public static string Events() => Page("Events of the log",
+        "The server logs these to the category of its logger, with these numbers. After five of one kind within five seconds the rest are counted, and summed up in event 8, which has the level of what it sums up.",
+        ["| event | level | message |\n|--:|---|---|\n" + string.Join('\n',
+            from method in typeof(IotLinkServer).Assembly.GetTypes().SelectMany(type => type.GetMethods(BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            from message in method.GetCustomAttributes<LoggerMessageAttribute>()
+            orderby message.EventId
+            select string.Create(CultureInfo.InvariantCulture, $"| {message.EventId} | {(message.Level == LogLevel.None ? "" : message.Level.ToString())} | {Place().Replace(message.Message, "`$0`")} |"))]);
+
+    private static string Page(string title, string about, IEnumerable<string> parts) =>
+        $"# {title}\n\n<!-- Made of the assemblies: UPDATE_REFERENCE=1 dotnet test Rx.IotLink.Tests --filter ReferenceTests -->\n\n{Wrap(about)}\n\n{string.Join("\n\n", parts.Select(Wrapped))}\n";
+
+    private static string OptionsOf(Type type)
+    {
+        var values = Activator.CreateInstance(type == typeof(LinkOptions) ? typeof(IotLinkClientOptions) : type);
+        var rows =
+            from option in Settable(type)
+            let required = option.GetCustomAttribute<RequiredMemberAttribute>() is not null
+            select $"| `{option.Name}` | `{CSharp.NameOf(option)}` | {(required ? "required" : CSharp.Show(option.Name, option.GetValue(values)))} | {Docs[type.Assembly].TextOf(option)} |";
+        var inherited = type.BaseType == typeof(LinkOptions) ? " It also has all of [LinkOptions](#linkoptions)." : "";
+        return $"## {type.Name}\n\n{Docs[type.Assembly].TextOf(type)}{inherited}\n\n| option | type | default | meaning and limits |\n|---|---|---|---|\n{string.Join('\n', rows)}";
+    }
+
+    private static IEnumerable<PropertyInfo> Settable(Type type) =>
+        type.GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly).Where(p => p.SetMethod is { IsPublic: true }).OrderBy(p => p.Name, StringComparer.Ordinal);
+
+    private static string Words(Type type, string level) => $"{level} {type.Name}\n\n{Docs[type.Assembly].TextOf(type)}\n\n| `{type.Name}` | meaning |\n|---|---|\n" + string.Join('\n',
+        from name in Enum.GetNames(type).Order(StringComparer.Ordinal) select $"| `{name}` | {Docs[type.Assembly].TextOf(type.GetField(name)!)} |");
+
+    private static string Wrapped(string part) => string.Join('\n', part.Split('\n').Select(line => line.StartsWith('|') || line.StartsWith('#') ? line : Wrap(line)));
+
+    /// <summary>Lines of prose have at most 120 characters.</summary>
+    private static string Wrap(string text) => text.Split(' ').Aggregate("", (lines, word) =>
+        lines.Length == 0 ? word : lines.Length - lines.LastIndexOf('\n') + word.Length > 120 ? $"{lines}\n{word}" : $"{lines} {word}");
+
+    [GeneratedRegex(@"\{\w+\}", RegexOptions.None, 1_000)]
+    private static partial Regex Place();
+}
