@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Xml.Linq;
@@ -25,7 +26,7 @@ public sealed class PackageTests
         feed = Path.Combine(root, "feed");
         // What the tests were built from, as it is.
         var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))!;
-        var packed = await Dotnet.RunAsync(Repository.Root, Quiet, "pack", "IotLink.sln", "--no-build", "-c", configuration, "-o", feed);
+        var packed = await Dotnet.RunAsync(Repository.Root, Quiet, "pack", "Packages.slnf", "--no-build", "-c", configuration, "-o", feed);
         Assert.That(packed.Exit, Is.Zero, packed.ToString());
     }
 
@@ -37,11 +38,11 @@ public sealed class PackageTests
     {
         var names = Directory.GetFiles(feed).Select(file => Path.GetFileName(file).Replace(".0.1.0.", " ", StringComparison.Ordinal));
         Assert.That(names, Is.EquivalentTo(
-            ((string[])[.. Libraries, "Rx.IotLink.Cli", .. Environments.Optional]).SelectMany(name => (string[])[$"{name} nupkg", $"{name} snupkg"])));
+            ((string[])[.. Libraries, "Rx.IotLink.Cli", .. Environments.Optional]).SelectMany(name => (string[])[$"{name} nupkg", $"{name} snupkg"]).Append("Rx.IotLink.Templates nupkg")));
     }
 
     [Test]
-    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Dashboard", "Rx.IotLink.Bridge", "Rx.IotLink.Testing", "Rx.IotLink.Cli")] string name)
+    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Dashboard", "Rx.IotLink.Bridge", "Rx.IotLink.Testing", "Rx.IotLink.Cli", "Rx.IotLink.Templates")] string name)
     {
         using var package = Open(name, "nupkg");
         var metadata = XDocument.Load(package.GetEntry(name + ".nuspec")!.Open()).Root!.Elements().Single();
@@ -53,6 +54,13 @@ public sealed class PackageTests
         Assert.That(Value("readme"), Is.EqualTo("README.md"));
         using var readme = new StreamReader(package.GetEntry("README.md")!.Open());
         Assert.That(readme.ReadToEnd(), Is.EqualTo(Repository.Read(name, "README.md")));
+        Assert.That(Value("releaseNotes"), Is.Not.Empty.And.Not.Contains("## "));
+        Assert.That(Repository.Read("CHANGELOG.md"), Does.Contain(Value("releaseNotes")!.Trim()), "the newest section of the changes");
+        // No repository is named, so no page is.
+        Assert.That(Value("projectUrl"), Is.Null);
+        Assert.That(Value("icon"), Is.EqualTo("icon.png"));
+        using var icon = package.GetEntry("icon.png")!.Open();
+        Assert.That(Bytes(icon), Is.EqualTo(File.ReadAllBytes(Path.Combine(Repository.Root, "docs", "icon.png"))));
     }
 
     [TestCaseSource(nameof(Libraries))]
@@ -114,6 +122,56 @@ public sealed class PackageTests
         var version = await Dotnet.RunAsync(Path.Combine(root, "tools", OperatingSystem.IsWindows() ? "iotlink.exe" : "iotlink"), folder, Environments.Root, "--version");
         Assert.That(version.Exit, Is.Zero, version.ToString());
         Assert.That(version.Output, Does.StartWith("0.1.0"));
+    }
+
+    /// <summary>
+    /// The commands of the README, for a user whose home is empty; but for the first, which has been run already.
+    /// </summary>
+    [Test]
+    [Platform("Linux")]
+    public async Task The_README_installs_the_command_and_the_templates()
+    {
+        var templates = await NewTemplates.InstallAsync(Path.Combine(root, "readme"), feed, NameFeedsAsync, new(Quiet, StringComparer.Ordinal));
+        Assert.That(templates.Installed.Exit, Is.Zero, templates.Installed.ToString());
+        var version = await templates.RunAsync("iotlink --version");
+        Assert.That(version.Exit, Is.Zero, version.ToString());
+        Assert.That(version.Output, Does.StartWith("0.1.0"));
+
+        // docs/start-engineer.md: a server and tests from the templates.
+        var built = await templates.RunAsync("dotnet new iotlink-server -o Fleet && dotnet build Fleet -p:UseSharedCompilation=false -warnaserror");
+        Assert.That(built.Exit, Is.Zero, built.ToString());
+        var port = FreePort.Get();
+        await using (var fleet = templates.Start(string.Create(CultureInfo.InvariantCulture, $"cd Fleet; exec dotnet bin/Debug/net10.0/Fleet.dll --IotLink:Port {port}")))
+        {
+            await fleet.OutputAsync("Listening on");
+            await using var pump = IotLinkProcess.Connect(port, "pump-1");
+            await pump.WriteAsync("{\"celsius\":21.5}\nnonsense\n");
+            Assert.That(await fleet.OutputAsync("°C"), Does.Contain("pump-1: 21.5 °C"));
+            Assert.That(await fleet.OutputAsync("no reading"), Does.Contain("pump-1 sent a line of 8 characters that is no reading"));
+            pump.EndInput();
+            Assert.That(await pump.ExitAsync(), Is.Zero);
+            fleet.Signal("TERM");
+            Assert.That(await fleet.ExitAsync(), Is.Zero);
+        }
+
+        var tested = await templates.RunAsync("dotnet new iotlink-outage-tests -o Fleet.Tests && dotnet test Fleet.Tests -p:UseSharedCompilation=false -warnaserror");
+        Assert.That(tested.Exit, Is.Zero, tested.ToString());
+        Assert.That(tested.Output, Does.Match("Failed: +0, Passed: +3,"));
+    }
+
+    /// <summary>What the templates name is what this repository has.</summary>
+    [TestCase("iotlink-server", "IotLinkServer1.csproj")]
+    [TestCase("iotlink-outage-tests", "OutageTests1.csproj")]
+    public void The_templates_name_the_versions_of_this_repository(string template, string project)
+    {
+        var references = XDocument.Parse(Repository.Read("Rx.IotLink.Templates", "templates", template, project)).Descendants("PackageReference").ToList();
+
+        Assert.That(references, Is.Not.Empty);
+        foreach (var reference in references)
+        {
+            var package = reference.Attribute("Include")!.Value;
+            Assert.That(reference.Attribute("Version")!.Value, Is.EqualTo(package.StartsWith("Rx.IotLink", StringComparison.Ordinal) ? "0.1.0" : VersionOf(package)), package);
+        }
     }
 
     [Test]
@@ -191,7 +249,7 @@ public sealed class PackageTests
 
     /// <summary>What the packages need of others, in the versions that the tests were built with.</summary>
     private static IEnumerable<string> StoreFolders() =>
-        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports"]
+        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports", "nunit*", "microsoft.net.test.sdk", "microsoft.testplatform.*", "microsoft.testing.*", "microsoft.codecoverage", "microsoft.applicationinsights", "newtonsoft.json"]
         from package in Directory.EnumerateDirectories(Environments.PackagesFolder, pattern)
         from version in Directory.EnumerateDirectories(package)
         select version;
@@ -204,6 +262,13 @@ public sealed class PackageTests
         .Descendants("PackageVersion").Single(e => e.Attribute("Include")!.Value == package).Attribute("Version")!.Value;
 
     private ZipArchive Open(string name, string kind) => ZipFile.OpenRead(Path.Combine(feed, $"{name}.0.1.0.{kind}"));
+
+    private static byte[] Bytes(Stream stream)
+    {
+        var copy = new MemoryStream();
+        stream.CopyTo(copy);
+        return copy.ToArray();
+    }
 
     private static MemoryStream Copy(ZipArchiveEntry entry)
     {

@@ -7,7 +7,7 @@ namespace Rx.IotLink.Tests.Processes;
 internal static class Dotnet
 {
     /// <summary>Only ever reached by a test that fails: generous, since the machine may be busy.</summary>
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(150);
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(300);
 
     private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
