@@ -1,3 +1,4 @@
+using System.Reflection;
 using Mono.Cecil;
 using Mono.Cecil.Rocks;
 using NUnit.Framework;
@@ -22,6 +23,18 @@ public sealed class ArchitectureTests
 
     [OneTimeTearDown]
     public void Release() => core.Dispose();
+
+    /// <summary>The compiler has analysed them for it, and a warning of that fails the build (docs/packages.md).</summary>
+    [TestCase(typeof(ILink))]
+    [TestCase(typeof(Rx.IotLink.Sqlite.SqliteSessionStore))]
+    [TestCase(typeof(Rx.IotLink.PostgreSql.PostgreSqlSessionStore))]
+    [TestCase(typeof(Rx.IotLink.Bridge.BridgeTransport))]
+    public void They_can_be_trimmed_and_compiled_ahead_of_time(Type inAssembly)
+    {
+        var said = inAssembly.Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Where(a => a.Value == "True").Select(a => a.Key);
+
+        Assert.That(said, Does.Contain("IsTrimmable").And.Contains("IsAotCompatible"));
+    }
 
     [Test]
     public void The_protocol_room_is_pure() => Assert.That(Uses("Rx.IotLink.Protocol", Impure), Is.Empty);
