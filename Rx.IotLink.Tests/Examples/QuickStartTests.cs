@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using NUnit.Framework;
+using Rx.IotLink.Tests.House;
 using Rx.IotLink.Tests.Processes;
 
 namespace Rx.IotLink.Tests.Examples;
@@ -58,6 +59,26 @@ public sealed partial class QuickStartTests
         Assert.That(screen, Has.Some.Matches("^written +[0-9]+ +[0-9]+$"), all);
         Assert.That(screen, Has.Some.Matches("^stall[ a-z]* +[0-9]+ +[0-9]+ +[0-9]+/[0-9]+ +[0-9]+/[0-9]+ +[0-9]+/[0-9]+$"), all);
     }
+
+    /// <summary>After a change of the screen: docs/record.</summary>
+    [Test]
+    [Platform("Linux")]
+    public async Task The_screen_of_the_README_is_that_of_the_program()
+    {
+        var picture = Repository.Read("docs", "quickstart.svg");
+
+        var (exit, screen) = await Dotnet.RunOnTerminalAsync(100, 60, "QuickStart", "--seconds", "6", "--seed", "3");
+
+        // What has no number is the same in each run: headings, the legend, the names of sums.
+        var words = screen.Where(line => !line.Any(char.IsAsciiDigit)).SelectMany(line => Word().Matches(line)).Select(word => word.Value).Distinct().ToList();
+        Assert.That(exit, Is.Zero);
+        Assert.That(words, Has.Count.AtLeast(10));
+        Assert.That(words.Where(word => !picture.Contains(word, StringComparison.Ordinal)), Is.Empty);
+        Assert.That(picture, Does.Match("lost 0, repeated 0, out of order 0"));
+    }
+
+    [GeneratedRegex("[a-z]{4,}", RegexOptions.None, 1_000)]
+    private static partial Regex Word();
 
     [GeneratedRegex(@"^sums: written (?<written>\d+), accepted (?<accepted>\d+), received (?<received>\d+), lost (?<lost>\d+), repeated (?<repeated>\d+), out of order (?<order>\d+), outages (?<outages>\d+),", RegexOptions.Multiline, 1_000)]
     private static partial Regex SumsLine();
