@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 using Rx.IotLink.Tests.Cli;
 using Rx.IotLink.Tests.House;
@@ -9,6 +10,7 @@ namespace Rx.IotLink.Tests.Examples;
 /// The shell commands that a page shows, run by bash as they are, in a folder of their own. Only ports are changed to
 /// those of the test, and <c>iotlink</c> is the command that was built with the tests.
 /// </summary>
+[UnsupportedOSPlatform("windows")]
 internal sealed partial class PageCommands : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("iotlink-page-").FullName;
@@ -34,7 +36,7 @@ internal sealed partial class PageCommands : IDisposable
     /// <summary>Runs commands that the page shows among its words, or waits for what they made.</summary>
     public IotLinkProcess Run(string commands)
     {
-        var mine = Last().Replace(Control().Replace(Serve().Replace(commands, "iotlink serve --port 8123"), "iotlink $1 --url http://127.0.0.1:8124/"), "exec $0")
+        var mine = Last().Replace(Control().Replace(Serve().Replace(commands, "iotlink serve --port 8123"), "iotlink ${command} --url http://127.0.0.1:8124/"), "exec $0")
             .Replace("8123", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
             .Replace("8124", page.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
         return IotLinkProcess.StartOther("bash", "-euc", $"cd '{folder}'; PATH='{folder}/bin':$PATH\n{mine}");
@@ -48,10 +50,10 @@ internal sealed partial class PageCommands : IDisposable
     [GeneratedRegex("iotlink serve(?! --port)", RegexOptions.None, 1_000)]
     private static partial Regex Serve();
 
-    [GeneratedRegex("iotlink (ls|show|send|ping|kick)", RegexOptions.None, 1_000)]
+    [GeneratedRegex("iotlink (?<command>ls|show|send|ping|kick)", RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex Control();
 
     /// <summary>So that a signal reaches it, and not the shell.</summary>
-    [GeneratedRegex(@"^(iotlink|python3) [^\n]*(?=\n?\z)", RegexOptions.Multiline, 1_000)]
+    [GeneratedRegex(@"^(iotlink|python3) [^\n]*(?=\n?\z)", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex Last();
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Cli;
@@ -7,6 +8,7 @@ namespace Rx.IotLink.Tests.Examples;
 
 /// <summary>The commands of the README and of the pages to get started with do what the pages say.</summary>
 [Platform("Linux")]
+[SupportedOSPlatform("linux")]
 [Parallelizable(ParallelScope.Self)]
 public sealed class PageCommandsTests
 {
@@ -67,5 +69,5 @@ public sealed class PageCommandsTests
     }
 
     private static IEnumerable<int> Numbers(IEnumerable<string> lines) =>
-        lines.Select(line => int.Parse(Regex.Match(line, "\"number\": (\\d+)", RegexOptions.None, TimeSpan.FromSeconds(1)).Groups[1].ValueSpan, CultureInfo.InvariantCulture));
+        lines.Select(line => int.Parse(Regex.Match(line, "\"number\": (?<number>\\d+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["number"].ValueSpan, CultureInfo.InvariantCulture));
 }

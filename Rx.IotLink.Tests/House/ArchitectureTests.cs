@@ -24,7 +24,7 @@ public sealed class ArchitectureTests
     [OneTimeTearDown]
     public void Release() => core.Dispose();
 
-    /// <summary>The compiler has analysed them for it, and a warning of that fails the build (docs/packages.md).</summary>
+    /// <summary>Their build analyses that, and a warning fails it (docs/packages.md).</summary>
     [TestCase(typeof(ILink))]
     [TestCase(typeof(Rx.IotLink.Sqlite.SqliteSessionStore))]
     [TestCase(typeof(Rx.IotLink.PostgreSql.PostgreSqlSessionStore))]

@@ -58,13 +58,13 @@ public sealed partial class ClaimsTests
     [GeneratedRegex(@"^\|.*\n\|[-|]+\|$", RegexOptions.Multiline, 1_000)]
     private static partial Regex TableHead();
 
-    [GeneratedRegex(@"^(#.*|\[?!\[.*|\[[^\]]*\]: .*)$", RegexOptions.Multiline, 1_000)]
+    [GeneratedRegex(@"^(#.*|\[?!\[.*|\[[^\]]*\]: .*)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex NoProse();
 
     [GeneratedRegex(@"\n\s*\n|\n(?=\||[0-9]+\. |- )", RegexOptions.None, 1_000)]
     private static partial Regex Between();
 
-    [GeneratedRegex(@"^\s*([0-9]+\.|-) ", RegexOptions.None, 1_000)]
+    [GeneratedRegex(@"^\s*([0-9]+\.|-) ", RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex Marker();
 
     [GeneratedRegex(@"\s+", RegexOptions.None, 1_000)]
