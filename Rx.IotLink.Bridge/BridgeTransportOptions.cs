@@ -12,8 +12,8 @@ public sealed record BridgeTransportOptions
     public required ITransport Wire { get; init; }
 
     /// <summary>
-    /// The server's name or address, which the bridge looks up: at most 108 bytes of UTF-8. Empty: where the bridge
-    /// itself was told to connect to. Default empty.
+    /// The server's name or address, which the bridge looks up: at most 108 bytes of UTF-8. Empty: the server
+    /// that the bridge's own options name. Default empty.
     /// </summary>
     public string Host { get; init; } = "";
 

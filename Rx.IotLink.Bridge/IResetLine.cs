@@ -8,7 +8,7 @@ public interface IResetLine
 {
     /// <summary>
     /// Holds the bridge in reset, or lets it run. Called for a pulse of 200 ms; it must return at once. What it throws
-    /// is told in <see cref="BridgeTransport.Status"/>.
+    /// appears in <see cref="BridgeTransport.Status"/>.
     /// </summary>
     /// <param name="isHeld">Whether the bridge is held in reset.</param>
     void Set(bool isHeld);

@@ -136,7 +136,7 @@ internal static class CommandLine
         var (ttl, lineKey) = (Options.TimeToLive(), Options.LineKey());
         var (keyFile, insecure, tls) = (Options.ClientKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfClient());
         var serial = Options.Serial(required: false, "Reach the server through a bridge on this serial port ('iotlink bridge', or a chip): /dev/ttyUSB0 or COM3. Default: over this machine's network.");
-        var (baud, to) = (Options.BaudRate(), Options.To($"With --serial: the server, which the bridge looks up and connects to (default port {HostAndPort.DefaultPort}). Default: where the bridge was told to."));
+        var (baud, to) = (Options.BaudRate(), Options.To($"With --serial: the server, which the bridge looks up and connects to (default port {HostAndPort.DefaultPort}). Default: the server that the bridge names itself."));
         var command = new Command("connect", HelpTexts.Connect) { server, id, serial, baud, to, timeout, protocol, keyFile, insecure, store, until };
         tls.AddTo(command);
         foreach (var option in new Option[] { echo, bestEffort, ttl, lineKey, stay, drain, Options.Json })

@@ -66,13 +66,13 @@ internal static class Options
     public static Option<string[]> Expect() => new("--expect")
     {
         HelpName = "ID",
-        Description = "A device that is expected; may be given many times. Others are served too, and told as not expected. Default: none in particular.",
+        Description = "A device that is expected; may be given many times. Others are served too, and reported as not expected. Default: none in particular.",
         DefaultValueFactory = _ => [],
         CustomParser = result => [.. result.Tokens.Select(token => Checked(result, token.Value))],
     };
 
     public static Option<int> ListenPort() =>
-        Number("--port", "PORT", HostAndPort.DefaultPort, 0, 65_535, "The TCP port to listen on; 0 lets the system choose, and 'listening on' tells which.");
+        Number("--port", "PORT", HostAndPort.DefaultPort, 0, 65_535, "The TCP port to listen on; 0 lets the system choose, and 'listening on' shows which.");
 
     public static Option<IPAddress> Bind() => new("--bind")
     {
@@ -86,7 +86,7 @@ internal static class Options
         Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which the link is down. With protocol 2 the server's counts once it has answered; with 1 both ends must be given the same.");
 
     public static Option<int> ServerTimeout() =>
-        Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which a link is down. Devices of protocol 2 are told; those of protocol 1 must be given the same.");
+        Number("--timeout", "MS", 2_000, 100, 3_600_000, "Silence in milliseconds (100 to 3600000) after which a link is down. Devices of protocol 2 get it from the server; those of protocol 1 must have the same.");
 
     public static Option<int> Drain(int seconds, string when) =>
         Number("--drain", "SECONDS", seconds, 0, 3_600, $"How long to wait {when} for lines to be acknowledged, in seconds (0 to 3600).");

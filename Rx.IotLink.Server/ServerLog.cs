@@ -74,14 +74,14 @@ internal sealed partial class ServerLog : IObserverFaults
 
     public void KeysNotRead(string file, string detail) => LogKeysNotRead(Printable.Message(file), Printable.Message(detail));
 
-    [LoggerMessage(6, LogLevel.Error, "{File} was not read again, and the keys stay as they were until it is mended: {Detail}")]
+    [LoggerMessage(6, LogLevel.Error, "{File} was not read again, and the keys stay as they were until it is repaired: {Detail}")]
     private partial void LogKeysNotRead(string file, string detail);
 
     public void KeysOfFailed(string id, Exception error)
     {
         CountFailure();
         if (MaySay(new(LogLevel.Error, "failed, KeysOf", "the keys"), devices, AtOnce))
-            KeysFailed($"KeysOf of '{Printable.Message(id)}': its link stays up, even if its key is revoked; tell of the change again", error);
+            KeysFailed($"KeysOf of '{Printable.Message(id)}': its link stays up, even if its key is revoked; report the change again", error);
     }
 
     public void ChangesOfKeysFailed(Exception error)

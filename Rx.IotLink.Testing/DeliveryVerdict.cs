@@ -27,12 +27,12 @@ public sealed record DeliveryVerdict
     /// <summary>Lines that were reported as accepted before they were received, or that were never written.</summary>
     public long FalselyAccepted { get; init; }
 
-    /// <summary>Lines whose writer was told that they were dropped before they were sent.</summary>
+    /// <summary>Lines that were reported to their writer as dropped before they were sent.</summary>
     public long Dropped { get; init; }
 
     /// <summary>
-    /// Lines that were received, or accepted, although their writer was told that they were dropped; or he was told
-    /// it of a line that was not to be dropped.
+    /// Lines that were reported to their writer as dropped, and were received or accepted all the same; or that were
+    /// reported as dropped without a reason to drop them.
     /// </summary>
     public long FalselyDropped { get; init; }
 

@@ -61,8 +61,8 @@ public sealed class WriteCancelledException : OperationCanceledException
     /// arrived or may still arrive.
     /// </summary>
     /// <remarks>
-    /// With a session store: the writer is told at once, and the line is removed from the store as soon as that works.
-    /// If this process dies before, the next process with the store sends the line all the same.
+    /// With a session store the writer gets this exception at once, and the line is removed from the store as soon as
+    /// that works. If this process dies before, the next process with the store sends the line all the same.
     /// </remarks>
     public bool WasSent { get; }
 }

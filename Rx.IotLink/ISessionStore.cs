@@ -221,7 +221,7 @@ public enum SessionRecordKind
 
     /// <summary>
     /// A line of the peer, for the inbox of a fleet. It comes in one batch with the record that accepts it. Written
-    /// only to a store of this library that has such an inbox and was told to use it.
+    /// only to a store of this library that has such an inbox, if its options switch it on.
     /// </summary>
     Receive,
 }

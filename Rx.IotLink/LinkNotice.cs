@@ -122,8 +122,8 @@ public enum LinkNoticeKind
 
     /// <summary>
     /// Lines had waited for too long to be sent, and were dropped (<see cref="WriteOptions.TimeToLive"/>,
-    /// <see cref="LinkOptions.StoredFor"/>). Told once for all that were dropped at a time; a writer who waits is told
-    /// as well.
+    /// <see cref="LinkOptions.StoredFor"/>). One notice for all lines that were dropped at a time. A writer who still
+    /// waits gets <see cref="LineExpiredException"/>.
     /// </summary>
     LinesExpired,
 }

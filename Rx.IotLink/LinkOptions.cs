@@ -69,10 +69,10 @@ public abstract record LinkOptions
 
     /// <summary>
     /// How long a line may wait in the session store to be sent, where there is one. Then it is dropped, the oldest
-    /// first. <see cref="LinkCounters.LinesExpired"/> counts, <see cref="LinkNoticeKind.LinesExpired"/> tells, and a
-    /// writer who still waits gets <see cref="LineExpiredException"/>. A line that was sent is not dropped. Default
-    /// 30 days: who was away for longer rarely wants what is older. 1 s to 3,650 days. Without a store no line is
-    /// dropped by its age, but see <see cref="WriteOptions.TimeToLive"/>.
+    /// first. <see cref="LinkCounters.LinesExpired"/> counts it, <see cref="LinkNoticeKind.LinesExpired"/> reports it,
+    /// and a writer who still waits gets <see cref="LineExpiredException"/>. A line that was sent is not dropped.
+    /// Default 30 days: who was away for longer rarely wants what is older. 1 s to 3,650 days. Without a store no line
+    /// is dropped by its age, but see <see cref="WriteOptions.TimeToLive"/>.
     /// </summary>
     public TimeSpan StoredFor { get; init; } = TimeSpan.FromDays(30);
 

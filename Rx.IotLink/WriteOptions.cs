@@ -18,8 +18,8 @@ public sealed record WriteOptions
     public WrittenUntil Until { get; init; } = WrittenUntil.Accepted;
 
     /// <summary>
-    /// How long the line may wait to be sent. If it was not sent by then it is dropped, and its writer is told
-    /// (<see cref="LineExpiredException"/>). Default null: for as long as it takes, but see
+    /// How long the line may wait to be sent. If it was not sent by then it is dropped, and its writer gets
+    /// <see cref="LineExpiredException"/>. Default null: for as long as it takes, but see
     /// <see cref="LinkOptions.StoredFor"/>. 1 ms to 3,650 days.
     /// </summary>
     /// <remarks>
@@ -32,8 +32,8 @@ public sealed record WriteOptions
 
     /// <summary>
     /// What the line is about, where only the last line counts: it replaces the line of the same key and
-    /// <see cref="Delivery"/> that waits and was not sent yet. The writer of that one is told
-    /// (<see cref="LineReplacedException"/>). Default null: it replaces none. 1 to 128 bytes of UTF-8.
+    /// <see cref="Delivery"/> that waits and was not sent yet. The writer of that one gets
+    /// <see cref="LineReplacedException"/>. Default null: it replaces none. 1 to 128 bytes of UTF-8.
     /// </summary>
     /// <remarks>
     /// The newer line goes to the end, so lines arrive in the order in which they were written. It counts for the

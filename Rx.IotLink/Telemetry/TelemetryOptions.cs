@@ -18,8 +18,8 @@ public sealed record TelemetryOptions
     public IMeterFactory? MeterFactory { get; init; }
 
     /// <summary>
-    /// The value of the tag <c>iotlink.name</c>, to tell several servers of a process apart. Default null: no such tag,
-    /// and their metrics are added up. At most 128 characters.
+    /// The value of the tag <c>iotlink.name</c>, to distinguish several servers of a process. Default null: no such
+    /// tag, and their metrics are added up. At most 128 characters.
     /// </summary>
     public string? Name { get; init; }
 

@@ -62,7 +62,7 @@ internal static class Cases
         new("acknowledges a line when it arrives", OneUp, new() { AcknowledgesAccepted = false }),
         new("sends a line before it is kept", OneUp, new() { SendsKept = false }),
         new("sends a line before an earlier one that was given up is out of the store", OneUp with { GivenUp = 1 }, new() { SendsAfterRemovals = false }),
-        new("tells that a line was given up before the store knows it", OneUp with { GivenUp = 1 }, new() { TellsGivenUpWhenKept = false }),
+        new("reports that a line was given up before the store knows it", OneUp with { GivenUp = 1 }, new() { TellsGivenUpWhenKept = false }),
         new("gives the number of a restored line that was given up to another line", OneUp with { Crashes = 2, GivenUp = 1 }, new() { GivesNumbersOnce = false }),
         new("resumes with the line after the first that is not acknowledged", OneUp, new() { ResumesAfterAccepted = false }),
         new("takes a repeated line for a new one", OneUp, new() { DropsRepetitions = false }),
