@@ -27,8 +27,9 @@ internal sealed class ConnectionAttempt(INetwork network, ITransport transport, 
 
     private sealed class Run(ConnectionAttempt attempt, IObserver<Outage> observer) : IObserver<IConnection>, IDisposable
     {
-        private readonly SingleAssignmentDisposable timer = new();
+        private readonly SerialDisposable timer = new();
         private readonly SingleAssignmentDisposable network = new();
+        private readonly SingleAssignmentDisposable watching = new();
         private readonly SingleAssignmentDisposable connecting = new();
         private readonly SingleAssignmentDisposable serving = new();
         private int decided;
@@ -36,7 +37,7 @@ internal sealed class ConnectionAttempt(INetwork network, ITransport transport, 
         public void Start()
         {
             timer.Disposable = attempt.ScheduleLimit(() => Fail(new TimeoutException()));
-            network.Disposable = attempt.BringUp(Observer.Create<Unit>(_ => { }, Fail, Connect));
+            network.Disposable = attempt.BringUp(Observer.Create<Unit>(_ => { }, Fail, Watch));
         }
 
         public void OnNext(IConnection value)
@@ -58,8 +59,45 @@ internal sealed class ConnectionAttempt(INetwork network, ITransport transport, 
         {
             Decide();
             network.Dispose();
+            watching.Dispose();
             connecting.Dispose();
             serving.Dispose();
+        }
+
+        /// <summary>A network that came up may go again at once: it is watched before it is used.</summary>
+        private void Watch()
+        {
+            TimeSpan time;
+            try
+            {
+                time = attempt.WatchFor;
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+                return;
+            }
+
+            if (time <= TimeSpan.Zero)
+            {
+                Connect();
+                return;
+            }
+
+            timer.Disposable = Disposable.Empty;
+            watching.Disposable = attempt.Lost.Select(_ => false).Amb(attempt.Timer(time).Select(_ => true)).Take(1).SubscribeSafe(Observer.Create<bool>(
+                stayed =>
+                {
+                    if (!stayed)
+                    {
+                        Fail(new IOException("The network came up and went again."));
+                        return;
+                    }
+
+                    timer.Disposable = attempt.ScheduleLimit(() => Fail(new TimeoutException()));
+                    Connect();
+                },
+                Fail));
         }
 
         private void Connect()
@@ -79,6 +117,7 @@ internal sealed class ConnectionAttempt(INetwork network, ITransport transport, 
             if (!Decide())
                 return;
             network.Dispose();
+            watching.Dispose();
             connecting.Dispose();
             observer.OnError(exception);
         }
@@ -92,6 +131,12 @@ internal sealed class ConnectionAttempt(INetwork network, ITransport transport, 
     }
 
     private IDisposable ScheduleLimit(Action late) => scheduler.Schedule(limit, late);
+
+    private TimeSpan WatchFor => network.WatchFor;
+
+    private IObservable<Unit> Lost => Observable.Defer(() => network.Lost);
+
+    private IObservable<long> Timer(TimeSpan time) => Observable.Timer(time, scheduler);
 
     private IDisposable Connect(IObserver<IConnection> observer) => transport.Connect().Subscribe(observer);
 

@@ -13,6 +13,19 @@ public interface INetwork
     IObservable<Unit> BringUp();
 
     /// <summary>
+    /// How long a network that came up is watched before the client connects: a radio that comes back often goes again
+    /// at once. Twice <see cref="LinkOptions.Timeout"/> is a good value. Default zero: it is not watched. Added to the
+    /// time limit of the attempt.
+    /// </summary>
+    TimeSpan WatchFor => TimeSpan.Zero;
+
+    /// <summary>
+    /// A value when the network has gone again. The client subscribes for <see cref="WatchFor"/>; a value, or an error,
+    /// makes the attempt a failed one. Default: none.
+    /// </summary>
+    IObservable<Unit> Lost => Observable.Never<Unit>();
+
+    /// <summary>
     /// Takes the network down. The client subscribes after each outage, so that a confused radio starts again. A notice
     /// reports an error (<see cref="LinkNoticeKind.ConnectFailed"/>); the next attempt follows all the same.
     /// </summary>
