@@ -15,6 +15,9 @@ public sealed class SerialTransport : ITransport
     // ENOTTY on Linux and macOS.
     private const int NoTerminal = 25;
 
+    // EBUSY, which a port that another program has taken for itself gives.
+    private const int Busy = 16;
+
     private SerialConnection? open;
 
     /// <summary>A port, as <c>/dev/ttyUSB0</c> or <c>COM3</c>.</summary>
@@ -62,7 +65,7 @@ public sealed class SerialTransport : ITransport
             {
                 _ when !Exists => Failed(SerialPortFault.Missing, "does not exist", exception),
                 UnauthorizedAccessException { InnerException.HResult: NoTerminal } => Failed(SerialPortFault.Unusable, "is no serial port", exception),
-                UnauthorizedAccessException => Failed(SerialPortFault.Denied, "is in use by another program, or this user may not use it", exception),
+                UnauthorizedAccessException or IOException { HResult: Busy } => Failed(SerialPortFault.Denied, "is in use by another program, or this user may not use it", exception),
                 _ => Failed(SerialPortFault.Unusable, $"cannot be used at {BaudRate} baud: {exception.Message}", exception),
             };
         }

@@ -11,7 +11,7 @@ internal sealed class BridgeCommand(BridgeSettings settings, CommandContext cont
 {
     public async Task<int> RunAsync()
     {
-        var wire = new SerialTransport(settings.Serial, settings.BaudRate);
+        var wire = await SerialPorts.CheckAsync(settings.Serial, settings.BaudRate).ConfigureAwait(false);
         var bridge = IotLinkBridge.Start(new()
         {
             Wire = wire,

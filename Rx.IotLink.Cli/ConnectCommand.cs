@@ -78,7 +78,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
             throw new UsageException("--tls is of no use with --serial; a key (--key-file) protects who speaks, but encrypts nothing.");
         if (settings.To is { } to && Encoding.UTF8.GetByteCount(to.Host) > 108)
             throw new UsageException("--to: with --serial a host name has at most 108 bytes.");
-        if (StartBridge() is not { } bridge)
+        if (await StartBridgeAsync().ConfigureAwait(false) is not { } bridge)
             return await RunAsync(transport: null).ConfigureAwait(false);
         using (bridge.Status.Subscribe(status => context.Output.Bridge(settings.Serial!, status)))
         {
@@ -133,9 +133,9 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
         return code;
     }
 
-    private BridgeTransport? StartBridge() => settings.Serial is not { } serial ? null : BridgeTransport.Start(new()
+    private async Task<BridgeTransport?> StartBridgeAsync() => settings.Serial is not { } serial ? null : BridgeTransport.Start(new()
     {
-        Wire = new SerialTransport(serial, settings.BaudRate),
+        Wire = await SerialPorts.CheckAsync(serial, settings.BaudRate).ConfigureAwait(false),
         Host = settings.To?.Host ?? "",
         Port = settings.To?.Port ?? HostAndPort.DefaultPort,
         Scheduler = context.Scheduler,

@@ -38,6 +38,16 @@ public sealed class BridgeCommandTests
         await bridge.DisposeAsync();
     }
 
+    [TestCase("bridge")]
+    [TestCase("connect", "--id", "host", "--to", "127.0.0.1:1")]
+    public async Task A_port_that_cannot_be_used_is_one_sentence(string command, params string[] options)
+    {
+        await using var started = IotLinkProcess.Start([command, "--serial", "/dev/null", .. options]);
+
+        Assert.That(await started.ExitAsync(), Is.EqualTo(2));
+        Assert.That(await IotLinkProcess.AllAsync(started.Events), Has.Exactly(1).Items.And.Some.Contains("The serial port /dev/null is no serial port."));
+    }
+
     [Test]
     public async Task A_bridge_that_is_told_the_server_connects_there_and_keys_are_the_hosts()
     {
