@@ -43,7 +43,7 @@ internal static class HelpTexts
         EPOCH (16 hexadecimal digits) and NUMBER are the name of a line: a line that is
         printed a second time, after a crash, has the same (not over protocol 1). Within
         an epoch NUMBER grows.
-        TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, page, joined, up, down,
+        TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, page, joined, up, down, asleep,
         bridge, refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
         error.
 

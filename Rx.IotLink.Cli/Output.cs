@@ -96,6 +96,9 @@ internal abstract class Output(TextWriter lines, EventQueue events)
             case LinkStatus.Down:
                 Event("down", id, state.Outage?.ToString() ?? "");
                 break;
+            case LinkStatus.Asleep:
+                Event("asleep", id, state.AsleepUntil is { } until ? $"until {until:u}" : "");
+                break;
         }
     }
 

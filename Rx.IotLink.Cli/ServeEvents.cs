@@ -34,7 +34,14 @@ internal sealed class ServeEvents(Output output, IScheduler scheduler)
 
     public void State(Subject who, LinkState state)
     {
-        if (state.Status is not (LinkStatus.Up or LinkStatus.Down) || MaySay(state.IsUp ? "up" : "down", who))
+        var name = state.Status switch
+        {
+            LinkStatus.Up => "up",
+            LinkStatus.Down => "down",
+            LinkStatus.Asleep => "asleep",
+            _ => null,
+        };
+        if (name is null || MaySay(name, who))
             output.State(who.Id, state);
     }
 

@@ -366,8 +366,15 @@ internal sealed partial class DeviceRegistry
         if (state.Outage?.Reason == OutageReason.ClaimedElsewhere)
             ForgetClaimed(member);
 
-        if (state.Status is LinkStatus.Up or LinkStatus.Down)
-            Post(new LinkChange(state.IsUp ? LinkChangeKind.Up : LinkChangeKind.Down, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
+        LinkChangeKind? kind = state.Status switch
+        {
+            LinkStatus.Up => LinkChangeKind.Up,
+            LinkStatus.Down => LinkChangeKind.Down,
+            LinkStatus.Asleep => LinkChangeKind.Asleep,
+            _ => null,
+        };
+        if (kind is { } change)
+            Post(new LinkChange(change, member.Link.Id, member.Link, member.Link.RemoteEndPoint, state.ToString()));
     }
 
     private void Post(LinkChange change)

@@ -314,9 +314,9 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <summary>How many devices are expected.</summary>
     internal int ExpectedCount => registry.Expected.Count;
 
-    /// <summary>The expected devices that are not up.</summary>
+    /// <summary>The expected devices that are neither up nor asleep.</summary>
     internal IReadOnlyCollection<string> MissingIds =>
-        [.. registry.Expected.Where(id => registry.Find(id) is not Link { Current.IsUp: true })];
+        [.. registry.Expected.Where(id => registry.Find(id) is not Link { Current.Status: LinkStatus.Up or LinkStatus.Asleep })];
 
     /// <summary>The devices whose session stores do not work.</summary>
     internal IReadOnlyCollection<string> FailingStores => registry.FailingStores;

@@ -43,6 +43,11 @@ public enum LinkChangeKind
     /// process has claimed the memory of a device in the session store.
     /// </summary>
     Forgotten,
+
+    /// <summary>
+    /// A device sleeps: its link is down, and this is no outage. <see cref="Down"/> follows if it oversleeps.
+    /// </summary>
+    Asleep,
 }
 
 /// <summary>Why a connection was refused.</summary>

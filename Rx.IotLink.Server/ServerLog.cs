@@ -158,7 +158,12 @@ internal sealed partial class ServerLog : IObserverFaults
         if (state is { IsUp: true } or { Outage: null })
             return;
         var outage = state.Outage;
-        if (outage.Reason is OutageReason.ProtocolError or OutageReason.PeerNotReading)
+        if (state.AsleepUntil is { } until)
+        {
+            if (MaySay(who, LogLevel.Information, "sleeps"))
+                Asleep(id, until);
+        }
+        else if (outage.Reason is OutageReason.ProtocolError or OutageReason.PeerNotReading)
         {
             if (MaySay(who, LogLevel.Warning, $"is down ({outage.Reason})"))
                 Misbehaved(id, outage.Reason, outage.Detail);
@@ -177,6 +182,9 @@ internal sealed partial class ServerLog : IObserverFaults
 
     [LoggerMessage(22, LogLevel.Warning, "{Id} is down: {Reason}, {Detail}")]
     private partial void Misbehaved(string id, OutageReason reason, string detail);
+
+    [LoggerMessage(23, LogLevel.Information, "{Id} is asleep until {Until:u}")]
+    private partial void Asleep(string id, DateTimeOffset until);
 
     public void Notice(Subject who, LinkNotice notice)
     {

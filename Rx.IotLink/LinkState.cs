@@ -23,6 +23,12 @@ public enum LinkStatus
 
     /// <summary>Final: this end was closed.</summary>
     Closed,
+
+    /// <summary>
+    /// The device sleeps, and has said for how long (protocol 2): see <see cref="LinkState.AsleepUntil"/>. This is no
+    /// outage. Written lines wait until it wakes.
+    /// </summary>
+    Asleep,
 }
 
 /// <summary>One state of a link.</summary>
@@ -34,6 +40,13 @@ public enum LinkStatus
 /// <param name="Outage">Why the link is not up, if an outage is the reason.</param>
 public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Connections, Outage? Outage = null)
 {
+    /// <summary>
+    /// When the device wants to wake, by the link's scheduler; null unless it is <see cref="LinkStatus.Asleep"/>. A
+    /// server waits a tenth of the sleep and 30 s longer, since clocks of devices are bad. Then the link is
+    /// <see cref="LinkStatus.Down"/> (<see cref="OutageReason.Overslept"/>).
+    /// </summary>
+    public DateTimeOffset? AsleepUntil { get; init; }
+
     /// <summary>Whether lines flow.</summary>
     public bool IsUp => Status == LinkStatus.Up;
 
@@ -41,7 +54,8 @@ public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Conn
     public bool IsFinal => Status is LinkStatus.Refused or LinkStatus.Closed;
 
     /// <summary>A sentence for people.</summary>
-    public override string ToString() => Outage is null ? $"{Status} (connection {Connections})" : $"{Status}: {Outage}";
+    public override string ToString() => AsleepUntil is { } until ? $"{Status} until {until:u}"
+        : Outage is null ? $"{Status} (connection {Connections})" : $"{Status}: {Outage}";
 }
 
 /// <summary>Why a connection ended, or could not be made.</summary>
@@ -54,6 +68,9 @@ public sealed record Outage(OutageReason Reason, string Detail)
 
     /// <summary>How long the peer asks this end to wait before the next attempt; null if it does not ask.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>The device sleeps for so long; null: it does not sleep.</summary>
+    internal TimeSpan? SleepsFor { get; init; }
 
     /// <summary>A sentence for people.</summary>
     public override string ToString() => $"{Reason}, {Detail}";
@@ -118,4 +135,7 @@ public enum OutageReason
 
     /// <summary>Server: the certificate that the device had presented has expired.</summary>
     CertificateExpired,
+
+    /// <summary>The device said how long it sleeps, and did not come back in time.</summary>
+    Overslept,
 }

@@ -92,7 +92,7 @@ public sealed class RestTests : DashboardTest
     }
 
     [TestCase("GET", "api/devices/nobody", null, 404)]
-    [TestCase("GET", "api/devices?state=asleep", null, 400)]
+    [TestCase("GET", "api/devices?state=tired", null, 400)]
     [TestCase("GET", "api/devices?limit=0", null, 400)]
     [TestCase("GET", "api/devices?limit=1001", null, 400)]
     [TestCase("GET", "api/devices?offset=-1", null, 400)]

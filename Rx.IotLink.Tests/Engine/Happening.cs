@@ -62,6 +62,8 @@ internal sealed record Happening(string Name, Action<EngineEnd> Do)
         new("it ends", end => end.End(OutageReason.ClosedByPeer)),
         new("it falls silent", end => end.End(OutageReason.Silence)),
         new("it is dismissed", end => end.Step(Input.Dismissed(end.Moment, "the server is full", new(OutageReason.ClosedHere, "full")))),
+        new("it falls asleep", end => end.Step(Input.Dismissed(end.Moment, "sleep=60", new(OutageReason.ClosedHere, "it sleeps") { SleepsFor = TimeSpan.FromMinutes(1) }))),
+        new("it is awake", end => end.Step(Input.Woken(end.Moment, new(OutageReason.ConnectFailed, "no connection")))),
         new("the link is refused", end => end.Step(Input.Refused(end.Moment, new(OutageReason.Refused, "refused")))),
         new("the output is taken", end => end.TakeOutput()),
         new("a keepalive is due", end => end.Step(Input.KeepaliveDue(end.Moment))),
@@ -116,7 +118,7 @@ internal sealed record Happening(string Name, Action<EngineEnd> Do)
         .. new[]
         {
             "", "\n", "\r\n", "x\n", "00\n", "01\n", "00zero\n", "01one\n", "02two\n", "zzbad\n", "01un",
-            "+0001n1\n", "+0002n2\n", "+0003n3\n+0004n4\n", "+0009n9\n", "-b1\n-b2\n", "-b3", "=0001\n", "=0002\n", "=7fff\n", "~0001\n", "~7fff\n", "+000", "!bye\n", "!bye displaced\n", "!bye tired\n", "!\n",
+            "+0001n1\n", "+0002n2\n", "+0003n3\n+0004n4\n", "+0009n9\n", "-b1\n-b2\n", "-b3", "=0001\n", "=0002\n", "=7fff\n", "~0001\n", "~7fff\n", "+000", "!bye\n", "!bye sleep=60\n", "!bye displaced\n", "!bye tired\n", "!\n",
             Answer("ok epoch=0000000000000002 tx=1 window=2 max=100 timeout=2000"), Answer("ok epoch=0000000000000003 tx=4 window=2 max=8 timeout=2000"), Answer("ok"),
             Answer("no code=busy retry=100"), Answer("no code=unknown-id"), Answer("no code=version"), Answer("prove nonce=00"), Answer("what"), new string('x', 200), new string('x', 5_000) + "\n",
         }.Select(text => new Happening($"hears '{(text.Length > 60 ? text[..60] + "…" : text).Replace("\n", "\\n", StringComparison.Ordinal)}'", end => end.Receive(text))),

@@ -8,7 +8,7 @@ using Rx.IotLink.Transport;
 namespace Rx.IotLink;
 
 /// <summary>The device's end of a link. It connects, and connects again after each outage, without end.</summary>
-public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
+public sealed partial class IotLinkClient : IOwnLink, IAsyncDisposable
 {
     private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromSeconds(5);
 
@@ -181,9 +181,12 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
 
     private IObservable<Outage> Serve(IConnection connection)
     {
-        if (link.TryServe(connection, version: toSpeak) is { } session)
+        if (!IsAsleep && link.TryServe(connection, version: toSpeak) is { } session)
         {
             reachedServer = true;
+            // It fell asleep while the connection was made: then it is closed again, here or by the one that sleeps.
+            if (IsAsleep)
+                _ = link.FallAsleep(sleepsFor);
             return session.Ended;
         }
 
@@ -203,12 +206,13 @@ public sealed class IotLinkClient : IOwnLink, IAsyncDisposable
         }
 
         var wasUp = connections > connectionsSeen;
+        if (Interlocked.CompareExchange(ref sleep, Awake, Waking) == Waking && !wasUp)
+            link.Wake(outage);
         var pause = Pause(wasUp, outage);
         connectionsSeen = connections;
         if (!wasUp || IsRefusal(outage))
             link.Notify(new LinkNotice(KindOf(outage), $"{WhyNot(outage)}; attempt {failures + 1} follows in {pause.TotalSeconds:0.#} s"));
-        return Observable.Defer(options.Network.BringDown).IgnoreElements().Catch((Exception exception) => NotDown(exception))
-            .Concat(Observable.Timer(pause, options.Scheduler).Select(_ => Unit.Default));
+        return BringDown().Concat(Observable.Timer(pause, options.Scheduler).Select(_ => Unit.Default));
     }
 
     private IObservable<Unit> NotDown(Exception exception)

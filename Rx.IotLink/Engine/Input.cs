@@ -27,6 +27,9 @@ internal enum InputKind : byte
     /// <summary>The connection must end, with a farewell to its peer.</summary>
     Dismissed,
 
+    /// <summary>This end is awake again, and cannot connect.</summary>
+    Woken,
+
     /// <summary>The application asks for the time of a round trip.</summary>
     Pinged,
 
@@ -121,7 +124,7 @@ internal readonly struct Input
     /// <summary>Dismissed: the text of the farewell, if the protocol has one.</summary>
     public string? Word => what as string;
 
-    /// <summary>Ended, Dismissed, Closed, Refused, SaveFailed, SaveWaits, LoadFailed: why.</summary>
+    /// <summary>Ended, Dismissed, Woken, Closed, Refused, SaveFailed, SaveWaits, LoadFailed: why.</summary>
     public Outage? Outage => why as Outage;
 
     /// <summary>SaveFailed, LoadFailed: the exception of the store.</summary>
@@ -155,6 +158,8 @@ internal readonly struct Input
     public static Input Pinged(in Moment at) => new(InputKind.Pinged, at);
 
     public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at, word, outage);
+
+    public static Input Woken(in Moment at, Outage outage) => new(InputKind.Woken, at, why: outage);
 
     public static Input Wrote(in Moment at, OutLine line, bool maySendLater, bool moreFollow = false, DateTimeOffset timeOfDay = default) =>
         new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater, MoreFollow = moreFollow, TimeOfDay = timeOfDay };

@@ -77,8 +77,34 @@ internal sealed partial class LinkEngine
         // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
         if (!IsUp)
             return;
+        if (outage is { SleepsFor: { } sleep })
+        {
+            FallAsleep(outage, sleep);
+            return;
+        }
+
         if (outage.Reason != OutageReason.PeerLeft)
             counts.Outages++;
+        Become(LinkStatus.Down, outage);
+    }
+
+    /// <summary>
+    /// A device knows itself when it wakes. The other end waits for it: a tenth longer, since clocks of devices are
+    /// bad, and some attempts to connect.
+    /// </summary>
+    private void FallAsleep(Outage outage, TimeSpan sleep)
+    {
+        var isPeer = outage.Reason == OutageReason.PeerLeft;
+        (asleepFor, oversleepsAt) = (sleep, isPeer ? now + sleep + (sleep / 10) + Attempts : null);
+        Become(LinkStatus.Asleep, outage);
+    }
+
+    /// <summary>It should be awake.</summary>
+    private void Oversleep(Outage outage)
+    {
+        if (Status != LinkStatus.Asleep)
+            return;
+        counts.Outages++;
         Become(LinkStatus.Down, outage);
     }
 
@@ -130,6 +156,8 @@ internal sealed partial class LinkEngine
         else if (IsUp)
             (LastUp, upBefore, upUntil) = (now - upAt, upBefore + (now - upAt), now);
         Status = status;
+        if (status != LinkStatus.Asleep)
+            oversleepsAt = null;
         (collected.States ??= []).Add(new(status, outage, Connections, healed));
     }
 }

@@ -160,7 +160,8 @@ internal sealed partial class LinkEngine
         if (!StoreFails && !IsFinal)
         {
             Notify(LinkNoticeKind.StoreFailed, saveFault.Detail, failure.Error);
-            if (!IsUp)
+            // One that sleeps continues to.
+            if (!IsUp && Status != LinkStatus.Asleep)
                 Become(Status, saveFault);
         }
 

@@ -35,6 +35,9 @@ internal sealed partial class LinkEngine
     /// <summary>How long to wait before the next read of a store that could not be read.</summary>
     private static readonly TimeSpan BetweenLoads = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a device that has just woken may take to connect.</summary>
+    private static readonly TimeSpan Attempts = TimeSpan.FromSeconds(30);
+
     private readonly LinkOptions limits;
     private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
@@ -62,6 +65,10 @@ internal sealed partial class LinkEngine
     private TimeSpan upUntil;
     private TimeSpan upBefore;
     private TimeSpan? toldHeldSince;
+
+    // When a device that sleeps has overslept.
+    private TimeSpan? oversleepsAt;
+    private TimeSpan asleepFor;
 
     // When the ping was sent whose answer has not come.
     private TimeSpan? pingedAt;
@@ -231,7 +238,7 @@ internal sealed partial class LinkEngine
         if (ending is not null)
             EndAsWanted();
         LoadIfRoom();
-        collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), ExpiresAt);
+        collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), Earlier(ExpiresAt, oversleepsAt));
         CheckCounts();
         effects = collected;
         collected = default;
@@ -287,6 +294,11 @@ internal sealed partial class LinkEngine
             case InputKind.Time when !IsFinal:
                 protocol.Elapse(now);
                 TellOfHeldLine(input.At);
+                if (now >= oversleepsAt)
+                    Oversleep(new(OutageReason.Overslept, $"it slept for {asleepFor.TotalSeconds:0} s, and has not come back"));
+                break;
+            case InputKind.Woken:
+                Oversleep(input.Outage!);
                 break;
             case InputKind.Closed:
                 End(LinkStatus.Closed, input.Outage!);

@@ -96,6 +96,12 @@ internal sealed partial class Link
     {
         Measure(change);
         state = new LinkState(change.Status, options.Scheduler.Now, change.Connections, change.Outage);
+        if (change is { Status: LinkStatus.Asleep, Outage: { SleepsFor: { } sleep } outage })
+        {
+            var until = state.Since + sleep;
+            state = state with { AsleepUntil = until, Outage = outage with { Detail = $"asleep until {until:u}" } };
+        }
+
         states.Post(state);
         UpOrEnded();
     }
@@ -103,9 +109,10 @@ internal sealed partial class Link
     /// <summary>What a change of state means for the telemetry. Under the lock: nobody is called yet.</summary>
     private void Measure(in StateChange change)
     {
-        if (state.IsUp && (change.Status == LinkStatus.Refused || change is { Status: LinkStatus.Down, Outage.Reason: not OutageReason.PeerLeft }))
-            telemetry?.Noticed(change.Outage!.Reason, served is { } last ? Now - last.HeardAt : TimeSpan.Zero);
-        else if (change.Healed is { } took && state.Outage is { Reason: not OutageReason.PeerLeft } outage)
+        if (change.Outage?.Reason == OutageReason.Overslept
+            || (state.IsUp && (change.Status == LinkStatus.Refused || change is { Status: LinkStatus.Down, Outage.Reason: not OutageReason.PeerLeft })))
+            telemetry?.Noticed(change.Outage!.Reason, served is { } last ? Now - last.HeardAt : change.Outage.Reason == OutageReason.Overslept ? null : TimeSpan.Zero);
+        else if (change.Healed is { } took && state is { Status: not LinkStatus.Asleep, Outage: { Reason: not OutageReason.PeerLeft } outage })
             telemetry?.Healed(outage.Reason, took);
     }
 

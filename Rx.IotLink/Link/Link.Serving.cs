@@ -99,6 +99,26 @@ internal sealed partial class Link
         return true;
     }
 
+    /// <summary>
+    /// Ends the current connection, if there is one, since this device sleeps. Gives when it is closed.
+    /// </summary>
+    public Task FallAsleep(TimeSpan time)
+    {
+        if (Serving is not { } serving)
+            return Task.CompletedTask;
+        Dismiss(serving, Farewell.Asleep(time), new Outage(OutageReason.ClosedHere, "it sleeps") { SleepsFor = time });
+        return serving.Gone;
+    }
+
+    /// <summary>This device is awake, and has not come up.</summary>
+    public void Wake(Outage outage)
+    {
+        Work work;
+        lock (gate)
+            Step(Input.Woken(Moment(), outage), out work);
+        Perform(ref work);
+    }
+
     /// <summary>The current connection, or null.</summary>
     public ServedConnection? Serving
     {

@@ -18,8 +18,9 @@ public static partial class StateOperators
     /// </param>
     /// <returns>
     /// The state at the end of the duration, with the latest reason. A link that never came up counts as away, and so
-    /// does one that was <see cref="LinkStatus.Refused"/>. If this end closes the link, there is no alarm: the result
-    /// completes. Otherwise the result ends like <see cref="ILink.State"/>, after a pending alarm.
+    /// does one that was <see cref="LinkStatus.Refused"/>. One that is <see cref="LinkStatus.Asleep"/> is not away
+    /// until it has overslept. If this end closes the link, there is no alarm: the result completes. Otherwise the
+    /// result ends like <see cref="ILink.State"/>, after a pending alarm.
     /// </returns>
     /// <remarks>
     /// The duration counts from the first state of the outage after the subscription. It does not count from
@@ -40,13 +41,15 @@ public static partial class StateOperators
             return link.State
                 .Do(state => Volatile.Write(ref latest, state))
                 .TakeUntil(state => state.Status == LinkStatus.Closed)
-                .Select(state => !state.IsUp && state.Status != LinkStatus.Closed)
+                .Select(IsAway)
                 .DistinctUntilChanged()
                 .Select(away => away ? Observable.Never<Unit>().QuietFor(duration, scheduler).Take(1) : Observable.Empty<Unit>())
                 .Switch()
                 .Select(_ => Volatile.Read(ref latest)!)
                 // The outage may end between the timer's tick and this line.
-                .Where(state => !state.IsUp);
+                .Where(state => state.Status == LinkStatus.Closed || IsAway(state));
         });
     }
+
+    private static bool IsAway(LinkState state) => state.Status is not (LinkStatus.Up or LinkStatus.Asleep or LinkStatus.Closed);
 }

@@ -55,11 +55,15 @@ internal sealed class LinkTelemetry
         gone.AddCounts(last);
     }
 
-    /// <summary>An outage was noticed, so long after the last received byte. May be called under a lock.</summary>
-    public void Noticed(OutageReason reason, TimeSpan found)
+    /// <summary>
+    /// An outage was noticed, so long after the last received byte; null: nothing was to be received. May be called
+    /// under a lock.
+    /// </summary>
+    public void Noticed(OutageReason reason, TimeSpan? found)
     {
         Interlocked.Increment(ref outages[(int)reason]);
-        Events.Post(Hub.Instruments.OutageDetection, found.TotalSeconds, TagsOf(reason));
+        if (found is { } took)
+            Events.Post(Hub.Instruments.OutageDetection, took.TotalSeconds, TagsOf(reason));
     }
 
     /// <summary>The link is up again. May be called under a lock.</summary>

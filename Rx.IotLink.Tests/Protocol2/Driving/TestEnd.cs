@@ -12,7 +12,7 @@ namespace Rx.IotLink.Tests.Protocol2.Driving;
 /// </summary>
 /// <remarks>
 /// Events: <c>opened</c>, <c>heartbeat</c>, <c>line text</c>, <c>finished text</c>, <c>impossible text</c>,
-/// <c>notice kind</c>, <c>leave reason [retry=ms]</c>.
+/// <c>notice kind</c>, <c>leave reason [retry=ms] [sleep=s]</c>.
 /// </remarks>
 internal sealed class TestEnd : IProtocolHost
 {
@@ -322,7 +322,7 @@ internal sealed class TestEnd : IProtocolHost
     {
         Left = outage;
         IsOpen = false;
-        events.Add($"leave {Kebab(outage.Reason.ToString())}{(outage.RetryAfter is { } wait ? $" retry={wait.TotalMilliseconds}" : "")}");
+        events.Add($"leave {Kebab(outage.Reason.ToString())}{(outage.RetryAfter is { } wait ? $" retry={wait.TotalMilliseconds}" : "")}{(outage.SleepsFor is { } sleep ? $" sleep={sleep.TotalSeconds}" : "")}");
     }
 
     private static string Kebab(string name) =>

@@ -77,6 +77,12 @@ internal static class Farewell
 {
     public const string Displaced = "displaced";
 
+    /// <summary>Client: it sleeps for so many seconds.</summary>
+    private const string Sleep = "sleep=";
+
+    /// <summary>The longest sleep: 366 days, in seconds.</summary>
+    private const int MostSleep = 31_622_400;
+
     /// <summary>For people only: the client comes back, and then its proof decides.</summary>
     public const string KeyRevoked = "key revoked";
 
@@ -85,4 +91,15 @@ internal static class Farewell
 
     /// <summary>A farewell of this length is accepted even if lines must be shorter.</summary>
     public const int LeastBytes = 64;
+
+    /// <summary>The farewell of a client that sleeps; parts of a second are added.</summary>
+    public static string Asleep(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{Sleep}{Math.Ceiling(time.TotalSeconds):0}");
+
+    /// <summary>How long a client sleeps that says this; null: it says something else.</summary>
+    public static TimeSpan? SleepOf(string text) =>
+        text.StartsWith(Sleep, StringComparison.Ordinal)
+        && int.TryParse(text.AsSpan(Sleep.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        && seconds is > 0 and <= MostSleep
+            ? TimeSpan.FromSeconds(seconds)
+            : null;
 }

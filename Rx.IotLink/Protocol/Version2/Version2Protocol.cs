@@ -306,7 +306,9 @@ internal sealed partial class Version2Protocol : IProtocol
         // A server cannot be displaced.
         var displaced = text == Farewell.Displaced && settings.Role == Role.Client;
         var said = text.Length == 0 ? "the peer left" : $"the peer left: {Printable.Of(text)}";
-        EndConnection(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said));
+        // Nor does it sleep.
+        var sleep = settings.Role == Role.Server ? Farewell.SleepOf(text) : null;
+        EndConnection(new Outage(displaced ? OutageReason.Displaced : OutageReason.PeerLeft, said) { SleepsFor = sleep });
     }
 
     private void EndConnection(Outage outage)
