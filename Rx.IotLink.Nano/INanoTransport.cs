@@ -33,7 +33,8 @@ namespace Rx.IotLink.Nano
 
         /// <summary>
         /// Ends the connection; from any thread, at any time. Calls that wait in <see cref="Connect"/>,
-        /// <see cref="Receive"/> or <see cref="Send"/> then end. Never throws.
+        /// <see cref="Receive"/> or <see cref="Send"/> then end. Throws nothing but
+        /// <see cref="System.OutOfMemoryException"/>; then it is called again.
         /// </summary>
         void Close();
     }

@@ -17,6 +17,7 @@ namespace Rx.IotLink.Nano
         private const int SliceMs = 50;
 
         private readonly LinkCore core;
+        private readonly LinkThread link;
         private readonly Thread linkThread;
         private readonly Thread pumpThread;
         private readonly Thread tellThread;
@@ -25,9 +26,12 @@ namespace Rx.IotLink.Nano
         {
             core = new LinkCore(options, settings);
             INanoTransport transport = options.Transport != null ? options.Transport : new TcpTransport(options.Host, options.Port);
-            linkThread = new Thread(new LinkThread(core, transport).Run);
+            link = new LinkThread(core, transport);
+            linkThread = new Thread(link.Run);
             pumpThread = new Thread(new PumpThread(core).Run);
-            tellThread = new Thread(new TellThread(core).Run);
+            // A thread costs the device a kilobyte.
+            if (options.OnLine != null || options.OnStatus != null || options.OnNotice != null)
+                tellThread = new Thread(new TellThread(core).Run);
         }
 
         /// <summary>Starts a client, which connects and reconnects from now on.</summary>
@@ -35,7 +39,8 @@ namespace Rx.IotLink.Nano
         public static IotLinkNanoClient Start(NanoClientOptions options)
         {
             IotLinkNanoClient client = new IotLinkNanoClient(options, OptionsCheck.Settings(options));
-            client.tellThread.Start();
+            if (client.tellThread != null)
+                client.tellThread.Start();
             client.pumpThread.Start();
             client.linkThread.Start();
             return client;
@@ -80,28 +85,38 @@ namespace Rx.IotLink.Nano
         /// <summary>The same, but waits for room in the outbox if there is none. -1 waits without limit.</summary>
         public WriteResult Write(string line, int waitMs)
         {
-            byte[] bytes;
-            WriteResult fault = Encode(line, true, out bytes);
-            if (fault != WriteResult.Taken)
-                return fault;
-            long began = LinkCore.Now;
-            while (true)
+            bool taken = false;
+            try
             {
-                lock (core.Gate)
+                byte[] bytes;
+                WriteResult fault = Encode(line, true, out bytes);
+                if (fault != WriteResult.Taken)
+                    return fault;
+                long began = LinkCore.Now;
+                while (true)
                 {
-                    if (core.IsOver)
-                        return WriteResult.Closed;
-                    if (core.Session.Write(bytes, bytes.Length))
-                        break;
-                    core.Changed.Reset();
+                    lock (core.Gate)
+                    {
+                        if (core.IsOver)
+                            return WriteResult.Closed;
+                        taken = core.Session.Write(bytes, bytes.Length);
+                        if (taken)
+                            break;
+                        core.Changed.Reset();
+                    }
+
+                    if (!WaitForChange(began, waitMs))
+                        return WriteResult.Full;
                 }
 
-                if (!WaitForChange(began, waitMs))
-                    return WriteResult.Full;
+                core.PumpWake.Set();
+            }
+            catch (OutOfMemoryException)
+            {
+                // Once it is taken, it is taken: a line that is written again would arrive twice.
             }
 
-            core.PumpWake.Set();
-            return WriteResult.Taken;
+            return taken ? WriteResult.Taken : WriteResult.Full;
         }
 
         /// <summary>
@@ -110,19 +125,26 @@ namespace Rx.IotLink.Nano
         /// </summary>
         public WriteResult WriteBestEffort(string line)
         {
-            byte[] bytes;
-            WriteResult fault = Encode(line, false, out bytes);
-            if (fault != WriteResult.Taken)
-                return fault;
-            lock (core.Gate)
+            try
             {
-                if (core.IsOver)
-                    return WriteResult.Closed;
-                core.Counters.BestEffortDropped += core.Session.WriteBestEffort(bytes, bytes.Length);
-            }
+                byte[] bytes;
+                WriteResult fault = Encode(line, false, out bytes);
+                if (fault != WriteResult.Taken)
+                    return fault;
+                lock (core.Gate)
+                {
+                    if (core.IsOver)
+                        return WriteResult.Closed;
+                    core.Counters.BestEffortDropped += core.Session.WriteBestEffort(bytes, bytes.Length);
+                }
 
-            core.PumpWake.Set();
-            return WriteResult.Taken;
+                core.PumpWake.Set();
+                return WriteResult.Taken;
+            }
+            catch (OutOfMemoryException)
+            {
+                return WriteResult.Full;
+            }
         }
 
         /// <summary>
@@ -133,31 +155,44 @@ namespace Rx.IotLink.Nano
         {
             if (core.Options.OnLine != null)
                 return null;
-            long began = LinkCore.Now;
-            string line;
-            while (true)
+            LineRing inbox = core.Session.Inbox;
+            string line = null;
+            int removed = 0;
+            bool begun = false;
+            try
             {
-                lock (core.Gate)
+                long began = LinkCore.Now;
+                while (true)
                 {
-                    if (core.Session.Inbox.Count > 0)
+                    lock (core.Gate)
                     {
-                        line = TellThread.Oldest(core);
-                        core.Session.Accept();
-                        core.Counters.LinesReceived++;
-                        break;
+                        if (inbox.Count > 0)
+                        {
+                            line = TellThread.Oldest(core);
+                            removed = inbox.Removed;
+                            begun = true;
+                            core.Session.Accept();
+                            core.Counters.LinesReceived++;
+                            break;
+                        }
+
+                        if (core.IsOver)
+                            return null;
+                        core.Changed.Reset();
                     }
 
-                    if (core.IsOver)
+                    if (!WaitForChange(began, waitMs))
                         return null;
-                    core.Changed.Reset();
                 }
 
-                if (!WaitForChange(began, waitMs))
-                    return null;
+                core.PumpWake.Set();
+            }
+            catch (OutOfMemoryException)
+            {
+                // A line that was taken out must not be lost; one that was not will be read later.
             }
 
-            core.PumpWake.Set();
-            return line;
+            return begun && inbox.Removed != removed ? line : null;
         }
 
         /// <summary>
@@ -206,6 +241,41 @@ namespace Rx.IotLink.Nano
         }
 
         /// <summary>
+        /// Says to the server that this device sleeps for so many seconds, ends the connection, and takes the Wi-Fi
+        /// down. The server then shows no outage, and keeps its lines. No attempt to connect follows before the time is
+        /// over, or <see cref="WakeUp"/> is called; the first one then comes at once. Waits up to 3 s for the farewell.
+        /// </summary>
+        /// <param name="seconds">1 to 31,622,400 (366 days).</param>
+        /// <returns>
+        /// Whether the connection has ended, so that the chip may sleep. In light sleep the memory stays; after a deep
+        /// sleep a new client starts, and lines in the outbox are lost: call <see cref="Drain"/> before.
+        /// </returns>
+        public bool GoToSleep(int seconds)
+        {
+            if (seconds < 1 || seconds > 31622400 || !core.Sleep(seconds))
+                return false;
+            long began = LinkCore.Now;
+            while (true)
+            {
+                lock (core.Gate)
+                {
+                    if (core.IsDisconnected)
+                        return true;
+                    core.Changed.Reset();
+                }
+
+                if (!WaitForChange(began, 3000))
+                    return false;
+            }
+        }
+
+        /// <summary>Ends the sleep before its time is over.</summary>
+        public void WakeUp()
+        {
+            core.WakeUp();
+        }
+
+        /// <summary>
         /// Sends a farewell to the server, ends the threads, and waits up to 3 s for that. Lines in the outbox are
         /// lost. May be called again, and from handlers.
         /// </summary>
@@ -216,7 +286,8 @@ namespace Rx.IotLink.Nano
                 core.GiveUp(core.Current, "closed here");
             Join(linkThread, 1000);
             Join(pumpThread, 500);
-            Join(tellThread, 500);
+            if (tellThread != null)
+                Join(tellThread, 500);
         }
 
         private static bool Join(Thread thread, int waitMs)
@@ -255,9 +326,16 @@ namespace Rx.IotLink.Nano
             // A character has at least one byte: a text that is far too long need not be converted.
             if (line.Length > most)
                 return WriteResult.TooLong;
+            // In native code, unlike a loop over the bytes.
+            if (line.IndexOf('\n') >= 0 || line.IndexOf('\0') >= 0)
+                return WriteResult.NotALine;
             try
             {
                 bytes = Encoding.UTF8.GetBytes(line);
+            }
+            catch (OutOfMemoryException)
+            {
+                throw;
             }
             catch (Exception exception)
             {
@@ -267,12 +345,6 @@ namespace Rx.IotLink.Nano
 
             if (bytes.Length > most)
                 return WriteResult.TooLong;
-            for (int at = 0; at < bytes.Length; at++)
-            {
-                if (bytes[at] == AsciiText.LineFeed || bytes[at] == 0)
-                    return WriteResult.NotALine;
-            }
-
             return Utf8.IsValid(bytes, 0, bytes.Length) ? WriteResult.Taken : WriteResult.NotALine;
         }
     }

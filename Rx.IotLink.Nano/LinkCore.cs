@@ -1,4 +1,5 @@
 using System;
+using System.Net.Sockets;
 using System.Threading;
 using Rx.IotLink.Nano.Protocol;
 
@@ -29,13 +30,13 @@ namespace Rx.IotLink.Nano
         /// <summary>Something changed that a caller may wait for.</summary>
         public readonly ManualResetEvent Changed = new ManualResetEvent(false);
 
-        public readonly NanoClientOptions Options;
+        public readonly RunSettings Options;
         public readonly Session Session;
         public readonly Escalation Escalation;
         public readonly NanoCounters Counters = new NanoCounters();
         public readonly IRandomSource Random;
 
-        private readonly string[] notices = new string[NoticesKept];
+        private readonly string[] notices;
         private int noticeCount;
         private LinkStatus status = LinkStatus.Connecting;
         private string why = "";
@@ -44,26 +45,41 @@ namespace Rx.IotLink.Nano
         private INanoConnection connection;
         private bool connected;
         private bool givenUp;
+        private INanoConnection toClose;
         private long attemptBegan;
+        private long linkDue = long.MaxValue;
         private string endReason;
         private int retryMs;
         private bool peerLeft;
         private bool unwanted;
-        private bool isFinal;
-        private bool closing;
         private long closingSince;
         private long upSince;
-        private bool linkEnded;
+        private long sleepUntil;
+        private bool toldStuck;
+
+        // Fields, since a thread asks for them where there may be no memory for a call.
+
+        /// <summary>Final: the first connection failed, and no other is wanted.</summary>
+        public bool IsRefused;
+
+        /// <summary>This end is to be closed.</summary>
+        public bool IsClosing;
+
+        /// <summary>The link's thread has ended.</summary>
+        public bool LinkEnded;
+
+        /// <summary>Whether this device sleeps: it has said so, or is about to.</summary>
+        public bool IsAsleep;
 
         public LinkCore(NanoClientOptions options, SessionSettings settings)
         {
-            Options = options;
             Random = options.Random != null ? options.Random : new SystemRandom();
-            IMac mac = options.Mac;
-            if (mac == null && options.Key != null)
-                mac = new HmacSha256();
-            Session = new Session(settings, this, mac, Random);
+            // Not held: it has more than is wanted from now on.
+            Options = new RunSettings(options);
+            Session = new Session(settings, this, options.Mac, Random);
             Escalation = new Escalation(options.WifiPatienceMs, options.RebootPatienceMs, Now);
+            if (options.OnNotice != null)
+                notices = new string[NoticesKept];
         }
 
         /// <summary>Whether the link, which was up until now, had been for a timeout.</summary>
@@ -86,17 +102,7 @@ namespace Rx.IotLink.Nano
         /// <summary>Whether no further attempt will be made.</summary>
         public bool IsOver
         {
-            get { return closing || isFinal; }
-        }
-
-        public bool IsClosing
-        {
-            get { return closing; }
-        }
-
-        public bool LinkEnded
-        {
-            get { return linkEnded; }
+            get { return IsClosing || IsRefused; }
         }
 
         public string EndReason
@@ -136,7 +142,7 @@ namespace Rx.IotLink.Nano
         {
             lock (Gate)
             {
-                if (IsOver)
+                if (IsOver || IsAsleep)
                     return false;
                 connection = attempt;
                 connected = givenUp = false;
@@ -162,35 +168,40 @@ namespace Rx.IotLink.Nano
             return true;
         }
 
-        /// <summary>Bytes arrived. False: the session is over, there is no more to be read.</summary>
-        public bool Received(byte[] bytes, int count)
+        /// <summary>
+        /// Bytes arrived in the session's buffer. False: the session is over, there is no more to be read.
+        /// </summary>
+        public bool Received(int count)
         {
             bool goesOn;
             lock (Gate)
             {
-                Session.Receive(bytes, 0, count, Now);
-                goesOn = Session.Phase != Phase.Over || closing;
+                Session.Received(count, Now);
+                goesOn = Session.Phase != Phase.Over || IsClosing || IsAsleep;
             }
 
             PumpWake.Set();
             return goesOn;
         }
 
-        /// <summary>The connection has ended; the first reason that was given is the one that counts.</summary>
+        /// <summary>
+        /// The connection has ended; the first reason that was given is the one that counts. May be called again if it
+        /// threw, since there was no memory.
+        /// </summary>
         public void End(string reason)
         {
             lock (Gate)
             {
                 if (endReason == null)
-                    endReason = reason;
+                    endReason = reason != null ? reason : "there was no memory";
                 if (connected)
                     Session.Disconnect();
                 connection = null;
                 connected = false;
-                if (status == LinkStatus.Up && !closing && !peerLeft)
-                    Counters.Outages++;
                 Escalation.Down(Now);
-                if (isFinal)
+                if (status == LinkStatus.Up && !IsClosing && !peerLeft && !IsAsleep)
+                    Counters.Outages++;
+                if (IsRefused)
                     SetStatus(LinkStatus.Refused, endReason);
                 else if (status == LinkStatus.Up || status == LinkStatus.Down)
                     SetStatus(LinkStatus.Down, endReason);
@@ -207,7 +218,7 @@ namespace Rx.IotLink.Nano
         {
             lock (Gate)
             {
-                isFinal = true;
+                IsRefused = true;
                 SetStatus(LinkStatus.Refused, reason);
             }
 
@@ -226,24 +237,25 @@ namespace Rx.IotLink.Nano
                 if (which == null || connection != which)
                     return;
                 givenUp = true;
+                toClose = which;
                 if (endReason == null)
                     endReason = reason;
             }
 
-            CloseQuietly(which);
+            CloseGivenUp();
         }
 
-        /// <summary>Closes a connection, whatever that does.</summary>
-        public void CloseQuietly(INanoConnection which)
+        /// <summary>
+        /// Closes the connection that was given up, if it could not be closed before: there may have been no memory for
+        /// the call.
+        /// </summary>
+        public void CloseGivenUp()
         {
-            try
-            {
-                which.Close();
-            }
-            catch (Exception exception)
-            {
-                Caught("closing", exception);
-            }
+            INanoConnection which = toClose;
+            if (which == null)
+                return;
+            which.Close();
+            toClose = null;
         }
 
         /// <summary>This end is to be closed. False: it was before.</summary>
@@ -251,12 +263,12 @@ namespace Rx.IotLink.Nano
         {
             lock (Gate)
             {
-                if (closing)
+                if (IsClosing)
                     return false;
-                closing = true;
+                IsClosing = true;
                 closingSince = Now;
                 Session.Bye("closed");
-                if (linkEnded)
+                if (LinkEnded)
                     SetStatus(LinkStatus.Closed, "closed here");
             }
 
@@ -272,8 +284,8 @@ namespace Rx.IotLink.Nano
         {
             lock (Gate)
             {
-                linkEnded = true;
-                if (closing)
+                LinkEnded = true;
+                if (IsClosing)
                     SetStatus(LinkStatus.Closed, "closed here");
             }
 
@@ -300,11 +312,11 @@ namespace Rx.IotLink.Nano
             if (connection == null || givenUp)
                 return null;
             if (!connected)
-                return closing ? "closed here" : ConnectIsLate(now) ? "no connection within the connect timeout" : null;
+                return IsClosing ? "closed here" : IsAsleep ? "asleep" : ConnectIsLate(now) ? "no connection within the connect timeout" : null;
             if (Session.Phase == Phase.Over)
-                return closing && now - closingSince < FarewellMs ? null : "the last word was said";
-            if (closing && Session.Phase != Phase.Open)
-                return "closed here";
+                return (IsClosing || IsAsleep) && now - closingSince < FarewellMs ? null : "the last word was said";
+            if ((IsClosing || IsAsleep) && Session.Phase != Phase.Open)
+                return IsClosing ? "closed here" : "asleep";
             return Session.IsSilent(now) ? "nothing was received for the timeout" : null;
         }
 
@@ -316,7 +328,7 @@ namespace Rx.IotLink.Nano
                 return (int)pause;
             long next = pause;
             if (connected)
-                next = Session.Phase != Phase.Over ? Session.NextIn(now) : closing ? closingSince + FarewellMs - now : 1;
+                next = Session.Phase != Phase.Over ? Session.NextIn(now) : IsClosing || IsAsleep ? closingSince + FarewellMs - now : 1;
             else if (Options.ConnectTimeoutMs > 0)
                 next = attemptBegan + Options.ConnectTimeoutMs - now;
             if (next > pause)
@@ -374,7 +386,118 @@ namespace Rx.IotLink.Nano
         public void Caught(string where, Exception exception)
         {
             Counters.Errors++;
-            Note(where + ": " + exception.Message);
+            if (Options.OnNotice != null)
+                Note(where + ": " + ReasonOf(exception));
+        }
+
+        /// <summary>
+        /// What an exception says: of one of a socket the number, since on the device it has no other words.
+        /// </summary>
+        public static string ReasonOf(Exception exception)
+        {
+            SocketException broken = exception as SocketException;
+            if (broken != null)
+                return "socket error " + broken.ErrorCode.ToString();
+            return exception.Message != null ? exception.Message : "it failed";
+        }
+
+        /// <summary>
+        /// The link's thread will be back within this time, unless it hangs; 0: nobody knows when.
+        /// </summary>
+        public void WillBeBack(long withinMs)
+        {
+            lock (Gate)
+            {
+                linkDue = withinMs > 0 ? Now + withinMs + Options.HangMs : long.MaxValue;
+            }
+        }
+
+        /// <summary>Whether the link's thread is late by far: a call of the network does not return.</summary>
+        public bool IsStuck(long now)
+        {
+            if (LinkEnded || now < linkDue)
+                return false;
+            if (!toldStuck)
+                Note("a call of the network does not return: the link's thread hangs");
+            toldStuck = true;
+            return true;
+        }
+
+        /// <summary>
+        /// Sleeps for so long: the last word is said, the connection ends, and no other is made. False: the link is
+        /// over.
+        /// </summary>
+        public bool Sleep(int seconds)
+        {
+            lock (Gate)
+            {
+                if (IsOver)
+                    return false;
+                sleepUntil = Now + (1000L * seconds);
+                if (!IsAsleep)
+                    closingSince = Now;
+                IsAsleep = true;
+                Session.Bye("sleep=" + seconds.ToString());
+            }
+
+            PumpWake.Set();
+            LinkWake.Set();
+            return true;
+        }
+
+        /// <summary>Sleeps no longer.</summary>
+        public void WakeUp()
+        {
+            lock (Gate)
+            {
+                IsAsleep = false;
+            }
+
+            LinkWake.Set();
+        }
+
+        /// <summary>Milliseconds of sleep that are left; 0: it is awake now.</summary>
+        public int SleepMs()
+        {
+            lock (Gate)
+            {
+                long left = sleepUntil - Now;
+                if (left <= 0)
+                    IsAsleep = false;
+                return !IsAsleep ? 0 : left < int.MaxValue ? (int)left : int.MaxValue;
+            }
+        }
+
+        /// <summary>
+        /// Restarts the device if the link was down for too long. Two threads ask, so that neither is the only one.
+        /// </summary>
+        public void RebootIfDue()
+        {
+            if (Options.Rebooter == null)
+                return;
+            bool due;
+            lock (Gate)
+            {
+                due = !IsOver && !IsAsleep && Escalation.TakeReboot(Now);
+            }
+
+            if (!due)
+                return;
+            try
+            {
+                Note("the link stays down: restart");
+                Options.Rebooter.Reboot();
+            }
+            catch (Exception exception)
+            {
+                Caught("the restart", exception);
+            }
+        }
+
+        /// <summary>Whether there is no connection.</summary>
+        public bool IsDisconnected
+        {
+            get { return connection == null; }
         }
 
         /// <inheritdoc/>

@@ -2,7 +2,8 @@ namespace Rx.IotLink.Nano
 {
     /// <summary>
     /// Handles a line of the server. Called by a thread for the application's handlers, one line at a time; the line is
-    /// acknowledged when it returns.
+    /// acknowledged when it returns. One that ends with <see cref="System.OutOfMemoryException"/> gets its line again,
+    /// for a minute.
     /// </summary>
     public delegate void LineHandler(string line);
 
@@ -58,35 +59,35 @@ namespace Rx.IotLink.Nano
         public int TimeoutMs = 2000;
 
         /// <summary>
-        /// The longest line, in bytes of UTF-8, that is received or written. Default 1024; 1 to 16,384.
+        /// The longest line, in bytes of UTF-8, that is received or written. Default 512; 1 to 16,384.
         /// </summary>
-        public int MaxLineBytes = 1024;
+        public int MaxLineBytes = 512;
 
-        /// <summary>The most lines that wait to be sent or accepted. Default 48; 1 to 4,096.</summary>
-        public int OutboxLines = 48;
+        /// <summary>The most lines that wait to be sent or accepted. Default 32; 1 to 4,096.</summary>
+        public int OutboxLines = 32;
 
-        /// <summary>The most bytes of these lines. Default 3072; <see cref="MaxLineBytes"/> to 65,536.</summary>
-        public int OutboxBytes = 3072;
+        /// <summary>The most bytes of these lines. Default 1536; <see cref="MaxLineBytes"/> to 65,536.</summary>
+        public int OutboxBytes = 1536;
 
         /// <summary>
-        /// The most lines of the server that wait for the application; also the window that the server gets. Default 8;
-        /// 1 to 256.
+        /// The most lines of the server that wait for the application. Default 8; 1 to 255.
         /// </summary>
         public int InboxLines = 8;
 
         /// <summary>
-        /// The most bytes of these lines. When it is full, further lines are not acknowledged, and the server repeats
-        /// them. Default 1536; <see cref="MaxLineBytes"/> to 65,536.
+        /// The most bytes of these lines. The server gets a window of as many lines of <see cref="MaxLineBytes"/> as
+        /// fit, less one where several do, so that best-effort lines find room too; at most <see cref="InboxLines"/>.
+        /// Default 2048, a window of 3; <see cref="MaxLineBytes"/> to 65,536.
         /// </summary>
-        public int InboxBytes = 1536;
+        public int InboxBytes = 2048;
 
         /// <summary>
         /// The most best-effort lines that wait to be sent; the oldest are dropped. Default 4; 1 to 256.
         /// </summary>
         public int BestEffortLines = 4;
 
-        /// <summary>The most bytes of these lines, and of one best-effort line. Default 512; 1 to 65,536.</summary>
-        public int BestEffortBytes = 512;
+        /// <summary>The most bytes of these lines, and of one best-effort line. Default 256; 1 to 65,536.</summary>
+        public int BestEffortBytes = 256;
 
         /// <summary>What happens when the very first connection fails. Default: keep trying.</summary>
         public FirstConnection FirstConnection = FirstConnection.KeepTrying;
@@ -128,10 +129,23 @@ namespace Rx.IotLink.Nano
         public int WifiConnectMs = 30000;
 
         /// <summary>
+        /// How long a Wi-Fi that came up is watched before it is used, since it often goes again at once. Default -1:
+        /// twice <see cref="TimeoutMs"/>; 0: not at all; at most 600,000.
+        /// </summary>
+        public int WifiSettleMs = -1;
+
+        /// <summary>
         /// Third step: the device is restarted after the link was down for this long. Lines in the outbox are lost
         /// then. Default 1,800,000 (30 min); 0 never.
         /// </summary>
         public int RebootPatienceMs = 1800000;
+
+        /// <summary>
+        /// How much later than its time a call of the network may return; then the link's thread counts as hanging, and
+        /// the <see cref="Watchdog"/> is not fed any more. A look-up of a name stops all threads and may take half of
+        /// that. Default 30,000; 1,000 to 3,600,000.
+        /// </summary>
+        public int HangMs = 30000;
 
         /// <summary>
         /// Receives the server's lines. Default null: they wait for <see cref="IotLinkNanoClient.ReadLine"/>.

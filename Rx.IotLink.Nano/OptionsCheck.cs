@@ -21,7 +21,7 @@ namespace Rx.IotLink.Nano
             InRange(options.MaxLineBytes, 1, 16384, "MaxLineBytes");
             InRange(options.OutboxLines, 1, 4096, "OutboxLines");
             InRange(options.OutboxBytes, options.MaxLineBytes, 65536, "OutboxBytes");
-            InRange(options.InboxLines, 1, 256, "InboxLines");
+            InRange(options.InboxLines, 1, 255, "InboxLines");
             InRange(options.InboxBytes, options.MaxLineBytes, 65536, "InboxBytes");
             InRange(options.BestEffortLines, 1, 256, "BestEffortLines");
             InRange(options.BestEffortBytes, 1, 65536, "BestEffortBytes");
@@ -32,6 +32,8 @@ namespace Rx.IotLink.Nano
             InRange(options.ConnectTimeoutMs, 0, 3600000, "ConnectTimeoutMs");
             InRange(options.WifiPatienceMs, 0, 86400000, "WifiPatienceMs");
             InRange(options.WifiConnectMs, 1, 3600000, "WifiConnectMs");
+            InRange(options.HangMs, 1000, 3600000, "HangMs");
+            InRange(options.WifiSettleMs, -1, 600000, "WifiSettleMs");
             InRange(options.RebootPatienceMs, 0, 86400000, "RebootPatienceMs");
             if (options.Key != null)
                 InRange(options.Key.Length, LeastKeyBytes, 1024, "Key.Length");
@@ -42,15 +44,26 @@ namespace Rx.IotLink.Nano
                 TimeoutMs = options.TimeoutMs,
                 MaxTimeoutMs = options.MaxTimeoutMs > options.TimeoutMs ? options.MaxTimeoutMs : options.TimeoutMs,
                 MaxLineBytes = options.MaxLineBytes,
-                Window = options.InboxLines,
-                InboxLines = options.InboxLines,
+                Window = Window(options),
+                // One more, for a line of best effort.
+                InboxLines = options.InboxLines + 1,
                 InboxBytes = options.InboxBytes,
                 OutboxLines = options.OutboxLines,
                 OutboxBytes = options.OutboxBytes,
                 BestEffortLines = options.BestEffortLines,
                 BestEffortBytes = options.BestEffortBytes,
+                ReplacesNul = true,
                 OutputBytes = options.MaxLineBytes + 6,
             };
+        }
+
+        /// <summary>What the inbox can hold, however long the lines are: then none has to come twice.</summary>
+        private static int Window(NanoClientOptions options)
+        {
+            int lines = options.InboxBytes / options.MaxLineBytes;
+            if (lines > 1)
+                lines--;
+            return lines < options.InboxLines ? lines : options.InboxLines;
         }
 
         private static byte[] Id(string id)

@@ -5,12 +5,14 @@ namespace Rx.IotLink.Nano
 {
     /// <summary>
     /// The thread that sends, and that watches: it gives connections up that do not come about or fall silent, feeds
-    /// the watchdog, and restarts the device in the end. It is the only one that fills and sends the session's output.
+    /// the watchdog while the link's thread is not stuck, and restarts the device in the end. It is the only one that
+    /// fills and sends the session's output.
     /// </summary>
     internal sealed class PumpThread
     {
         private readonly LinkCore core;
         private INanoConnection sending;
+        private INanoConnection broken;
         private bool ledIsOff;
 
         public PumpThread(LinkCore core)
@@ -18,29 +20,49 @@ namespace Rx.IotLink.Nano
             this.core = core;
         }
 
+        /// <remarks>It waits in this frame: each call below it would cost the device 200 bytes.</remarks>
         public void Run()
         {
             while (!core.LinkEnded)
             {
                 try
                 {
-                    int pause;
-                    lock (core.Gate)
+                    try
                     {
-                        pause = core.PauseMs(LinkCore.Now);
-                    }
+                        if (broken != null)
+                        {
+                            core.GiveUp(broken, "there was no memory");
+                            broken = null;
+                        }
 
-                    core.PumpWake.WaitOne(pause, false);
-                    Watch();
-                    Send();
+                        core.CloseGivenUp();
+                        core.PumpWake.WaitOne(Pause(), false);
+                        Watch();
+                        Send();
+                    }
+                    catch (Exception exception)
+                    {
+                        // Nothing more may be sent on it: what was sent last may be half of a line.
+                        broken = sending;
+                        core.GiveUp(broken, LinkCore.ReasonOf(exception));
+                        broken = null;
+                    }
                 }
-                catch (Exception exception)
+                catch (Exception)
                 {
-                    core.GiveUp(sending, exception.Message != null ? exception.Message : "sending failed");
+                    // There is no memory even for that: the next round begins with it.
                 }
             }
 
             Stop();
+        }
+
+        private int Pause()
+        {
+            lock (core.Gate)
+            {
+                return core.PauseMs(LinkCore.Now);
+            }
         }
 
         private void Watch()
@@ -48,7 +70,6 @@ namespace Rx.IotLink.Nano
             long now = LinkCore.Now;
             string fault;
             INanoConnection current;
-            bool reboot;
             bool heartbeat;
             bool up;
             lock (core.Gate)
@@ -56,16 +77,14 @@ namespace Rx.IotLink.Nano
                 core.Session.Elapse(now);
                 fault = core.FaultOf(now);
                 current = core.Current;
-                reboot = !core.IsOver && core.Escalation.TakeReboot(now);
                 heartbeat = core.TakeHeartbeat();
                 up = core.Status == LinkStatus.Up;
             }
 
             if (fault != null)
                 core.GiveUp(current, fault);
-            Tell(up, heartbeat);
-            if (reboot)
-                Reboot();
+            Tell(up, heartbeat, now);
+            core.RebootIfDue();
         }
 
         private void Send()
@@ -86,11 +105,11 @@ namespace Rx.IotLink.Nano
             }
         }
 
-        private void Tell(bool up, bool heartbeat)
+        private void Tell(bool up, bool heartbeat, long now)
         {
             try
             {
-                if (core.Options.Watchdog != null)
+                if (core.Options.Watchdog != null && !core.IsStuck(now))
                     core.Options.Watchdog.Feed();
                 if (core.Options.Led == null)
                     return;
@@ -106,21 +125,6 @@ namespace Rx.IotLink.Nano
             }
         }
 
-        private void Reboot()
-        {
-            if (core.Options.Rebooter == null)
-                return;
-            try
-            {
-                core.Note("the link stays down: restart");
-                core.Options.Rebooter.Reboot();
-            }
-            catch (Exception exception)
-            {
-                core.Caught("the restart", exception);
-            }
-        }
-
         private void Stop()
         {
             try
@@ -130,9 +134,9 @@ namespace Rx.IotLink.Nano
                 if (core.Options.Watchdog != null)
                     core.Options.Watchdog.Stop();
             }
-            catch (Exception exception)
+            catch (Exception)
             {
-                core.Caught("the lamp or the watchdog", exception);
+                core.Counters.Errors++;
             }
         }
     }

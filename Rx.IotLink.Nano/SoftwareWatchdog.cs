@@ -5,7 +5,8 @@ namespace Rx.IotLink.Nano
 {
     /// <summary>
     /// A watchdog in software, since nanoFramework offers none in hardware: a thread that restarts the device when it
-    /// was not fed for too long.
+    /// was not fed for too long. It finds a hanging thread of the link, but runs on the interpreter itself: see
+    /// <see cref="IWatchdog"/> for what that cannot find.
     /// </summary>
     public sealed class SoftwareWatchdog : IWatchdog
     {
@@ -17,7 +18,10 @@ namespace Rx.IotLink.Nano
 
         /// <summary>Starts it.</summary>
         /// <param name="rebooter">Restarts the device.</param>
-        /// <param name="patienceMs">How long it may go unfed, in milliseconds; the ancestor's is 20,000.</param>
+        /// <param name="patienceMs">
+        /// How long it may go unfed, in milliseconds. Longer than a look-up of a name may take, which stops all
+        /// threads: 20,000 or more. With an address in place of a name, 5,000 is enough.
+        /// </param>
         public SoftwareWatchdog(IRebooter rebooter, int patienceMs)
         {
             this.rebooter = rebooter;
@@ -50,8 +54,8 @@ namespace Rx.IotLink.Nano
                 }
                 catch (Exception)
                 {
-                    // It tries again after the same time: nothing is left that could report a failure.
-                    fed.WaitOne(patienceMs, false);
+                    // It tries again after the same time: nothing is left that could report a failure. Not a call here:
+                    // there may be no memory for it.
                 }
             }
         }

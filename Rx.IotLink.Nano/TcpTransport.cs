@@ -95,12 +95,9 @@ namespace Rx.IotLink.Nano
         public void Connect()
         {
             IPEndPoint server = transport.Next();
-            Socket made = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            lock (gate)
-            {
-                socket = made;
-            }
-
+            // At once where it is closed: nothing may be lost that the system counts.
+            socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            Socket made = socket;
             // Closed while the name was looked up: there was no socket to close yet.
             if (IsClosed)
             {
@@ -157,6 +154,10 @@ namespace Rx.IotLink.Nano
             try
             {
                 open.Close();
+            }
+            catch (OutOfMemoryException)
+            {
+                throw;
             }
             catch (Exception)
             {

@@ -10,39 +10,57 @@ namespace Rx.IotLink.Nano
     /// </summary>
     internal sealed class TellThread
     {
-        private const byte Substitute = 0x1A;
+        private const int WaitMs = 1000;
+
+        // A handler that finds no memory for its line gets it again after this time, for so long.
+        private const int RetryMs = 100;
+        private const int PatienceMs = 60000;
 
         private readonly LinkCore core;
+        private long lackingSince;
 
         public TellThread(LinkCore core)
         {
             this.core = core;
         }
 
+        /// <remarks>It waits in this frame: each call below it would cost the device 200 bytes.</remarks>
         public void Run()
         {
-            while (true)
+            bool last = false;
+            while (!last)
             {
                 try
                 {
-                    bool last;
-                    lock (core.Gate)
+                    try
                     {
-                        last = core.LinkEnded && (core.IsClosing || core.Session.Inbox.Count == 0);
+                        last = IsLast();
+                        TellStatus();
+                        TellNotices();
+                        // Not without a limit: one who had no memory could not wake this thread.
+                        if (!last && !TellLine())
+                            core.TellWake.WaitOne(WaitMs, false);
                     }
-
-                    TellStatus();
-                    TellNotices();
-                    if (!last && TellLine())
-                        continue;
-                    if (last)
-                        return;
-                    core.TellWake.WaitOne(Timeout.Infinite, false);
+                    catch (Exception exception)
+                    {
+                        last = false;
+                        core.Caught("a handler", exception);
+                    }
                 }
-                catch (Exception exception)
+                catch (Exception)
                 {
-                    core.Caught("a handler", exception);
+                    // There is no memory even to say so. Another thread may give some back.
+                    core.Counters.Errors++;
                 }
+            }
+        }
+
+        /// <summary>Whether there will be nothing to tell any more.</summary>
+        private bool IsLast()
+        {
+            lock (core.Gate)
+            {
+                return core.LinkEnded && (core.IsClosing || core.Session.Inbox.Count == 0);
             }
         }
 
@@ -50,16 +68,12 @@ namespace Rx.IotLink.Nano
         public static string Oldest(LinkCore core)
         {
             LineRing inbox = core.Session.Inbox;
-            int start = inbox.Start(0);
             int length = inbox.Length(0);
-            // A text on the device ends at its first NUL: the line would be cut short without a word.
-            for (int at = 0; at < length; at++)
-            {
-                if (inbox.Bytes[start + at] == 0)
-                    inbox.Bytes[start + at] = Substitute;
-            }
-
-            return length == 0 ? "" : Encoding.UTF8.GetString(inbox.Bytes, start, length);
+            if (length == 0)
+                return "";
+            int start;
+            byte[] bytes = inbox.Oldest(out start);
+            return Encoding.UTF8.GetString(bytes, start, length);
         }
 
         private void TellStatus()
@@ -113,22 +127,53 @@ namespace Rx.IotLink.Nano
                 line = Oldest(core);
             }
 
+            LineRing inbox = core.Session.Inbox;
+            int removed = inbox.Removed;
+            Exception thrown = null;
             try
             {
                 core.Options.OnLine(line);
             }
+            catch (OutOfMemoryException exception)
+            {
+                // Nobody knows whether the handler has begun. It gets the line again, for a while.
+                if (lackingSince == 0)
+                    lackingSince = LinkCore.Now;
+                if (LinkCore.Now - lackingSince < PatienceMs)
+                {
+                    core.TellWake.WaitOne(RetryMs, false);
+                    return true;
+                }
+
+                thrown = exception;
+            }
             catch (Exception exception)
             {
-                core.Caught("the handler of lines", exception);
+                thrown = exception;
             }
 
-            lock (core.Gate)
+            // The application has had the line. From now on it must not get it again: it is taken out, though there be
+            // no memory for a while. Not in a method of its own, whose call may be refused.
+            lackingSince = 0;
+            while (inbox.Removed == removed)
             {
-                core.Session.Accept();
-                core.Counters.LinesReceived++;
+                try
+                {
+                    lock (core.Gate)
+                    {
+                        core.Session.Accept();
+                    }
+                }
+                catch (Exception)
+                {
+                    // Again.
+                }
             }
 
+            core.Counters.LinesReceived++;
             core.PumpWake.Set();
+            if (thrown != null)
+                core.Caught("the handler of lines", thrown);
             return true;
         }
     }

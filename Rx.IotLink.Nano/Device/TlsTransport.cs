@@ -35,7 +35,9 @@ namespace Rx.IotLink.Nano
         private readonly string host;
         private readonly X509Certificate authority;
         private readonly TcpConnection tcp;
+        private readonly object gate = new object();
         private SslStream stream;
+        private bool closed;
 
         public TlsConnection(string host, TcpTransport below, X509Certificate authority)
         {
@@ -69,14 +71,29 @@ namespace Rx.IotLink.Nano
 
         public void Close()
         {
-            // First the socket, so that no thread waits for it; then the chip's memory for the encryption.
-            tcp.Close();
+            // One of them alone: the stream closes the socket's descriptor too, which may by then be another's.
             SslStream open = stream;
             if (open == null)
+            {
+                tcp.Close();
                 return;
+            }
+
+            lock (gate)
+            {
+                if (closed)
+                    return;
+                closed = true;
+            }
+
             try
             {
                 open.Close();
+            }
+            catch (OutOfMemoryException)
+            {
+                closed = false;
+                throw;
             }
             catch (Exception)
             {

@@ -1,15 +1,22 @@
 using System.Device.Wifi;
 using System.Net.NetworkInformation;
 using System.Threading;
-using nanoFramework.Networking;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>The ESP32's Wi-Fi, with an address by DHCP.</summary>
+    /// <summary>
+    /// The ESP32's Wi-Fi, with an address by DHCP. It writes to flash only if the credentials there are others: not at
+    /// each attempt, for which flash is not made.
+    /// </summary>
     public sealed class WifiStation : IWifi
     {
+        private const int SliceMs = 200;
+
         private readonly string ssid;
         private readonly string password;
+
+        // One for good: the platform keeps each that is made.
+        private WifiAdapter adapter;
 
         /// <summary>A station of this network.</summary>
         public WifiStation(string ssid, string password)
@@ -23,36 +30,66 @@ namespace Rx.IotLink.Nano
         {
             get
             {
-                NetworkInterface[] interfaces = NetworkInterface.GetAllNetworkInterfaces();
-                for (int at = 0; at < interfaces.Length; at++)
-                {
-                    string address = interfaces[at].NetworkInterfaceType == NetworkInterfaceType.Wireless80211 ? interfaces[at].IPv4Address : null;
-                    if (address != null && address.Length > 0 && address != "0.0.0.0")
-                        return true;
-                }
-
-                return false;
+                NetworkInterface wireless = Wireless();
+                string address = wireless != null ? wireless.IPv4Address : null;
+                return address != null && address.Length > 0 && address != "0.0.0.0";
             }
         }
 
         /// <inheritdoc/>
         public bool Connect(int timeoutMs)
         {
-            CancellationTokenSource limit = new CancellationTokenSource(timeoutMs);
-            try
+            NetworkInterface wireless = Wireless();
+            if (wireless == null)
+                return false;
+            if (adapter == null)
+                adapter = WifiAdapter.FindAllAdapters()[0];
+            adapter.Disconnect();
+            Store(wireless);
+            // It waits for the access point itself, for 20 s at most.
+            if (adapter.Connect(ssid, WifiReconnectionKind.Automatic, password).ConnectionStatus != WifiConnectionStatus.Success)
+                return false;
+            for (int left = timeoutMs; left > 0; left -= SliceMs)
             {
-                return WifiNetworkHelper.ConnectDhcp(ssid, password, WifiReconnectionKind.Automatic, false, 0, limit.Token);
+                if (IsConnected)
+                    return true;
+                Thread.Sleep(SliceMs);
             }
-            finally
-            {
-                limit.Dispose();
-            }
+
+            return IsConnected;
         }
 
         /// <inheritdoc/>
         public void Disconnect()
         {
-            WifiNetworkHelper.Disconnect();
+            if (adapter != null)
+                adapter.Disconnect();
+        }
+
+        private void Store(NetworkInterface wireless)
+        {
+            Wireless80211Configuration stored = Wireless80211Configuration.GetAllWireless80211Configurations()[(int)wireless.SpecificConfigId];
+            if (stored.Ssid != ssid || stored.Password != password)
+            {
+                stored.Ssid = ssid;
+                stored.Password = password;
+                stored.SaveConfiguration();
+            }
+
+            if (!wireless.IsDhcpEnabled)
+                wireless.EnableDhcp();
+        }
+
+        private static NetworkInterface Wireless()
+        {
+            NetworkInterface[] interfaces = NetworkInterface.GetAllNetworkInterfaces();
+            for (int at = 0; at < interfaces.Length; at++)
+            {
+                if (interfaces[at].NetworkInterfaceType == NetworkInterfaceType.Wireless80211)
+                    return interfaces[at];
+            }
+
+            return null;
         }
     }
 }

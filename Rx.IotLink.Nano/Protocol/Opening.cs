@@ -9,12 +9,15 @@ namespace Rx.IotLink.Nano.Protocol
         private const int MacBytes = 32;
 
         private readonly SessionSettings settings;
-        private readonly IMac mac;
+        private readonly IMac given;
         private readonly IRandomSource random;
-        private readonly byte[] nonce;
-        private readonly byte[] line;
-        private readonly byte[] serverMac;
-        private readonly byte[] computed;
+
+        // Of one connection, and only until lines flow.
+        private IMac mac;
+        private byte[] nonce;
+        private byte[] line;
+        private byte[] serverMac;
+        private byte[] computed;
         private int lineLength;
         private ulong connections;
 
@@ -24,14 +27,15 @@ namespace Rx.IotLink.Nano.Protocol
         public Opening(SessionSettings settings, IMac mac, IRandomSource random)
         {
             this.settings = settings;
-            this.mac = mac;
+            given = mac;
             this.random = random;
-            if (settings.Key == null)
-                return;
-            nonce = new byte[NonceBytes];
-            line = new byte[Longest(settings)];
-            serverMac = new byte[MacBytes];
-            computed = new byte[MacBytes];
+        }
+
+        /// <summary>Lines flow, or the connection has ended.</summary>
+        public void Forget()
+        {
+            mac = null;
+            nonce = line = serverMac = computed = null;
         }
 
         /// <summary>The most bytes of a first line: three for each of the id's, the rest for numbers.</summary>
@@ -78,12 +82,17 @@ namespace Rx.IotLink.Nano.Protocol
             output.Decimal((ulong)(uint)settings.MaxLineBytes);
             if (settings.Key != null)
             {
+                mac = given != null ? given : new HmacSha256();
+                nonce = new byte[NonceBytes];
+                serverMac = new byte[MacBytes];
+                computed = new byte[MacBytes];
                 random.Fill(nonce);
                 if (side >= 0)
                     nonce[NonceBytes - 1] = (byte)((nonce[NonceBytes - 1] & 0xfe) | side);
                 output.Word(" auth=hmac-sha256 nonce=");
                 output.Hex(nonce);
                 lineLength = output.Length - start;
+                line = new byte[lineLength];
                 Array.Copy(output.Bytes, start, line, 0, lineLength);
             }
 

@@ -11,15 +11,22 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>The longest line of an opening that is read, in bytes.</summary>
         public const int MaxBytes = 2048;
 
-        private static readonly string[] Keys = new string[] { "epoch", "tx", "peer", "rx", "seen", "window", "max", "timeout", "nonce", "mac", "code", "retry", "text" };
+        // Not static: it is needed for the time of an opening.
+        private readonly string[] keys = new string[] { "epoch", "tx", "peer", "rx", "seen", "window", "max", "timeout", "nonce", "mac", "code", "retry", "text" };
 
-        private readonly int[] offsets = new int[Keys.Length];
-        private readonly int[] lengths = new int[Keys.Length];
+        private readonly int[] offsets;
+        private readonly int[] lengths;
         private byte[] bytes;
         private int lineOffset;
         private int lineEnd;
         private int wordOffset;
         private int wordLength;
+
+        public OpeningTokens()
+        {
+            offsets = new int[keys.Length];
+            lengths = new int[keys.Length];
+        }
 
         /// <summary>Takes a line apart. Null, or what is wrong with it.</summary>
         public string Parse(byte[] line, int offset, int count)
@@ -133,19 +140,19 @@ namespace Rx.IotLink.Nano.Protocol
             return offsets[index] >= 0 && AsciiText.TryBytes(bytes, offsets[index], lengths[index], into);
         }
 
-        private static int IndexOf(string key)
+        private int IndexOf(string key)
         {
             int index = 0;
-            while (Keys[index] != key)
+            while (keys[index] != key)
                 index++;
             return index;
         }
 
         private int KeyOf(int offset, int count)
         {
-            for (int key = 0; key < Keys.Length; key++)
+            for (int key = 0; key < keys.Length; key++)
             {
-                if (AsciiText.Same(bytes, offset, count, Keys[key]))
+                if (AsciiText.Same(bytes, offset, count, keys[key]))
                     return key;
             }
 

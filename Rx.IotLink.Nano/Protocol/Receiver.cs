@@ -12,17 +12,24 @@ namespace Rx.IotLink.Nano.Protocol
         private readonly LineRing inbox;
         private readonly ISessionHost host;
         private readonly int window;
-        private readonly PeerMemory[] earlier = new PeerMemory[MaxEarlier];
+        private readonly int maxLineBytes;
+
+        // Whether the inbox keeps room for a whole window of the longest lines.
+        private readonly bool keepsRoom;
+        private PeerMemory[] earlier;
         private PeerMemory peer;
         private int earlierCount;
         private int lastMark;
         private bool repeated;
+        private bool acknowledgementDue;
 
         public Receiver(SessionSettings settings, ISessionHost host)
         {
             inbox = new LineRing(settings.InboxLines, settings.InboxBytes, true);
             this.host = host;
             window = settings.Window;
+            maxLineBytes = settings.MaxLineBytes;
+            keepsRoom = settings.InboxLines > window && settings.InboxBytes / window >= maxLineBytes;
         }
 
         public LineRing Inbox
@@ -53,7 +60,10 @@ namespace Rx.IotLink.Nano.Protocol
             get { return peer != null ? peer.Arrived : 0; }
         }
 
-        public bool AcknowledgementDue { get; private set; }
+        public bool AcknowledgementDue
+        {
+            get { return acknowledgementDue; }
+        }
 
         /// <summary>Whether numbered lines have arrived that wait for the application.</summary>
         public bool LinesWait
@@ -72,7 +82,7 @@ namespace Rx.IotLink.Nano.Protocol
         /// </summary>
         public void Offered()
         {
-            AcknowledgementDue = false;
+            acknowledgementDue = false;
             repeated = false;
         }
 
@@ -111,7 +121,7 @@ namespace Rx.IotLink.Nano.Protocol
             // it be where the same memory has gone on without it.
             if (!same)
                 SetAside();
-            AcknowledgementDue = false;
+            acknowledgementDue = false;
             peer = NewMemory(epoch, oldest - 1);
             return !same;
         }
@@ -121,10 +131,16 @@ namespace Rx.IotLink.Nano.Protocol
             short ahead = (short)(low - (int)(Arrived & 0xFFFF));
             if (ahead == 1)
             {
-                if (!Put(bytes, offset, count, peer.Mark))
+                if (!inbox.TryAdd(bytes, offset, count, peer.Mark))
+                {
+                    host.Withheld();
                     return;
+                }
+
+                // At once: the next call may find no memory, and the line is there.
                 peer.Arrived++;
                 peer.HasLines = true;
+                host.Arrived(bytes, offset, count);
                 return;
             }
 
@@ -150,33 +166,39 @@ namespace Rx.IotLink.Nano.Protocol
             peer.HasLines = true;
             peer.GiveUp(window);
             if (Accepted == Arrived)
-                AcknowledgementDue = true;
+                acknowledgementDue = true;
         }
 
         public void TakeBestEffort(byte[] bytes, int offset, int count)
         {
-            Put(bytes, offset, count, Unnumbered);
+            if (LeavesRoom(count) && inbox.TryAdd(bytes, offset, count, Unnumbered))
+                host.Arrived(bytes, offset, count);
+            else
+                host.Withheld();
         }
 
         /// <summary>The application has accepted the oldest line of the inbox.</summary>
         public void Accept()
         {
             int mark = inbox.Mark(0);
-            inbox.RemoveFirst();
-            if (mark == Unnumbered)
-                return;
-            if (mark == peer.Mark)
+            PeerMemory memory = null;
+            if (mark != Unnumbered && mark == peer.Mark)
+                memory = peer;
+            for (int at = 0; at < earlierCount && memory == null; at++)
             {
-                peer.Accept();
-                AcknowledgementDue = true;
-                return;
+                if (mark != Unnumbered && earlier[at].Mark == mark)
+                    memory = earlier[at];
             }
 
-            for (int at = 0; at < earlierCount; at++)
-            {
-                if (earlier[at].Mark == mark)
-                    earlier[at].Accept();
-            }
+            inbox.RemoveFirst();
+            if (memory == null)
+                return;
+            // At once: the next call may find no memory, and the line is gone.
+            memory.Accepted++;
+            if (memory == peer)
+                acknowledgementDue = true;
+            if (memory.GivenUpCount > 0)
+                memory.PassGivenUp();
         }
 
         /// <summary>
@@ -192,7 +214,7 @@ namespace Rx.IotLink.Nano.Protocol
             output.Byte(AsciiText.LineFeed);
             if (repeated && LinesWait)
                 SayArrived(output);
-            AcknowledgementDue = false;
+            acknowledgementDue = false;
             repeated = false;
         }
 
@@ -209,19 +231,19 @@ namespace Rx.IotLink.Nano.Protocol
             if (ahead <= 0)
                 host.Duplicate();
             repeated = true;
-            AcknowledgementDue = true;
+            acknowledgementDue = true;
         }
 
-        private bool Put(byte[] bytes, int offset, int count, int mark)
+        /// <summary>
+        /// Whether there is room for all lines that the peer may send, beside a best-effort line. Otherwise those would
+        /// have to be repeated, one after another.
+        /// </summary>
+        private bool LeavesRoom(int count)
         {
-            if (!inbox.TryAdd(bytes, offset, count, mark))
-            {
-                host.Withheld();
-                return false;
-            }
-
-            host.Arrived(bytes, offset, count);
-            return true;
+            if (!keepsRoom)
+                return true;
+            int more = window - (int)(Arrived - Accepted);
+            return inbox.FreeLines - 1 >= more && inbox.FreeBytes - (count == 0 ? 1 : count) >= more * maxLineBytes;
         }
 
         /// <summary>
@@ -229,9 +251,11 @@ namespace Rx.IotLink.Nano.Protocol
         /// </summary>
         private void SetAside()
         {
-            AcknowledgementDue = false;
+            acknowledgementDue = false;
             if (peer == null || !peer.HasLines)
                 return;
+            if (earlier == null)
+                earlier = new PeerMemory[MaxEarlier];
             if (earlierCount == MaxEarlier)
                 Forget(0);
             earlier[earlierCount++] = peer;
@@ -268,13 +292,8 @@ namespace Rx.IotLink.Nano.Protocol
 
             // Numbers that have arrived without a line, behind a line that waits. Made with the first of them.
             private ulong[] givenUp;
-            private int givenUpCount;
 
-            public void Accept()
-            {
-                Accepted++;
-                PassGivenUp();
-            }
+            public int GivenUpCount;
 
             /// <summary>The next number arrives, and has no line.</summary>
             public void GiveUp(int most)
@@ -282,21 +301,21 @@ namespace Rx.IotLink.Nano.Protocol
                 if (givenUp == null)
                     givenUp = new ulong[most];
                 Arrived++;
-                givenUp[givenUpCount++] = Arrived;
+                givenUp[GivenUpCount++] = Arrived;
                 PassGivenUp();
             }
 
-            private void PassGivenUp()
+            public void PassGivenUp()
             {
                 int passed = 0;
-                while (passed < givenUpCount && givenUp[passed] == Accepted + 1)
+                while (passed < GivenUpCount && givenUp[passed] == Accepted + 1)
                 {
                     Accepted++;
                     passed++;
                 }
 
-                givenUpCount -= passed;
-                for (int at = 0; at < givenUpCount; at++)
+                GivenUpCount -= passed;
+                for (int at = 0; at < GivenUpCount; at++)
                     givenUp[at] = givenUp[at + passed];
             }
         }

@@ -53,11 +53,6 @@ namespace Rx.IotLink.Nano.Protocol
             get { return peerMax; }
         }
 
-        public bool CouldHold(int length, bool exactlyOnce)
-        {
-            return (exactlyOnce ? ring : bestEffort).CouldHold(length);
-        }
-
         public bool TryAdd(byte[] line, int length)
         {
             return ring.TryAdd(line, 0, length, 0);
@@ -131,13 +126,14 @@ namespace Rx.IotLink.Nano.Protocol
             {
                 host.Finished(true, ring.Bytes, ring.Start(0), ring.Length(0));
                 ring.RemoveFirst();
+                // All at once: the next call may find no memory.
                 first++;
+                if (next < first)
+                    next = first;
+                if (arrived < first - 1)
+                    arrived = first - 1;
             }
 
-            if (next < first)
-                next = first;
-            if (arrived < number)
-                arrived = number;
             return true;
         }
 

@@ -126,6 +126,7 @@ namespace Rx.IotLink.Nano.Protocol
             }
             else
             {
+                Forget();
                 phase = Phase.Open;
                 host.Opened();
             }

@@ -25,23 +25,30 @@ namespace Rx.IotLink.Nano.Protocol
     /// <summary>
     /// The client's end of protocol 2 (docs/protocol.md), for one link through all its connections: bytes in, bytes
     /// out. The caller gives the time: it has no clock, thread or socket of its own; the same calls give the same
-    /// answers. Calls are serial. It allocates at the start, and then nothing but the text of a refusal or farewell.
+    /// answers. Calls are serial. It allocates at the start; then, for each connection, what only its opening needs and
+    /// what is free again when lines flow; and the text of a refusal or farewell. A call that throws, since there is no
+    /// memory, may leave its connection unusable, never the numbers of lines: after <see cref="Disconnect"/> the
+    /// session resumes.
     /// </summary>
     internal sealed partial class Session
     {
         // "!bye displaced" must be understood however short the longest line is.
         private const int MaxFarewell = 64;
 
+        private const byte Substitute = 0x1A;
+
         private readonly SessionSettings settings;
         private readonly ISessionHost host;
         private readonly IRandomSource random;
         private readonly Opening opening;
-        private readonly OpeningTokens answer = new OpeningTokens();
+        private OpeningTokens answer;
         private readonly Sender sender;
         private readonly Receiver receiver;
         private readonly Output output;
-        private readonly byte[] unfinished;
-        private int unfinishedLength;
+        private readonly byte[] usualBuffer;
+        private byte[] buffer;
+        private int held;
+        private bool isAscii = true;
         private Phase phase;
         private ulong epoch;
         private bool hasEpoch;
@@ -66,8 +73,8 @@ namespace Rx.IotLink.Nano.Protocol
             sender = new Sender(settings, host);
             receiver = new Receiver(settings, host);
             timeoutMs = settings.TimeoutMs;
-            int longest = settings.MaxLineBytes + 5;
-            unfinished = new byte[longest > OpeningTokens.MaxBytes ? longest : OpeningTokens.MaxBytes];
+            // One byte more than the longest line: there is always room to receive.
+            buffer = usualBuffer = new byte[Largest(settings.MaxLineBytes + 5, MaxFarewell, 0) + 1];
             output = new Output(Largest(settings.OutputBytes, Opening.Longest(settings), 128));
         }
 
@@ -80,6 +87,21 @@ namespace Rx.IotLink.Nano.Protocol
         public int TimeoutMs
         {
             get { return timeoutMs; }
+        }
+
+        /// <summary>
+        /// Received bytes are put here, from <see cref="Held"/> on: then nothing need be copied. Then call
+        /// <see cref="Received"/>.
+        /// </summary>
+        public byte[] Buffer
+        {
+            get { return buffer; }
+        }
+
+        /// <summary>How many bytes of an unfinished line are in the buffer.</summary>
+        public int Held
+        {
+            get { return held; }
         }
 
         /// <summary>What <see cref="Fill"/> filled.</summary>
@@ -151,6 +173,7 @@ namespace Rx.IotLink.Nano.Protocol
             // Drawn as late as can be: a radio that is on makes better chance.
             if (!hasEpoch)
                 NewEpoch();
+            answer = new OpeningTokens();
             phase = Phase.Greeting;
             openingDue = true;
             lastHeard = lastSaid = now;
@@ -161,7 +184,10 @@ namespace Rx.IotLink.Nano.Protocol
         {
             phase = Phase.Disconnected;
             openingDue = proofDue = keepaliveDue = byeDue = false;
-            unfinishedLength = 0;
+            held = 0;
+            isAscii = true;
+            buffer = usualBuffer;
+            Forget();
             timeoutMs = settings.TimeoutMs;
             sender.Close();
             // A memory that was found wrong ends with the connection that showed it.
@@ -182,42 +208,61 @@ namespace Rx.IotLink.Nano.Protocol
             byeDue = phase == Phase.Open;
         }
 
-        /// <summary>Bytes arrived, in any pieces. They may be changed.</summary>
+        /// <summary>Bytes arrived, in any pieces.</summary>
         public void Receive(byte[] bytes, int offset, int count, long now)
         {
-            lastHeard = now;
-            int end = offset + count;
-            while (offset < end && Hears)
+            while (count > 0)
             {
-                int stop = offset;
-                while (stop < end && bytes[stop] != AsciiText.LineFeed)
-                    stop++;
-                int length = stop - offset;
-                byte mark = unfinishedLength > 0 ? unfinished[0] : bytes[offset];
-                if (unfinishedLength + length > Limit(mark))
-                {
-                    Leave(LeaveReason.TooLong, -1, "a line of the peer is longer than it may be");
-                    return;
-                }
-
-                if (stop < end && unfinishedLength == 0)
-                {
-                    Take(bytes, offset, length);
-                }
-                else
-                {
-                    Array.Copy(bytes, offset, unfinished, unfinishedLength, length);
-                    unfinishedLength += length;
-                    if (stop < end)
-                    {
-                        length = unfinishedLength;
-                        unfinishedLength = 0;
-                        Take(unfinished, 0, length);
-                    }
-                }
-
-                offset = stop + 1;
+                int part = buffer.Length - held;
+                if (part > count)
+                    part = count;
+                Array.Copy(bytes, offset, buffer, held, part);
+                Received(part, now);
+                offset += part;
+                count -= part;
             }
+        }
+
+        /// <summary>So many bytes arrived in the <see cref="Buffer"/>. They may be changed.</summary>
+        public void Received(int count, long now)
+        {
+            lastHeard = now;
+            byte[] bytes = buffer;
+            int at = held;
+            int end = at + count;
+            int start = 0;
+            held = 0;
+            while (Hears)
+            {
+                // The only pass over the bytes of a line. As signed numbers, those beyond ASCII are below zero.
+                while (at < end && (sbyte)bytes[at] > AsciiText.LineFeed)
+                    at++;
+                if (at == end)
+                    break;
+                byte value = bytes[at];
+                if (value == AsciiText.LineFeed)
+                {
+                    if (!IsTooLong(start, at))
+                        Take(bytes, start, at - start);
+                    start = at + 1;
+                    isAscii = true;
+                }
+                else if (value > 127)
+                {
+                    isAscii = false;
+                }
+                else if (value == 0 && settings.ReplacesNul && phase == Phase.Open)
+                {
+                    // A text on the device ends at its first NUL: the line would be cut short without a word.
+                    bytes[at] = Substitute;
+                }
+
+                at++;
+            }
+
+            if (!Hears || IsTooLong(start, end))
+                return;
+            Keep(start, end - start);
         }
 
         /// <summary>
@@ -286,7 +331,7 @@ namespace Rx.IotLink.Nano.Protocol
         // Until the peer has said all of its line, it cannot say anything else.
         private long RepeatAt
         {
-            get { return unfinishedLength == 0 ? sender.RepeatAt : long.MaxValue; }
+            get { return held == 0 ? sender.RepeatAt : long.MaxValue; }
         }
 
         // The answer to an opening may take its time: a proof is work, and others may be greeted first.
@@ -328,9 +373,31 @@ namespace Rx.IotLink.Nano.Protocol
                 output.Byte(AsciiText.LineFeed);
         }
 
+        private bool IsTooLong(int start, int end)
+        {
+            if (start == end || end - start <= Limit(buffer[start]))
+                return false;
+            Leave(LeaveReason.TooLong, -1, "a line of the peer is longer than it may be");
+            return true;
+        }
+
+        /// <summary>Keeps an unfinished line at the beginning of the buffer, and room behind it.</summary>
+        private void Keep(int start, int length)
+        {
+            byte[] from = buffer;
+            // Only a line of the opening may be so long; and it hardly ever is.
+            if (length >= usualBuffer.Length && buffer == usualBuffer)
+                buffer = new byte[OpeningTokens.MaxBytes + 1];
+            else if (length < usualBuffer.Length)
+                buffer = usualBuffer;
+            if (length > 0 && (start > 0 || from != buffer))
+                Array.Copy(from, start, buffer, 0, length);
+            held = length;
+        }
+
         private void Take(byte[] bytes, int offset, int count)
         {
-            if (!Utf8.IsValid(bytes, offset, count))
+            if (!isAscii && !Utf8.IsValid(bytes, offset, count))
             {
                 Fail("a line is not UTF-8");
                 return;
@@ -408,12 +475,20 @@ namespace Rx.IotLink.Nano.Protocol
 
         private void NewEpoch()
         {
-            byte[] bytes = new byte[8];
-            random.Fill(bytes);
-            epoch = 0;
+            byte[] drawn = new byte[8];
+            random.Fill(drawn);
+            ulong fresh = 0;
             for (int at = 7; at >= 0; at--)
-                epoch = (epoch << 8) | bytes[at];
+                fresh = (fresh << 8) | drawn[at];
+            epoch = fresh;
             hasEpoch = true;
+        }
+
+        /// <summary>What only the opening needs is memory for others from now on.</summary>
+        private void Forget()
+        {
+            answer = null;
+            opening.Forget();
         }
 
         private int Limit(byte mark)

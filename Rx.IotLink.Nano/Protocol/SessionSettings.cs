@@ -33,6 +33,9 @@ namespace Rx.IotLink.Nano.Protocol
 
         public int BestEffortBytes;
 
+        /// <summary>Whether a NUL in a received line becomes U+001A.</summary>
+        public bool ReplacesNul;
+
         /// <summary>The least bytes of the output: what one send should carry.</summary>
         public int OutputBytes;
     }

@@ -8,7 +8,8 @@ namespace Rx.IotLink.Nano.Protocol
         public const int BlockBytes = 64;
         public const int HashBytes = 32;
 
-        private static readonly uint[] Constants = new uint[]
+        // Not static: a connection needs it for its proof, and then never again.
+        private readonly uint[] constants = new uint[]
         {
             0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
             0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -93,7 +94,7 @@ namespace Rx.IotLink.Nano.Protocol
             for (int at = 0; at < 64; at++)
             {
                 uint s1 = ((e >> 6) | (e << 26)) ^ ((e >> 11) | (e << 21)) ^ ((e >> 25) | (e << 7));
-                uint t1 = h + s1 + ((e & f) ^ (~e & g)) + Constants[at] + w[at];
+                uint t1 = h + s1 + ((e & f) ^ (~e & g)) + constants[at] + w[at];
                 uint s0 = ((a >> 2) | (a << 30)) ^ ((a >> 13) | (a << 19)) ^ ((a >> 22) | (a << 10));
                 uint t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
                 h = g;

@@ -6,11 +6,14 @@ namespace Rx.IotLink.Nano.Protocol
         public static bool IsValid(byte[] bytes, int offset, int count)
         {
             int end = offset + count;
-            for (int at = offset; at < end;)
+            for (int at = offset; ;)
             {
+                // ASCII: as signed numbers not below zero. Few instructions for each byte count on an interpreter.
+                while (at < end && (sbyte)bytes[at] >= 0)
+                    at++;
+                if (at == end)
+                    return true;
                 byte first = bytes[at++];
-                if (first < 0x80)
-                    continue;
                 if (first < 0xC2 || first > 0xF4)
                     return false;
                 int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
@@ -30,8 +33,6 @@ namespace Rx.IotLink.Nano.Protocol
 
                 at += more;
             }
-
-            return true;
         }
     }
 }

@@ -17,6 +17,18 @@ public sealed class NanoApiTests
         Assert.That(NanoCheck.FaultsOf(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)).Concat(NanoProject.Example.Sources)), Is.Empty);
 
     [Test]
+    public void The_library_and_the_example_compile_against_the_devices_own_mscorlib() =>
+        Assert.That(NanoCheck.ErrorsOf(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)).Concat(NanoProject.Example.Sources)), Is.Empty);
+
+    [Test]
+    public void That_is_the_version_that_the_project_names() =>
+        Assert.That(NanoCheck.CoreLibrary, Does.Contain($"/{NanoProject.Library.Packages["nanoFramework.CoreLibrary"]}/").And.Matches<string>(File.Exists));
+
+    [Test]
+    public void It_lacks_what_the_device_lacks() =>
+        Assert.That(NanoCheck.ErrorsOf("class C { string M(string s) { return s.Replace('a', 'b'); } }"), Has.Some.Contains("'Replace'"));
+
+    [Test]
     public void The_program_of_the_guide_compiles_too()
     {
         var guide = Repository.Read("docs", "esp32.md");

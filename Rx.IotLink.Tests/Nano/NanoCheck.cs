@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -11,6 +12,9 @@ namespace NanoTests;
 /// </summary>
 internal static class NanoCheck
 {
+    /// <summary>Where nanoFramework's mscorlib is.</summary>
+    public static string CoreLibrary { get; } = typeof(NanoCheck).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(m => m.Key == "NanoCoreLibrary").Value!;
+
     private static readonly CSharpParseOptions Language = new(LanguageVersion.CSharp9, preprocessorSymbols: ["NANOFRAMEWORK_1_0"]);
 
     private static readonly Lazy<MetadataReference> Library = new(() =>
@@ -20,14 +24,62 @@ internal static class NanoCheck
         return errors.Count == 0 ? api.ToMetadataReference() : throw new InvalidOperationException($"nano-api.txt does not compile:\n{string.Join('\n', errors)}");
     });
 
+    // The real library of the device, and of the list only what that has not: the other packages' types.
+    private static readonly Lazy<MetadataReference[]> RealLibrary = new(() =>
+    {
+        var core = MetadataReference.CreateFromFile(CoreLibrary);
+        var there = ((IAssemblySymbol)CSharpCompilation.Create("probe", references: [core]).GetAssemblyOrModuleSymbol(core)!).GlobalNamespace;
+        var list = (CompilationUnitSyntax)Parse(Repository.Read("Rx.IotLink.Tests", "Nano", "nano-api.txt")).GetRoot();
+        var known = list.DescendantNodes().OfType<MemberDeclarationSyntax>()
+            .Where(type => type is BaseTypeDeclarationSyntax or DelegateDeclarationSyntax && type.Parent is BaseNamespaceDeclarationSyntax && IsThere(there, type));
+        var rest = CSharpCompilation.Create(
+            "rest", [CSharpSyntaxTree.Create(list.RemoveNodes(known, SyntaxRemoveOptions.KeepNoTrivia)!, Language)], [core], new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
+        var errors = rest.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).ToList();
+        return errors.Count == 0 ? [core, rest.ToMetadataReference()] : throw new InvalidOperationException($"The rest of nano-api.txt does not compile:\n{string.Join('\n', errors)}");
+    });
+
+    /// <summary>The errors of these sources against the device's real mscorlib.</summary>
+    public static IReadOnlyList<string> ErrorsOf(params IEnumerable<string> sources) => [.. Compile(RealLibrary.Value, sources).GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString())];
+
+    /// <summary>Their image, as the device's compiler makes it.</summary>
+    public static MemoryStream ImageOf(params IEnumerable<string> sources)
+    {
+        var image = new MemoryStream();
+        var result = Compile(RealLibrary.Value, sources).Emit(image);
+        if (!result.Success)
+            throw new InvalidOperationException(string.Join('\n', result.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)));
+        image.Position = 0;
+        return image;
+    }
+
     /// <summary>What is wrong with these sources, each with its place.</summary>
     public static IReadOnlyList<string> FaultsOf(params IEnumerable<string> sources)
     {
-        var trees = sources.Select(s => s.EndsWith(".cs", StringComparison.Ordinal) ? Parse(File.ReadAllText(s), s) : Parse(s)).ToArray();
-        var compilation = CSharpCompilation.Create("device", trees, [Library.Value], new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
+        var compilation = Compile([Library.Value], sources);
+        var trees = compilation.SyntaxTrees;
         var errors = compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString());
         var constructs = trees.SelectMany(tree => Constructs(tree, compilation.GetSemanticModel(tree)));
         return [.. errors, .. constructs];
+    }
+
+    private static CSharpCompilation Compile(IEnumerable<MetadataReference> library, IEnumerable<string> sources) => CSharpCompilation.Create(
+        "device",
+        sources.Select(s => s.EndsWith(".cs", StringComparison.Ordinal) ? Parse(File.ReadAllText(s), s) : Parse(s)),
+        library,
+        new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release));
+
+    private static bool IsThere(INamespaceSymbol root, MemberDeclarationSyntax type)
+    {
+        INamespaceOrTypeSymbol? at = root;
+        foreach (var part in ((BaseNamespaceDeclarationSyntax)type.Parent!).Name.ToString().Split('.'))
+            at = at?.GetMembers(part).OfType<INamespaceSymbol>().FirstOrDefault();
+        var (name, arity) = type switch
+        {
+            TypeDeclarationSyntax declared => (declared.Identifier.Text, declared.TypeParameterList?.Parameters.Count ?? 0),
+            DelegateDeclarationSyntax declared => (declared.Identifier.Text, declared.TypeParameterList?.Parameters.Count ?? 0),
+            _ => (((BaseTypeDeclarationSyntax)type).Identifier.Text, 0),
+        };
+        return at?.GetTypeMembers(name, arity).IsEmpty == false;
     }
 
     private static SyntaxTree Parse(string text, string path = "") => CSharpSyntaxTree.ParseText(text, Language, path);

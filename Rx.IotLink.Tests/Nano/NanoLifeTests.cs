@@ -171,7 +171,7 @@ public sealed class NanoLifeTests
     {
         var transport = new FakeTransport(FakeTransport.Admit) { Connecting = _ => throw new InvalidOperationException("refused") };
         var (wifi, rebooter) = (new FakeWifi(), new FakeRebooter());
-        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 10, Wifi = wifi, WifiPatienceMs = 50, Rebooter = rebooter, RebootPatienceMs = 300 });
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 10, Wifi = wifi, WifiSettleMs = 0, WifiPatienceMs = 50, Rebooter = rebooter, RebootPatienceMs = 300 });
         Soon.Holds(() => rebooter.Times >= 1, "the restart");
         Assert.Multiple(() =>
         {
@@ -262,6 +262,88 @@ public sealed class NanoLifeTests
         watchdog.Stop();
     }
 
+    [Test]
+    public void A_Connect_that_never_returns_is_found_and_the_watchdog_restarts_the_device()
+    {
+        using var never = new ManualResetEventSlim();
+        var transport = new FakeTransport(FakeTransport.Admit) { Connecting = _ => never.Wait() };
+        var rebooter = new FakeRebooter();
+        var notices = new List<string>();
+        var watchdog = new SoftwareWatchdog(rebooter, 3000);
+        var client = Start(new NanoClientOptions { Transport = transport, ConnectTimeoutMs = 100, HangMs = 1000, Watchdog = watchdog, OnNotice = notices.Add });
+        Soon.Holds(() => rebooter.Times >= 1, "the restart");
+        Assert.That(notices, Is.EqualTo(["a call of the network does not return: the link's thread hangs"]));
+        never.Set();
+        client.Dispose();
+    }
+
+    [Test]
+    public void A_Connect_that_hangs_and_is_found_in_time_restarts_nothing()
+    {
+        using var never = new ManualResetEventSlim();
+        var rebooter = new FakeRebooter();
+        var watchdog = new SoftwareWatchdog(rebooter, 3000);
+        // Closing it ends the call, as on the device.
+        var transport = new FakeTransport(FakeTransport.Admit) { Connecting = connection => connection.ClosedEvent.Wait() };
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 1, ConnectTimeoutMs = 50, HangMs = 1000, Watchdog = watchdog });
+        Soon.Holds(() => transport.Created >= 60, "sixty attempts, more than three seconds of them");
+        Assert.That(rebooter.Times, Is.Zero);
+    }
+
+    [Test]
+    public void A_Wifi_that_comes_back_is_watched_for_twice_the_timeout_before_it_is_used()
+    {
+        var transport = new FakeTransport(FakeTransport.Admit);
+        var wifi = new FakeWifi { GoesAgain = 2 };
+        var began = Stopwatch.GetTimestamp();
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 1, BackOffCapMs = 1, TimeoutMs = 400, Wifi = wifi });
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        Assert.That(Stopwatch.GetElapsedTime(began), Is.GreaterThanOrEqualTo(TimeSpan.FromMilliseconds(800)));
+        Assert.That((transport.Created, client.Counters.WifiConnections), Is.EqualTo((1, 3)), "no connection was tried while it came and went");
+    }
+
+    [Test]
+    public void The_reason_of_a_socket_has_its_number()
+    {
+        var reasons = new List<string>();
+        using var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using var client = Start(new NanoClientOptions { Transport = new TcpTransport("127.0.0.1", ((IPEndPoint)free.LocalEndPoint!).Port), OnStatus = (_, why) => reasons.Add(why) });
+        Soon.Holds(() => reasons.Count > 0, "a failed attempt");
+        Assert.That(reasons[0], Does.Match("^socket error [0-9]+$"));
+    }
+
+    [Test]
+    public void It_sleeps_for_as_long_as_it_said_and_tries_nothing()
+    {
+        var said = new List<string>();
+        var transport = new FakeTransport((connection, text) =>
+        {
+            lock (said)
+                said.Add(text);
+            return FakeTransport.Admit(connection, text);
+        });
+        var wifi = new FakeWifi();
+        using var client = Start(new NanoClientOptions { Transport = transport, BackOffMs = 60_000, BackOffCapMs = 60_000, Wifi = wifi, WifiSettleMs = 0 });
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+
+        Assert.That(client.GoToSleep(1), Is.True);
+        var began = Stopwatch.GetTimestamp();
+        lock (said)
+            Assert.That(said[^1], Is.EqualTo("!bye sleep=1\n"));
+        Soon.Holds(() => wifi.Downs == 1, "the radio is off");
+        Assert.That((transport.Open, transport.Created, client.Counters.Outages), Is.EqualTo((0, 1, 0)));
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        Assert.That(Stopwatch.GetElapsedTime(began), Is.InRange(TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(30)), "at once, and not after a pause of a minute");
+
+        Assert.That(client.GoToSleep(3600), Is.True);
+        client.WakeUp();
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        Assert.That((client.GoToSleep(0), client.GoToSleep(31_622_401)), Is.EqualTo((false, false)));
+        client.Dispose();
+        Assert.That(client.GoToSleep(1), Is.False);
+    }
+
     private static IotLinkNanoClient Start(NanoClientOptions options)
     {
         options.Id = "pump-1";
@@ -279,18 +361,35 @@ public sealed class NanoLifeTests
 
     private sealed class FakeWifi : IWifi
     {
+        private bool isConnected;
+
         public int Faults { get; set; }
 
         public int Downs { get; private set; }
 
-        public bool IsConnected { get; private set; }
+        /// <summary>How often it goes again when it is asked for the first time after it came.</summary>
+        public int GoesAgain { get; set; }
 
-        public bool Connect(int timeoutMs) => Faults-- > 0 ? throw new InvalidOperationException("the radio is off") : IsConnected = true;
+        public bool IsConnected
+        {
+            get
+            {
+                if (isConnected && GoesAgain > 0)
+                {
+                    GoesAgain--;
+                    isConnected = false;
+                }
+
+                return isConnected;
+            }
+        }
+
+        public bool Connect(int timeoutMs) => Faults-- > 0 ? throw new InvalidOperationException("the radio is off") : isConnected = true;
 
         public void Disconnect()
         {
             Downs++;
-            IsConnected = false;
+            isConnected = false;
         }
     }
 

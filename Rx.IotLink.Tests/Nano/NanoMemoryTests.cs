@@ -1,41 +1,61 @@
+using System.Net;
+using System.Runtime.CompilerServices;
 using System.Text;
 using NUnit.Framework;
 using Rx.IotLink.Nano;
 using Rx.IotLink.Nano.Protocol;
+using Rx.IotLink.Server;
 
 namespace NanoTests;
 
 /// <summary>
-/// Memory is counted. .NET's objects are larger than the device's (16 bytes of header, references of 8), so what fits
-/// here fits there.
+/// Memory is counted: what a link holds as the device's interpreter takes it, and what is allocated while it runs.
 /// </summary>
 [NonParallelizable]
 public sealed class NanoMemoryTests
 {
     private static readonly byte[] Key = new byte[32];
 
-    [TestCase(false)]
-    [TestCase(true)]
-    public void A_link_fits(bool withKey)
+    [TestCase(false, true, 12)]
+    [TestCase(true, true, 12)]
+    [TestCase(true, false, 11)]
+    public async Task A_link_fits(bool withKey, bool withHandlers, int mostKilobytes)
     {
-        var options = new NanoClientOptions { Id = "pump-1", Key = withKey ? Key : null, Transport = new FakeTransport((_, _) => null) };
-        Build(options);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        var (core, _) = Build(options);
-        var atRest = GC.GetAllocatedBytesForCurrentThread() - before;
+        await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions
+        {
+            Port = 0, Bind = IPAddress.Loopback, KeyOf = withKey ? _ => Key : null, DrainTimeout = TimeSpan.Zero,
+        });
+        var options = new NanoClientOptions { Host = "127.0.0.1", Port = server.EndPoint.Port, Id = "pump-1", Key = withKey ? Key : null };
+        if (withHandlers)
+            (options.OnLine, options.OnStatus) = (static _ => { }, static (_, _) => { });
+        using var client = IotLinkNanoClient.Start(options);
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
 
-        var line = new byte[100];
-        before = GC.GetAllocatedBytesForCurrentThread();
-        var lines = 0;
-        while (core.Session.Write(line, line.Length))
+        var heap = Heap(client, withHandlers);
+        await TestContext.Out.WriteLineAsync($"up: {heap.Bytes} bytes\n{string.Join('\n', heap.Parts)}");
+        Assert.That(heap.Bytes, Is.LessThanOrEqualTo(mostKilobytes * 1024));
+
+        var (line, lines) = (new string('x', 40), 0);
+        await server.StopAsync(new CancellationToken(canceled: true));
+        while (client.Write(line) == WriteResult.Taken)
             lines++;
-        for (var times = 0; times < 100; times++)
-            core.Session.WriteBestEffort(line, line.Length);
-        var full = atRest + GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(lines, Is.GreaterThan(20));
+        Assert.That(Heap(client, withHandlers).Bytes, Is.LessThanOrEqualTo(heap.Bytes), "a full outbox needs no more");
+    }
 
-        TestContext.Out.WriteLine($"at rest {atRest} bytes, with a full outbox of {lines} lines of 100 bytes {full} bytes");
-        Assert.That(atRest, Is.LessThanOrEqualTo(12 * 1024));
-        Assert.That(full, Is.LessThanOrEqualTo(24 * 1024));
+    private static InterpreterHeap Heap(IotLinkNanoClient client, bool withHandlers)
+    {
+        var heap = new InterpreterHeap(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)));
+        heap.Add(client);
+        // What the threads run is held by them alone.
+        heap.Add(RuntimeHelpers.GetUninitializedObject(typeof(PumpThread)));
+        if (withHandlers)
+            heap.Add(RuntimeHelpers.GetUninitializedObject(typeof(TellThread)));
+        heap.AddThread("link's thread, reading", platformFrames: 2, waitsForEvent: false, "LinkThread.Run", "TcpConnection.Receive");
+        heap.AddThread("pump's thread, waiting", platformFrames: 1, waitsForEvent: true, "PumpThread.Run");
+        if (withHandlers)
+            heap.AddThread("teller's thread, waiting", platformFrames: 1, waitsForEvent: true, "TellThread.Run");
+        return heap;
     }
 
     [Test]
@@ -141,12 +161,6 @@ public sealed class NanoMemoryTests
         for (var times = 0; times < 1000; times++)
             client.Write(line);
         Assert.That((GC.GetAllocatedBytesForCurrentThread() - before) / 1000.0, Is.LessThanOrEqualTo(own));
-    }
-
-    private static (LinkCore Core, object Threads) Build(NanoClientOptions options)
-    {
-        var core = new LinkCore(options, OptionsCheck.Settings(options));
-        return (core, new object[] { new LinkThread(core, options.Transport), new PumpThread(core), new TellThread(core) });
     }
 
     /// <summary>A host that takes no note, and chance that is none.</summary>

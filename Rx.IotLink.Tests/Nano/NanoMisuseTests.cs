@@ -27,12 +27,12 @@ public sealed class NanoMisuseTests
         using var client = Start(FakeTransport.Admit);
         Assert.Multiple(() =>
         {
-            Assert.That(client.Write(new string('x', 1024)), Is.EqualTo(WriteResult.Taken));
-            Assert.That(client.Write(new string('x', 1025)), Is.EqualTo(WriteResult.TooLong));
-            Assert.That(client.Write(new string('\u20ac', 342)), Is.EqualTo(WriteResult.TooLong));
+            Assert.That(client.Write(new string('x', 512)), Is.EqualTo(WriteResult.Taken));
+            Assert.That(client.Write(new string('x', 513)), Is.EqualTo(WriteResult.TooLong));
+            Assert.That(client.Write(new string('\u20ac', 171)), Is.EqualTo(WriteResult.TooLong));
             Assert.That(client.Write(new string('x', 10_000_000)), Is.EqualTo(WriteResult.TooLong));
-            Assert.That(client.WriteBestEffort(new string('x', 512)), Is.EqualTo(WriteResult.Taken));
-            Assert.That(client.WriteBestEffort(new string('x', 513)), Is.EqualTo(WriteResult.TooLong));
+            Assert.That(client.WriteBestEffort(new string('x', 256)), Is.EqualTo(WriteResult.Taken));
+            Assert.That(client.WriteBestEffort(new string('x', 257)), Is.EqualTo(WriteResult.TooLong));
         });
     }
 
@@ -51,10 +51,10 @@ public sealed class NanoMisuseTests
         }
 
         Assert.That(GC.GetTotalMemory(forceFullCollection: true) - memory, Is.LessThan(100_000));
-        Assert.That(taken, Is.EqualTo(48));
+        Assert.That(taken, Is.EqualTo(32));
         Assert.That(client.Write("reading", 20), Is.EqualTo(WriteResult.Full));
         Assert.That(client.Drain(20), Is.False);
-        Assert.That(client.Outbox, Is.EqualTo(48 + 4));
+        Assert.That(client.Outbox, Is.EqualTo(32 + 4));
     }
 
     [Test]
@@ -191,10 +191,11 @@ public sealed class NanoMisuseTests
         var transport = new FakeTransport(FakeTransport.Admit);
         using var client = Start(transport, new NanoClientOptions { InboxLines = 2 });
         Assert.That(client.WaitUntilUp(40_000), Is.True);
-        transport.Last!.Say("+0001a\n+0002b\n+0003c\n");
-        Soon.Holds(() => client.Counters.LinesWithheld == 1, "no room for the third");
+        transport.Last!.Say("+0001a\n-best effort\n+0002b\n+0003c\n");
+        Soon.Holds(() => client.Counters.LinesWithheld == 1, "no room for the third, and the best-effort line has its own");
         Assert.That(client.ReadLine(40_000), Is.EqualTo("a"));
         transport.Last!.Say("+0003c\n");
+        Assert.That(client.ReadLine(40_000), Is.EqualTo("best effort"));
         Assert.That(client.ReadLine(40_000), Is.EqualTo("b"));
         Assert.That(client.ReadLine(40_000), Is.EqualTo("c"));
     }

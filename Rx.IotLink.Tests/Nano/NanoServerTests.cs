@@ -312,6 +312,44 @@ public sealed class NanoServerTests
     }
 
     [Test]
+    public async Task A_device_that_sleeps_is_no_outage_and_finds_its_lines_when_it_wakes()
+    {
+        await using var server = await ServeAsync();
+        var device = new Device();
+        using var client = device.Start(Options(server.EndPoint.Port));
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
+        Assert.That(client.GoToSleep(3600), Is.True);
+        var asleep = await link.State.FirstAsync(s => s.Status == Rx.IotLink.LinkStatus.Asleep).Timeout(Soon.Bound);
+        Assert.That(asleep.AsleepUntil - asleep.Since, Is.EqualTo(TimeSpan.FromHours(1)));
+        var command = link.WriteAsync(Down(1));
+
+        client.WakeUp();
+        await command.WaitAsync(Soon.Bound);
+        Assert.That(device.Received, Is.EqualTo([Down(1)]));
+        Assert.That((link.Counters.Outages, client.Counters.Outages), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public async Task With_the_default_options_the_longest_lines_flow_without_a_repetition()
+    {
+        await using var server = await ServeAsync();
+        var device = new Device();
+        var options = new NanoClientOptions { Host = "127.0.0.1", Port = server.EndPoint.Port, Id = "pump-1" };
+        using var client = device.Start(options);
+        Assert.That(client.WaitUntilUp(40_000), Is.True);
+        var link = await server.WaitForAsync("pump-1").WaitAsync(Soon.Bound);
+
+        var longest = Enumerable.Range(0, 50).Select(n => $"{n} ".PadRight(options.MaxLineBytes, 'x')).ToList();
+        foreach (var n in longest)
+            _ = link.WriteAsync($"best effort {n[..2]}", Delivery.BestEffort);
+        await Task.WhenAll(longest.Select(line => link.WriteAsync(line))).WaitAsync(Soon.Bound);
+
+        Assert.That(device.Received.Where(line => line.EndsWith('x')), Is.EqualTo(longest));
+        Assert.That((link.Counters.LinesRepeated, client.Counters.Duplicates), Is.EqualTo((0, 0)), "none had to wait for a repetition");
+    }
+
+    [Test]
     public async Task A_rebooted_device_with_a_key_takes_its_ghosts_place()
     {
         await using var server = await ServeAsync(withKey: true);

@@ -9,11 +9,14 @@ public sealed class NanoSessionTests
 {
     private const string Ok = "IOTLINK/2 ok epoch=1 tx=1 window=64 max=4000 timeout=2000\n";
 
-    [Test]
-    public void A_ring_holds_what_a_list_would()
+    [TestCase(true)]
+    [TestCase(false)]
+    public void A_ring_holds_what_a_list_would(bool isInbox)
     {
+        const int MaxLines = 9;
+        const int MaxBytes = 100;
         var random = new Random(7);
-        var ring = new LineRing(maxLines: 9, maxBytes: 100, hasMarks: true);
+        var ring = new LineRing(MaxLines, MaxBytes, isInbox);
         var model = new List<(string Line, int Mark)>();
         for (var step = 0; step < 20_000; step++)
         {
@@ -21,18 +24,20 @@ public sealed class NanoSessionTests
             switch (random.Next(5))
             {
                 case 0 or 1 or 2:
-                    var room = ring.HasRoom(line.Length);
-                    Assert.That(ring.TryAdd(Encoding.ASCII.GetBytes(line), 0, line.Length, step), Is.EqualTo(room));
-                    if (room)
-                        model.Add((line, step));
-                    else
-                        Assert.That(model.Count == 9 || model.Sum(m => m.Line.Length) + line.Length > 40, Is.True, "refused with most of it free");
+                    var used = model.Sum(m => Math.Max(m.Line.Length, 1));
+                    var fits = model.Count < MaxLines && used + Math.Max(line.Length, 1) <= MaxBytes;
+                    var taken = ring.TryAdd(Encoding.ASCII.GetBytes(line), 0, line.Length, step);
+                    // Lines that go out lie in one piece each, so some of the room may be left.
+                    Assert.That(taken, isInbox ? Is.EqualTo(fits) : Is.True.Or.EqualTo(fits && used + line.Length <= MaxBytes - 60));
+                    Assert.That(fits || !taken, Is.True);
+                    if (taken)
+                        model.Add((line, isInbox ? step : 0));
                     break;
                 case 3 when model.Count > 0:
                     ring.RemoveFirst();
                     model.RemoveAt(0);
                     break;
-                case 4 when model.Count > 0 && step % 7 == 0:
+                case 4 when model.Count > 0 && step % 7 == 0 && !isInbox:
                     var at = random.Next(model.Count);
                     ring.RemoveAt(at);
                     model.RemoveAt(at);
@@ -41,7 +46,15 @@ public sealed class NanoSessionTests
                     break;
             }
 
-            Assert.That(Enumerable.Range(0, ring.Count).Select(i => (Encoding.ASCII.GetString(ring.Bytes, ring.Start(i), ring.Length(i)), ring.Mark(i))), Is.EqualTo(model));
+            Assert.That(ring.Count, Is.EqualTo(model.Count));
+            if (isInbox)
+                Assert.That((ring.FreeLines, ring.FreeBytes), Is.EqualTo((MaxLines - model.Count, MaxBytes - model.Sum(m => Math.Max(m.Line.Length, 1)))));
+            else
+                Assert.That(Enumerable.Range(0, ring.Count).Select(i => (Encoding.ASCII.GetString(ring.Bytes, ring.Start(i), ring.Length(i)), 0)), Is.EqualTo(model));
+            if (model.Count == 0)
+                continue;
+            var bytes = ring.Oldest(out var start);
+            Assert.That((Encoding.ASCII.GetString(bytes, start, ring.Length(0)), isInbox ? ring.Mark(0) : 0), Is.EqualTo(model[0]));
         }
     }
 
