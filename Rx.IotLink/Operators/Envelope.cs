@@ -14,7 +14,8 @@ namespace Rx.IotLink;
 /// </param>
 /// <param name="Body">The body; JSON's null if there is none.</param>
 /// <param name="Error">What went wrong, if the answer says so. It has no meaning in a request.</param>
-internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body, string? Error)
+/// <param name="TraceParent">The trace of the requester (<c>traceparent</c>), if the request says so.</param>
+internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body, string? Error, string? TraceParent)
 {
     public const int MaxIdLength = 64;
     private const int MaxErrorLength = 500;
@@ -40,7 +41,8 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
             var body = root.TryGetProperty("body", out var given) ? given : Null;
             // Devices that always send all names say "error": null.
             var error = root.TryGetProperty("error", out var told) && told.ValueKind != JsonValueKind.Null ? Text(told) : null;
-            return new Envelope(isRequest, id, body, error);
+            var trace = isRequest && root.TryGetProperty("traceparent", out var traced) && traced.ValueKind == JsonValueKind.String ? traced.GetString() : null;
+            return new Envelope(isRequest, id, body, error, trace);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
@@ -57,7 +59,10 @@ internal sealed record Envelope(bool IsRequest, JsonElement Id, JsonElement Body
             ? answer
             : null;
 
-    public static string Request(string id, string json) => $$"""{"req":"{{id}}","body":{{json}}}""";
+    /// <summary>A request; a trace has hex digits and dashes.</summary>
+    public static string Request(string id, string json, string? traceParent) => traceParent is null
+        ? $$"""{"req":"{{id}}","body":{{json}}}"""
+        : $$"""{"req":"{{id}}","traceparent":"{{traceParent}}","body":{{json}}}""";
 
     public static string Answer(JsonElement id, string json) => Json.OneAsciiLine($$"""{"res":{{id.GetRawText()}},"body":{{json}}}""");
 

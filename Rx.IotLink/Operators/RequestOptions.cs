@@ -35,6 +35,13 @@ public sealed record RequestOptions
     /// </summary>
     public string? Session { get; init; }
 
+    /// <summary>
+    /// Whether a request carries the trace in which it is sent, as <c>traceparent</c> (W3C), so that the handler's span
+    /// at the other end belongs to the same trace (<see cref="RespondOptions.TraceContext"/>). The request is a span
+    /// <c>iotlink.request</c> then. Costs 74 bytes of the line while somebody listens to spans. Default false.
+    /// </summary>
+    public bool TraceContext { get; init; }
+
     internal void Validate()
     {
         Require.InRange(Timeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1), nameof(Timeout));

@@ -30,6 +30,7 @@ internal sealed class Requester
 
         var id = string.Create(CultureInfo.InvariantCulture, $"{options.Session ?? session}-{Interlocked.Increment(ref requests)}");
 
+        var span = options.TraceContext ? RequestSpan.OfRequest(link.Id) : null;
         var answer = link.Lines
             .Select(line => Envelope.ParseAnswer(line, id))
             .Where(envelope => envelope is not null)
@@ -37,13 +38,14 @@ internal sealed class Requester
             .Concat(Observable.Throw<T>(new LinkClosedException(link.Id, "no answer can come any more.")))
             .Take(1);
         // An accepted request is not answered yet: only a failure of the write matters here.
-        var refused = Observable.Defer(() => (fate ?? new RequestFate()).Write(link, Envelope.Request(id, body)))
+        var refused = Observable.Defer(() => (fate ?? new RequestFate()).Write(link, Envelope.Request(id, body, span?.TraceParent)))
             .IgnoreElements().Select(_ => default(T)!).Concat(Observable.Never<T>());
 
         // Amb keeps the first source that gives a value and drops the other. The answer is observed before the request
         // is sent. The slot is free before the observer is called, since the observer may send the next request.
-        return Observable.Amb(answer, refused)
-            .TimeoutOn(options.Timeout, options.Scheduler ?? link.Clock(), () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."))
+        var first = Observable.Amb(answer, refused)
+            .TimeoutOn(options.Timeout, options.Scheduler ?? link.Clock(), () => new TimeoutException($"Link '{link.Id}' brought no answer within {options.Timeout}."));
+        return (span is null ? first : span.Around(first))
             .Do(_ => place.Dispose(), _ => place.Dispose())
             .Finally(place.Dispose);
     });

@@ -24,6 +24,13 @@ public sealed record RespondOptions
     /// </summary>
     public Func<Exception, string> ErrorText { get; init; } = static _ => HandlerFailed;
 
+    /// <summary>
+    /// Whether the handler of a request that carries a trace (<see cref="RequestOptions.TraceContext"/>) runs in a span
+    /// <c>iotlink.respond</c> of that trace. The peer decides whether the trace is recorded: leave it out for peers
+    /// that you do not trust. Default false.
+    /// </summary>
+    public bool TraceContext { get; init; }
+
     internal const string HandlerFailed = "The handler failed.";
 
     internal void Validate()

@@ -25,11 +25,20 @@ internal sealed class Responder(ILink link, Func<JsonElement, IObservable<string
     });
 
     private IObservable<string> Answer(Envelope request) =>
-        Observable.Defer(() => handler(request.Body))
+        Handled(request)
             .Take(1)
             .Select(json => Envelope.Answer(request.Id, json))
             .DefaultIfEmpty(Envelope.Failure(request.Id, "The handler ended without an answer."))
             .Catch<string, Exception>(error => Observable.Return(Envelope.Failure(request.Id, Told(error))));
+
+    private IObservable<string> Handled(Envelope request)
+    {
+        if (!options.TraceContext)
+            return Observable.Defer(() => handler(request.Body));
+        return Observable.Defer(() => RequestSpan.OfAnswer(link.Id, request.TraceParent) is { } span
+            ? span.Around(Observable.Defer(() => span.Run(() => handler(request.Body))))
+            : handler(request.Body));
+    }
 
     /// <summary>The text about a failure for the peer; this end reports all of it.</summary>
     private string Told(Exception error)
