@@ -14,7 +14,7 @@ namespace Rx.IotLink.Cli;
 [SuppressMessage("Design", "CA1001", Justification = "Lives as long as the process; a subject without observers holds nothing.")]
 internal sealed class ServerFiles(ServeSettings settings, CommandContext context) : IOwnKeys
 {
-    private readonly Subject<string?> changed = new();
+    private readonly ISubject<string?> changed = System.Reactive.Subjects.Subject.Synchronize(new Subject<string?>());
     private volatile Content content = new(null, null);
 
     /// <summary>What the server wants for TLS, or null: none.</summary>
@@ -32,6 +32,17 @@ internal sealed class ServerFiles(ServeSettings settings, CommandContext context
     public IObservable<string?> Changed => changed.AsObservable();
 
     public IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id) => content.Keys?.KeysOf(id) ?? [];
+
+    public Task<bool> RevokeAsync(string id, CancellationToken cancellationToken = default) => Task.Run(
+        () =>
+        {
+            if (settings.KeyFile is not { } file || !DeviceKeys.Remove(file, id))
+                return false;
+            content = content with { Keys = PrivateFile.LoadKeys(file, settings.InsecureKeyFile) };
+            changed.OnNext(id);
+            return true;
+        },
+        cancellationToken);
 
     /// <summary>Reads them for the first time.</summary>
     /// <exception cref="UsageException">One is bad.</exception>

@@ -72,6 +72,9 @@ internal sealed class Fleet(IotLinkServer server, IotLinkDashboardOptions option
         return Results.NoContent();
     }
 
+    public async Task<IResult> RevokeAsync(HttpContext context) => Results.Json(
+        new RevokeView(await server.RevokeAsync(IdOf(context, behind: 1), context.RequestAborted).ConfigureAwait(false)), ViewsContext.Default.RevokeView);
+
     public IResult Summary() => Results.Json(SummaryView.Of(server, DefaultScheduler.Instance.Now), ViewsContext.Default.SummaryView);
 
     /// <summary>Whether all expected devices are up, and all session stores work.</summary>

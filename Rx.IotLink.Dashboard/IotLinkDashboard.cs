@@ -111,6 +111,8 @@ public static class IotLinkDashboard
             .WithSummary("Measures a round trip (protocol 2).").Produces<PingView>().ProducesProblem(404).ProducesProblem(409).ProducesProblem(501);
         group.MapPost("/api/devices/{id}/disconnect", (HttpContext context, string id) => fleet.Disconnect(context))
             .WithSummary("Ends the connection; the link stays.").Produces<DisconnectView>().ProducesProblem(404);
+        group.MapDelete("/api/devices/{id}/keys", (HttpContext context, string id) => fleet.RevokeAsync(context))
+            .WithSummary("Revokes the keys of the device, and ends its connection.").Produces<RevokeView>().ProducesProblem(400).ProducesProblem(501).ProducesProblem(503);
         group.MapDelete("/api/devices/{id}", (HttpContext context, string id) => fleet.ForgetAsync(context))
             .WithSummary("Forgets the device with all its memory.").Produces(204).ProducesProblem(404);
     }

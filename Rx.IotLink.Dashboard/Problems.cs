@@ -23,6 +23,8 @@ internal static class Problems
         InvalidLineException => Of(StatusCodes.Status400BadRequest, exception.Message),
         BadHttpRequestException bad => Of(bad.StatusCode, "The request is malformed or too large."),
         JsonException => Of(StatusCodes.Status400BadRequest, "The body is not the JSON that is expected: {\"line\":\"TEXT\"}."),
+        // The key file, which must be written.
+        IOException or UnauthorizedAccessException or FormatException => Of(StatusCodes.Status503ServiceUnavailable, exception.Message),
         ArgumentException => Of(StatusCodes.Status400BadRequest, exception.Message),
         _ => null,
     };

@@ -78,6 +78,9 @@ internal sealed record PingView(double Milliseconds);
 /// <summary>Whether there was a connection to end.</summary>
 internal sealed record DisconnectView(bool WasConnected);
 
+/// <summary>Whether there was a key to revoke.</summary>
+internal sealed record RevokeView(bool HadKey);
+
 /// <summary>Health: <c>healthy</c>, or <c>degraded</c> with reasons.</summary>
 internal sealed record HealthView(string Status, string Detail)
 {
@@ -100,6 +103,7 @@ internal sealed record HealthView(string Status, string Detail)
 [JsonSerializable(typeof(SendView))]
 [JsonSerializable(typeof(PingView))]
 [JsonSerializable(typeof(DisconnectView))]
+[JsonSerializable(typeof(RevokeView))]
 [JsonSerializable(typeof(HealthView))]
 [JsonSerializable(typeof(PageSummaryView))]
 [JsonSerializable(typeof(FleetSeriesView))]

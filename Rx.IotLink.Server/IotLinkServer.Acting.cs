@@ -73,6 +73,28 @@ public sealed partial class IotLinkServer
         return registry.ForgetAsync(id, cancellationToken);
     }
 
+    /// <summary>
+    /// Revokes the keys of a device: removes them where they are kept (<see cref="IotLinkServerOptions.KeyFile"/>, or
+    /// <see cref="IDeviceKeys.RevokeAsync"/>) and ends its connection (<see cref="OutageReason.KeyRevoked"/>). Its
+    /// memory stays (<see cref="ForgetAsync"/>).
+    /// </summary>
+    /// <param name="id">The device.</param>
+    /// <param name="cancellationToken">Ends the waiting; the keys may be revoked all the same.</param>
+    /// <returns>Whether it had a key.</returns>
+    /// <exception cref="ArgumentException">It is no id.</exception>
+    /// <exception cref="NotSupportedException">The server has no keys, or cannot remove them.</exception>
+    /// <exception cref="FormatException">A line of the key file is wrong.</exception>
+    /// <exception cref="IOException">The key file cannot be replaced.</exception>
+    /// <exception cref="UnauthorizedAccessException">The key file may not be replaced.</exception>
+    public Task<bool> RevokeAsync(string id, CancellationToken cancellationToken = default)
+    {
+        Require.NotNull(id, nameof(id));
+        Require.NotFaulty(LinkId.Fault(id, options.MaxIdBytes), Printable.Of(id), nameof(id));
+        return options.Keys is { } keys
+            ? keys.RevokeAsync(id, cancellationToken)
+            : Task.FromException<bool>(new NotSupportedException("This server asks for no keys."));
+    }
+
     private Link LinkOf(string id)
     {
         Require.NotNull(id, nameof(id));

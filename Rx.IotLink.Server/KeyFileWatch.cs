@@ -20,7 +20,7 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
     private readonly bool mayBeShared;
     private readonly IScheduler scheduler;
     private readonly ServerLog log;
-    private readonly Subject<string?> changed = new();
+    private readonly ISubject<string?> changed = System.Reactive.Subjects.Subject.Synchronize(new Subject<string?>());
     private readonly SerialDisposable next = new();
     private volatile DeviceKeys keys;
     private Stamp? taken;
@@ -42,6 +42,18 @@ internal sealed class KeyFileWatch : IOwnKeys, IDisposable
     public IObservable<string?> Changed => changed.AsObservable();
 
     public IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id) => keys.KeysOf(id);
+
+    /// <summary>The next look finds the same keys in the file.</summary>
+    public Task<bool> RevokeAsync(string id, CancellationToken cancellationToken = default) => Task.Run(
+        () =>
+        {
+            if (!DeviceKeys.Remove(path, id))
+                return false;
+            keys = DeviceKeys.Load(path, mayBeShared);
+            changed.OnNext(id);
+            return true;
+        },
+        cancellationToken);
 
     /// <summary>Begins to look for changes, until it is disposed.</summary>
     public void Start() => next.Disposable = scheduler.Schedule(Interval, LookOnce);

@@ -75,6 +75,37 @@ public sealed class DeviceKeys : IDeviceKeys
     /// <summary>The keys of a device: none, one, or the old and the new one.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> KeysOf(string id) => keys.TryGetValue(id, out var all) ? all : [];
 
+    /// <summary>
+    /// Removes all keys of a device from a key file. The file is replaced as a whole, with the same access rights;
+    /// other lines stay as they are. Where the path is a link, the file that it leads to is replaced.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="id">The device.</param>
+    /// <returns>Whether it had a key there.</returns>
+    /// <exception cref="FormatException">A line is wrong; the file stays as it is.</exception>
+    /// <exception cref="IOException">The file cannot be read, or the folder cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
+    public static bool Remove(string path, string id)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(id);
+        var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+        string[] lines;
+        UnixFileMode mode;
+        using (var file = RegularFile.Open(target))
+        {
+            mode = OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file.SafeFileHandle);
+            lines = [.. Lines(file)];
+        }
+
+        if (Parse(lines, path).KeysOf(id).Count == 0)
+            return false;
+        var kept = lines.Where(line => IdOf(line) != id).ToList();
+        // A file without a line would be taken for one that is being written.
+        Replace(target, kept.Count > 0 ? kept : ["# All keys are revoked."], mode);
+        return true;
+    }
+
     internal static DeviceKeys Load(string path, bool mayBeShared)
     {
         using var file = RegularFile.Open(path);
@@ -101,6 +132,41 @@ public sealed class DeviceKeys : IDeviceKeys
         using var reader = new StreamReader(file, Strict, detectEncodingFromByteOrderMarks: true, leaveOpen: true);
         while (reader.ReadLine() is { } line)
             yield return line;
+    }
+
+    /// <summary>Whoever reads the file finds the old one or the new one, never a part.</summary>
+    private static void Replace(string path, IEnumerable<string> lines, UnixFileMode mode)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = mode;
+        var temporary = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}");
+        try
+        {
+            using (var file = new FileStream(temporary, options))
+            {
+                file.Write(Strict.GetBytes(string.Concat(lines.Select(line => line + "\n"))));
+                file.Flush(flushToDisk: true);
+            }
+
+            // The umask may have taken rights from it.
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(temporary, mode);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>The id of a line of a key file; null: it has none.</summary>
+    private static string? IdOf(string line)
+    {
+        var text = line.Trim();
+        var blank = text.LastIndexOfAny([' ', '\t']);
+        return text.Length == 0 || text[0] == '#' || blank < 0 ? null : text[..blank].TrimEnd();
     }
 
     private string? Fault(string text)

@@ -25,4 +25,17 @@ public interface IDeviceKeys
     /// new connections only.
     /// </summary>
     IObservable<string?> Changed => Observable.Never<string?>();
+
+    /// <summary>
+    /// Removes all keys of a device where they are kept, and reports it (<see cref="Changed"/>), so that the server
+    /// ends its link. Default: not supported.
+    /// </summary>
+    /// <param name="id">The device.</param>
+    /// <param name="cancellationToken">Ends the waiting; the keys may be removed all the same.</param>
+    /// <returns>Whether it had a key.</returns>
+    /// <exception cref="NotSupportedException">These keys cannot be removed from here.</exception>
+    /// <exception cref="IOException">Where they are kept cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">Where they are kept may not be written.</exception>
+    Task<bool> RevokeAsync(string id, CancellationToken cancellationToken = default) =>
+        Task.FromException<bool>(new NotSupportedException("The server cannot remove these keys: remove them where they are kept."));
 }

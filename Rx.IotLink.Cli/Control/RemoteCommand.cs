@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// <c>iotlink ls</c>, <c>top</c>, <c>show</c>, <c>send</c>, <c>ping</c>, <c>kick</c> and <c>forget</c>: what an
-/// operator does, over the control endpoint of a running server.
+/// <c>iotlink ls</c>, <c>top</c>, <c>show</c>, <c>send</c>, <c>ping</c>, <c>kick</c>, <c>revoke</c> and
+/// <c>forget</c>: what an operator does, over the control endpoint of a running server.
 /// </summary>
 internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, Look look, Output output, CancellationToken stop)
 {
@@ -49,6 +49,9 @@ internal sealed class RemoteCommand(RemoteSettings settings, TextWriter lines, L
         RunAsync(fleet => new TopCommand(settings, lines, look, stop).RunAsync(fleet, state, search, sort), isEndless: true);
 
     public Task<int> ForgetAsync(string id) => TellAsync(fleet => fleet.ForgetAsync(id, stop), static _ => "forgotten");
+
+    public Task<int> RevokeAsync(string id) =>
+        TellAsync(fleet => fleet.RevokeAsync(id, stop), answer => answer.GetProperty("hadKey").GetBoolean() ? "revoked" : "it had no key");
 
     private Task<int> TellAsync(Func<RemoteFleet, Task<JsonElement>> ask, Func<JsonElement, string> sentence) => RunAsync(async fleet =>
     {

@@ -17,6 +17,7 @@ internal static class RemoteCommands
         var kick = OfDevice("kick", "End the connection of a device. Its link stays, no line is lost, and it comes back if it wants to.", commandOf, static (command, id) => command.KickAsync(id));
         kick.Aliases.Add("disconnect");
         yield return kick;
+        yield return OfDevice("revoke", "Revoke the keys of a device: they are removed from the file of --key-file, and its connection ends.", commandOf, static (command, id) => command.RevokeAsync(id));
         yield return OfDevice("forget", "Forget a device with all its memory, in the file of --store too. Lines for it are lost; if it comes back, it is a new one.", commandOf, static (command, id) => command.ForgetAsync(id));
     }
 

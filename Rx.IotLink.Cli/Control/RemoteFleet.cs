@@ -47,6 +47,8 @@ internal sealed class RemoteFleet : IDisposable
 
     public Task<JsonElement> DisconnectAsync(string id, CancellationToken stop) => AskAsync(HttpMethod.Post, $"{PathOf(id)}/disconnect", null, stop);
 
+    public Task<JsonElement> RevokeAsync(string id, CancellationToken stop) => AskAsync(HttpMethod.Delete, $"{PathOf(id)}/keys", null, stop);
+
     public Task<JsonElement> ForgetAsync(string id, CancellationToken stop) => AskAsync(HttpMethod.Delete, PathOf(id), null, stop);
 
     /// <summary>Events, each with its name, until the server ends them, which is an error.</summary>
