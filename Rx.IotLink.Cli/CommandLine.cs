@@ -69,6 +69,7 @@ internal static class CommandLine
         var root = new RootCommand(HelpTexts.Root) { Serve(serve), Connect(connect), Bridge(bridge), Key(newKey), Bench(bench), PostgresSql(lines) };
         foreach (var command in RemoteCommands.All(remote))
             root.Add(command);
+        root.Add(Help(lines));
         return root;
     }
 
@@ -79,11 +80,12 @@ internal static class CommandLine
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
         var (limits, store, postgres, node, consumer) = (new LimitOptions(), Options.ServerStore(), Options.Postgres(), Options.Node(), Options.Consumer());
         var (page, tokenFile) = (RemoteOptions.Page(), RemoteOptions.TokenFile("without which --page refuses a request"));
-        var (lineTtl, key) = (Options.TimeToLive(), Options.LineKey());
+        var (lineTtl, key, mqtt) = (Options.TimeToLive(), Options.LineKey(), new MqttOptions());
         var command = new Command("serve", HelpTexts.Serve)
         {
             port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, postgres, node, consumer, lineTtl, key, page, tokenFile,
         };
+        mqtt.AddTo(command);
         tls.AddTo(command);
         limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
@@ -111,7 +113,19 @@ internal static class CommandLine
             Consumer = parsed.GetValue(consumer),
             Page = parsed.GetValue(page),
             TokenFile = parsed.GetValue(tokenFile),
+            Mqtt = mqtt.Of(parsed),
         }));
+        return command;
+    }
+
+    private static Command Help(TextWriter lines)
+    {
+        var command = new Command("help", "Say what the streams hold, what exit codes mean, and how a shell completes words.");
+        command.SetAction(async (_, _) =>
+        {
+            await lines.WriteAsync(HelpTexts.Streams + "\n").ConfigureAwait(false);
+            return ExitCode.Delivered;
+        });
         return command;
     }
 

@@ -7,6 +7,15 @@ internal static class HelpTexts
         Links of text lines that outlive their sockets, from a shell: netcat for
         Rx.IotLink and micropython-iot devices.
 
+          iotlink serve                             a server for devices
+          iotlink connect HOST --id pump-1          a device, or a stand-in for one
+          iotlink serve --page 8124                 the fleet on a page, and for 'iotlink top'
+
+        'iotlink COMMAND --help' lists the options of a command. 'iotlink help' says what
+        the streams hold, what exit codes mean, and how a shell completes words.
+        """;
+
+    public const string Streams = """
         All streams are UTF-8 without a byte order mark. Lines end in LF alone; a CR is
         part of the line. A line of the input that is longer than 4000 bytes or not
         UTF-8 is skipped, with a sentence on standard error; an empty one too, where
@@ -44,8 +53,8 @@ internal static class HelpTexts
         printed a second time, after a crash, has the same (not over protocol 1). Within
         an epoch NUMBER grows.
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, page, joined, up, down, asleep,
-        bridge, refused, notice, waiting, skipped, draining, undelivered, reloaded, warning or
-        error.
+        bridge, mqtt, refused, notice, waiting, skipped, draining, undelivered, reloaded,
+        warning or error.
 
         A shell completes words with what 'iotlink "[suggest:N]" "LINE"' prints for the
         N characters before the cursor. For bash, in ~/.bashrc:
@@ -102,8 +111,14 @@ internal static class HelpTexts
         number.
 
         With --page the fleet is on a page for a browser, and a running server can be asked
-        and acted on: 'iotlink ls', 'show', 'send', 'ping', 'kick' and 'forget', or any
-        client of HTTP.
+        and acted on: 'iotlink ls', 'show', 'send', 'ping', 'kick', 'revoke' and
+        'forget', or any client of HTTP.
+
+        With --mqtt each device's lines are messages of iotlink/ID/up at an MQTT broker, a
+        message of iotlink/ID/down is a line to the device, and iotlink/ID/state says 'up'
+        or 'down' (retained). A line is acknowledged to its device when the broker has it;
+        without a broker lines wait at their devices. Messages for devices are kept with
+        --store; else in memory. docs/mqtt.md has the topics and what can be lost.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

@@ -22,7 +22,7 @@ internal static class Options
 
     public static Option<bool> Json { get; } = new("--json")
     {
-        Description = "Read and print JSON lines, on all three streams (see the fields in 'iotlink --help').",
+        Description = "Read and print JSON lines, on all three streams (see the fields in 'iotlink help').",
     };
 
     public static Argument<HostAndPort> Server() => new("HOST[:PORT]")

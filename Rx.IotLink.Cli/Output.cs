@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Rx.IotLink.Bridge;
+using Rx.IotLink.Mqtt;
 using Rx.IotLink.PostgreSql;
 
 namespace Rx.IotLink.Cli;
@@ -58,6 +59,8 @@ internal abstract class Output(TextWriter lines, EventQueue events)
     public void More(string name, string? id, string detail) => Event(name, id, detail);
 
     public void Notice(string id, LinkNotice notice) => Event("notice", id, $"{notice.Kind}, {notice.Detail}");
+
+    public void Mqtt(MqttNotice notice) => Event("mqtt", null, $"{notice.Kind}, {notice.Detail}");
 
     public void Skipped(long number, string fault) => Event("skipped", null, $"line {number} of standard input was skipped: {fault}");
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
+using Rx.IotLink.Mqtt;
 using Rx.IotLink.PostgreSql;
 using Rx.IotLink.Server;
 
@@ -57,6 +58,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>The file of the token of the control endpoint, or null.</summary>
     public required string? TokenFile { get; init; }
 
+    /// <summary>What was said of an MQTT broker.</summary>
+    public required MqttOptions.MqttSettings Mqtt { get; init; }
+
     /// <summary>Puts the limits that were given into the server's options.</summary>
     public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
 
@@ -92,6 +96,11 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     {
         if (settings is { AnyId: true, Tls.Ca: null })
             throw new UsageException("--any-id is of no use without --ca.");
+        var mqtt = settings.Mqtt.Read();
+        if (mqtt is not null && settings.Postgres is not null)
+            throw new UsageException("--mqtt and --postgres cannot both be given: each server would write what comes from the broker.");
+        if (mqtt is not null && settings.Echo)
+            throw new UsageException("--mqtt and --echo cannot both be given: an echo would accept lines that the broker does not have yet.");
         var token = AccessToken.Read(settings.TokenFile, given: null);
         if (settings.Page is { } at && token is null && !IPAddress.IsLoopback(at.Address))
             throw new UsageException($"--page {at} can be reached from other machines, so it needs a token: give it with --token-file FILE or {AccessToken.Variable}.");
@@ -136,7 +145,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var page = await ControlPage.TryStartAsync(server, settings.Page, token, context.Output).ConfigureAwait(false);
         try
         {
-            code = page is null && settings.Page is not null ? ExitCode.Usage : await RunAsync(server, options, files, over.Token).ConfigureAwait(false);
+            code = page is null && settings.Page is not null ? ExitCode.Usage : await RunAsync(server, options, files, mqtt, over.Token).ConfigureAwait(false);
         }
         finally
         {
@@ -155,10 +164,23 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         return code;
     }
 
+    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, ServerFiles files, MqttGatewayOptions? mqtt, CancellationToken over)
+    {
+        if (mqtt is null)
+            return await RunAsync(server, options, files, over).ConfigureAwait(false);
+        // A line is printed when the broker has it: whoever else observed lines would accept them for both.
+        var gateway = MqttGateway.Start(server, mqtt with { Scheduler = context.Scheduler, Published = context.Output.Line });
+        await using var ended = gateway.ConfigureAwait(false);
+        using var said = gateway.Notices.Subscribe(context.Output.Mqtt);
+        return await RunAsync(server, options, files, over).ConfigureAwait(false);
+    }
+
     private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, ServerFiles files, CancellationToken over)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stop, context.Output.Closed);
+        using var manager = new ServiceManager(context.Output, context.Scheduler);
         context.Output.Listening(server.EndPoint.ToString());
+        manager.Ready();
 
         var input = windows.Open(MaxWaiting);
         using var reports = new CompositeDisposable();
@@ -175,6 +197,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var pump = new InputPump(context.Input, maxBytes, input, context.Output);
         await pump.RunAsync(text => Send(queues, text, options.MaxLineBytes), stop.Token).ConfigureAwait(false);
         await stop.Token.WhenCancelledAsync().ConfigureAwait(false);
+        manager.Stopping();
 
         int Stored() => !settings.IsKept ? 0 : server.GetConnections().Sum(device => device.Counters.Outbox);
         var until = context.Scheduler.Now + settings.Drain;
@@ -316,7 +339,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var echoes = settings is { Echo: true, Postgres: null } ? windows.Open(LinkReport.MaxEchoes) : null;
         var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
         var report = LinkReport.Start(
-            link, settings.Postgres is null ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
+            link, settings is { Postgres: null, Mqtt.Address: null } ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
         reports.Add(report);
         link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
 

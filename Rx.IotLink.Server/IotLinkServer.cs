@@ -139,6 +139,12 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <summary>The link of a device that has connected at least once, or was opened; or null.</summary>
     public ILink? Find(string id) => registry.Find(id);
 
+    /// <summary>The longest line.</summary>
+    internal int MaxLineBytes => options.MaxLineBytes;
+
+    /// <summary>Whether what is written outlives this process.</summary>
+    internal bool KeepsSessions => options.SessionStore is not null;
+
     /// <summary>The subject of a log entry about a link: a device, or strangers of one origin.</summary>
     internal Subject SubjectOf(ILink link) => registry.SubjectOf(link);
 

@@ -73,9 +73,9 @@ internal sealed partial class CompletionTests
     /// <summary>The indented lines of the help text that follow the shell's name.</summary>
     private async Task<string> HelpAsync(string shell)
     {
-        var help = await RunAsync("sh", "-c", $"{Command} ", "sh", "--help");
+        var help = await RunAsync("sh", "-c", $"{Command} ", "sh", "help");
         var lines = help.Output.ReplaceLineEndings("\n").Split('\n').SkipWhile(line => !line.Contains($"For {shell},", StringComparison.Ordinal)).Skip(1);
-        return string.Join('\n', lines.TakeWhile(line => line.StartsWith("    ", StringComparison.Ordinal)));
+        return string.Join('\n', lines.TakeWhile(line => line.StartsWith("  ", StringComparison.Ordinal)));
     }
 
     private Task<Ended> RunAsync(string program, params string[] arguments) => Dotnet.RunAsync(

@@ -82,7 +82,8 @@ internal sealed class UsageTests
         Assert.That(told.GetProperty("event").GetString(), Is.EqualTo("error"));
     }
 
-    [TestCase("--help", "Exit codes:")]
+    [TestCase("--help", "iotlink COMMAND --help")]
+    [TestCase("help", "Exit codes:")]
     [TestCase("serve --help", "[default: 8123]")]
     [TestCase("connect --help", "[default: 30]")]
     [TestCase("connect --help", "Default: 2, and 1")]

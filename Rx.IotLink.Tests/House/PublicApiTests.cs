@@ -30,6 +30,8 @@ public sealed class PublicApiTests
     [TestCase(typeof(PostgreSqlSessionStore))]
     [TestCase(typeof(Rx.IotLink.Dashboard.IotLinkDashboard))]
     [TestCase(typeof(Rx.IotLink.Bridge.BridgeTransport))]
+    [TestCase(typeof(Rx.IotLink.Mqtt.MqttGateway))]
+    [TestCase(typeof(Rx.IotLink.Hosting.IotLinkClientHosting))]
 #if DYNAMICDATA
     [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
 #endif

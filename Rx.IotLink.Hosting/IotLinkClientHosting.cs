@@ -1,0 +1,107 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Hosting;
+
+/// <summary>Runs a client in a host.</summary>
+public static partial class IotLinkClientHosting
+{
+    /// <summary>
+    /// Adds an <see cref="IotLinkClient"/>, also as <see cref="ILink"/>, that starts and stops with the host. It has
+    /// the host's <see cref="ISessionStore"/>, if there is one (<c>AddSqliteSessions</c>), and its metrics. Its outages
+    /// and notices go to the host's log. When the host stops, it is closed after the services that were added after it:
+    /// they can still write.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configuration">
+    /// The section with the options, or null. The start fails if a name is not an option, or an option is out of range;
+    /// the exception names it. A key cannot be given as text.
+    /// </param>
+    /// <param name="configure">
+    /// Changes the options after they were read, or null. It gets an empty <see cref="IotLinkClientOptions.Host"/> and
+    /// <see cref="IotLinkClientOptions.Id"/> where the configuration has none.
+    /// </param>
+    public static IServiceCollection AddIotLinkClient(
+        this IServiceCollection services,
+        IConfiguration? configuration = null,
+        Func<IotLinkClientOptions, IotLinkClientOptions>? configure = null)
+    {
+        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, configuration, configure));
+        services.AddSingleton<ILink>(provider => provider.GetRequiredService<IotLinkClient>());
+        return services.AddSingleton<IHostedService>(provider => new Service(provider.GetRequiredService<IotLinkClient>, LogOf(provider)));
+    }
+
+    /// <summary>
+    /// The same for one of several clients of a host, which is a keyed service. Its session store is the one with the
+    /// same key, if there is one; its metrics have the key as <see cref="TelemetryOptions.Name"/>.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">The key of the client: <c>[FromKeyedServices("plant")] ILink link</c>.</param>
+    /// <param name="configuration">The section with its options, or null.</param>
+    /// <param name="configure">Changes the options after they were read, or null.</param>
+    public static IServiceCollection AddKeyedIotLinkClient(
+        this IServiceCollection services,
+        string key,
+        IConfiguration? configuration = null,
+        Func<IotLinkClientOptions, IotLinkClientOptions>? configure = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, configuration, configure));
+        services.AddKeyedSingleton<ILink>(key, (provider, _) => provider.GetRequiredKeyedService<IotLinkClient>(key));
+        return services.AddSingleton<IHostedService>(provider => new Service(() => provider.GetRequiredKeyedService<IotLinkClient>(key), LogOf(provider)));
+    }
+
+    private static ILogger<IotLinkClient> LogOf(IServiceProvider provider) => provider.GetRequiredService<ILogger<IotLinkClient>>();
+
+    private static IotLinkClient Make(
+        IServiceProvider provider, ISessionStore? store, string? name, IConfiguration? configuration, Func<IotLinkClientOptions, IotLinkClientOptions>? configure)
+    {
+        var options = new IotLinkClientOptions
+        {
+            Host = "",
+            Id = "",
+            SessionStore = store,
+            // Its own, since the binder would change the shared default.
+            Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name },
+            BackOff = new BackOff(),
+        };
+        if (configuration is not null)
+        {
+            ConfigurationNames.Check(configuration, typeof(IotLinkClientOptions));
+            configuration.Bind(options);
+        }
+
+        return IotLinkClient.Start(configure?.Invoke(options) ?? options);
+    }
+
+    private sealed partial class Service(Func<IotLinkClient> get, ILogger logger) : IHostedService
+    {
+        private readonly List<IDisposable> logging = [];
+        private IotLinkClient? client;
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            client = get();
+            logging.Add(client.State.Subscribe(state => State(client.Id, state.Status, state.Outage?.ToString() ?? "")));
+            logging.Add(client.Notices.Subscribe(notice => Notice(client.Id, notice.Kind, notice.Detail)));
+            return Task.CompletedTask;
+        }
+
+        public async Task StopAsync(CancellationToken cancellationToken)
+        {
+            if (client is not null)
+                await client.CloseAsync(cancellationToken).ConfigureAwait(false);
+            logging.ForEach(one => one.Dispose());
+        }
+
+        [LoggerMessage(1, LogLevel.Information, "{Id}: {Status} {Outage}")]
+        private partial void State(string id, LinkStatus status, string outage);
+
+        [LoggerMessage(2, LogLevel.Warning, "{Id}: {Kind}, {Detail}")]
+        private partial void Notice(string id, LinkNoticeKind kind, string detail);
+    }
+}

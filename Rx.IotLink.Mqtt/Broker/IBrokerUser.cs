@@ -1,0 +1,22 @@
+using MQTTnet.Packets;
+
+namespace Rx.IotLink.Mqtt.Broker;
+
+/// <summary>What goes on over one of the connections to the broker. Its calls come one at a time.</summary>
+internal interface IBrokerUser
+{
+    /// <summary>What a sentence calls the connection.</summary>
+    string Name { get; }
+
+    /// <summary>The first packet of the next connection.</summary>
+    MqttConnectPacket Hello();
+
+    /// <summary>The broker has answered: the connection is up.</summary>
+    Task BeginAsync(BrokerConnection connection);
+
+    /// <summary>A packet of the broker.</summary>
+    Task ReceivedAsync(BrokerConnection connection, MqttPacket packet);
+
+    /// <summary>The connection has ended.</summary>
+    void Lost();
+}

@@ -1,0 +1,143 @@
+using Rx.IotLink.Server;
+
+namespace Rx.IotLink.Mqtt;
+
+/// <summary>
+/// The state of each device as a retained message: <c>up</c> or <c>down</c>. Of a device that changes quickly only the
+/// last state is published.
+/// </summary>
+/// <param name="server">The fleet.</param>
+/// <param name="topics">Where they are published.</param>
+/// <param name="publish">Publishes a retained message; completes when the broker has it, or does not want it.</param>
+/// <param name="discovery">What is published of a device besides, or null.</param>
+internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<string, string, Task> publish, Discovery? discovery) : IObserver<DeviceConnection>
+{
+    private const int MostAtATime = 16;
+
+    /// <summary>States of devices that are unknown here, which the broker has of others.</summary>
+    private const int MostFound = 100_000;
+
+    private readonly Lock gate = new();
+    private readonly Queue<string> changed = new();
+    private readonly HashSet<string> isChanged = new(StringComparer.Ordinal);
+    private readonly HashSet<string> isPublishing = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, bool> published = new(StringComparer.Ordinal);
+    private readonly HashSet<string> found = new(StringComparer.Ordinal);
+    private int running;
+    private bool isOver;
+
+    public void OnNext(DeviceConnection value) => Add(value.Id);
+
+    public void OnCompleted() => End();
+
+    public void OnError(Exception error) => End();
+
+    /// <summary>Publishes the states of all devices: the broker has none.</summary>
+    public void PublishAll()
+    {
+        lock (gate)
+            published.Clear();
+        foreach (var device in server.GetConnections())
+            Add(device.Id);
+    }
+
+    /// <summary>The broker has this state: one of an earlier process may be wrong.</summary>
+    public void Found(string id, bool isUp)
+    {
+        lock (gate)
+        {
+            if (!isUp || published.ContainsKey(id) || changed.Count >= MostFound)
+                return;
+            published[id] = true;
+            found.Add(id);
+        }
+
+        Add(id);
+    }
+
+    public void End()
+    {
+        lock (gate)
+        {
+            isOver = true;
+            changed.Clear();
+            isChanged.Clear();
+        }
+    }
+
+    private void Add(string id)
+    {
+        lock (gate)
+        {
+            if (isOver || !isChanged.Add(id))
+                return;
+            changed.Enqueue(id);
+            if (running == MostAtATime)
+                return;
+            running++;
+        }
+
+        _ = PublishChangedAsync();
+    }
+
+    private async Task PublishChangedAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (TryTake(out var id))
+        {
+            await PublishAsync(id).ConfigureAwait(false);
+            lock (gate)
+                isPublishing.Remove(id);
+        }
+    }
+
+    /// <summary>Two states of one device are never published at the same time: they might change places.</summary>
+    private bool TryTake(out string id)
+    {
+        lock (gate)
+        {
+            for (var left = changed.Count; left > 0; left--)
+            {
+                id = changed.Dequeue();
+                if (isPublishing.Add(id))
+                {
+                    isChanged.Remove(id);
+                    return true;
+                }
+
+                // Whoever publishes its last state takes this one, too.
+                changed.Enqueue(id);
+            }
+
+            running--;
+            id = "";
+            return false;
+        }
+    }
+
+    private async Task PublishAsync(string id)
+    {
+        // Looked at now: what comes later is another change.
+        var device = server.GetConnection(id);
+        var isUp = device is { IsUp: true };
+        bool isForgotten;
+        lock (gate)
+        {
+            // One that only an earlier process knew is down: it may come back.
+            isForgotten = device is null && !found.Contains(id);
+            found.Remove(id);
+            if (published.TryGetValue(id, out var last) ? last == isUp && !isForgotten : isForgotten)
+                return;
+            if (isForgotten)
+                published.Remove(id);
+            else
+                published[id] = isUp;
+        }
+
+        await publish(topics.State(id), isForgotten ? "" : isUp ? Uplink.StateUp : Uplink.StateDown).ConfigureAwait(false);
+        if (!isForgotten || discovery is null)
+            return;
+        foreach (var topic in discovery.Forget(id))
+            await publish(topic, "").ConfigureAwait(false);
+    }
+}

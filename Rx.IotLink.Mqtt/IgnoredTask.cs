@@ -1,0 +1,8 @@
+namespace Rx.IotLink.Mqtt;
+
+/// <summary>Tasks of which somebody else tells how they end.</summary>
+internal static class IgnoredTask
+{
+    /// <summary>Looks at the outcome, so that it does not count as one that nobody has looked at.</summary>
+    public static async Task IgnoreAsync(this Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+}
