@@ -28,6 +28,7 @@ public sealed class PublicApiTests
     [TestCase(typeof(FaultProxy))]
     [TestCase(typeof(SqliteSessionStore))]
     [TestCase(typeof(PostgreSqlSessionStore))]
+    [TestCase(typeof(Rx.IotLink.Nats.NatsSessionStore))]
     [TestCase(typeof(Rx.IotLink.Dashboard.IotLinkDashboard))]
     [TestCase(typeof(Rx.IotLink.Bridge.BridgeTransport))]
     [TestCase(typeof(Rx.IotLink.Mqtt.MqttGateway))]

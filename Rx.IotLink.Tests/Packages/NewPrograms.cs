@@ -69,7 +69,7 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
 
     /// <summary>The packages whose namespaces a program uses. Each of ours brings Rx.IotLink with it.</summary>
     private static List<string> PackagesOf(string code) =>
-        ((string[])["Rx.IotLink.Testing", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Server"])
+        ((string[])["Rx.IotLink.Testing", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Server"])
             .Where(package => code.Contains($"using {package}", StringComparison.Ordinal))
             .DefaultIfEmpty("Rx.IotLink")
             .Concat(((string[])["Microsoft.Data.Sqlite"]).Where(package => code.Contains($"using {package};", StringComparison.Ordinal)))

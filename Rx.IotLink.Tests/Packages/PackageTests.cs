@@ -13,7 +13,7 @@ namespace Rx.IotLink.Tests.Packages;
 [Parallelizable(ParallelScope.Self)]
 public sealed class PackageTests
 {
-    private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing"];
+    private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing"];
     private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
 
     private string root = "";
@@ -42,7 +42,7 @@ public sealed class PackageTests
     }
 
     [Test]
-    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing", "Rx.IotLink.Cli", "Rx.IotLink.Templates")] string name)
+    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing", "Rx.IotLink.Cli", "Rx.IotLink.Templates")] string name)
     {
         using var package = Open(name, "nupkg");
         var metadata = XDocument.Load(package.GetEntry(name + ".nuspec")!.Open()).Root!.Elements().Single();
@@ -249,7 +249,7 @@ public sealed class PackageTests
 
     /// <summary>What the packages need of others, in the versions that the tests were built with.</summary>
     private static IEnumerable<string> StoreFolders() =>
-        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports", "nunit*", "microsoft.net.test.sdk", "microsoft.testplatform.*", "microsoft.testing.*", "microsoft.codecoverage", "microsoft.applicationinsights", "newtonsoft.json"]
+        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "nats.*", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports", "nunit*", "microsoft.net.test.sdk", "microsoft.testplatform.*", "microsoft.testing.*", "microsoft.codecoverage", "microsoft.applicationinsights", "newtonsoft.json"]
         from package in Directory.EnumerateDirectories(Environments.PackagesFolder, pattern)
         from version in Directory.EnumerateDirectories(package)
         select version;

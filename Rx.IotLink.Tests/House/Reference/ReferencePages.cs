@@ -13,6 +13,7 @@ internal static partial class ReferencePages
     private static readonly Assembly[] Assemblies =
     [
         typeof(ILink).Assembly, typeof(IotLinkServer).Assembly, typeof(Rx.IotLink.Sqlite.SqliteSessionStore).Assembly, typeof(Rx.IotLink.PostgreSql.PostgreSqlSessionStore).Assembly,
+        typeof(Rx.IotLink.Nats.NatsSessionStore).Assembly,
         typeof(Rx.IotLink.Dashboard.IotLinkDashboard).Assembly, typeof(Rx.IotLink.Mqtt.MqttGateway).Assembly, typeof(Rx.IotLink.Bridge.BridgeTransport).Assembly, typeof(Rx.IotLink.Testing.SimulatedNetwork).Assembly,
     ];
 

@@ -1,0 +1,120 @@
+using System.Globalization;
+using System.Text;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
+using NATS.Client.JetStream.Models;
+
+namespace Rx.IotLink.Nats.Log;
+
+/// <summary>
+/// The logs of devices: each has a subject of one stream. A message is appended only if the last one of its subject is
+/// the one that the writer has seen. So who has missed a claim can append nothing.
+/// </summary>
+/// <param name="js">JetStream.</param>
+/// <param name="stream">The stream.</param>
+internal sealed class DeviceLogs(INatsJSContext js, string stream)
+{
+    // Of JetStream's errors: the last message is another one; there is no such message; there is no such stream.
+    private const int WrongLastSequence = 10_071;
+    private const int NoMessage = 10_037;
+    private const int NoStream = 10_059;
+
+    /// <summary>Makes the stream if it is not there.</summary>
+    public async Task PrepareAsync(int replicas)
+    {
+        try
+        {
+            _ = await js.GetStreamAsync(stream).ConfigureAwait(false);
+        }
+        catch (NatsJSApiException e) when (e.Error.ErrCode == NoStream)
+        {
+            _ = await js.CreateStreamAsync(new StreamConfig(stream, [stream + ".*"])
+            {
+                Storage = StreamConfigStorage.File,
+                Retention = StreamConfigRetention.Limits,
+                Discard = StreamConfigDiscard.New,
+                NumReplicas = replicas,
+            }).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Appends a message behind one that was seen.</summary>
+    /// <param name="id">The device.</param>
+    /// <param name="bytes">The message. One that is longer than one may be is appended in pieces.</param>
+    /// <param name="after">The sequence of the one that was seen.</param>
+    /// <param name="most">The most bytes of one.</param>
+    /// <returns>Its sequence; null: somebody else has appended another one.</returns>
+    public async Task<ulong?> TryAppendAsync(string id, byte[] bytes, ulong after, int most)
+    {
+        var last = (ulong?)after;
+        foreach (var piece in Entry.Pieces(bytes, most))
+        {
+            last = await TryAppendAsync(id, piece, last.Value).ConfigureAwait(false);
+            if (last is null)
+                return null;
+        }
+
+        return last;
+    }
+
+    private async Task<ulong?> TryAppendAsync(string id, byte[] bytes, ulong after)
+    {
+        // One attempt: whether a lost one was kept, the log says.
+        var ack = await js.PublishAsync(SubjectOf(id), bytes, opts: new NatsJSPubOpts { ExpectedLastSubjectSequence = after, RetryAttempts = 1 }).ConfigureAwait(false);
+        if (ack.Error is { ErrCode: WrongLastSequence })
+            return null;
+        ack.EnsureSuccess();
+        return (ulong)ack.Seq;
+    }
+
+    /// <summary>The sequence of the last message of a device; 0: there is none.</summary>
+    public async Task<ulong> LastAsync(string id) => await GetAsync(new() { LastBySubj = SubjectOf(id) }).ConfigureAwait(false) is { } last ? (ulong)last.Seq : 0;
+
+    /// <summary>Reads the log of a device.</summary>
+    /// <exception cref="InvalidDataException">A message is none of this library's, or is damaged.</exception>
+    public async Task<LogState> ReadAsync(string id)
+    {
+        var subject = SubjectOf(id);
+        var (reading, last, messages) = (new Reading(), 0UL, 0);
+        while (await GetAsync(new() { Seq = last + 1, NextBySubj = subject }).ConfigureAwait(false) is { } message)
+        {
+            (last, messages) = ((ulong)message.Seq, messages + 1);
+            try
+            {
+                reading.Add(message.Data, (long)last);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"is damaged at message {last}: {e.Message}"), e);
+            }
+        }
+
+        return new(reading.Memory, last, messages);
+    }
+
+    /// <summary>Deletes the messages of a device before one.</summary>
+    public async Task DeleteBeforeAsync(string id, ulong sequence) =>
+        _ = await js.PurgeStreamAsync(stream, new StreamPurgeRequest { Filter = SubjectOf(id), Seq = sequence }).ConfigureAwait(false);
+
+    /// <summary>An id may hold what a subject may not.</summary>
+    private string SubjectOf(string id) => $"{stream}.{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(id))}";
+
+    private async Task<StoredMessage?> GetAsync(StreamMsgGetRequest request)
+    {
+        try
+        {
+            var answer = await js.JSRequestResponseAsync<StreamMsgGetRequest, StreamMsgGetResponse>($"{js.Opts.Prefix}.STREAM.MSG.GET.{stream}", request).ConfigureAwait(false);
+            return answer.Message;
+        }
+        catch (NatsJSApiException e) when (e.Error.ErrCode == NoMessage)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>What a log says.</summary>
+/// <param name="Memory">The memory.</param>
+/// <param name="Last">The sequence of the last message; 0: there is none.</param>
+/// <param name="Messages">How many messages there are.</param>
+internal sealed record LogState(Memory Memory, ulong Last, int Messages);
