@@ -45,7 +45,7 @@ public sealed record LinkState(LinkStatus Status, DateTimeOffset Since, int Conn
     /// server waits a tenth of the sleep and 30 s longer, since clocks of devices are bad. Then the link is
     /// <see cref="LinkStatus.Down"/> (<see cref="OutageReason.Overslept"/>).
     /// </summary>
-    public DateTimeOffset? AsleepUntil { get; init; }
+    public DateTimeOffset? AsleepUntil => Status == LinkStatus.Asleep && Outage?.SleepsFor is { } sleep ? Since + sleep : null;
 
     /// <summary>Whether lines flow.</summary>
     public bool IsUp => Status == LinkStatus.Up;

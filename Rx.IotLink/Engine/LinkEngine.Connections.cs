@@ -77,9 +77,9 @@ internal sealed partial class LinkEngine
         // A connection that never opened changes nothing: the link is connecting, or down for the reason it was.
         if (!IsUp)
             return;
-        if (outage is { SleepsFor: { } sleep })
+        if (outage is { SleepsFor: { } time })
         {
-            FallAsleep(outage, sleep);
+            FallAsleep(outage, time);
             return;
         }
 
@@ -92,10 +92,10 @@ internal sealed partial class LinkEngine
     /// A device knows itself when it wakes. The other end waits for it: a tenth longer, since clocks of devices are
     /// bad, and some attempts to connect.
     /// </summary>
-    private void FallAsleep(Outage outage, TimeSpan sleep)
+    private void FallAsleep(Outage outage, TimeSpan time)
     {
         var isPeer = outage.Reason == OutageReason.PeerLeft;
-        (asleepFor, oversleepsAt) = (sleep, isPeer ? now + sleep + (sleep / 10) + Attempts : null);
+        sleep = new(time, isPeer ? now + time + (time / 10) + Attempts : null);
         Become(LinkStatus.Asleep, outage);
     }
 
@@ -157,7 +157,12 @@ internal sealed partial class LinkEngine
             (LastUp, upBefore, upUntil) = (now - upAt, upBefore + (now - upAt), now);
         Status = status;
         if (status != LinkStatus.Asleep)
-            oversleepsAt = null;
+            sleep = null;
         (collected.States ??= []).Add(new(status, outage, Connections, healed));
     }
+
+    /// <summary>The sleep of a device.</summary>
+    /// <param name="For">For how long.</param>
+    /// <param name="OverAt">When it has overslept; null: it is this end that sleeps.</param>
+    private sealed record Sleep(TimeSpan For, TimeSpan? OverAt);
 }

@@ -66,9 +66,8 @@ internal sealed partial class LinkEngine
     private TimeSpan upBefore;
     private TimeSpan? toldHeldSince;
 
-    // When a device that sleeps has overslept.
-    private TimeSpan? oversleepsAt;
-    private TimeSpan asleepFor;
+    // While a device sleeps. An object, since links that are up hold little.
+    private Sleep? sleep;
 
     // When the ping was sent whose answer has not come.
     private TimeSpan? pingedAt;
@@ -238,7 +237,7 @@ internal sealed partial class LinkEngine
         if (ending is not null)
             EndAsWanted();
         LoadIfRoom();
-        collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), Earlier(ExpiresAt, oversleepsAt));
+        collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), Earlier(ExpiresAt, sleep?.OverAt));
         CheckCounts();
         effects = collected;
         collected = default;
@@ -294,8 +293,8 @@ internal sealed partial class LinkEngine
             case InputKind.Time when !IsFinal:
                 protocol.Elapse(now);
                 TellOfHeldLine(input.At);
-                if (now >= oversleepsAt)
-                    Oversleep(new(OutageReason.Overslept, $"it slept for {asleepFor.TotalSeconds:0} s, and has not come back"));
+                if (now >= sleep?.OverAt)
+                    Oversleep(new(OutageReason.Overslept, $"it slept for {sleep.For.TotalSeconds:0} s, and has not come back"));
                 break;
             case InputKind.Woken:
                 Oversleep(input.Outage!);

@@ -96,11 +96,8 @@ internal sealed partial class Link
     {
         Measure(change);
         state = new LinkState(change.Status, options.Scheduler.Now, change.Connections, change.Outage);
-        if (change is { Status: LinkStatus.Asleep, Outage: { SleepsFor: { } sleep } outage })
-        {
-            var until = state.Since + sleep;
-            state = state with { AsleepUntil = until, Outage = outage with { Detail = $"asleep until {until:u}" } };
-        }
+        if (state is { AsleepUntil: { } until, Outage: { } outage })
+            state = state with { Outage = outage with { Detail = $"asleep until {until:u}" } };
 
         states.Post(state);
         UpOrEnded();
