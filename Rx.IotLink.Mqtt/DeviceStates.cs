@@ -23,6 +23,7 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
     private readonly HashSet<string> isPublishing = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> published = new(StringComparer.Ordinal);
     private readonly HashSet<string> found = new(StringComparer.Ordinal);
+    private readonly HashSet<string> forgotten = new(StringComparer.Ordinal);
     private int running;
     private bool isOver;
 
@@ -50,6 +51,19 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
                 return;
             published[id] = true;
             found.Add(id);
+        }
+
+        Add(id);
+    }
+
+    /// <summary>The server has forgotten a device: the broker keeps nothing of it either.</summary>
+    public void Forgotten(string id)
+    {
+        lock (gate)
+        {
+            if (isOver || !published.ContainsKey(id))
+                return;
+            forgotten.Add(id);
         }
 
         Add(id);
@@ -123,8 +137,10 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
         bool isForgotten;
         lock (gate)
         {
-            // One that only an earlier process knew is down: it may come back.
-            isForgotten = device is null && !found.Contains(id);
+            // One that only an earlier process knew is down: it may come back. And a link that is closed may still be
+            // there for a moment.
+            isForgotten = device is null ? !found.Contains(id) : forgotten.Contains(id) && device.State.Status == LinkStatus.Closed;
+            forgotten.Remove(id);
             found.Remove(id);
             if (published.TryGetValue(id, out var last) ? last == isUp && !isForgotten : isForgotten)
                 return;

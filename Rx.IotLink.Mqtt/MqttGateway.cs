@@ -1,3 +1,4 @@
+using System.Reactive.Disposables;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 using Rx.IotLink.Mqtt.Broker;
@@ -35,29 +36,30 @@ public sealed class MqttGateway : IAsyncDisposable
     private readonly CancellationTokenSource endingUp = new();
     private readonly CancellationTokenSource endingDown = new();
     private readonly IDisposable processing;
-    private readonly IDisposable observing;
+    private readonly CompositeDisposable observing;
     private readonly Task running;
     private int isOver;
 
     private MqttGateway(IotLinkServer server, MqttGatewayOptions options)
     {
         this.options = options;
-        notices = new(options.Scheduler, Replay.Nothing, NoticesKept, nameof(Notices), faults: null);
+        notices = new(options.Scheduler, Replay.Latest, NoticesKept, nameof(Notices), faults: null);
         var topics = new Topics(options.Prefix);
         up = new(server, options, topics, Notify);
         writer = new(server, options, Notify, endingDown.Token);
         upClient = new(options, up, Notify);
         downClient = new(options, new Downlink(options, topics, writer), Notify);
-        observing = server.ObserveConnections().Subscribe(up.States);
+        observing = new CompositeDisposable(
+            server.ObserveConnections().Subscribe(up.States),
+            server.Changes.Where(change => change.Kind == LinkChangeKind.Forgotten).Subscribe(change => up.States.Forgotten(change.Id)));
         // A handler lasts until the broker has the line: it cannot be taken back.
         processing = server.Process((line, _) => up.PublishAsync(line), new() { MaxConcurrent = options.MaxInFlight, HandlerTimeout = TimeSpan.FromDays(1) });
-        // Not here: whoever starts it subscribes to notices first.
         running = Task.Run(() => Task.WhenAll(upClient.RunAsync(endingUp.Token), downClient.RunAsync(endingDown.Token)), CancellationToken.None);
     }
 
     /// <summary>
-    /// What operators should know, from now on. An observer that falls behind by more than 256 notices misses the
-    /// oldest of them.
+    /// What operators should know: the last notice first, if there was one, then each. An observer that falls behind by
+    /// more than 256 notices misses the oldest of them.
     /// </summary>
     public IObservable<MqttNotice> Notices => notices;
 
