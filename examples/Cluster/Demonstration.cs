@@ -10,6 +10,9 @@ namespace Examples.Cluster;
 /// <summary>The first process: it has the devices and the faults, and counts.</summary>
 internal static class Demonstration
 {
+    // A connection that a pool holds does not know that the database was killed meanwhile.
+    private const string Unpooled = ";Pooling=false";
+
     public static async Task<int> RunAsync(TimeSpan length, int deviceCount, string? given, bool cutsOff, CancellationToken cancellation)
     {
         if (cutsOff && Network.Missing is { } missing)
@@ -94,7 +97,7 @@ internal static class Demonstration
 
     private static async Task ExecuteAsync(string database, string sql, CancellationToken cancellation)
     {
-        await using var connection = new NpgsqlConnection(database);
+        await using var connection = new NpgsqlConnection(database + Unpooled);
         await connection.OpenAsync(cancellation);
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(cancellation);
@@ -102,7 +105,7 @@ internal static class Demonstration
 
     private static async Task<long> CountAsync(string database, CancellationToken cancellation)
     {
-        await using var connection = new NpgsqlConnection(database);
+        await using var connection = new NpgsqlConnection(database + Unpooled);
         await connection.OpenAsync(cancellation);
         await using var command = new NpgsqlCommand("SELECT count(*) FROM had", connection);
         return (long)(await command.ExecuteScalarAsync(cancellation))!;
@@ -110,7 +113,7 @@ internal static class Demonstration
 
     private static async Task<ILookup<string, long>> HadAsync(string database, CancellationToken cancellation)
     {
-        await using var connection = new NpgsqlConnection(database);
+        await using var connection = new NpgsqlConnection(database + Unpooled);
         await connection.OpenAsync(cancellation);
         await using var command = new NpgsqlCommand("SELECT device, number FROM had ORDER BY place", connection);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
