@@ -18,6 +18,11 @@ namespace Rx.IotLink.Nano
         // One for good: the platform keeps each that is made.
         private WifiAdapter adapter;
 
+        /// <summary>A station of the network that is stored on the device.</summary>
+        public WifiStation()
+        {
+        }
+
         /// <summary>A station of this network.</summary>
         public WifiStation(string ssid, string password)
         {
@@ -45,9 +50,9 @@ namespace Rx.IotLink.Nano
             if (adapter == null)
                 adapter = WifiAdapter.FindAllAdapters()[0];
             adapter.Disconnect();
-            Store(wireless);
+            Wireless80211Configuration stored = Stored(wireless);
             // It waits for the access point itself, for 20 s at most.
-            if (adapter.Connect(ssid, WifiReconnectionKind.Automatic, password).ConnectionStatus != WifiConnectionStatus.Success)
+            if (adapter.Connect(stored.Ssid, WifiReconnectionKind.Automatic, stored.Password).ConnectionStatus != WifiConnectionStatus.Success)
                 return false;
             for (int left = timeoutMs; left > 0; left -= SliceMs)
             {
@@ -66,10 +71,11 @@ namespace Rx.IotLink.Nano
                 adapter.Disconnect();
         }
 
-        private void Store(NetworkInterface wireless)
+        /// <summary>The credentials on the device, which are these from now on.</summary>
+        private Wireless80211Configuration Stored(NetworkInterface wireless)
         {
             Wireless80211Configuration stored = Wireless80211Configuration.GetAllWireless80211Configurations()[(int)wireless.SpecificConfigId];
-            if (stored.Ssid != ssid || stored.Password != password)
+            if (ssid != null && (stored.Ssid != ssid || stored.Password != password))
             {
                 stored.Ssid = ssid;
                 stored.Password = password;
@@ -78,6 +84,7 @@ namespace Rx.IotLink.Nano
 
             if (!wireless.IsDhcpEnabled)
                 wireless.EnableDhcp();
+            return stored;
         }
 
         private static NetworkInterface Wireless()

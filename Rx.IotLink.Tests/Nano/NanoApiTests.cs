@@ -29,6 +29,10 @@ public sealed class NanoApiTests
         Assert.That(NanoCheck.ErrorsOf("class C { string M(string s) { return s.Replace('a', 'b'); } }"), Has.Some.Contains("'Replace'"));
 
     [Test]
+    public void The_firmware_of_the_bridge_compiles_against_what_the_device_has() =>
+        Assert.That(NanoCheck.FaultsOf(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)).Concat(NanoProject.Firmware.Sources)), Is.Empty);
+
+    [Test]
     public void The_program_of_the_guide_compiles_too()
     {
         var guide = Repository.Read("docs", "esp32.md");

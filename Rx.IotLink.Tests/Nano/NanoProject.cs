@@ -19,6 +19,8 @@ internal sealed class NanoProject
 
     public static NanoProject Example { get; } = new("examples", "Esp32Sensor", "Esp32Sensor.nfproj");
 
+    public static NanoProject Firmware { get; } = new("examples", "Esp32Bridge", "Esp32Bridge.nfproj");
+
     public string File { get; }
 
     public string Folder => Path.GetDirectoryName(File)!;

@@ -9,7 +9,7 @@ namespace NanoTests;
 [Parallelizable(ParallelScope.Self)]
 public sealed class NanoProjectTests
 {
-    private static readonly NanoProject[] Projects = [NanoProject.Library, NanoProject.Example];
+    private static readonly NanoProject[] Projects = [NanoProject.Library, NanoProject.Example, NanoProject.Firmware];
 
     [TestCaseSource(nameof(Projects))]
     public void Every_source_is_compiled(object project) =>
@@ -39,11 +39,12 @@ public sealed class NanoProjectTests
 
         Assert.That(dependencies, Is.EquivalentTo(library));
         Assert.That(NanoProject.Example.Packages, Is.SupersetOf(library));
+        Assert.That(NanoProject.Firmware.Packages, Is.EquivalentTo(library));
         Assert.That(NanoProject.Example.References.Select(r => r.Hint), Is.All.StartsWith(@"..\..\Rx.IotLink.Nano\packages\"), "packages are restored beside the solution");
     }
 
     [Test]
-    public void The_solution_holds_both_projects()
+    public void The_solution_holds_all_projects()
     {
         var solution = File.ReadAllText(Path.Combine(NanoProject.Library.Folder, "Rx.IotLink.Nano.sln"));
         foreach (var project in Projects)
