@@ -30,7 +30,8 @@ internal sealed class ProgressAttribute : Attribute, ITestAction
     public void AfterTest(ITest test)
     {
         if (Count() is { } sum)
-            TestContext.Progress.WriteLine($"{sum}, the last of them {test.ClassName}");
+            // What goes to Progress is shown by a more talkative console alone.
+            TestContext.Error.WriteLine($"{sum}, the last of them {test.ClassName}");
     }
 
     private static string? Count()
