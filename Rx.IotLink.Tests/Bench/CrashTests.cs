@@ -11,7 +11,7 @@ internal sealed class CrashTests
 {
     /// <summary>The short version of what <c>bench/Crash</c> does thousands of times.</summary>
     [TestCase(HowTaken.Names, false)]
-    [TestCase(HowTaken.PositionsInStore, false)]
+    [TestCase(HowTaken.Fleet, false)]
     [TestCase(HowTaken.Positions, true)]
     public async Task A_server_and_a_device_that_are_killed_again_and_again_lose_repeat_and_reorder_nothing(HowTaken how, bool inPostgres)
     {

@@ -120,6 +120,10 @@ internal sealed class CrashRun(CrashPlan plan)
         try
         {
             await Task.WhenAll([server.SaysAsync(EndProgram.Drained, plan.Devices, plan.Patience), .. devices.Select(device => device.SaysAsync(EndProgram.Drained, 1, plan.Patience))]);
+            // What is accepted into an inbox gets into the table later.
+            var waiting = DefaultScheduler.Instance.AsStopwatchProvider()!.StartStopwatch();
+            while (plan.Taken == HowTaken.Fleet && Judge().ToServer.Lost > 0 && waiting.Elapsed < plan.Patience)
+                await WaitAsync(TimeSpan.FromMilliseconds(200), cancellationToken);
         }
         finally
         {

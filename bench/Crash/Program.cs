@@ -12,7 +12,7 @@ var drain = new Option<bool>("--drain") { Description = "Writes nothing new." };
 var take = new Option<HowTaken>("--take")
 {
     Description = "How both ends take what arrives: into a table that has the names of lines; or with Process, in one transaction with the position "
-        + "of the device, in a file of its own or in that of the store. Plain, which is wrong, must be found out.",
+        + "of the device, in a file of its own or in that of the store; or the server as a consumer of the fleet's inbox. Plain, which is wrong, must be found out.",
 };
 var postgres = new Option<string?>("--postgres") { Description = "The database of the server's store." };
 var schema = new Option<string>("--schema") { Description = "Its schema there.", DefaultValueFactory = _ => "iotlink" };
@@ -54,6 +54,12 @@ EndProgram End(ParseResult parsed) => new(parsed.GetRequiredValue(folder), parse
 
 static async Task<int> RunAsync(CrashPlan plan, int servers, ServerStore store, bool isKept, CancellationToken cancellation)
 {
+    if (store == ServerStore.Postgres && plan.Taken == HowTaken.Fleet)
+    {
+        Console.WriteLine("The table is in the server's store here, and must be SQLite's. examples/Cluster kills consumers of PostgreSQL.");
+        return 2;
+    }
+
     await using var postgres = store == ServerStore.Postgres ? await Postgres.TryStartAsync(cancellation) : null;
     if (store == ServerStore.Postgres && postgres is null)
     {

@@ -38,7 +38,8 @@ internal sealed class EndProgram(string folder, HowTaken how, bool drains)
     /// <param name="ids">The devices.</param>
     public async Task RunServerAsync(int port, (string ConnectionString, string Schema)? postgres, IReadOnlyList<string> ids)
     {
-        await using var store = await OpenStoreAsync(postgres);
+        await using var opened = await OpenStoreAsync(postgres);
+        var store = (ISessionStore)opened;
         using var taking = Taking.Open(how, folder);
         await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions
         {
@@ -47,9 +48,9 @@ internal sealed class EndProgram(string folder, HowTaken how, bool drains)
             Expected = ids,
             Timeout = Timeout,
             DrainTimeout = TimeSpan.Zero,
-            SessionStore = (ISessionStore)store,
+            SessionStore = store,
         });
-        using var processing = taking.Of(server);
+        using var processing = taking.Of(server, store);
         using var over = new CancellationTokenSource();
         var lives = ids.Select(async id => await LiveAsync(await server.OpenAsync(id, over.Token), over.Token)).ToArray();
         await EndAsync(lives, over);
@@ -77,7 +78,7 @@ internal sealed class EndProgram(string folder, HowTaken how, bool drains)
 
     private async Task<IAsyncDisposable> OpenStoreAsync((string ConnectionString, string Schema)? postgres) => postgres is var (database, schema)
         ? await PostgreSqlSessionStore.OpenAsync(new PostgreSqlSessionStoreOptions { ConnectionString = database, Schema = schema })
-        : SqliteSessionStore.Open(StoreOf(folder));
+        : SqliteSessionStore.Open(new SqliteSessionStoreOptions { Path = StoreOf(folder), Inbox = how == HowTaken.Fleet });
 
     private async Task LiveAsync(ILink link, CancellationToken over)
     {

@@ -1,4 +1,4 @@
-using Microsoft.Data.Sqlite;
+using System.Reactive.Disposables;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 using Rx.IotLink.Sqlite;
@@ -22,6 +22,12 @@ internal enum HowTaken
     PositionsInStore,
 
     /// <summary>
+    /// At the server by a consumer of the fleet: lines are accepted into the inbox of the store, and the consumer's
+    /// place moves in the transaction of the handler. At the device as before.
+    /// </summary>
+    Fleet,
+
+    /// <summary>
     /// By <c>Process</c>, with nothing that knows a line again: the run must find lines that are repeated.
     /// </summary>
     Plain,
@@ -39,7 +45,7 @@ internal sealed class Taking : IDisposable
         (this.how, this.table, this.positions, this.again) = (how, table, positions, again);
 
     /// <summary>The file of the table.</summary>
-    public static string FileOf(HowTaken how, string folder) => how == HowTaken.PositionsInStore ? EndProgram.StoreOf(folder) : Path.Combine(folder, "table.db");
+    public static string FileOf(HowTaken how, string folder) => how is HowTaken.PositionsInStore or HowTaken.Fleet ? EndProgram.StoreOf(folder) : Path.Combine(folder, "table.db");
 
     /// <summary>How often a line was given that was committed already, in all lives of an end.</summary>
     public static long GivenAgain(string folder) => new FileInfo(AgainOf(folder)) is { Exists: true } file ? file.Length : 0;
@@ -57,13 +63,24 @@ internal sealed class Taking : IDisposable
     public IDisposable Of(ILink link) => how == HowTaken.Names ? Receive(link) : link.Process(Handle);
 
     /// <summary>Takes those of all links.</summary>
-    public IDisposable Of(IotLinkServer server) =>
-        how == HowTaken.Names ? server.Links.Subscribe(link => Receive(link), _ => { }) : server.Process(Handle, new() { MaxConcurrent = 1 });
+    public IDisposable Of(IotLinkServer server, ISessionStore store) => how switch
+    {
+        HowTaken.Names => server.Links.Subscribe(link => Receive(link), _ => { }),
+        HowTaken.Fleet => Consume((SqliteSessionStore)store),
+        _ => server.Process(Handle, new() { MaxConcurrent = 1 }),
+    };
 
     public void Dispose()
     {
         again.Dispose();
         table.Dispose();
+    }
+
+    private static IDisposable Consume(SqliteSessionStore store)
+    {
+        // It ends with the store.
+        _ = store.Fleet.Process("table", (line, transaction, cancelled) => Table.InsertAsync(transaction, line.DeviceId, line.Line, line.Text, cancelled));
+        return Disposable.Empty;
     }
 
     private IDisposable Receive(ILink link) => link.Received.Subscribe(
