@@ -389,7 +389,8 @@ internal sealed partial class LinkEngine
 
     private long Save(in SessionRecord record)
     {
-        (collected.Records ??= []).Add(record);
+        // Most steps have one, and an empty list would make room for four: 300 bytes more for each line.
+        (collected.Records ??= new(1)).Add(record);
         return ++records;
     }
 
