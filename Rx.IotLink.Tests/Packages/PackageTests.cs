@@ -249,7 +249,7 @@ public sealed class PackageTests
 
     /// <summary>What the packages need of others, in the versions that the tests were built with.</summary>
     private static IEnumerable<string> StoreFolders() =>
-        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "nats.*", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports", "nunit*", "microsoft.net.test.sdk", "microsoft.testplatform.*", "microsoft.testing.*", "microsoft.codecoverage", "microsoft.applicationinsights", "newtonsoft.json"]
+        from pattern in (string[])["microsoft.data.sqlite*", "sqlitepclraw.*", "npgsql", "nats.*", "mqttnet", "microsoft.extensions.*", "microsoft.aspnetcore.openapi", "microsoft.openapi", "system.io.ports", "runtime.*.system.io.ports", "nunit*", "microsoft.net.test.sdk", "microsoft.testplatform.*", "microsoft.testing.*", "microsoft.codecoverage", "microsoft.applicationinsights", "newtonsoft.json"]
         from package in Directory.EnumerateDirectories(Environments.PackagesFolder, pattern)
         from version in Directory.EnumerateDirectories(package)
         select version;

@@ -198,7 +198,7 @@ internal sealed class KeyChangeTests
         bench.Run(TimeSpan.FromSeconds(6));
         var told = log.Entries.Values.Where(e => e.Id is 7 or 8).ToList();
         Assert.That(told, Has.Count.LessThan(10));
-        Assert.That(told[0].Text, Is.EqualTo("The keys failed, KeysOf of 'pump-0': its link stays up, even if its key is revoked; tell of the change again"));
+        Assert.That(told[0].Text, Is.EqualTo("The keys failed, KeysOf of 'pump-0': its link stays up, even if its key is revoked; report the change again"));
         Assert.That(told[0].Error!.Message, Is.EqualTo("the vault is closed"));
         Assert.That(told[^1].Text, Does.Match("^[0-9]+ more within 5 s: the keys failed, KeysOf$"));
     }

@@ -150,7 +150,7 @@ internal sealed class KeyFileTests
 
         Run(5);
         Assert.That(keys.KeysOf("a"), Has.Count.EqualTo(1));
-        Assert.That(Logged().Single().Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is mended: ").And.Contains(fault));
+        Assert.That(Logged().Single().Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is repaired: ").And.Contains(fault));
 
         if (place == "folder")
             Directory.Delete(path);
@@ -177,7 +177,7 @@ internal sealed class KeyFileTests
         files.Write("ke\u001bys", text.Replace("KEY", secrets[0], StringComparison.Ordinal).Replace("OTHER", secrets[1], StringComparison.Ordinal).Replace("THIRD", secrets[2], StringComparison.Ordinal));
         Run(3);
         var told = Logged().Single();
-        Assert.That(told.Text, Does.StartWith($"{path.Replace("\u001b", "\\u{1b}", StringComparison.Ordinal)} was not read again, and the keys stay as they were until it is mended: ").And.Contains(rule));
+        Assert.That(told.Text, Does.StartWith($"{path.Replace("\u001b", "\\u{1b}", StringComparison.Ordinal)} was not read again, and the keys stay as they were until it is repaired: ").And.Contains(rule));
         Assert.That(told.Text, Does.Not.Contain('\u001b'));
         foreach (var secret in secrets)
             Assert.That(told.Text, Does.Not.Contain(secret[..8]));
@@ -198,7 +198,7 @@ internal sealed class KeyFileTests
         Assert.That(keys.KeysOf("a"), Has.Count.EqualTo(1));
         Assert.That(Logged(), Has.Count.EqualTo(1));
         Assert.That(Logged()[0].Id, Is.EqualTo(6));
-        Assert.That(Logged()[0].Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is mended: ").And.Contains(fault));
+        Assert.That(Logged()[0].Text, Does.StartWith($"{path} was not read again, and the keys stay as they were until it is repaired: ").And.Contains(fault));
 
         files.Write("keys", B);
         Run(2);

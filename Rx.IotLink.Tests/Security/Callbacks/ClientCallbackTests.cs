@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Reactive;
+using System.Reactive.Linq;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Protocol2.Driving;
 using Rx.IotLink.Tests.Server.Tools;
@@ -86,7 +88,7 @@ internal sealed class ClientCallbackTests
     private IotLinkClientOptions Options(string name, int port)
     {
         var property = name.Split('.')[0];
-        return new IotLinkClientOptions
+        var options = new IotLinkClientOptions
         {
             Host = "127.0.0.1",
             Port = port,
@@ -98,6 +100,7 @@ internal sealed class ClientCallbackTests
             Transport = property == nameof(IotLinkClientOptions.Transport) ? new TcpTransport("127.0.0.1", port) : null,
             Tls = property == nameof(IotLinkClientOptions.Tls) ? new() { CertificateChainPolicy = authority.Policy() } : null,
         };
+        return property == nameof(IotLinkClientOptions.Network) ? options with { Network = new WatchedNetwork() } : options;
     }
 
     /// <summary>Serves one connection after the other. Gives all that was heard on them.</summary>
@@ -151,5 +154,15 @@ internal sealed class ClientCallbackTests
             if ((line.StartsWith('+') || line.StartsWith('=')) && --left == 0)
                 return;
         }
+    }
+
+    /// <summary>A network that is up, and watched before it is used.</summary>
+    private sealed class WatchedNetwork : INetwork
+    {
+        public TimeSpan WatchFor => TimeSpan.FromMilliseconds(10);
+
+        public IObservable<Unit> BringUp() => Observable.Empty<Unit>();
+
+        public IObservable<Unit> BringDown() => Observable.Empty<Unit>();
     }
 }
