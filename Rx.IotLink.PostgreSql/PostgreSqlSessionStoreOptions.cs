@@ -21,7 +21,8 @@ public sealed class PostgreSqlSessionStoreOptions
 
     /// <summary>
     /// The name of this server, which is kept with each session that it claims. 1 to 255 characters. Default: the name
-    /// of the machine.
+    /// of the machine. Give each server of a fleet a name of its own, and the same name at each start: a server that
+    /// starts stands where an earlier one of its name stood, so that after a crash its devices can be opened at once.
     /// </summary>
     public string Node { get; init; } = Environment.MachineName;
 

@@ -163,7 +163,7 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <exception cref="UnknownDeviceException">No such device is known.</exception>
     /// <exception cref="DeviceElsewhereException">
     /// Several servers share the store, and the device is connected at another one. A server that has died counts as
-    /// alive for another 15 seconds.
+    /// alive for another 15 seconds, or until one with its name starts.
     /// </exception>
     /// <exception cref="SessionStoreException">The session store failed; trying again may help.</exception>
     /// <exception cref="LinkClosedException">The server has stopped.</exception>

@@ -21,6 +21,7 @@ internal sealed class Presence(string schema, string node, Guid server, Func<Fun
     private readonly Lock gate = new();
     private readonly Dictionary<string, State> waiting = new(StringComparer.Ordinal);
     private bool atWork;
+    private volatile bool hasPlace;
 
     // Rows are locked in the order of their ids, as batches and claims lock them.
     private readonly string write = $"""
@@ -40,6 +41,10 @@ internal sealed class Presence(string schema, string node, Guid server, Func<Fun
         SELECT v.node FROM {schema}.sessions s JOIN {schema}.servers v USING (server)
         WHERE s.id = $1 AND s.is_up AND s.server <> $2 AND v.seen > clock_timestamp() - interval '{GoneAfterSeconds} s'
         """;
+
+    // A server that was killed does not leave, and the next one with its name stands where it stood. If a namesake is alive
+    // all the same, its next sign of life brings it back.
+    private readonly string takePlace = $"DELETE FROM {schema}.servers WHERE node = $2 AND server <> $1";
 
     private readonly string remove = $"DELETE FROM {schema}.servers WHERE seen < clock_timestamp() - interval '1 day'";
 
@@ -63,9 +68,12 @@ internal sealed class Presence(string schema, string node, Guid server, Func<Fun
         string? found = null;
         await run(async connection =>
         {
-            var command = new NpgsqlCommand(elsewhere, connection) { Parameters = { new() { Value = Changes.Utf8.GetBytes(id) }, Server() } };
-            await using (command.ConfigureAwait(false))
-                found = await command.ExecuteScalarAsync().ConfigureAwait(false) as string;
+            var batch = new NpgsqlBatch(connection);
+            await using var end = batch.ConfigureAwait(false);
+            AddPlaceTo(batch);
+            batch.BatchCommands.Add(new(elsewhere) { Parameters = { new() { Value = Changes.Utf8.GetBytes(id) }, Server() } });
+            found = await batch.ExecuteScalarAsync().ConfigureAwait(false) as string;
+            hasPlace = true;
         }).ConfigureAwait(false);
         return found;
     }
@@ -89,9 +97,13 @@ internal sealed class Presence(string schema, string node, Guid server, Func<Fun
     {
         await run(async connection =>
         {
-            var batch = new NpgsqlBatch(connection) { BatchCommands = { new(live) { Parameters = { Server(), new() { Value = node } } }, new(remove) } };
-            await using (batch.ConfigureAwait(false))
-                await batch.ExecuteNonQueryAsync().ConfigureAwait(false);
+            var batch = new NpgsqlBatch(connection);
+            await using var end = batch.ConfigureAwait(false);
+            AddPlaceTo(batch);
+            batch.BatchCommands.Add(new(live) { Parameters = { Server(), new() { Value = node } } });
+            batch.BatchCommands.Add(new(remove));
+            await batch.ExecuteNonQueryAsync().ConfigureAwait(false);
+            hasPlace = true;
         }).ConfigureAwait(false);
         lock (gate)
         {
@@ -110,6 +122,13 @@ internal sealed class Presence(string schema, string node, Guid server, Func<Fun
         await using (command.ConfigureAwait(false))
             await command.ExecuteNonQueryAsync().ConfigureAwait(false);
     });
+
+    /// <summary>Once, before anything is asked or said: twice does no harm.</summary>
+    private void AddPlaceTo(NpgsqlBatch batch)
+    {
+        if (!hasPlace)
+            batch.BatchCommands.Add(new(takePlace) { Parameters = { Server(), new() { Value = node } } });
+    }
 
     private async Task WriteAllAsync()
     {

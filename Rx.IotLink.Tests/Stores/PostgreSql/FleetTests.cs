@@ -108,6 +108,25 @@ internal sealed class FleetTests : ServerTest
         Assert.That(await heard.Timeout(Bound.Limit), Is.EqualTo(["its claim holds", "waits"]));
     }
 
+    /// <summary>
+    /// A server that was killed counts as alive for some seconds, with its devices up. The one that is started in its
+    /// place does not wait for that.
+    /// </summary>
+    [Test]
+    public async Task A_server_that_starts_with_the_name_of_another_one_opens_the_devices_of_that_one()
+    {
+        var (one, _) = await StartServerAsync("one");
+        _ = StartClient(ClientOptions(one.EndPoint, "pump-1"));
+        await UntilAsync("SELECT is_up FROM iotlink.sessions");
+        var (two, _) = await StartServerAsync("two");
+        Assert.That(await Assert.CatchAsync(() => two.OpenAsync("pump-1").Within()), Is.TypeOf<DeviceElsewhereException>());
+
+        var (again, _) = await StartServerAsync("one");
+        await (await again.OpenAsync("pump-1").Within()).WriteAsync("of the next one", Stored).Within();
+
+        await UntilAsync("SELECT seen > clock_timestamp() - interval '5 s' FROM iotlink.servers WHERE node = 'one'");
+    }
+
     /// <summary>Each line is in the table of the application once and in order, whoever had it first.</summary>
     [Test]
     public async Task A_device_that_moves_again_and_again_under_load_loses_and_repeats_nothing()

@@ -97,7 +97,8 @@ internal sealed class EndProgram(string folder, HowTaken how, bool drains)
     private static async Task EndAsync(Task[] lives, CancellationTokenSource over)
     {
         await Console.Out.WriteLineAsync(Opened);
-        var parent = Console.In.ReadToEndAsync(CancellationToken.None);
+        // Not ReadToEndAsync: the console's reader blocks whoever calls it.
+        var parent = Task.Run(Console.In.ReadToEnd, CancellationToken.None);
         // A life that fails must be heard of; one that ends by itself does not.
         if (await Task.WhenAny([parent, .. lives]) is var first && first != parent)
             await first;
