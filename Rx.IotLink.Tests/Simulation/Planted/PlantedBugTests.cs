@@ -29,10 +29,12 @@ public sealed class PlantedBugTests
 
     private readonly ConcurrentDictionary<(string Bug, int Protocol), (int Seed, string Complaint)> caught = new();
 
+    private readonly Lazy<PlantedLibraries> libraries = new(() => new(PlantedBugs.All));
+
     [TestCaseSource(nameof(Cases))]
     public async Task Is_caught_within_a_thousand_seeds(PlantedBug bug)
     {
-        using var library = new MutatedLibrary(bug);
+        var library = libraries.Value.Take(bug);
         foreach (var protocol in bug.Protocols)
         {
             var first = await KnownComplaint(library, bug, protocol) ?? await FirstComplaint(library, protocol, MostSeeds);
@@ -40,15 +42,19 @@ public sealed class PlantedBugTests
             caught[(bug.Name, protocol)] = first!.Value;
             await TestContext.Out.WriteLineAsync($"protocol {protocol}, seed {first.Value.Seed}: {first.Value.Complaint}");
         }
+
+        if (!library.IsStuck)
+            libraries.Value.GiveBack(library, bug);
     }
 
     /// <summary>What catches the bugs is the bugs, and not the way in which they are compiled and run.</summary>
     [Test]
     public async Task The_library_as_it_is_breaks_no_promise([Values(1, 2)] int protocol)
     {
-        using var library = new MutatedLibrary(bug: null);
+        var library = libraries.Value.Take(bug: null);
 
         Assert.That(await FirstComplaint(library, protocol, 50), Is.Null);
+        libraries.Value.GiveBack(library, of: null);
     }
 
     [Test]
@@ -56,12 +62,20 @@ public sealed class PlantedBugTests
     {
         var bug = new PlantedBug("does nothing", [1], "Rx.IotLink/ILink.cs", new Edit("this is nowhere", ""));
 
-        Assert.That(() => new MutatedLibrary(bug), Throws.InvalidOperationException.With.Message.Contains("this is 0 times in Rx.IotLink/ILink.cs"));
+        using var none = new PlantedLibraries([bug]);
+
+        Assert.That(() => none.Take(bug), Throws.InvalidOperationException.With.Message.Contains("this is 0 times in Rx.IotLink/ILink.cs"));
     }
+
+    /// <summary>Otherwise the tests would take minutes again.</summary>
+    [Test]
+    public void Few_bugs_need_a_library_of_their_own() => Assert.That(libraries.Value.Alone, Has.Count.LessThan(PlantedBugs.All.Count / 10));
 
     [OneTimeTearDown]
     public void Keep()
     {
+        if (libraries.IsValueCreated)
+            libraries.Value.Dispose();
         // A table of those that happened to be run would be no table of all.
         if (!Updates || caught.Count < PlantedBugs.All.Sum(bug => bug.Protocols.Count))
             return;
@@ -130,6 +144,7 @@ public sealed class PlantedBugTests
         }
         catch (TimeoutException)
         {
+            library.IsStuck = true;
             return $"the life does not end: it was given {LongestLife.TotalMinutes:0} minutes";
         }
     }

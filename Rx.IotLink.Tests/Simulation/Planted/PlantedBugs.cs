@@ -6,7 +6,7 @@ internal static partial class PlantedBugs
     private static readonly int[] Both = [1, 2];
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<PlantedBug> All => [.. OfTheLink, .. OfProtocol1, .. OfProtocol2, .. OfTheJournal, .. OfGivenUpLines, .. OfAccepting];
+    public static IReadOnlyList<PlantedBug> All { get; } = [.. OfTheLink, .. OfProtocol1, .. OfProtocol2, .. OfTheJournal, .. OfGivenUpLines, .. OfAccepting];
 
     /// <summary>Mistakes that have nothing to do with what is said on the wire.</summary>
     private static PlantedBug[] OfTheLink =>
