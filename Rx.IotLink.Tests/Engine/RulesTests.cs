@@ -106,6 +106,28 @@ public sealed class RulesTests
         Assert.That(end.Notices, Is.EqualTo([LinkNoticeKind.ObserverSlow]));
     }
 
+    /// <summary>
+    /// A thread that goes on with many writers reads the clock once. Meanwhile others step the engine with a later
+    /// time.
+    /// </summary>
+    [Test]
+    public void Time_does_not_run_backwards_for_a_writer_who_brings_a_time_of_before()
+    {
+        var end = new EngineEnd(Plain) { Now = Seconds(5) };
+        end.Step(Input.Time(end.Moment));
+
+        end.Now = Seconds(4);
+        end.Write(new("a line", timeToLive: Seconds(2)));
+        Assert.That(end.WakeAt, Is.EqualTo(Seconds(7)), "it lives for two seconds from now, not from before");
+
+        end.Now = Seconds(6);
+        end.Step(Input.Time(end.Moment));
+        Assert.That(end.Written[0].Outcome, Is.Null);
+        end.Now = Seconds(7);
+        end.Step(Input.Time(end.Moment));
+        Assert.That(end.Written[0].Outcome?.Expiry, Is.Not.Null);
+    }
+
     private static void Open(EngineEnd end)
     {
         end.Connect(opening: null);

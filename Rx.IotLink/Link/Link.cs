@@ -161,6 +161,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         }
     }
 
+    /// <summary>Since when observers of lines have been handling one, if they do. For tests.</summary>
+    internal TimeSpan? HeldSince => inbox.HeldSince;
+
     /// <summary>
     /// How long a client must be silent after its last connection, for the other end to notice it too.
     /// </summary>
