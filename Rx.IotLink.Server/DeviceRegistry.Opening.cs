@@ -32,10 +32,10 @@ internal sealed partial class DeviceRegistry
                 return member.Link;
             if (ending.Contains(id))
                 throw Failed(id, "is still being written: it was forgotten a moment ago");
-            if (protocols is not null && !isKnown)
+            if (options.SessionStore is null && !isKnown)
                 throw new UnknownDeviceException(id);
-            isNew = protocols is null && !opening.TryGetValue(id, out store);
-            if (protocols is not null)
+            isNew = options.SessionStore is not null && !opening.TryGetValue(id, out store);
+            if (options.SessionStore is null)
                 member = Join(new Link(id, options, version, protocols, budget: budget, telemetry: telemetry), isStranger: false, remote: null, isConnecting: false);
             else if (isNew)
                 opening.Add(id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -133,8 +133,7 @@ internal sealed partial class DeviceRegistry
             var (claim, kept) = await ClaimedStore.OpenAsync(options.SessionStore!, id, options.MaxLineBytes, CancellationToken.None).ConfigureAwait(false);
             if (wanted.MustBeKept && kept.Memory.IsEmpty)
                 throw await NotKeptAsync(claim).ConfigureAwait(false);
-            var own = new ProtocolFactory(options, Role.Server, id) { IsKept = true, Kept = kept, Random = random };
-            var link = new Link(id, options, own.FirstFor(wanted.Version), own.Create, (options.SessionStore!, claim, kept.Memory.LastPosition), kept.Waiting, budget, telemetry, keepsReceived);
+            var link = new Link(id, options, wanted.Version, protocols, (options.SessionStore!, claim, kept), budget, telemetry, keepsReceived);
             Member member;
             lock (gate)
             {

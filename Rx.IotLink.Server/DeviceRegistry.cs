@@ -16,7 +16,6 @@ internal sealed partial class DeviceRegistry
 
     private readonly Lock gate = new();
     private readonly IotLinkServerOptions options;
-    private readonly FillRandom random;
     private readonly ServerLog log;
     private readonly HashSet<string> expected;
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
@@ -32,7 +31,7 @@ internal sealed partial class DeviceRegistry
     private readonly IScheduler ownObservers;
 
     // One for all links if there is no store; otherwise null.
-    private readonly CreateProtocol? protocols;
+    private readonly CreateProtocol protocols;
     private readonly ByteBudget budget;
     private readonly LinkTelemetry telemetry;
 
@@ -47,14 +46,14 @@ internal sealed partial class DeviceRegistry
 
     public DeviceRegistry(IotLinkServerOptions options, FillRandom random, ServerLog log)
     {
-        (this.options, this.random, this.log) = (options, random, log);
+        (this.options, this.log) = (options, log);
         expected = new(options.Expected, StringComparer.Ordinal);
         budget = new(options.BufferedBytes, log.Slowed);
         telemetry = new(options, role: "server");
         isShared = options.SessionStore is { IsShared: true };
         keepsReceived = options.SessionStore is IFleetStore { KeepsReceived: true };
         unknown = new(options.MaxUnknownIds, options.MaxUnknownIdsPerAddress);
-        protocols = options.SessionStore is null ? new ProtocolFactory(options, Role.Server, id: "") { Random = random }.Create : null;
+        protocols = new ProtocolFactory(options, Role.Server) { Random = random, IsKept = options.SessionStore is not null }.Create;
         ownObservers = options.ObserversOfOne();
         links = new(options.ObserversOfOne(), Replay.All, int.MaxValue, nameof(IotLinkServer.Links), log);
         changes = new(options.ObserversOfOne(), Replay.Nothing, ChangesKept, nameof(IotLinkServer.Changes), log);
@@ -234,11 +233,11 @@ internal sealed partial class DeviceRegistry
                 var isStranger = !proven && !expected.Contains(peer.Id);
                 givesWay = isStranger ? MakePlace(Origin.Of(remote)) : null;
                 isNew = true;
-                if (protocols is not null)
+                if (options.SessionStore is null)
                     member = Join(new Link(peer.Id, options, peer.Version, protocols, budget: budget, telemetry: telemetry), isStranger, remote);
                 else
                     opening.Add(peer.Id, store = new(TaskCreationOptions.RunContinuationsAsynchronously));
-                if (isStranger && protocols is null)
+                if (isStranger && options.SessionStore is not null)
                     unknown.Reserve();
             }
         }

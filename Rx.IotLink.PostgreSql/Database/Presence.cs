@@ -42,8 +42,8 @@ internal sealed class Presence(string schema, string node, Guid server, Func<Fun
         WHERE s.id = $1 AND s.is_up AND s.server <> $2 AND v.seen > clock_timestamp() - interval '{GoneAfterSeconds} s'
         """;
 
-    // A server that was killed does not leave, and the next one with its name stands where it stood. If a namesake is alive
-    // all the same, its next sign of life brings it back.
+    // A server that was killed does not leave, and the next one with its name stands where it stood. If a namesake is
+    // alive all the same, its next sign of life brings it back.
     private readonly string takePlace = $"DELETE FROM {schema}.servers WHERE node = $2 AND server <> $1";
 
     private readonly string remove = $"DELETE FROM {schema}.servers WHERE seen < clock_timestamp() - interval '1 day'";

@@ -63,20 +63,19 @@ internal sealed partial class EngineEnd
         var (lines, others) = ((earlier?.Lines ?? []).Take(SessionOffer.MaxWindow), (earlier?.Lines ?? []).Skip(SessionOffer.MaxWindow));
         KeptSession kept = new(memory, [.. lines], [.. others.Where(line => line.Key is not null).Select(line => new StoredKey(line.Key!, line.Position, Encoding.UTF8.GetByteCount(line.Text)))]);
         kept = lie?.Invoke(kept) ?? kept;
-        atFirst = world.IsKept ? (int)kept.Waiting.Lines : 0;
+        atFirst = world.IsKept ? (int)kept.Memory.Waiting : 0;
         ahead.Restore(Id, earlier);
         claimAhead = ahead.Claim(Id).Claim;
         var protocols = new ProtocolFactory(Limits, world.Side.Role(), Id)
         {
             Random = random.NextBytes,
             IsKept = world.IsKept,
-            Kept = world.IsKept ? kept : null,
             Key = world.HasKey ? World.Key : (ReadOnlyMemory<byte>?)null,
             MayFallBack = !world.HasKey,
         };
         saved = new(world.IsKept);
         Effects effects = new(arrived);
-        engine = new(Limits, protocols.FirstFor(world.Version), protocols.Create, world.IsKept, world.IsKept ? kept.Waiting : default, ref effects, Origin);
+        engine = new(Limits, world.Version, protocols.Create, world.IsKept ? kept : null, ref effects, Origin);
         Keep(effects);
     }
 

@@ -36,14 +36,13 @@ public sealed partial class IotLinkClient : IOwnLink, IAsyncDisposable
             MayFallBack = versions is not null,
             MaxTimeout = Longer(options.MaxTimeout, options.Timeout),
             IsKept = options.SessionStore is not null,
-            Kept = memory?.Kept,
             Random = Randomness.From(options.Seed),
         };
         var version = options.Protocol ?? 2;
         var telemetry = new LinkTelemetry(options, role: "client");
         link = new Link(
-            options.Id, options, protocols.FirstFor(version), protocols.Create,
-            memory is { } kept ? (options.SessionStore!, kept.Claim, kept.Kept.Memory.LastPosition) : null, memory?.Kept.Waiting ?? default, telemetry: telemetry);
+            options.Id, options, version, protocols.Create,
+            memory is var (claim, kept) ? (options.SessionStore!, claim, kept) : null, telemetry: telemetry);
         source = new(link, telemetry);
         toSpeak = version;
     }

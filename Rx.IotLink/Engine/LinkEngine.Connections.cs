@@ -34,7 +34,7 @@ internal sealed partial class LinkEngine
     private void Speak(int version)
     {
         // All or nothing: steps that can fail come first.
-        var next = other ?? create(version, outbox, this);
+        var next = other ?? create(version, outbox, this, memory: null);
         (protocol, other, Version) = (next, protocol, version);
     }
 
@@ -141,7 +141,7 @@ internal sealed partial class LinkEngine
         kept.Count = 0;
         kept.Awaited.Clear();
         // Perhaps the store does not know it yet: a later process may deliver them.
-        while (kept.GivenUp.TryDequeue(out var line))
+        while (kept.GivenUpCount > 0 && kept.GivenUp.TryDequeue(out var line))
         {
             line.Outcome = Outcome.GivenUp;
             Tell(line);

@@ -133,8 +133,8 @@ internal sealed partial class LinkEngine
 
     private void TellGivenUp(long upTo)
     {
-        while (kept!.GivenUp.TryPeek(out var line) && line.Record <= upTo)
-            Tell(kept.GivenUp.Dequeue());
+        while (kept is { GivenUpCount: > 0, GivenUp: var lines } && lines.Peek().Record <= upTo)
+            Tell(lines.Dequeue());
     }
 
     private void TellExpired(int count)
@@ -175,7 +175,7 @@ internal sealed partial class LinkEngine
         // A store may give more keys than it has lines.
         if (InStoreAlone == 0)
             return;
-        if (kept!.Awaited.TryGetValue(position, out var awaited))
+        if (kept!.AwaitedCount > 0 && kept.Awaited.TryGetValue(position, out var awaited))
         {
             GiveUpReplaced(awaited);
             return;
@@ -200,7 +200,7 @@ internal sealed partial class LinkEngine
     /// </summary>
     private void ForgetUnreadKeys()
     {
-        if (!outbox.HasLimits)
+        if (!outbox.HasLimits || outbox.Limits.KeyCount == 0)
             return;
         foreach (var (key, last) in outbox.Limits.Keys)
         {

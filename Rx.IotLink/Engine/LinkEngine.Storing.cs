@@ -29,10 +29,10 @@ internal sealed partial class LinkEngine
         var most = limits.OutboxLines + limits.MaxWaitingWrites;
         // What was given up is in the store, and in its journal, until the store knows it: a store that fails for long
         // bounds how many lines come and go meanwhile.
-        if ((line.Key is not null || line.TimeToLive is not null) && kept!.GivenUp.Count + kept.TakenBack >= most)
+        if ((line.Key is not null || line.TimeToLive is not null) && kept!.GivenUpCount + kept.TakenBack >= most)
             return Rejection.OutboxFull;
         // A key takes memory, too, wherever its line is.
-        return (line.IsAwaited && kept!.Awaited.Count >= most) || (line.Key is not null && given is null && outbox.Limits.Keys.Count >= most)
+        return (line.IsAwaited && kept!.AwaitedCount >= most) || (line.Key is not null && given is null && outbox.Limits.KeyCount >= most)
             ? Rejection.OutboxFull
             : null;
     }
@@ -82,7 +82,7 @@ internal sealed partial class LinkEngine
     /// <summary>Takes back a line that is only in the store. False: it is not only there.</summary>
     private bool TakeBackStored(OutLine line)
     {
-        if (kept?.Awaited.Remove((long)line.Ticket) != true)
+        if (kept is not { AwaitedCount: > 0 } || !kept.Awaited.Remove((long)line.Ticket))
             return false;
         outbox.Unwatch(line);
         TakeBackStored((long)line.Ticket);
@@ -139,7 +139,8 @@ internal sealed partial class LinkEngine
 
     private void Load(in StoredLine stored)
     {
-        if (!kept!.Awaited.Remove(stored.Position, out var line))
+        OutLine? line = null;
+        if (kept!.AwaitedCount == 0 || !kept.Awaited.Remove(stored.Position, out line))
             line = new StoredOutLine(stored.Text, stored.Key);
         outbox.Load(line, stored.Position, stored.Expires);
         if (line.Key is { } key)
@@ -175,7 +176,7 @@ internal sealed partial class LinkEngine
         kept.Saved = upTo;
         kept.ForgetTakenBack();
         TellGivenUp(upTo);
-        while (kept.UntilStored.TryPeek(out var line) && line.Record <= upTo)
+        while (kept.FirstUntilStored is { } line && line.Record <= upTo)
         {
             kept.UntilStored.Dequeue();
             if (line.Outcome is null)
@@ -183,26 +184,38 @@ internal sealed partial class LinkEngine
         }
     }
 
+    /// <summary>
+    /// What is known of lines in the store. Its collections are made when they are needed: thousands of links hold it.
+    /// </summary>
     private sealed class StoredLines
     {
-        /// <summary>Lines that are only in the store and whose writes wait, by their positions.</summary>
-        public Dictionary<long, OutLine> Awaited { get; } = [];
-
         // The positions of lines that were taken back there and may still be read, and the records that remove them.
-        private readonly HashSet<long> takenBack = [];
-        private readonly Queue<(long Position, long Record)> removals = new();
+        private HashSet<long>? takenBack;
+        private Queue<(long Position, long Record)>? removals;
+        private Dictionary<long, OutLine>? awaited;
+        private Queue<OutLine>? givenUp;
+        private Queue<OutLine>? untilStored;
+
+        /// <summary>Lines that are only in the store and whose writes wait, by their positions.</summary>
+        public Dictionary<long, OutLine> Awaited => awaited ??= [];
+
+        /// <summary>How many they are.</summary>
+        public int AwaitedCount => awaited?.Count ?? 0;
 
         /// <summary>The last record that is kept.</summary>
         public long Saved { get; set; }
 
         /// <summary>How many lines were taken back and may still be read.</summary>
-        public int TakenBack => takenBack.Count;
+        public int TakenBack => takenBack?.Count ?? 0;
 
         /// <summary>
         /// Lines that were given up, whose writers are told when the store knows that; their records are those of
         /// that.
         /// </summary>
-        public Queue<OutLine> GivenUp { get; } = new();
+        public Queue<OutLine> GivenUp => givenUp ??= new();
+
+        /// <summary>How many they are.</summary>
+        public int GivenUpCount => givenUp?.Count ?? 0;
 
         /// <summary>How many lines are only in the store.</summary>
         public int Count { get; set; }
@@ -222,27 +235,30 @@ internal sealed partial class LinkEngine
         public bool WasTooEarly { get; set; }
 
         /// <summary>Lines whose writes complete once they are kept, in the order of their records.</summary>
-        public Queue<OutLine> UntilStored { get; } = new();
+        public Queue<OutLine> UntilStored => untilStored ??= new();
+
+        /// <summary>The first of them, or null.</summary>
+        public OutLine? FirstUntilStored => untilStored?.TryPeek(out var first) == true ? first : null;
 
         /// <summary>A line is taken back there. The record that removes it follows.</summary>
-        public void TakeBack(long position) => takenBack.Add(position);
+        public void TakeBack(long position) => (takenBack ??= []).Add(position);
 
         /// <summary>This record removes the line of a position, here or there.</summary>
         public void RemovedBy(long record, long position)
         {
-            if (takenBack.Contains(position))
-                removals.Enqueue((position, record));
+            if (WasTakenBack(position))
+                (removals ??= new()).Enqueue((position, record));
         }
 
-        public bool WasTakenBack(long position) => takenBack.Contains(position);
+        public bool WasTakenBack(long position) => takenBack?.Contains(position) == true;
 
         /// <summary>
         /// Forgets lines that no read can return any more: their removal is kept, and no read began before that.
         /// </summary>
         public void ForgetTakenBack()
         {
-            while (!IsLoading && removals.TryPeek(out var oldest) && oldest.Record <= Saved)
-                takenBack.Remove(removals.Dequeue().Position);
+            while (!IsLoading && removals is not null && removals.TryPeek(out var oldest) && oldest.Record <= Saved)
+                takenBack!.Remove(removals.Dequeue().Position);
         }
     }
 }

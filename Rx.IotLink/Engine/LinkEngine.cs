@@ -91,28 +91,29 @@ internal sealed partial class LinkEngine
     /// <param name="limits">The options of this end, of which only the limits matter here.</param>
     /// <param name="version">The version of the protocol that is spoken first.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    /// <param name="isKept">Whether written lines are kept in a store.</param>
-    /// <param name="waiting">
-    /// Lines that are kept there; lines beyond those in the outbox are read later.
+    /// <param name="session">
+    /// What a store keeps of an earlier process, where written lines are kept. Lines beyond those in it are read later.
+    /// Null: there is no store.
     /// </param>
     /// <param name="effects">The records to keep from the beginning.</param>
     /// <param name="origin">The time of day at which the clock was zero, where lines are kept.</param>
     public LinkEngine(
-        LinkOptions limits, int version, CreateProtocol create, bool isKept, (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting,
-        ref Effects effects, DateTimeOffset origin = default)
+        LinkOptions limits, int version, CreateProtocol create, KeptSession? session, ref Effects effects, DateTimeOffset origin = default)
     {
-        (this.limits, this.create, Version, Wanted, kept) = (limits, create, version, version, isKept ? new() : null);
+        (this.limits, this.create, kept) = (limits, create, session is null ? null : new());
+        Version = Wanted = session?.FirstVersion(version) ?? version;
         collected = effects;
-        if (isKept)
+        if (session is not null)
             outbox.Limits.Origin = origin;
-        holder = protocol = create(version, outbox, this);
+        session?.PutInto(outbox);
+        holder = protocol = create(Version, outbox, this, session?.Memory);
         var (held, last) = (0, 0UL);
         foreach (var line in holder.Unfinished.Concat(outbox.All))
             (held, last) = (held + 1, Math.Max(last, line.Ticket));
-        Unfinished = (int)waiting.Lines;
+        Unfinished = (int)(session?.Memory.Waiting ?? 0);
         if (kept is not null)
-            (kept.Count, kept.LoadedThrough, kept.Bytes) = (Unfinished - held, (long)last, waiting.Bytes);
-        FindKeys(waiting.Keys);
+            (kept.Count, kept.LoadedThrough, kept.Bytes) = (Unfinished - held, (long)last, session!.Memory.WaitingBytes);
+        FindKeys(session?.Keys);
         effects = collected;
         collected = default;
     }

@@ -1,5 +1,4 @@
 using System.Reactive.Disposables;
-using System.Reactive.Linq;
 
 namespace Rx.IotLink;
 
@@ -37,16 +36,16 @@ internal sealed class FleetDeliveries(
         lock (gate)
             all = [.. links.Values];
         foreach (var local in all)
-            local.Subscription.Dispose();
+            local.Dispose();
     }
 
     /// <summary>A link of this process. Its lines are read now.</summary>
     public void Add(ILink link)
     {
-        var local = new Local(link);
+        var local = new Local(this, link);
         lock (gate)
             links[link.Id] = local;
-        local.Subscription.Disposable = link.State.Finally(() => Remove(local)).Subscribe(state => Report(link, state), _ => { });
+        local.Watch();
         Want([local]);
     }
 
@@ -218,19 +217,35 @@ internal sealed class FleetDeliveries(
         }
     }
 
-    /// <summary>A link of this process.</summary>
-    private sealed class Local(ILink link)
+    /// <summary>
+    /// A link of this process. It watches the state of the link itself, until that or the deliveries end: thousands of
+    /// links each hold one.
+    /// </summary>
+    private sealed class Local(FleetDeliveries deliveries, ILink link) : IObserver<LinkState>, IDisposable
     {
-        public ILink Link => link;
+        private SingleAssignmentDisposableValue watching;
 
-        /// <summary>Ends with the link, or with the deliveries.</summary>
-        public SingleAssignmentDisposable Subscription { get; } = new();
+        public ILink Link => link;
 
         /// <summary>Whether its lines are being read, or are on the way to it.</summary>
         public bool IsBusy { get; set; }
 
         /// <summary>Whether they must be read again.</summary>
         public bool IsWanted { get; set; }
+
+        public void Watch() => watching.Disposable = link.State.Subscribe(this);
+
+        public void OnNext(LinkState value) => deliveries.Report(link, value);
+
+        public void OnError(Exception error) => deliveries.Remove(this);
+
+        public void OnCompleted() => deliveries.Remove(this);
+
+        public void Dispose()
+        {
+            watching.Dispose();
+            deliveries.Remove(this);
+        }
     }
 }
 

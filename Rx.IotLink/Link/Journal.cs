@@ -19,9 +19,7 @@ internal sealed class Journal
     private readonly IJournalOwner owner;
     private readonly Deadlines deadlines;
     private readonly StoreJournal writer;
-    private readonly bool hasThreads;
-    private readonly int maxLineBytes;
-    private readonly int mostRemovals;
+    private readonly LinkOptions options;
 
     // Guarded by the lock. The first of them, this many, are in the batch that is being written.
     private readonly List<Entry> entries = [];
@@ -48,17 +46,15 @@ internal sealed class Journal
     /// <param name="owner">The link.</param>
     public Journal(SessionClaim claim, long lastPosition, StoreJournal writer, Lock gate, LinkOptions options, Deadlines deadlines, IJournalOwner owner)
     {
-        (Claim, this.lastPosition, this.writer, this.gate, this.deadlines, this.owner) = (claim, lastPosition, writer, gate, deadlines, owner);
-        maxLineBytes = options.MaxLineBytes;
-        mostRemovals = options.OutboxLines + options.MaxWaitingWrites;
-        Patience = options.Timeout;
-        hasThreads = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
+        (Claim, this.lastPosition, this.writer, this.gate, this.options, this.deadlines, this.owner) = (claim, lastPosition, writer, gate, options, deadlines, owner);
     }
 
     public SessionClaim Claim { get; }
 
     /// <summary>How long the store may take before a notice reports it.</summary>
-    public TimeSpan Patience { get; }
+    public TimeSpan Patience => options.Timeout;
+
+    private bool HasThreads => ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
 
     /// <summary>
     /// Whether its records failed the last time. Then they are better not mixed with those of other links.
@@ -68,7 +64,7 @@ internal sealed class Journal
     /// <summary>
     /// Whether so many lines came and went while the store fails that no more may come. Under the lock.
     /// </summary>
-    public bool IsFull => removals >= mostRemovals;
+    public bool IsFull => removals >= options.OutboxLines + options.MaxWaitingWrites;
 
     /// <summary>How many received lines are not kept yet. Under the lock.</summary>
     public int Received { get; private set; }
@@ -197,7 +193,7 @@ internal sealed class Journal
         long last;
         lock (gate)
             last = lastPosition;
-        return CheckedAnswers.Of(lines, Claim.Id, after, count, last, maxLineBytes);
+        return CheckedAnswers.Of(lines, Claim.Id, after, count, last, options.MaxLineBytes);
     }
 
     /// <summary>Lines were read.</summary>
@@ -212,7 +208,7 @@ internal sealed class Journal
     /// <summary>Completes when all records so far are kept, or are dropped. Under the lock.</summary>
     public Task WhenIdle() => over || (!atWork && entries.Count == 0)
         ? Task.CompletedTask
-        : (idle ??= new(hasThreads ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None)).Task;
+        : (idle ??= new(HasThreads ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None)).Task;
 
     /// <summary>
     /// Accepts no more records. The remaining ones are written once more, and dropped if that fails. Under the lock.

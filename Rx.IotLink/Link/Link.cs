@@ -48,10 +48,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
     /// <param name="options">The options of this end.</param>
     /// <param name="version">The first version of the protocol.</param>
     /// <param name="create">Makes a protocol of a version.</param>
-    /// <param name="store">The store of its memory, the claim to it, and the last position there; or null.</param>
-    /// <param name="waiting">
-    /// Lines that are kept there, their bytes, and the keys of those that are not read yet.
-    /// </param>
+    /// <param name="store">The store of its memory, the claim to it, and what is kept there; or null.</param>
     /// <param name="budget">Bytes that it shares with other links, or null.</param>
     /// <param name="telemetry">Where it reports what happens to it, or null.</param>
     /// <param name="keepsReceived">Whether the lines of the peer are kept in the store, too.</param>
@@ -60,8 +57,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         LinkOptions options,
         int version,
         CreateProtocol create,
-        (ISessionStore Store, SessionClaim Claim, long LastPosition)? store = null,
-        (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) waiting = default,
+        (ISessionStore Store, SessionClaim Claim, KeptSession Kept)? store = null,
         ByteBudget? budget = null,
         LinkTelemetry? telemetry = null,
         bool keepsReceived = false)
@@ -75,12 +71,12 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         notices = new(observers, Replay.Nothing, NoticesKept, nameof(Notices), this, gate);
         inbox = new(options, observers, gate, this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
-        if (store is var (keeps, claim, last))
-            journal = new Journal(claim, last, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
+        if (store is var (keeps, claim, kept))
+            journal = new Journal(claim, kept.Memory.LastPosition, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
         if (keepsReceived)
             inbox.KeepLines();
         Effects effects = new(inbox.Arrived);
-        engine = new(options, version, create, isKept: journal is not null, waiting, ref effects, options.Scheduler.Now - Now);
+        engine = new(options, version, create, store?.Kept, ref effects, options.Scheduler.Now - Now);
         effects.Records?.ForEach(record => journal!.Append(record));
         budget?.Join();
     }

@@ -4,10 +4,12 @@ using Rx.IotLink.Protocol.Version2;
 
 namespace Rx.IotLink;
 
-/// <summary>Makes the protocols of one end of one link.</summary>
-internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
+/// <summary>Makes the protocols of one end: of one client, or of all links of a server.</summary>
+/// <param name="options">The options of this end.</param>
+/// <param name="role">Which end it is.</param>
+/// <param name="id">The id of a client; a server learns that of its peer from the peer.</param>
+internal sealed class ProtocolFactory(LinkOptions options, Role role, string id = "")
 {
-    private bool begun;
     private Version2Settings? settings;
 
     /// <summary>Client: the device's key, or null.</summary>
@@ -22,37 +24,11 @@ internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
     /// <summary>Whether a store keeps the memory.</summary>
     public bool IsKept { get; init; }
 
-    /// <summary>The kept memory, or null.</summary>
-    public KeptSession? Kept { get; init; }
-
-    /// <summary>
-    /// The version with which a link begins if its peer will speak this version. Only protocol 2 can load a kept
-    /// memory; protocol 1 then takes over its lines.
-    /// </summary>
-    public int FirstFor(int version) => Kept is { Memory.Epoch: not null } ? 2 : version;
-
     /// <summary>The source of epochs and nonces.</summary>
     public required FillRandom Random { get; init; }
 
-    /// <summary>
-    /// Makes a protocol. For a link with a kept memory each version is made at most once, since it continues that
-    /// memory.
-    /// </summary>
-    public IProtocol Create(int version, Outbox outbox, IProtocolHost host)
-    {
-        if (!begun)
-            Kept?.PutInto(outbox);
-        begun = true;
-        return version == 2
-            ? Version2(Kept?.Memory, outbox, host)
-            : new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
-    }
-
-    // The settings are made once if all links have the same: without a store, and (at a server) for any id.
-    private Version2Protocol Version2(SessionMemory? memory, Outbox outbox, IProtocolHost host) =>
-        new(IsKept ? Settings(memory) : settings ??= Settings(memory: null), outbox, host);
-
-    private Version2Settings Settings(SessionMemory? memory) => new()
+    // The same for all links: thousands of them hold it.
+    private Version2Settings Settings => settings ??= new()
     {
         Role = role,
         Id = id,
@@ -64,6 +40,12 @@ internal sealed class ProtocolFactory(LinkOptions options, Role role, string id)
         MaxTimeout = MaxTimeout,
         Random = Random,
         IsKept = IsKept,
-        Memory = memory,
     };
+
+    /// <summary>
+    /// Makes a protocol. It continues the memory, if one is given: only the first protocol of a link may.
+    /// </summary>
+    public IProtocol Create(int version, Outbox outbox, IProtocolHost host, SessionMemory? memory) => version == 2
+        ? new Version2Protocol(Settings, outbox, host, memory)
+        : new Version1Protocol(new Version1Settings(role, id, options.Timeout, options.MaxLineBytes), outbox, host);
 }

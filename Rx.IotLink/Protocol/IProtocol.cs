@@ -198,7 +198,7 @@ internal abstract record PeerOpening(string Id, int Version)
 }
 
 /// <summary>Makes a protocol of a version.</summary>
-internal delegate IProtocol CreateProtocol(int version, Outbox outbox, IProtocolHost host);
+internal delegate IProtocol CreateProtocol(int version, Outbox outbox, IProtocolHost host, SessionMemory? memory);
 
 /// <summary>Which end of the connection this is.</summary>
 internal enum Role

@@ -6,8 +6,11 @@ namespace Rx.IotLink.Protocol;
 /// <param name="Keys">The keys of those that are not among them.</param>
 internal sealed record KeptSession(SessionMemory Memory, IReadOnlyList<StoredLine> Lines, IReadOnlyList<StoredKey> Keys)
 {
-    /// <summary>How many lines wait in all, their bytes, and the keys of those that are in the store alone.</summary>
-    public (long Lines, long Bytes, IReadOnlyList<StoredKey>? Keys) Waiting => (Memory.Waiting, Memory.WaitingBytes, Keys);
+    /// <summary>
+    /// The version with which a link begins if its peer will speak this version. Only protocol 2 can continue a memory;
+    /// protocol 1 then takes over its lines.
+    /// </summary>
+    public int FirstVersion(int version) => Memory.Epoch is null ? version : 2;
 
     /// <summary>Puts the lines into an empty outbox.</summary>
     public void PutInto(Outbox outbox)

@@ -1,19 +1,28 @@
 namespace Rx.IotLink.Protocol;
 
-/// <summary>What is known of the lines of one outbox that may be given up before they are sent.</summary>
+/// <summary>
+/// What is known of the lines of one outbox that may be given up before they are sent. Its collections are made when
+/// they are needed: thousands of links with a store hold it.
+/// </summary>
 internal sealed class LineLimits
 {
+    private SortedSet<OutLine>? ending;
+    private Dictionary<(string Key, Delivery Delivery), Keyed>? keys;
+
     /// <summary>The time of day at which the link's clock was zero, as far as is known.</summary>
     public DateTimeOffset Origin { get; set; }
 
     /// <summary>Lines that end before their neighbours do, by their ends.</summary>
-    public SortedSet<OutLine> Ending { get; } = new(ByEnd.Instance);
+    public SortedSet<OutLine> Ending => ending ??= new(ByEnd.Instance);
 
     /// <summary>The first of them, or null.</summary>
-    public OutLine? FirstEnding => Ending.Min;
+    public OutLine? FirstEnding => ending?.Min;
 
     /// <summary>The last line of each key that waits.</summary>
-    public Dictionary<(string Key, Delivery Delivery), Keyed> Keys { get; } = [];
+    public Dictionary<(string Key, Delivery Delivery), Keyed> Keys => keys ??= [];
+
+    /// <summary>How many keys there are.</summary>
+    public int KeyCount => keys?.Count ?? 0;
 
     /// <summary>How many lines had waited for too long.</summary>
     public long Expired { get; set; }

@@ -20,7 +20,7 @@ internal sealed class LinkBench : IDisposable
         LinkOptions options = side == Side.Server
             ? new IotLinkServerOptions { Timeout = t, Scheduler = seen ?? Scheduler }
             : new IotLinkClientOptions { Host = "script", Id = ProtocolDriver.Id, Timeout = t, Scheduler = seen ?? Scheduler };
-        Link = new Link(ProtocolDriver.Id, options, version: 1, (_, outbox, host) =>
+        Link = new Link(ProtocolDriver.Id, options, version: 1, (_, outbox, host, _) =>
             new Version1Protocol(new Version1Settings(side.Role(), ProtocolDriver.Id, options.Timeout, options.MaxLineBytes) { FirstAcknowledgementDelay = TimeSpan.Zero }, outbox, host));
     }
 

@@ -47,10 +47,10 @@ internal sealed class TestEnd : IProtocolHost
                 MaxTimeout = options.MaxTimeout,
                 Random = options.Random,
                 IsKept = options.IsKept,
-                Memory = memory?.Memory,
             },
             outbox,
-            this);
+            this,
+            memory?.Memory);
         Keep();
     }
 

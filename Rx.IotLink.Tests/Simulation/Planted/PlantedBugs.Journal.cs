@@ -9,7 +9,7 @@ internal static partial class PlantedBugs
     [
         new("acknowledges what is not kept yet", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit(
-                "saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);",
+                "(saving ??= new()).Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);",
                 "{ host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)); Count(number); }")),
         new("sends a line that is not kept yet", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("(ulong)window && next <= kept && NextProcessKnows(next);", "(ulong)window && NextProcessKnows(next);"),

@@ -11,7 +11,7 @@ internal static partial class PlantedBugs
         new("counts a peer's old lines among those of its new memory", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit("if (of != peer)", "if (false)")),
         new("does not keep what it has accepted", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
-            new Edit("saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);", "Count(number);")),
+            new Edit("(saving ??= new()).Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);", "Count(number);")),
         new("comes back and expects the line before", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",
             new Edit("new(epoch, memory.Accepted)", "new(epoch, memory.Accepted - 1)")),
         new("comes back and expects the line after", [2], "Rx.IotLink/Protocol/Version2/Receiver.cs",

@@ -24,7 +24,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept, int window)
     /// <summary>
     /// With a store: the accepted lines that are not kept yet. Only kept acceptances are acknowledged.
     /// </summary>
-    private readonly SavingNumbers? saving = isKept ? new() : null;
+    private SavingNumbers? saving;
 
     public ulong? PeerEpoch => peer?.Epoch;
 
@@ -103,7 +103,7 @@ internal sealed class Receiver(IProtocolHost host, bool isKept, int window)
     public void KeepAgain()
     {
         if (isKept && peer is not null)
-            host.Save(new(SessionRecordKind.Accept, Number: saving!.Last ?? Accepted, Epoch: peer.Epoch));
+            host.Save(new(SessionRecordKind.Accept, Number: saving?.Last ?? Accepted, Epoch: peer.Epoch));
     }
 
     public void Take(ushort low, ReadOnlySpan<byte> line)
@@ -180,10 +180,10 @@ internal sealed class Receiver(IProtocolHost host, bool isKept, int window)
         if (of != peer)
             // It must never be acknowledged with the numbers of the current memory.
             of.Accepted = number;
-        else if (saving is null)
+        else if (!isKept)
             Count(number);
         else
-            saving.Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);
+            (saving ??= new()).Add(host.Save(new(SessionRecordKind.Accept, Number: number, Epoch: of.Epoch)), number);
     }
 
     /// <summary>Another memory replaces this one, which may come back.</summary>

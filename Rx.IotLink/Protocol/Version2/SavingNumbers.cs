@@ -1,6 +1,9 @@
 namespace Rx.IotLink.Protocol.Version2;
 
-/// <summary>Numbers of lines whose records are being saved, in their order. The window bounds it.</summary>
+/// <summary>
+/// Numbers of lines whose records are being saved, in their order. The window bounds it. It is made when it is needed:
+/// thousands of links with a store would hold three of these.
+/// </summary>
 internal sealed class SavingNumbers
 {
     private readonly Queue<(long Record, ulong Number)> numbers = new();

@@ -16,12 +16,12 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     private ulong taken = 1;
 
     // With a store: the lines that are not kept yet, and the number of the last kept line. Only kept lines are sent.
-    private readonly SavingNumbers? saving = isKept ? new() : null;
+    private SavingNumbers? saving;
     private ulong kept = isKept ? 0 : ulong.MaxValue;
 
     // Where the memory is kept: the acknowledgements that are being saved, and the number of the oldest line that the
     // store still has.
-    private readonly SavingNumbers? removing = isKept ? new() : null;
+    private SavingNumbers? removing;
     private ulong firstKept = 1;
 
     // The last kept record; and the record that must be kept before a further line is sent, so that the numbers of
@@ -67,10 +67,10 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         ring.Clear();
         next = again = handed = taken = 1;
         arrived = 0;
-        if (saving is null)
+        if (!isKept)
             return;
-        saving.Clear();
-        removing!.Clear();
+        saving?.Clear();
+        removing?.Clear();
         (kept, firstKept) = (0, 1);
     }
 
@@ -135,7 +135,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         next = Math.Max(next, ring.First);
         arrived = Math.Max(arrived, number);
         if (isKept)
-            removing!.Add(host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number)), number);
+            (removing ??= new()).Add(host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number)), number);
         return true;
     }
 
@@ -231,14 +231,14 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
     /// Whether a process that begins with what is kept now would read the line of this number: it reads so many. Else
     /// it would take what the peer has accepted for lines that were never sent, and begin a new epoch.
     /// </summary>
-    private bool NextProcessKnows(ulong number) => removing is null || number - firstKept < SessionOffer.MaxWindow;
+    private bool NextProcessKnows(ulong number) => !isKept || number - firstKept < SessionOffer.MaxWindow;
 
     /// <summary>Gives the next line its number, if the window has room for it.</summary>
     private bool TryTake()
     {
         if (ring.Count >= window || outbox.FirstExactlyOnce is not { } line)
             return false;
-        if (saving is not null)
+        if (isKept)
             Number(line);
         outbox.Remove(line);
         ring.Add(line);
@@ -251,10 +251,10 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
         // So the records grow with the numbers: a line that was put back is older than the epoch that gives it a new
         // number.
         barrier = Math.Max(barrier, line.Record);
-        if (saving!.Last is null && barrier <= saved)
+        if (saving?.Last is null && barrier <= saved)
             kept = ring.Next;
         else
-            saving.Add(barrier, ring.Next);
+            (saving ??= new()).Add(barrier, ring.Next);
     }
 
     private void SendAgainFrom(ulong number)

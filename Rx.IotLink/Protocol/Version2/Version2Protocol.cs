@@ -35,21 +35,26 @@ internal sealed partial class Version2Protocol : IProtocol
     private long begun;
     private ClientOpening? unanswered;
 
-    public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host)
+    /// <summary>A protocol that is not connected.</summary>
+    /// <param name="settings">The settings, which other links may share.</param>
+    /// <param name="outbox">The lines that wait.</param>
+    /// <param name="host">The link.</param>
+    /// <param name="memory">The kept memory that it continues; its lines are in the outbox. Null: a new one.</param>
+    public Version2Protocol(Version2Settings settings, Outbox outbox, IProtocolHost host, SessionMemory? memory = null)
     {
         (this.settings, this.outbox, this.host) = (settings, outbox, host);
         sender = new(outbox, host, settings.IsKept);
         receiver = new(host, settings.IsKept, settings.Window);
         greeting = settings.Role == Role.Client ? new(settings) : null;
         Timeout = settings.Timeout;
-        if (settings.Memory is { } memory)
+        if (memory is not null)
             greeting?.Restore(memory);
-        if (settings.Memory is { Epoch: { } kept })
+        if (memory is { Epoch: { } kept })
         {
             epoch = kept;
             isRestored = true;
-            sender.Restore(settings.Memory);
-            receiver.Restore(settings.Memory);
+            sender.Restore(memory);
+            receiver.Restore(memory);
         }
         else
         {

@@ -32,9 +32,6 @@ internal sealed record Version2Settings
 
     /// <summary>Whether the memory is kept outside the process (<see cref="IProtocolHost.Save"/>).</summary>
     public bool IsKept { get; init; }
-
-    /// <summary>The kept memory of the session, or null. Its lines are in the outbox.</summary>
-    public SessionMemory? Memory { get; init; }
 }
 
 /// <summary>Fills a span with random bytes.</summary>
