@@ -18,7 +18,7 @@ internal sealed class CertificateExpiry : IDisposable
     private readonly Link link;
     private readonly ServedConnection connection;
     private readonly DateTimeOffset expires;
-    private readonly Alarm alarm;
+    private readonly CallingAlarm alarm;
 
     private CertificateExpiry(IotLinkServerOptions options, Deadlines clock, DateTimeOffset expires, Link link, ServedConnection connection)
     {

@@ -317,7 +317,7 @@ internal sealed partial class DeviceRegistry
         // From now on the link reports its own changes. No other code has it yet, so no change is missed, or reported
         // before it has joined.
         link.States.Subscribe(member, replays: false, ownObservers);
-        link.Told.Subscribe(member, replays: false, ownObservers);
+        link.NoticeWatcher = member;
         members.Add(id, member);
         links.Post(link);
         feed.Add(link);
@@ -387,7 +387,7 @@ internal sealed partial class DeviceRegistry
     private static IPAddress? AddressOf(EndPoint? remote) => (remote as IPEndPoint)?.Address;
 
     /// <summary>A known device.</summary>
-    internal sealed class Member(DeviceRegistry registry, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>
+    internal sealed class Member(DeviceRegistry registry, Link link, IPAddress? address) : IObserver<LinkState>, IObserver<LinkNotice>, INoticeWatcher
     {
         public Link Link { get; } = link;
 
@@ -438,6 +438,8 @@ internal sealed partial class DeviceRegistry
         /// one.
         /// </summary>
         public Subject Subject => new(Link.Id, Stranger is not null ? Origin.Of(Link.RemoteEndPoint) : null);
+
+        void INoticeWatcher.Watch(Broadcast<LinkNotice> notices) => notices.Subscribe(this, replays: false, registry.ownObservers);
 
         public void OnNext(LinkState value) => registry.Changed(this, value);
 

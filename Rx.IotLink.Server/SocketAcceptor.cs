@@ -31,7 +31,7 @@ internal sealed class SocketAcceptor : IDisposable
     private readonly TaskCompletionSource allEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Both are made in advance: when descriptors or memory are missing, it is too late.
-    private readonly Alarm pause;
+    private readonly CallingAlarm pause;
     private readonly NotAcceptedLog notAccepted;
     private TaskCompletionSource resumed = new();
 

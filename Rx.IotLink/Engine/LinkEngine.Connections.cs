@@ -12,7 +12,7 @@ internal sealed partial class LinkEngine
     {
         if (IsFinal || output is not null)
         {
-            collected.Rejection = IsFinal ? Rejection.LinkEnded : Rejection.Busy;
+            Collected.Rejection = IsFinal ? Rejection.LinkEnded : Rejection.Busy;
             return;
         }
 
@@ -110,7 +110,7 @@ internal sealed partial class LinkEngine
 
     private void Disconnect(Outage outage)
     {
-        collected.Ended = new(outage, sending);
+        Collected.Ended = new(outage, sending);
         (output, sending, pingedAt) = (null, false, null);
         protocol.Disconnect(now);
     }
@@ -129,7 +129,7 @@ internal sealed partial class LinkEngine
         if (IsUp && status == LinkStatus.Refused)
             counts.Outages++;
         Become(status, outage);
-        collected.IsLast = true;
+        Collected.IsLast = true;
         foreach (var line in holder.Unfinished.Concat(outbox.All).Concat(kept?.Awaited.Values ?? Enumerable.Empty<OutLine>()).ToList())
             Done(line, Outcome.GivenUp);
         // Lines that are only in the store stay there.
@@ -158,7 +158,7 @@ internal sealed partial class LinkEngine
         Status = status;
         if (status != LinkStatus.Asleep)
             sleep = null;
-        (collected.States ??= []).Add(new(status, outage, Connections, healed));
+        (Collected.States ??= []).Add(new(status, outage, Connections, healed));
     }
 
     /// <summary>The sleep of a device.</summary>

@@ -15,21 +15,21 @@ internal sealed partial class LinkEngine : IProtocolHost
     {
         TakeOver();
         GiveUpStale();
-        collected.Opened = true;
+        Collected.Opened = true;
         Become(LinkStatus.Up, outage: null);
     }
 
     void IProtocolHost.Heartbeat()
     {
         counts.Heartbeats++;
-        collected.Heartbeat = true;
+        Collected.Heartbeat = true;
     }
 
     void IProtocolHost.Answered()
     {
         if (pingedAt is not { } at)
             return;
-        (pingedAt, collected.RoundTrip) = (null, now - at);
+        (pingedAt, Collected.RoundTrip) = (null, now - at);
     }
 
     /// <summary>Takes a line if its kind has room. Each kind has room of its own.</summary>
@@ -38,7 +38,7 @@ internal sealed partial class LinkEngine : IProtocolHost
         line = 0;
         var waiting = delivered.Of(delivery) - handled.Of(delivery);
         // One line may always wait: otherwise a line longer than the link's share would never come.
-        if (waiting >= limits.InboxLines || (isBounded && delivered.All > handled.All && !HasRoomFor(collected.Delivered.GrowthFor(utf8.Length))))
+        if (waiting >= limits.InboxLines || (isBounded && delivered.All > handled.All && !HasRoomFor(Collected.Delivered.GrowthFor(utf8.Length))))
         {
             counts.LinesWithheld++;
             return false;
@@ -50,7 +50,7 @@ internal sealed partial class LinkEngine : IProtocolHost
             counts.BestEffortBytesReceived += utf8.Length;
         else
             counts.BytesReceived += utf8.Length;
-        collected.Delivered.Add(utf8, delivery, id);
+        Collected.Delivered.Add(utf8, delivery, id);
         return tookLines = true;
     }
 
@@ -58,7 +58,7 @@ internal sealed partial class LinkEngine : IProtocolHost
     {
         if (bytes == 0 || bytes <= Room)
             return true;
-        collected.RoomWanted = bytes;
+        Collected.RoomWanted = bytes;
         return false;
     }
 

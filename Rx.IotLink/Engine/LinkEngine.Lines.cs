@@ -9,13 +9,13 @@ internal sealed partial class LinkEngine
     {
         SetEnd(line);
         if (IsFinal)
-            collected.Rejection = Rejection.LinkEnded;
+            Collected.Rejection = Rejection.LinkEnded;
         else if (line is { IsDoneWhenStored: true } && !IsKept(line))
-            collected.Rejection = Rejection.NoStore;
+            Collected.Rejection = Rejection.NoStore;
         else if (FullFor(line) is not { } limit)
             Enqueue(line, timeOfDay);
         else if (!line.MayBeDropped || limits.WriterOverflow == OverflowPolicy.Fail)
-            collected.Rejection = limit;
+            Collected.Rejection = limit;
         else if (MakeRoom())
             Enqueue(line, timeOfDay);
         else
@@ -77,7 +77,7 @@ internal sealed partial class LinkEngine
         if (line.Outcome is not null)
             return;
         var isHere = outbox.Remove(line) || TakeBackStored(line);
-        collected.WasSent = !isHere || line.WasPutBack;
+        Collected.WasSent = !isHere || line.WasPutBack;
         if (!isHere)
             return;
         line.Outcome = Outcome.TakenBack;
@@ -113,11 +113,11 @@ internal sealed partial class LinkEngine
     /// <summary>Has the writer of a line told what became of it.</summary>
     private void Tell(OutLine line)
     {
-        if (collected.LastDone is { } last)
+        if (Collected.LastDone is { } last)
             last.DoneNext = line;
         else
-            collected.FirstDone = line;
-        collected.LastDone = line;
+            Collected.FirstDone = line;
+        Collected.LastDone = line;
     }
 
     /// <summary>One unfinished line less.</summary>

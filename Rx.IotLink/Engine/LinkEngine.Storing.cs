@@ -101,7 +101,7 @@ internal sealed partial class LinkEngine
         if (kept is null || kept.Count == 0 || kept.IsLoading || kept.LoadAt > now || IsFinal || Unfinished - kept.Count > limits.OutboxLines / 2)
             return;
         (kept.IsLoading, kept.LoadAt) = (true, null);
-        collected.Load = new(kept.LoadedThrough, Math.Max(1, limits.OutboxLines - (Unfinished - kept.Count)));
+        Collected.Load = new(kept.LoadedThrough, Math.Max(1, limits.OutboxLines - (Unfinished - kept.Count)));
     }
 
     /// <summary>Takes lines that were read.</summary>
@@ -180,7 +180,7 @@ internal sealed partial class LinkEngine
         {
             kept.UntilStored.Dequeue();
             if (line.Outcome is null)
-                (collected.Stored ??= []).Add(line);
+                (Collected.Stored ??= []).Add(line);
         }
     }
 

@@ -38,6 +38,8 @@ internal sealed partial class LinkEngine
     /// <summary>How long a device that has just woken may take to connect.</summary>
     private static readonly TimeSpan Attempts = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan Never = TimeSpan.MinValue;
+
     private readonly LinkOptions limits;
     private readonly CreateProtocol create;
     private readonly Outbox outbox = new();
@@ -64,20 +66,22 @@ internal sealed partial class LinkEngine
     private TimeSpan upAt;
     private TimeSpan upUntil;
     private TimeSpan upBefore;
-    private TimeSpan? toldHeldSince;
+    private TimeSpan toldHeldSince = Never;
 
     // While a device sleeps. An object, since links that are up hold little.
     private Sleep? sleep;
 
     // When the ping was sent whose answer has not come.
     private TimeSpan? pingedAt;
-    private TimeSpan? toldOpenSince;
+    private TimeSpan toldOpenSince = Never;
 
     /// <summary>The place of the last record to keep.</summary>
     private long records;
 
-    // For this step only.
-    private Effects collected;
+    // For this step only. The effects are apart: thousands of links at rest hold an engine.
+    [ThreadStatic]
+    private static Collecting? spare;
+    private Collecting? collecting;
     private TimeSpan now;
     private long mayHold;
     private bool isBounded;
@@ -102,7 +106,8 @@ internal sealed partial class LinkEngine
     {
         (this.limits, this.create, kept) = (limits, create, session is null ? null : new());
         Version = Wanted = session?.FirstVersion(version) ?? version;
-        collected = effects;
+        BeginToCollect();
+        Collected = effects;
         if (session is not null)
             outbox.Limits.Origin = origin;
         session?.PutInto(outbox);
@@ -114,8 +119,7 @@ internal sealed partial class LinkEngine
         if (kept is not null)
             (kept.Count, kept.LoadedThrough, kept.Bytes) = (Unfinished - held, (long)last, session!.Memory.WaitingBytes);
         FindKeys(session?.Keys);
-        effects = collected;
-        collected = default;
+        effects = EndToCollect();
     }
 
     /// <summary>The current version of the protocol.</summary>
@@ -173,7 +177,7 @@ internal sealed partial class LinkEngine
     // How many more bytes may be held, and how many are held of those that a step can change.
     private long Room => isBounded ? mayHold - Holds : Moment.AnyRoom;
 
-    private long Holds => collected.Delivered.Capacity + (output?.Capacity ?? 0) + protocol.HeldBytes;
+    private long Holds => Collected.Delivered.Capacity + (output?.Capacity ?? 0) + protocol.HeldBytes;
 
     private bool IsUp => Status == LinkStatus.Up;
 
@@ -213,7 +217,8 @@ internal sealed partial class LinkEngine
     /// <summary>Takes an input, and gives its effects, in place of what was there.</summary>
     public void Step(in Input input, ref Effects effects)
     {
-        collected.Begin(effects.Delivered);
+        BeginToCollect();
+        Collected.Begin(effects.Delivered);
         // A thread that has read the clock a moment ago may come after another one (Loan).
         now = input.At.Now > now ? input.At.Now : now;
         // Most links share no budget; then nothing need be counted.
@@ -238,10 +243,21 @@ internal sealed partial class LinkEngine
         if (ending is not null)
             EndAsWanted();
         LoadIfRoom();
-        collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), Earlier(ExpiresAt, sleep?.OverAt));
+        Collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), Earlier(ExpiresAt, sleep?.OverAt));
         CheckCounts();
-        effects = collected;
-        collected = default;
+        effects = EndToCollect();
+    }
+
+    private ref Effects Collected => ref collecting!.Effects;
+
+    private void BeginToCollect() => (collecting, spare) = (spare ?? new(), null);
+
+    private Effects EndToCollect()
+    {
+        var all = Collected;
+        Collected = default;
+        (spare, collecting) = (collecting, null);
+        return all;
     }
 
     private void Take(in Input input)
@@ -314,7 +330,7 @@ internal sealed partial class LinkEngine
         tookLines = false;
         try
         {
-            collected.Consumed = protocol.Receive(input.Received, now);
+            Collected.Consumed = protocol.Receive(input.Received, now);
         }
         finally
         {
@@ -360,7 +376,7 @@ internal sealed partial class LinkEngine
             return;
         if (later)
         {
-            (sending, collected.Send) = (true, SendEffect.Later);
+            (sending, Collected.Send) = (true, SendEffect.Later);
             return;
         }
 
@@ -374,16 +390,16 @@ internal sealed partial class LinkEngine
         }
 
         protocol.Handed();
-        (collected.Send, collected.Bytes) = (SendEffect.Now, output.Take());
+        (Collected.Send, Collected.Bytes) = (SendEffect.Now, output.Take());
     }
 
     /// <summary>One ping at a time: a further one waits for the same answer.</summary>
     private void Ping()
     {
         if (output is null || !IsUp)
-            collected.Rejection = Rejection.NotUp;
+            Collected.Rejection = Rejection.NotUp;
         else if (pingedAt is null && !protocol.Ping())
-            collected.Rejection = Rejection.NoPing;
+            Collected.Rejection = Rejection.NoPing;
         else
             pingedAt ??= now;
     }
@@ -391,11 +407,11 @@ internal sealed partial class LinkEngine
     private long Save(in SessionRecord record)
     {
         // Most steps have one, and an empty list would make room for four: 300 bytes more for each line.
-        (collected.Records ??= new(1)).Add(record);
+        (Collected.Records ??= new(1)).Add(record);
         return ++records;
     }
 
-    private void Notify(LinkNoticeKind kind, string detail, Exception? error = null) => (collected.Notices ??= []).Add(new(kind, detail, error));
+    private void Notify(LinkNoticeKind kind, string detail, Exception? error = null) => (Collected.Notices ??= []).Add(new(kind, detail, error));
 
     /// <summary>When observers will have taken too long for their current line, if that is not reported yet.</summary>
     private TimeSpan? HeldTooLongAt(in Moment at) => Earlier(
@@ -413,12 +429,12 @@ internal sealed partial class LinkEngine
             Notify(LinkNoticeKind.ObserverSlow, $"a line that {nameof(ILink.Received)} gave was not accepted for {open.TotalSeconds:0.###} s; no line behind it is acknowledged before it is, and it takes room in the inbox");
     }
 
-    private bool IsTooLong(TimeSpan? since, ref TimeSpan? told, out TimeSpan held)
+    private bool IsTooLong(TimeSpan? since, ref TimeSpan told, out TimeSpan held)
     {
         held = now - since ?? TimeSpan.Zero;
-        if (since is null || since == told || held < limits.SlowObserverAfter)
+        if (since is not { } at || at == told || held < limits.SlowObserverAfter)
             return false;
-        told = since;
+        told = at;
         counts.SlowObservers++;
         return true;
     }
@@ -452,5 +468,10 @@ internal sealed partial class LinkEngine
         public long Of(Delivery delivery) => delivery == Delivery.BestEffort ? BestEffort : ExactlyOnce;
 
         public Tally Plus(Delivery delivery) => delivery == Delivery.BestEffort ? this with { BestEffort = BestEffort + 1 } : this with { ExactlyOnce = ExactlyOnce + 1 };
+    }
+
+    private sealed class Collecting
+    {
+        public Effects Effects;
     }
 }

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Awaits a read that has not completed, and does the rest of the work for the last bytes meanwhile: on this thread,
+/// Awaits a read. If it has not completed, it does the rest of the work for the last bytes meanwhile: on this thread,
 /// which has no other work now. Another thread will handle the next bytes.
 /// </summary>
 internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, ServedConnection on) : ICriticalNotifyCompletion
@@ -14,7 +14,7 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, ServedCo
 
     public AfterSuspension GetAwaiter() => this;
 
-    public bool IsCompleted => false;
+    public bool IsCompleted => awaiter.IsCompleted;
 
 #pragma warning disable VSTHRD002 // Asked when it has completed.
     public ReadResult GetResult() => awaiter.GetResult();

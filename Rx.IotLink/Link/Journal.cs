@@ -331,7 +331,7 @@ internal sealed class Journal
             return;
         Alarm reminder;
         lock (gate)
-            reminder = alarm ??= new Alarm(deadlines, Rang);
+            reminder = alarm ??= new CallingAlarm(deadlines, Rang);
         // Nothing, if it has ended meanwhile.
         reminder.Set(due);
     }

@@ -57,7 +57,7 @@ internal sealed partial class Link
         if (effects.Heartbeat)
             pulses?.Heartbeats.Post(Unit.Default);
         effects.States?.ForEach(Become);
-        effects.Notices?.ForEach(notices.Post);
+        effects.Notices?.ForEach(AskedNotices.Post);
         if (effects.Send == SendEffect.Now)
             served!.Said(now);
         if (effects.Ended is not null)
@@ -87,7 +87,7 @@ internal sealed partial class Link
         inbox.End(state.Status == LinkStatus.Refused ? WhyEnded(state) : null, () => WhyEnded(state));
         states.End();
         pulses?.End();
-        notices.End();
+        EndNotices();
         journal?.Close();
         budget?.Leave();
     }
@@ -223,7 +223,7 @@ internal sealed partial class Link
     {
         states.Publish();
         pulses?.Publish();
-        notices.Publish();
+        notices?.Publish();
     }
 
     /// <summary>Completes the waiters whose event has come. After the lock.</summary>
@@ -250,7 +250,12 @@ internal sealed partial class Link
     private Alarm MakeAlarm()
     {
         lock (gate)
-            return alarm ??= new Alarm(deadlines, TimeCame);
+            return alarm ??= new AlarmOf(this);
+    }
+
+    private sealed class AlarmOf(Link link) : Alarm(link.deadlines)
+    {
+        public override void Execute() => link.TimeCame();
     }
 
     /// <summary>The work after the lock. Each part is given once.</summary>

@@ -37,7 +37,7 @@ internal sealed partial class Link
                 return null;
             if (served is not null)
                 Step(Input.Dismissed(Moment(), Farewell.Displaced, Displaced), out displaced);
-            serving = new ServedConnection(this, connection, options, deadlines) { KeyMark = opening?.KeyMark ?? 0 };
+            serving = new ServedConnection(this, connection) { KeyMark = opening?.KeyMark ?? 0 };
             (RemoteEndPoint, origin) = (remote, options.Scheduler.Now - Now);
             serving.Heard(Now);
             serving.Said(Now);

@@ -32,10 +32,11 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
     private readonly IScheduler observers;
     private readonly Inbox inbox;
     private readonly Broadcast<LinkState> states;
-    private readonly Broadcast<LinkNotice> notices;
     private LinkState state;
     private ServedConnection? served;
     private Pulses? pulses;
+    private Broadcast<LinkNotice>? notices;
+    private bool noticesEnded;
     private Alarm? alarm;
 
     // The time of day at which the monotonic clock was zero, as measured at the last connection.
@@ -68,7 +69,6 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         state = new LinkState(LinkStatus.Connecting, options.Scheduler.Now, Connections: 0);
         states = new(observers, Replay.Latest, StateChangesKept, nameof(State), this, gate);
         states.Post(state);
-        notices = new(observers, Replay.Nothing, NoticesKept, nameof(Notices), this, gate);
         inbox = new(options, observers, gate, this);
         mayLeaveSends = ReferenceEquals(options.Scheduler, DefaultScheduler.Instance);
         if (store is var (keeps, claim, kept))
@@ -102,15 +102,16 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
 
     public IObservable<Unit> Heard => AskedPulses.Heard;
 
-    public IObservable<LinkNotice> Notices => notices;
+    public IObservable<LinkNotice> Notices => AskedNotices;
 
     /// <summary><see cref="State"/>, for observers of changes alone.</summary>
     public Broadcast<LinkState> States => states;
 
     /// <summary>
-    /// <see cref="Notices"/>, for observers that are called on another scheduler than the application's.
+    /// Subscribes to <see cref="Notices"/> when there is the first of them, or somebody else observes them. Set once,
+    /// before the link is served.
     /// </summary>
-    public Broadcast<LinkNotice> Told => notices;
+    public INoticeWatcher? NoticeWatcher { get; set; }
 
     /// <summary>Made at the first use: few applications use it, and other links should not hold it.</summary>
     private Pulses AskedPulses
@@ -128,6 +129,26 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
             }
         }
     }
+
+    /// <summary>Made with the first notice or observer: many links never have any.</summary>
+    private Broadcast<LinkNotice> AskedNotices
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (notices is not null)
+                    return notices;
+                notices = new(observers, Replay.Nothing, NoticesKept, nameof(Notices), this, gate);
+                NoticeWatcher?.Watch(notices);
+                if (noticesEnded)
+                    notices.End();
+                return notices;
+            }
+        }
+    }
+
+    public Deadlines Deadlines => deadlines;
 
     /// <summary>Monotonic time on the link's scheduler.</summary>
     public TimeSpan Now => deadlines.Now;
@@ -260,8 +281,9 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
 
     public void Notify(LinkNotice notice)
     {
-        notices.Post(notice);
-        notices.Publish();
+        var to = AskedNotices;
+        to.Post(notice);
+        to.Publish();
     }
 
     private void Finish(LinkStatus status, Outage outage)
@@ -294,6 +316,12 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         }
 
         Notify(new LinkNotice(LinkNoticeKind.ObserverFailed, detail, exception));
+    }
+
+    private void EndNotices()
+    {
+        noticesEnded = true;
+        notices?.End();
     }
 
     /// <summary>Received bytes as mere signs of life.</summary>

@@ -15,7 +15,7 @@ namespace Rx.IotLink;
 /// One connection while it serves a link: the loop that reads, the loop that sends, the silence and the keepalives. It
 /// owns the connection, and knows nothing about lines.
 /// </summary>
-internal sealed class ServedConnection(Link link, IConnection connection, LinkOptions options, Deadlines deadlines) : IDisposable, IThreadPoolWorkItem
+internal sealed class ServedConnection(Link link, IConnection connection) : IDisposable, IThreadPoolWorkItem
 {
     private static readonly TaskCompletionSource AlreadyReleased = Completed();
 
@@ -61,7 +61,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     public ValueTask Finished { get; private set; }
 
     /// <summary>Completes when the connection is released: its last bytes are sent, or cannot be.</summary>
-    public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(Continuations.Options(options.Continuations)), null) ?? released).Task;
+    public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(Continuations.Options(link.Options.Continuations)), null) ?? released).Task;
 
     /// <summary>
     /// Completes when the connection is closed as well: the peer has received the last bytes, or its time is over.
@@ -84,13 +84,13 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     public void Resume() => Volatile.Read(ref pause)?.End();
 
     /// <summary>Declares an outage after a silence of this length.</summary>
-    public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, deadlines, limit));
+    public void WatchSilence(TimeSpan limit) => Start(ref silence, new SilenceOf(this, link.Deadlines, limit));
 
     /// <summary>
     /// Sends keepalives every interval: counted from the last one, or (unless always) from the last bytes of any kind,
     /// if they are later.
     /// </summary>
-    public void StartKeepalives(TimeSpan interval, bool always) => Start(ref keepalives, new KeepalivesOf(this, deadlines, interval, always));
+    public void StartKeepalives(TimeSpan interval, bool always) => Start(ref keepalives, new KeepalivesOf(this, link.Deadlines, interval, always));
 
     /// <summary>When the last bytes were received; before the first, when it began.</summary>
     public TimeSpan HeardAt => new(Volatile.Read(ref heardAt));
@@ -123,11 +123,8 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
             {
                 if (link.HasBudget)
                     await PaceAsync().ConfigureAwait(false);
-                var reading = connection.Input.ReadAsync();
                 // If more bytes are there, they are read first. Their number is bounded: then others get their turn.
-                var result = rest.IsEmpty || reading.IsCompleted
-                    ? await reading.ConfigureAwait(false)
-                    : await new AfterSuspension(reading, this);
+                var result = await new AfterSuspension(connection.Input.ReadAsync(), this);
 
                 if (!result.Buffer.IsEmpty)
                 {
@@ -184,14 +181,14 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
     private async ValueTask PauseAsync()
     {
         if (pause is null)
-            Volatile.Write(ref pause, new(link, deadlines, options.Timeout, options));
+            Volatile.Write(ref pause, new(link, link.Deadlines, link.Options.Timeout, link.Options));
         var read = pause.BeginAsync();
         // A release of bytes, or the end of this connection, may have come just before.
         if (over || !link.IsShort)
             pause.End();
         await read.ConfigureAwait(false);
         // Bytes of the peer were not read meanwhile: its silence starts again.
-        Heard(deadlines.Now);
+        Heard(link.Now);
     }
 
     /// <summary>The rest of the work for the last bytes. For the reading loop alone.</summary>
@@ -290,7 +287,7 @@ internal sealed class ServedConnection(Link link, IConnection connection, LinkOp
             return;
         var limited = new SingleAssignmentDisposable();
         Interlocked.Exchange(ref patience, limited);
-        limited.Disposable = options.Scheduler.Schedule(options.Timeout, Release);
+        limited.Disposable = link.Options.Scheduler.Schedule(link.Options.Timeout, Release);
         if (IsReleased)
             limited.Dispose();
     }

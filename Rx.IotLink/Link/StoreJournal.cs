@@ -281,7 +281,7 @@ internal sealed class StoreJournal : IWork
         {
             busySince = deadlines.Now;
             due = busySince.Value + taken.Min(link => link.Patience);
-            alarm ??= new Alarm(deadlines, Rang);
+            alarm ??= new CallingAlarm(deadlines, Rang);
         }
 
         alarm.Set(due);

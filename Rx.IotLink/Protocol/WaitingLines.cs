@@ -10,28 +10,34 @@ namespace Rx.IotLink.Protocol;
 /// </summary>
 internal struct WaitingLines<T>
 {
-    // Made with the first line: an idle link has none.
-    private Queue<(long Line, T What)>? lines;
+    // The oldest line, and those after it: a link where one line comes now and then has no queue.
+    private (long Line, T What) first;
+    private bool any;
+    private Queue<(long Line, T What)>? others;
     private long last;
 
-    public readonly int Count => lines?.Count ?? 0;
+    public readonly int Count => any ? 1 + (others?.Count ?? 0) : 0;
 
     /// <summary>Adds a line that was just delivered.</summary>
     public void Add(long line, T what)
     {
         Debug.Assert(line > last, "lines are delivered in the order of their numbers");
         last = line;
-        (lines ??= new()).Enqueue((line, what));
+        if (any)
+            (others ??= new()).Enqueue((line, what));
+        else
+            (first, any) = ((line, what), true);
     }
 
     /// <summary>Takes the oldest line out, if its number is not greater than this one.</summary>
-    public readonly bool TryTakeThrough(long line, out T? what)
+    public bool TryTakeThrough(long line, out T? what)
     {
         what = default;
-        if (lines is null || !lines.TryPeek(out var oldest) || oldest.Line > line)
+        if (!any || first.Line > line)
             return false;
-        what = oldest.What;
-        lines.Dequeue();
+        what = first.What;
+        if (others is null || !others.TryDequeue(out first))
+            (first, any) = (default, false);
         return true;
     }
 }

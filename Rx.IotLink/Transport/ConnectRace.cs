@@ -91,7 +91,8 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
         try
         {
             socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
+            using var connecting = new Connecting { RemoteEndPoint = new IPEndPoint(address, port) };
+            await connecting.RunAsync(socket, cancellationToken).ConfigureAwait(false);
             return socket;
         }
         catch (SocketException exception)
@@ -130,6 +131,31 @@ internal sealed class ConnectRace(string host, int port, IScheduler scheduler, T
             : faults.Count == 1 ? faults[0].GetBaseException().Message
             : string.Join("; ", faults.Take(MostFaultsTold).Select(f => f.Message)) + (faults.Count > MostFaultsTold ? $"; and {faults.Count - MostFaultsTold} more" : "");
     }
+
+    /// <summary>
+    /// An attempt of the system. The socket would keep its own for ever, some hundred bytes for each client.
+    /// </summary>
+    private sealed class Connecting : SocketAsyncEventArgs
+    {
+        private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public async Task RunAsync(Socket socket, CancellationToken cancellationToken)
+        {
+            if (socket.ConnectAsync(this))
+            {
+                // It closes the socket.
+                using var cancelling = cancellationToken.UnsafeRegister(static attempt => Socket.CancelConnectAsync((Connecting)attempt!), this);
+                await ended.Task.ConfigureAwait(false);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            if (SocketError != SocketError.Success)
+                throw new SocketException((int)SocketError);
+        }
+
+        protected override void OnCompleted(SocketAsyncEventArgs e) => ended.SetResult();
+    }
+
 }
 
 /// <summary>Gives the addresses of a name, the preferred one first.</summary>

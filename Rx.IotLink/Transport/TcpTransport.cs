@@ -75,7 +75,8 @@ public sealed class TcpTransport : ITransport
 #pragma warning disable CA1001 // A token source without a timer and without a parent holds nothing to release.
     private sealed class Attempting(IObserver<IConnection> observer) : IDisposable
     {
-        private readonly CancellationTokenSource abandoned = new();
+        // Null when the attempt has ended: the subscription lasts as long as the connection.
+        private CancellationTokenSource? abandoned = new();
         private int decided;
 
         public async Task RunAsync(TcpTransport transport)
@@ -83,7 +84,7 @@ public sealed class TcpTransport : ITransport
             IConnection connection;
             try
             {
-                connection = await transport.ConnectAsync(abandoned.Token).ConfigureAwait(false);
+                connection = await transport.ConnectAsync(abandoned!.Token).ConfigureAwait(false);
             }
             catch (Exception exception)
             {
@@ -92,6 +93,7 @@ public sealed class TcpTransport : ITransport
                 return;
             }
 
+            Volatile.Write(ref abandoned, null);
             if (!Decide())
             {
                 connection.Dispose();
@@ -105,7 +107,7 @@ public sealed class TcpTransport : ITransport
         public void Dispose()
         {
             if (Decide())
-                abandoned.Cancel();
+                Volatile.Read(ref abandoned)?.Cancel();
         }
 
         private bool Decide() => Interlocked.Exchange(ref decided, 1) == 0;

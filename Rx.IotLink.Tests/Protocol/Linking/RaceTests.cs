@@ -26,7 +26,7 @@ public sealed class RaceTests
     public void An_alarm_that_is_set_earlier_while_it_is_being_set_rings_at_the_earlier_time_and_can_be_set_again()
     {
         var rang = new List<long>();
-        using var alarm = new Alarm(Deadlines.On(scheduler), () => rang.Add(scheduler.Clock));
+        using var alarm = new CallingAlarm(Deadlines.On(scheduler), () => rang.Add(scheduler.Clock));
         scheduler.Meddle = () => alarm.Set(TimeSpan.FromTicks(50));
         alarm.Set(TimeSpan.FromTicks(100));
         scheduler.AdvanceTo(60);
@@ -42,7 +42,7 @@ public sealed class RaceTests
     public void An_alarm_rings_at_the_earliest_deadline_it_was_set_for_and_never_twice_for_one()
     {
         var rang = new List<long>();
-        using var alarm = new Alarm(Deadlines.On(scheduler), () => rang.Add(scheduler.Clock));
+        using var alarm = new CallingAlarm(Deadlines.On(scheduler), () => rang.Add(scheduler.Clock));
         alarm.Set(null);
         alarm.Set(TimeSpan.FromTicks(100));
         alarm.Set(TimeSpan.FromTicks(200));

@@ -5,7 +5,7 @@ namespace Rx.IotLink.Protocol.Version2;
 /// and twice as long after each repetition without effect. TCP delivers what it has taken. So a repetition helps only
 /// if the peer's system has lost something; on a slow path the copy would only follow the original.
 /// </summary>
-internal sealed class RepetitionClock
+internal struct RepetitionClock
 {
     /// <summary>The most doublings of the time.</summary>
     private const int MostDoublings = 3;

@@ -6,6 +6,7 @@ namespace Rx.IotLink.Protocol.Version2;
 internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
 {
     private readonly SentRing ring = new();
+    private RepetitionClock clock;
     private ulong next = 1;
     private ulong again = 1;
     private ulong arrived;
@@ -31,7 +32,7 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
 
     public SentRing Ring => ring;
 
-    public RepetitionClock Clock { get; } = new();
+    public ref RepetitionClock Clock => ref clock;
 
     /// <summary>
     /// When to send again lines that have not arrived. Null: there are none, or some are not sent yet, and a copy
