@@ -641,6 +641,7 @@ class Client:
         self._cb_args = conn_cb_args or ()
         self._verbose = verbose
         self._led = led
+        self._nap = None  # when a sleep ends
         self._ms = 0
         self._tick = ticks_ms()
         self._w = None
@@ -721,6 +722,22 @@ class Client:
             except Exception:  # There is no loop any more: what it held is closed already.
                 pass
             self._change()
+
+    async def sleep(self, seconds):
+        # Says to the server that this device sleeps, ends the connection, and leaves the Wi-Fi. Returns when that is
+        # done: the chip may sleep then. After the time, or at wake(), it connects at once.
+        if not 1 <= seconds <= 31622400:
+            raise ValueError("a device sleeps for 1 to 31622400 seconds, not %r" % seconds)
+        if self._error is not None:
+            raise self._error
+        self._nap = self._now() + int(seconds) * 1000
+        self._s.bye("sleep=%d" % seconds)
+        self._wake.set()
+        await self._wait(lambda: self._w is None)
+
+    def wake(self):
+        self._nap = None
+        self._wake.set()
 
     # For subclasses: awaited when the first attempt fails. If they raise, the link ends.
     async def bad_wifi(self):
@@ -814,6 +831,24 @@ class Client:
             if hasattr(result, "send"):
                 asyncio.create_task(result)
 
+    def _tell_down(self):
+        try:
+            self._tell(False)
+        except Exception as e:
+            self._say(repr(e))
+
+    async def _doze(self):
+        if self._sta:
+            self._sta.disconnect()
+        while self._nap is not None and self._now() < self._nap:
+            self._feed()
+            try:
+                await asyncio.wait_for(self._wake.wait(), min(5000, self._nap - self._now()) / 1000)
+            except asyncio.TimeoutError:
+                pass
+            self._wake.clear()
+        self._nap = None
+
     async def _join(self):
         sta = self._sta
         if sta is None or sta.isconnected():
@@ -847,14 +882,17 @@ class Client:
                 return  # closed
             if s.reason:
                 self.why = s.reason + ": " + s.why
+            if self._nap is not None:
+                if before != self.connects:
+                    self._tell_down()
+                await self._doze()
+                fails = 0
+                continue
             gc.collect()
             self._say(self.why)
             fails = fails + 1 if before == self.connects else 0
-            try:
-                if before != self.connects:
-                    self._tell(False)
-            except Exception as e:
-                self._say(repr(e))
+            if before != self.connects:
+                self._tell_down()
             try:
                 if fails == 1 and not before:
                     await hook()
@@ -873,6 +911,9 @@ class Client:
                 retry = min(s.retry, _PATIENCE)
                 pause = max(pause, retry + retry * chance // 512)
             await self._rest(pause)
+            if self._nap is not None:
+                await self._doze()
+                fails = 0
 
     async def _serve(self):
         s = self._s
@@ -882,7 +923,7 @@ class Client:
         reader = asyncio.create_task(self._read(r))
         out = b""
         try:
-            while s.phase != _OVER:
+            while s.phase != _OVER and (s.phase == _OPEN or self._nap is None):
                 self._feed()
                 now = self._now()
                 s.elapse(now)
@@ -908,7 +949,8 @@ class Client:
         finally:
             reader.cancel()
             s.disconnect()
-            self._shut()
+            self._shut(self._nap is not None)
+            self._change()
 
     async def _read(self, r):
         s = self._s

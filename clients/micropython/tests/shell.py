@@ -120,6 +120,49 @@ async def a_cut_is_healed_and_told():
 
 
 @test
+async def a_device_that_sleeps_says_so_and_comes_back_at_once():
+    states = []
+    async with Server(OK) as server:
+        client = iotlink.Client("a", "127.0.0.1", server.port, timeout=1000, conn_cb=states.append)
+        await soon(up(client))
+        for seconds in (0, 31622401):
+            try:
+                await client.sleep(seconds)
+                raise AssertionError("nothing was raised")
+            except ValueError as e:
+                assert "31622400" in str(e)
+        await soon(client.sleep(1))
+        assert not client.status()
+        await soon(server.until(b"!bye sleep=1\n"))
+        began = iotlink.ticks_ms()
+        task = asyncio.create_task(client.write("meanwhile"))
+        await asyncio.sleep(0.5)
+        assert client.connects == 1, "it sleeps"
+        await soon(task)
+        took = iotlink.ticks_diff(iotlink.ticks_ms(), began)
+        assert client.connects == 2 and took >= 800, took
+        await soon(client.sleep(31622400))
+        await soon(server.until(b"!bye sleep=31622400\n"))
+        client.wake()
+        await soon(up(client))
+        assert client.connects == 3 and states == [True, False, True, False, True], states
+        client.close()
+
+
+@test
+async def a_device_sleeps_without_a_connection_too():
+    client = iotlink.Client("a", "127.0.0.1", 9)
+    await soon(client.sleep(1000))
+    async with Server(OK) as server:
+        client._port = server.port
+        await asyncio.sleep(1.2)
+        assert not server.heard, "it sleeps"
+        client.wake()
+        await soon(up(client))
+        client.close()
+
+
+@test
 async def what_waits_is_raised_out_when_the_link_ends():
     class Strict(iotlink.Client):
         async def bad_server(self):
