@@ -49,9 +49,9 @@ namespace Rx.IotLink.Nano
         public void Connect()
         {
             tcp.Connect();
-            SslStream secured = new SslStream(tcp.Socket);
-            secured.AuthenticateAsClient(host, null, authority, SslProtocols.Tls12);
-            stream = secured;
+            // From here on the descriptor is the stream's: a handshake that fails must not leave it to be closed twice.
+            stream = new SslStream(tcp.Socket);
+            stream.AuthenticateAsClient(host, null, authority, SslProtocols.Tls12);
         }
 
         public void SetTimeouts(int milliseconds)

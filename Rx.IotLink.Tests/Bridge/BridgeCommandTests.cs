@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Reactive.Threading.Tasks;
 using Examples.BridgedHost;
 using NUnit.Framework;
+using Rx.IotLink.Bridge;
 using Rx.IotLink.Tests.Cli;
 using Rx.IotLink.Tests.Processes;
 
@@ -46,6 +48,18 @@ public sealed class BridgeCommandTests
 
         Assert.That(await started.ExitAsync(), Is.EqualTo(2));
         Assert.That(await IotLinkProcess.AllAsync(started.Events), Has.Exactly(1).Items.And.Some.Contains("The serial port /dev/null is no serial port."));
+    }
+
+    /// <summary>As root nothing is in use: so the command gives that up first.</summary>
+    [Test]
+    public async Task A_port_that_another_program_has_is_one_sentence()
+    {
+        using var cable = new SerialCable();
+        using var other = await new SerialTransport(cable.Right).Connect().ToTask();
+        await using var bridge = IotLinkProcess.StartByShell(
+            "if [ $(id -u) = 0 ]; then exec setpriv --bounding-set -sys_admin --inh-caps -sys_admin \"$@\"; else exec \"$@\"; fi", ["bridge", "--serial", cable.Right]);
+        Assert.That(await bridge.ExitAsync(), Is.EqualTo(2));
+        Assert.That(await IotLinkProcess.AllAsync(bridge.Events), Has.Exactly(1).Items.And.Some.Contains($"The serial port {cable.Right} is in use by another program"));
     }
 
     [Test]

@@ -159,7 +159,7 @@ public sealed class NanoServerTests
         client.Write("during");
         var write = link.WriteAsync("down");
         Soon.Holds(() => client.Counters.Outages == 1, "the outage is found");
-        Assert.That(client.Status, Is.EqualTo(DeviceStatus.Down));
+        Soon.Holds(() => client.Status == DeviceStatus.Down, "the link is down");
         relay.Cut();
         relay.Flow();
         Assert.That(client.Drain(40_000), Is.True);

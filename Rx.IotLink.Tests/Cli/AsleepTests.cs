@@ -1,0 +1,28 @@
+using System.Reactive.Linq;
+using NUnit.Framework;
+
+namespace Rx.IotLink.Tests.Cli;
+
+/// <summary>What <c>serve</c> says of a device that sleeps.</summary>
+[Parallelizable(ParallelScope.Self)]
+internal sealed class AsleepTests
+{
+    [Test]
+    public async Task A_device_that_sleeps_is_said_to_sleep_and_keeps_its_lines()
+    {
+        var (server, port) = await IotLinkProcess.ServeAsync();
+        await using var serving = server;
+        await using var device = IotLinkClient.Start(new() { Host = "127.0.0.1", Port = port, Id = "meter-1", DrainTimeout = TimeSpan.Zero });
+        await device.State.FirstAsync(state => state.Status == LinkStatus.Up).Timeout(IotLinkProcess.Bound);
+        using var wake = new CancellationTokenSource();
+        var sleep = device.SleepAsync(TimeSpan.FromHours(1), wake.Token);
+
+        Assert.That(await server.EventAsync("meter-1 asleep"), Does.Match("meter-1 asleep: until [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}Z"));
+        await server.WriteAsync("meter-1\tfor when it wakes\n");
+        var line = device.ReadLineAsync();
+        await wake.CancelAsync();
+        Assert.That(async () => await sleep, Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(await line.WaitAsync(IotLinkProcess.Bound), Is.EqualTo("for when it wakes"));
+        Assert.That(await server.EventAsync("meter-1 up (connection 2"), Is.Not.Null);
+    }
+}
