@@ -1,6 +1,7 @@
 using System;
 using System.Text;
 using System.Threading;
+using Rx.IotLink.Nano.Flash;
 using Rx.IotLink.Nano.Protocol;
 
 namespace Rx.IotLink.Nano
@@ -22,9 +23,9 @@ namespace Rx.IotLink.Nano
         private readonly Thread pumpThread;
         private readonly Thread tellThread;
 
-        private IotLinkNanoClient(NanoClientOptions options, SessionSettings settings)
+        private IotLinkNanoClient(NanoClientOptions options, SessionSettings settings, Keeper keeper)
         {
-            core = new LinkCore(options, settings);
+            core = new LinkCore(options, settings, keeper);
             INanoTransport transport = options.Transport != null ? options.Transport : new TcpTransport(options.Host, options.Port);
             link = new LinkThread(core, transport);
             linkThread = new Thread(link.Run);
@@ -38,7 +39,8 @@ namespace Rx.IotLink.Nano
         /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
         public static IotLinkNanoClient Start(NanoClientOptions options)
         {
-            IotLinkNanoClient client = new IotLinkNanoClient(options, OptionsCheck.Settings(options));
+            SessionSettings settings = OptionsCheck.Settings(options);
+            IotLinkNanoClient client = new IotLinkNanoClient(options, settings, OptionsCheck.Keeper(options, settings));
             if (client.tellThread != null)
                 client.tellThread.Start();
             client.pumpThread.Start();
@@ -240,6 +242,53 @@ namespace Rx.IotLink.Nano
             }
         }
 
+        /// <summary>How many of the <see cref="Outbox"/> are on the <see cref="NanoClientOptions.Flash"/>.</summary>
+        public int Kept
+        {
+            get
+            {
+                Keeper keeper = core.Options.Keeper;
+                if (keeper == null)
+                    return 0;
+                lock (core.Gate)
+                {
+                    return keeper.Kept;
+                }
+            }
+        }
+
+        /// <summary>
+        /// Keeps what waits in the outbox on the flash now, in place of after
+        /// <see cref="NanoClientOptions.KeepAfterMs"/>: before a deep sleep, or when the battery is low. True: every
+        /// line of <see cref="Write(string)"/> is accepted or kept. False: there is no flash, it failed (a notice says
+        /// why), or the time is over.
+        /// </summary>
+        public bool Keep(int waitMs)
+        {
+            Keeper keeper = core.Options.Keeper;
+            if (keeper == null)
+                return false;
+            long began = LinkCore.Now;
+            bool asked = false;
+            while (true)
+            {
+                lock (core.Gate)
+                {
+                    if (keeper.Kept == core.Session.Outbox.Count)
+                        return true;
+                    if (asked && !keeper.IsAsked)
+                        return false;
+                    asked = true;
+                    keeper.Ask();
+                    core.Changed.Reset();
+                }
+
+                core.PumpWake.Set();
+                if (!WaitForChange(began, waitMs))
+                    return false;
+            }
+        }
+
         /// <summary>
         /// Says to the server that this device sleeps for so many seconds, ends the connection, and takes the Wi-Fi
         /// down. The server then shows no outage, and keeps its lines. No attempt to connect follows before the time is
@@ -322,6 +371,9 @@ namespace Rx.IotLink.Nano
             {
                 most = core.Session.MaxLine(exactlyOnce);
             }
+
+            if (core.Options.Keeper != null && most > core.Options.Keeper.MaxLine)
+                most = core.Options.Keeper.MaxLine;
 
             // A character has at least one byte: a text that is far too long need not be converted.
             if (line.Length > most)

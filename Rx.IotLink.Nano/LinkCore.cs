@@ -1,6 +1,6 @@
 using System;
-using System.Net.Sockets;
 using System.Threading;
+using Rx.IotLink.Nano.Flash;
 using Rx.IotLink.Nano.Protocol;
 
 namespace Rx.IotLink.Nano
@@ -9,7 +9,7 @@ namespace Rx.IotLink.Nano
     /// What the threads of a link share: the session, the connection, the state. Everything but the events is read and
     /// written under <see cref="Gate"/>; nothing that blocks, and nothing of the application's, is called under it.
     /// </summary>
-    internal sealed class LinkCore : ISessionHost
+    internal sealed partial class LinkCore : ISessionHost
     {
         private const int NoticesKept = 4;
 
@@ -71,15 +71,17 @@ namespace Rx.IotLink.Nano
         /// <summary>Whether this device sleeps: it has said so, or is about to.</summary>
         public bool IsAsleep;
 
-        public LinkCore(NanoClientOptions options, SessionSettings settings)
+        public LinkCore(NanoClientOptions options, SessionSettings settings, Keeper keeper)
         {
             Random = options.Random != null ? options.Random : new SystemRandom();
             // Not held: it has more than is wanted from now on.
-            Options = new RunSettings(options);
+            Options = keeper == null ? new RunSettings(options) : new KeepingSettings(options, keeper);
             Session = new Session(settings, this, options.Mac, Random);
             Escalation = new Escalation(options.WifiPatienceMs, options.RebootPatienceMs, Now);
             if (options.OnNotice != null)
                 notices = new string[NoticesKept];
+            if (keeper != null)
+                keeper.Begin(this);
         }
 
         /// <summary>Whether the link, which was up until now, had been for a timeout.</summary>
@@ -336,71 +338,6 @@ namespace Rx.IotLink.Nano
             return next < 1 ? 1 : (int)next;
         }
 
-        /// <summary>Whether a keepalive was heard since this was asked last.</summary>
-        public bool TakeHeartbeat()
-        {
-            bool heard = heartbeatIsNew;
-            heartbeatIsNew = false;
-            return heard;
-        }
-
-        /// <summary>Whether the state has changed since this was asked last.</summary>
-        public bool TakeStatus(out LinkStatus current, out string reason)
-        {
-            bool isNew = statusIsNew;
-            statusIsNew = false;
-            current = status;
-            reason = why;
-            return isNew;
-        }
-
-        /// <summary>The oldest notice that waits, or null.</summary>
-        public string TakeNotice()
-        {
-            if (noticeCount == 0)
-                return null;
-            string notice = notices[0];
-            noticeCount--;
-            for (int at = 0; at < noticeCount; at++)
-                notices[at] = notices[at + 1];
-            notices[noticeCount] = null;
-            return notice;
-        }
-
-        /// <summary>Keeps a notice for the application; the oldest gives way.</summary>
-        public void Note(string text)
-        {
-            if (Options.OnNotice == null)
-                return;
-            lock (Gate)
-            {
-                if (noticeCount == NoticesKept)
-                    TakeNotice();
-                notices[noticeCount++] = text;
-            }
-
-            TellWake.Set();
-        }
-
-        /// <summary>An exception was caught.</summary>
-        public void Caught(string where, Exception exception)
-        {
-            Counters.Errors++;
-            if (Options.OnNotice != null)
-                Note(where + ": " + ReasonOf(exception));
-        }
-
-        /// <summary>
-        /// What an exception says: of one of a socket the number, since on the device it has no other words.
-        /// </summary>
-        public static string ReasonOf(Exception exception)
-        {
-            SocketException broken = exception as SocketException;
-            if (broken != null)
-                return "socket error " + broken.ErrorCode.ToString();
-            return exception.Message != null ? exception.Message : "it failed";
-        }
-
         /// <summary>
         /// The link's thread will be back within this time, unless it hangs; 0: nobody knows when.
         /// </summary>
@@ -421,51 +358,6 @@ namespace Rx.IotLink.Nano
                 Note("a call of the network does not return: the link's thread hangs");
             toldStuck = true;
             return true;
-        }
-
-        /// <summary>
-        /// Sleeps for so long: the last word is said, the connection ends, and no other is made. False: the link is
-        /// over.
-        /// </summary>
-        public bool Sleep(int seconds)
-        {
-            lock (Gate)
-            {
-                if (IsOver)
-                    return false;
-                sleepUntil = Now + (1000L * seconds);
-                if (!IsAsleep)
-                    closingSince = Now;
-                IsAsleep = true;
-                Session.Bye("sleep=" + seconds.ToString());
-            }
-
-            PumpWake.Set();
-            LinkWake.Set();
-            return true;
-        }
-
-        /// <summary>Sleeps no longer.</summary>
-        public void WakeUp()
-        {
-            lock (Gate)
-            {
-                IsAsleep = false;
-            }
-
-            LinkWake.Set();
-        }
-
-        /// <summary>Milliseconds of sleep that are left; 0: it is awake now.</summary>
-        public int SleepMs()
-        {
-            lock (Gate)
-            {
-                long left = sleepUntil - Now;
-                if (left <= 0)
-                    IsAsleep = false;
-                return !IsAsleep ? 0 : left < int.MaxValue ? (int)left : int.MaxValue;
-            }
         }
 
         /// <summary>
@@ -498,91 +390,6 @@ namespace Rx.IotLink.Nano
         public bool IsDisconnected
         {
             get { return connection == null; }
-        }
-
-        /// <inheritdoc/>
-        public void Opened()
-        {
-            Counters.Connections++;
-            upSince = Now;
-            Escalation.Up();
-            SetStatus(LinkStatus.Up, "");
-            TellWake.Set();
-            Changed.Set();
-        }
-
-        /// <inheritdoc/>
-        public void Heartbeat()
-        {
-            Counters.Heartbeats++;
-            heartbeatIsNew = true;
-        }
-
-        /// <inheritdoc/>
-        public void Arrived(byte[] bytes, int offset, int count)
-        {
-            TellWake.Set();
-            Changed.Set();
-        }
-
-        /// <inheritdoc/>
-        public void Finished(bool exactlyOnce, byte[] bytes, int offset, int count)
-        {
-            if (exactlyOnce)
-                Counters.LinesAccepted++;
-            else
-                Counters.BestEffortSent++;
-            Changed.Set();
-        }
-
-        /// <inheritdoc/>
-        public void Impossible(byte[] bytes, int offset, int count)
-        {
-            Counters.LinesImpossible++;
-            Note("a line can never be sent: the server takes none so long");
-        }
-
-        /// <inheritdoc/>
-        public void Repeated()
-        {
-            Counters.LinesRepeated++;
-        }
-
-        /// <inheritdoc/>
-        public void Duplicate()
-        {
-            Counters.Duplicates++;
-        }
-
-        /// <inheritdoc/>
-        public void Withheld()
-        {
-            Counters.LinesWithheld++;
-        }
-
-        /// <inheritdoc/>
-        public void Notice(SessionNotice notice, ulong first, ulong last)
-        {
-            if (notice == SessionNotice.SessionNotResumed)
-                Note("the server remembers nothing of this session: a line in flight may be seen twice");
-            else if (notice == SessionNotice.PeerRestarted)
-                Note("the server began a new memory: what it had written and was not accepted is gone");
-            else if (notice == SessionNotice.LinesLost)
-                Note("lines " + first.ToString() + " to " + last.ToString() + " were lost at the server");
-            else
-                Note("the server accepted what this memory never sent: a new one begins");
-        }
-
-        /// <inheritdoc/>
-        public void Leave(LeaveReason reason, int retryAfterMs, string text)
-        {
-            retryMs = retryAfterMs;
-            peerLeft = reason == LeaveReason.PeerLeft;
-            unwanted = reason == LeaveReason.Displaced || (reason == LeaveReason.Refused && retryAfterMs < 0);
-            if (unwanted)
-                Note(text + "; it is tried again after the longest pause");
-            if (endReason == null)
-                endReason = text;
         }
 
         private bool ConnectIsLate(long now)

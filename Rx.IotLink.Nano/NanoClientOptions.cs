@@ -173,6 +173,18 @@ namespace Rx.IotLink.Nano
         /// <summary>Restarts the device. Default null: it is never restarted.</summary>
         public IRebooter Rebooter;
 
+        /// <summary>
+        /// Keeps lines of the outbox without power, and the session with them, so that a restart resumes it. Default
+        /// null: a restart loses the outbox. Needs more memory: see docs/esp32.md.
+        /// </summary>
+        public IFlash Flash;
+
+        /// <summary>
+        /// How long a line waits to be accepted before it goes to the <see cref="Flash"/>, in milliseconds. A longer
+        /// time writes less; a loss of power loses the lines of this time. Default 5000; 0 to 86,400,000.
+        /// </summary>
+        public int KeepAfterMs = 5000;
+
         /// <summary>The source of random values. Default null: <see cref="SystemRandom"/>.</summary>
         public IRandomSource Random;
 

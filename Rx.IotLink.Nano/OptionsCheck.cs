@@ -1,5 +1,6 @@
 using System;
 using System.Text;
+using Rx.IotLink.Nano.Flash;
 using Rx.IotLink.Nano.Protocol;
 
 namespace Rx.IotLink.Nano
@@ -55,6 +56,29 @@ namespace Rx.IotLink.Nano
                 ReplacesNul = true,
                 OutputBytes = options.MaxLineBytes + 6,
             };
+        }
+
+        /// <summary>
+        /// What keeps the outbox on the flash, and has looked for what was kept: for that there will be room. Null
+        /// without a flash.
+        /// </summary>
+        public static Keeper Keeper(NanoClientOptions options, SessionSettings settings)
+        {
+            if (options.Flash == null)
+                return null;
+            InRange(options.KeepAfterMs, 0, 86400000, "KeepAfterMs");
+            int areaBytes = options.Flash.AreaBytes;
+            // However the lines fill the batches.
+            InRange(areaBytes, options.OutboxBytes + (options.OutboxLines * (FlashLog.Overhead + 2)) + FlashLog.Overhead, 262144, "Flash.AreaBytes");
+            FlashLog log = new FlashLog(options.Flash, areaBytes, settings.Id);
+            log.Find();
+            if (settings.OutboxBytes < log.FoundBytes)
+                settings.OutboxBytes = log.FoundBytes;
+            if (log.Found != null && settings.OutboxLines < log.Found.Count)
+                settings.OutboxLines = log.Found.Count;
+            int longest = log.LongestFound > options.MaxLineBytes ? log.LongestFound : options.MaxLineBytes;
+            settings.OutputBytes = longest + 2 + FlashLog.Overhead;
+            return new Keeper(log, options.KeepAfterMs);
         }
 
         /// <summary>What the inbox can hold, however long the lines are: then none has to come twice.</summary>

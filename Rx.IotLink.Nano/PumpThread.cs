@@ -1,5 +1,5 @@
 using System;
-using Rx.IotLink.Nano.Protocol;
+using Rx.IotLink.Nano.Flash;
 
 namespace Rx.IotLink.Nano
 {
@@ -89,14 +89,26 @@ namespace Rx.IotLink.Nano
 
         private void Send()
         {
+            Keeper keeper = core.Options.Keeper;
+            if (keeper != null)
+                keeper.Step(LinkCore.Now);
             while (true)
             {
                 int count = 0;
+                bool behind;
                 lock (core.Gate)
                 {
                     sending = core.Usable;
-                    if (sending != null)
+                    // What was decided meanwhile is kept before it is said.
+                    behind = keeper != null && sending != null && keeper.IsBehind(LinkCore.Now);
+                    if (sending != null && !behind)
                         count = core.Session.Fill(LinkCore.Now);
+                }
+
+                if (behind)
+                {
+                    keeper.Step(LinkCore.Now);
+                    continue;
                 }
 
                 if (count == 0)
@@ -127,6 +139,20 @@ namespace Rx.IotLink.Nano
 
         private void Stop()
         {
+            Keeper keeper = core.Options.Keeper;
+            try
+            {
+                if (keeper != null)
+                {
+                    keeper.Ask();
+                    keeper.Step(LinkCore.Now);
+                }
+            }
+            catch (Exception)
+            {
+                core.Counters.Errors++;
+            }
+
             try
             {
                 if (core.Options.Led != null)

@@ -1,9 +1,11 @@
+using Rx.IotLink.Nano.Flash;
+
 namespace Rx.IotLink.Nano
 {
     /// <summary>
     /// The options that are wanted while a link runs: each field takes memory, so the others are not held.
     /// </summary>
-    internal sealed class RunSettings
+    internal class RunSettings
     {
         public readonly int TimeoutMs;
         public readonly FirstConnection FirstConnection;
@@ -21,6 +23,12 @@ namespace Rx.IotLink.Nano
         public readonly ILed Led;
         public readonly IWatchdog Watchdog;
         public readonly IRebooter Rebooter;
+
+        /// <summary>What keeps the outbox; null without a flash. No field: most devices have none.</summary>
+        public virtual Keeper Keeper
+        {
+            get { return null; }
+        }
 
         public RunSettings(NanoClientOptions options)
         {

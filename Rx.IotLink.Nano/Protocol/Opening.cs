@@ -44,6 +44,12 @@ namespace Rx.IotLink.Nano.Protocol
             return (3 * settings.Id.Length) + 256;
         }
 
+        /// <summary>How many connections there were.</summary>
+        public ulong Connections
+        {
+            get { return connections; }
+        }
+
         /// <summary>Goes on counting connections where a kept memory ends.</summary>
         public void Restore(ulong lastConnection)
         {

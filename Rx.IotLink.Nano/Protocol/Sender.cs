@@ -53,6 +53,12 @@ namespace Rx.IotLink.Nano.Protocol
             get { return peerMax; }
         }
 
+        /// <summary>Exactly-once lines that are not accepted, oldest first.</summary>
+        public LineRing Lines
+        {
+            get { return ring; }
+        }
+
         public bool TryAdd(byte[] line, int length)
         {
             return ring.TryAdd(line, 0, length, 0);
@@ -78,6 +84,30 @@ namespace Rx.IotLink.Nano.Protocol
             arrived = number - 1;
             // All that is held was sent by the memory that kept it.
             sentEnd = number + (ulong)(uint)ring.Count;
+        }
+
+        /// <summary>
+        /// Goes on where a kept memory ended that did not keep all that it sent: only of so many lines at the front the
+        /// numbers are known.
+        /// </summary>
+        public void Restore(ulong number, int numbered)
+        {
+            Restore(number);
+            sentEnd = number + (ulong)(uint)numbered;
+        }
+
+        /// <summary>What follows has its numbers from here on, and everything before was sent.</summary>
+        public void GoOn(ulong number, int peerWindow)
+        {
+            first = next = filled = sentEnd = number;
+            arrived = number - 1;
+            window = peerWindow;
+        }
+
+        /// <summary>The window as it is for now.</summary>
+        public void Limit(int lines)
+        {
+            window = lines;
         }
 
         /// <summary>A new epoch: numbers begin anew, with nothing sent.</summary>
@@ -163,10 +193,10 @@ namespace Rx.IotLink.Nano.Protocol
                 arrived = first - 1;
         }
 
-        /// <summary>The number that 16 bits of it stand for: the one nearest to what is being sent.</summary>
-        public ulong Whole(int low)
+        /// <summary>The number that 16 bits of it stand for: the one nearest to another.</summary>
+        public static ulong Whole(int low, ulong nearest)
         {
-            return sentEnd + (ulong)(long)(short)(low - (int)(sentEnd & 0xFFFF));
+            return nearest + (ulong)(long)(short)(low - (int)(nearest & 0xFFFF));
         }
 
         /// <summary>What was filled before was taken by the connection.</summary>

@@ -105,7 +105,7 @@ namespace Rx.IotLink.Nano.Protocol
                 return;
             }
 
-            if (!isRestored && hasPeer && peer == epoch && seen >= sender.SentEnd)
+            if (restored == null && hasPeer && peer == epoch && seen >= sender.SentEnd)
             {
                 // A memory that was not restored cannot have been rolled back, and knows what it has sent.
                 Fail("the server claims lines that were never sent");
@@ -126,6 +126,8 @@ namespace Rx.IotLink.Nano.Protocol
             }
             else
             {
+                if (IsRecovering)
+                    restored.Window = (int)window;
                 Forget();
                 phase = Phase.Open;
                 host.Opened();
@@ -135,7 +137,11 @@ namespace Rx.IotLink.Nano.Protocol
         /// <summary>The rules of resuming. False: this end's memory was rolled back.</summary>
         private bool Resume(ulong theirEpoch, ulong tx, bool hasPeer, ulong peer, ulong rx, ulong seen)
         {
-            if (hasPeer && peer == epoch)
+            if (IsRecovering)
+            {
+                Recover(hasPeer && peer == epoch, rx, seen);
+            }
+            else if (hasPeer && peer == epoch)
             {
                 if (seen >= sender.SentEnd || !sender.Acknowledge(rx, lastHeard))
                 {
@@ -159,7 +165,8 @@ namespace Rx.IotLink.Nano.Protocol
             if (meets && receiver.KnowsPeer)
                 host.Notice(SessionNotice.PeerRestarted, 0, 0);
             ulong firstLost;
-            if (!receiver.Open(theirEpoch, tx, out firstLost))
+            // An older memory does not know what this device accepted since: it is no loss.
+            if (!receiver.Open(theirEpoch, tx, out firstLost) && !IsRecovering)
                 host.Notice(SessionNotice.LinesLost, firstLost, tx - 1);
             return true;
         }

@@ -1,6 +1,3 @@
-using System;
-using System.Text;
-
 namespace Rx.IotLink.Nano.Protocol
 {
     /// <summary>Where a connection stands.</summary>
@@ -53,7 +50,7 @@ namespace Rx.IotLink.Nano.Protocol
         private ulong epoch;
         private bool hasEpoch;
         private bool epochIsSpoilt;
-        private bool isRestored;
+        private Recovery restored;
         private ulong firstAtMeeting = 1;
         private bool openingDue;
         private bool proofDue;
@@ -140,7 +137,7 @@ namespace Rx.IotLink.Nano.Protocol
         {
             epoch = keptEpoch;
             hasEpoch = true;
-            isRestored = true;
+            restored = new Recovery();
             sender.Restore(first);
             opening.Restore(connections);
             if (knowsPeer)
@@ -196,7 +193,7 @@ namespace Rx.IotLink.Nano.Protocol
             epochIsSpoilt = false;
             sender.Renumber();
             NewEpoch();
-            isRestored = false;
+            restored = null;
             firstAtMeeting = 0;
         }
 
@@ -206,63 +203,6 @@ namespace Rx.IotLink.Nano.Protocol
         {
             byeText = text;
             byeDue = phase == Phase.Open;
-        }
-
-        /// <summary>Bytes arrived, in any pieces.</summary>
-        public void Receive(byte[] bytes, int offset, int count, long now)
-        {
-            while (count > 0)
-            {
-                int part = buffer.Length - held;
-                if (part > count)
-                    part = count;
-                Array.Copy(bytes, offset, buffer, held, part);
-                Received(part, now);
-                offset += part;
-                count -= part;
-            }
-        }
-
-        /// <summary>So many bytes arrived in the <see cref="Buffer"/>. They may be changed.</summary>
-        public void Received(int count, long now)
-        {
-            lastHeard = now;
-            byte[] bytes = buffer;
-            int at = held;
-            int end = at + count;
-            int start = 0;
-            held = 0;
-            while (Hears)
-            {
-                // The only pass over the bytes of a line. As signed numbers, those beyond ASCII are below zero.
-                while (at < end && (sbyte)bytes[at] > AsciiText.LineFeed)
-                    at++;
-                if (at == end)
-                    break;
-                byte value = bytes[at];
-                if (value == AsciiText.LineFeed)
-                {
-                    if (!IsTooLong(start, at))
-                        Take(bytes, start, at - start);
-                    start = at + 1;
-                    isAscii = true;
-                }
-                else if (value > 127)
-                {
-                    isAscii = false;
-                }
-                else if (value == 0 && settings.ReplacesNul && phase == Phase.Open)
-                {
-                    // A text on the device ends at its first NUL: the line would be cut short without a word.
-                    bytes[at] = Substitute;
-                }
-
-                at++;
-            }
-
-            if (!Hears || IsTooLong(start, end))
-                return;
-            Keep(start, end - start);
         }
 
         /// <summary>
@@ -349,6 +289,8 @@ namespace Rx.IotLink.Nano.Protocol
         {
             sender.Taken(now);
             receiver.Acknowledge(output);
+            if (IsRecovering)
+                sender.Limit(restored.Room(sender.First));
             sender.Send(output);
             if (byeDue && !sender.CanSend && output.Room >= byeText.Length + 6)
             {
@@ -371,95 +313,6 @@ namespace Rx.IotLink.Nano.Protocol
                 receiver.SayArrived(output);
             else
                 output.Byte(AsciiText.LineFeed);
-        }
-
-        private bool IsTooLong(int start, int end)
-        {
-            if (start == end || end - start <= Limit(buffer[start]))
-                return false;
-            Leave(LeaveReason.TooLong, -1, "a line of the peer is longer than it may be");
-            return true;
-        }
-
-        /// <summary>Keeps an unfinished line at the beginning of the buffer, and room behind it.</summary>
-        private void Keep(int start, int length)
-        {
-            byte[] from = buffer;
-            // Only a line of the opening may be so long; and it hardly ever is.
-            if (length >= usualBuffer.Length && buffer == usualBuffer)
-                buffer = new byte[OpeningTokens.MaxBytes + 1];
-            else if (length < usualBuffer.Length)
-                buffer = usualBuffer;
-            if (length > 0 && (start > 0 || from != buffer))
-                Array.Copy(from, start, buffer, 0, length);
-            held = length;
-        }
-
-        private void Take(byte[] bytes, int offset, int count)
-        {
-            if (!isAscii && !Utf8.IsValid(bytes, offset, count))
-            {
-                Fail("a line is not UTF-8");
-                return;
-            }
-
-            if (phase != Phase.Open)
-            {
-                TakeAnswer(bytes, offset, count);
-                return;
-            }
-
-            if (count == 0)
-            {
-                sender.NothingWaits();
-                sender.Clock.PeerRests(lastHeard);
-                host.Heartbeat();
-                return;
-            }
-
-            byte mark = bytes[offset];
-            int low = count >= 5 ? AsciiText.Low(bytes, offset + 1) : -1;
-            if (mark == '+' || mark == '-' || mark == '#')
-                sender.Clock.PeerSends();
-            if (mark == '+' && low >= 0)
-                receiver.Take(low, bytes, offset + 5, count - 5);
-            else if (mark == '#' && count == 5 && low >= 0)
-                receiver.TakeGivenUp(low);
-            else if (mark == '-')
-                receiver.TakeBestEffort(bytes, offset + 1, count - 1);
-            else if (mark == '=' && count == 5 && low >= 0)
-                TakeAccepted(low);
-            else if (mark == '~' && count == 5 && low >= 0)
-                TakeArrived(low);
-            else if (mark == '!' && count >= 4 && AsciiText.Same(bytes, offset, 4, "!bye") && (count == 4 || bytes[offset + 4] == AsciiText.Blank))
-                TakeFarewell(bytes, offset, count);
-            else
-                Fail("a line means nothing");
-        }
-
-        private void TakeAccepted(int low)
-        {
-            if (!sender.Acknowledge(sender.Whole(low), lastHeard))
-                Fail("a line was acknowledged that was never sent");
-        }
-
-        private void TakeArrived(int low)
-        {
-            if (!sender.Arrived(sender.Whole(low), lastHeard))
-            {
-                Fail("the arrival was told of a line that was never sent");
-                return;
-            }
-
-            sender.Clock.PeerRests(lastHeard);
-            host.Heartbeat();
-        }
-
-        private void TakeFarewell(byte[] bytes, int offset, int count)
-        {
-            string text = count > 5 ? Text(bytes, offset + 5, count - 5) : "";
-            bool displaced = text == "displaced";
-            Leave(displaced ? LeaveReason.Displaced : LeaveReason.PeerLeft, -1, text.Length > 0 ? "the server left: " + text : "the server left");
         }
 
         private void Fail(string why)
@@ -489,20 +342,6 @@ namespace Rx.IotLink.Nano.Protocol
         {
             answer = null;
             opening.Forget();
-        }
-
-        private int Limit(byte mark)
-        {
-            if (phase != Phase.Open)
-                return OpeningTokens.MaxBytes;
-            if (mark == '!')
-                return MaxFarewell > settings.MaxLineBytes + 5 ? MaxFarewell : settings.MaxLineBytes + 5;
-            return settings.MaxLineBytes + (mark == '-' ? 1 : 5);
-        }
-
-        private static string Text(byte[] bytes, int offset, int count)
-        {
-            return Encoding.UTF8.GetString(bytes, offset, count);
         }
 
         private static int Largest(int a, int b, int c)

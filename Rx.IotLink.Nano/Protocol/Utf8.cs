@@ -16,7 +16,15 @@ namespace Rx.IotLink.Nano.Protocol
                 byte first = bytes[at++];
                 if (first < 0xC2 || first > 0xF4)
                     return false;
-                int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+                // Most of what is not ASCII, in few instructions.
+                if (first < 0xE0)
+                {
+                    if (at == end || (bytes[at++] & 0xC0) != 0x80)
+                        return false;
+                    continue;
+                }
+
+                int more = first < 0xF0 ? 2 : 3;
                 if (end - at < more)
                     return false;
                 byte second = bytes[at];

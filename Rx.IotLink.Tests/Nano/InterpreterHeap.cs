@@ -52,6 +52,9 @@ internal sealed class InterpreterHeap
 
     public IEnumerable<string> Parts => parts.OrderByDescending(part => part.Value).Select(part => $"{part.Value,6} {part.Key}");
 
+    /// <summary>What is the application's, and is not counted.</summary>
+    public void Except(object one) => seen.Add(one);
+
     /// <summary>Counts an object, and all that it holds.</summary>
     public void Add(object? root)
     {

@@ -43,9 +43,35 @@ public sealed class NanoMemoryTests
         Assert.That(Heap(client, withHandlers).Bytes, Is.LessThanOrEqualTo(heap.Bytes), "a full outbox needs no more");
     }
 
-    private static InterpreterHeap Heap(IotLinkNanoClient client, bool withHandlers)
+    [Test]
+    public async Task A_flash_costs_its_own_memory_and_nothing_where_there_is_none()
+    {
+        await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions { Port = 0, Bind = IPAddress.Loopback, DrainTimeout = TimeSpan.Zero });
+        var flash = new PowerCutFlash();
+        var (without, with) = (await UpAsync(null), await UpAsync(flash));
+        await TestContext.Out.WriteLineAsync($"without: {without.Bytes} bytes, with a flash: {with.Bytes}\n{string.Join('\n', with.Parts)}");
+
+        Assert.That(without.Parts, Has.None.Contain("Keep").And.None.Contain("FlashLog").And.None.Contain("Recovery"));
+        Assert.That(with.Parts, Has.Some.Contain("Keeper"));
+        // The batch's head goes into the output's buffer, too.
+        Assert.That(with.Bytes - without.Bytes, Is.InRange(300, 800));
+
+        async Task<InterpreterHeap> UpAsync(PowerCutFlash? kept)
+        {
+            var options = new NanoClientOptions { Host = "127.0.0.1", Port = server.EndPoint.Port, Id = kept is null ? "pump-1" : "pump-2", Flash = kept };
+            using var client = IotLinkNanoClient.Start(options);
+            Assert.That(client.WaitUntilUp(40_000), Is.True);
+            await server.WaitForAsync(options.Id).WaitAsync(Soon.Bound);
+            Soon.Holds(() => kept is null || kept.Writes == 2, "it has its state");
+            return Heap(client, withHandlers: false, apart: kept);
+        }
+    }
+
+    private static InterpreterHeap Heap(IotLinkNanoClient client, bool withHandlers, object? apart = null)
     {
         var heap = new InterpreterHeap(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)));
+        if (apart is not null)
+            heap.Except(apart);
         heap.Add(client);
         // What the threads run is held by them alone.
         heap.Add(RuntimeHelpers.GetUninitializedObject(typeof(PumpThread)));

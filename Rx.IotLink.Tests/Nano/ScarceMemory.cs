@@ -79,7 +79,7 @@ internal sealed class ScarceMemory
     private static Assembly Compile()
     {
         var sources = NanoProject.Library.Sources
-            .Where(s => Path.GetFileName(Path.GetDirectoryName(s)) is not ("Device" or "Properties" or "Bridge"))
+            .Where(s => Path.GetFileName(Path.GetDirectoryName(s)) is not ("Device" or "Properties" or "Bridge") || Path.GetFileName(s) is "Bytes.cs" or "Crc32.cs")
             .Select(s => CSharpSyntaxTree.Create((CompilationUnitSyntax)new Asking().Visit(CSharpSyntaxTree.ParseText(File.ReadAllText(s), Language).GetRoot()), Language, s));
         var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Where(path => Path.GetFileName(path).StartsWith("System", StringComparison.Ordinal) || Path.GetFileName(path).StartsWith("Microsoft.Win32", StringComparison.Ordinal) || Path.GetFileName(path) is "mscorlib.dll" or "netstandard.dll")

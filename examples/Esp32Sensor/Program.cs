@@ -47,6 +47,7 @@ namespace Esp32Sensor
                 Id = Settings.Id,
                 Key = Key(Settings.Key),
                 Wifi = new WifiStation(Settings.Ssid, Settings.Password),
+                Flash = Settings.Outbox.Length > 0 ? new FileFlash(Settings.Outbox, 4096) : null,
                 Led = led,
                 Rebooter = Rebooter,
                 Watchdog = new SoftwareWatchdog(Rebooter, 20000),

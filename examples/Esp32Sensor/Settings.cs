@@ -24,6 +24,11 @@ namespace Esp32Sensor
         /// </summary>
         public const string Key = "";
 
+        /// <summary>
+        /// Where readings that wait for long are kept, so that they outlast a loss of power; nothing: in memory alone.
+        /// </summary>
+        public const string Outbox = "I:\\outbox";
+
         /// <summary>The pin of the lamp: 2 on most boards.</summary>
         public const int LedPin = 2;
     }
