@@ -33,6 +33,10 @@ public sealed class NanoApiTests
         Assert.That(NanoCheck.FaultsOf(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)).Concat(NanoProject.Firmware.Sources)), Is.Empty);
 
     [Test]
+    public void The_ends_of_an_I2C_bus_compile_against_what_the_device_has() =>
+        Assert.That(NanoCheck.FaultsOf(NanoProject.Library.Sources.Where(s => !s.EndsWith("AssemblyInfo.cs", StringComparison.Ordinal)).Concat(NanoProject.I2c.Sources)), Is.Empty);
+
+    [Test]
     public void The_program_of_the_guide_compiles_too()
     {
         var guide = Repository.Read("docs", "esp32.md");

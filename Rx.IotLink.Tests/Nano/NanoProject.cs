@@ -21,6 +21,8 @@ internal sealed class NanoProject
 
     public static NanoProject Firmware { get; } = new("examples", "Esp32Bridge", "Esp32Bridge.nfproj");
 
+    public static NanoProject I2c { get; } = new("Rx.IotLink.Nano.I2c", "Rx.IotLink.Nano.I2c.nfproj");
+
     public string File { get; }
 
     public string Folder => Path.GetDirectoryName(File)!;

@@ -9,7 +9,7 @@ namespace NanoTests;
 [Parallelizable(ParallelScope.Self)]
 public sealed class NanoProjectTests
 {
-    private static readonly NanoProject[] Projects = [NanoProject.Library, NanoProject.Example, NanoProject.Firmware];
+    private static readonly NanoProject[] Projects = [NanoProject.Library, NanoProject.Example, NanoProject.Firmware, NanoProject.I2c];
 
     [TestCaseSource(nameof(Projects))]
     public void Every_source_is_compiled(object project) =>
@@ -40,6 +40,7 @@ public sealed class NanoProjectTests
         Assert.That(dependencies, Is.EquivalentTo(library));
         Assert.That(NanoProject.Example.Packages, Is.SupersetOf(library));
         Assert.That(NanoProject.Firmware.Packages, Is.EquivalentTo(library));
+        Assert.That(NanoProject.I2c.Packages, Is.SupersetOf(library));
         Assert.That(NanoProject.Example.References.Select(r => r.Hint), Is.All.StartsWith(@"..\..\Rx.IotLink.Nano\packages\"), "packages are restored beside the solution");
     }
 
