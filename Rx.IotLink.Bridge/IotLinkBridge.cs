@@ -259,7 +259,7 @@ public sealed class IotLinkBridge : IAsyncDisposable
         }
 
         private static TcpTransport Direct(string host, int port) =>
-            host.Length > 0 && port > 0 ? new(host, port) : throw new IOException("the host leaves the server to this bridge, which was told none");
+            host.Length > 0 && port > 0 ? new(host, port) : throw new IOException("the host leaves the choice of the server to this bridge, whose options name none");
 
         private void Fail(string why)
         {

@@ -15,7 +15,7 @@ namespace Rx.IotLink.Bridge;
 /// <param name="port">Opens the port.</param>
 /// <param name="scheduler">The clock.</param>
 /// <param name="changed">Called after each change of the end, not under the gate; by several threads.</param>
-/// <param name="portChanged">Told why the port cannot be had, and null when it is open.</param>
+/// <param name="portChanged">Called with why the port cannot be opened, and with null when it is open.</param>
 internal sealed class Wire(FrameEnd end, ITransport port, IScheduler scheduler, Action changed, Action<Exception?> portChanged) : IAsyncDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);

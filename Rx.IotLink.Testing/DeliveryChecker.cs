@@ -21,7 +21,7 @@ public sealed class DeliveryChecker(bool ordered = true)
 
     // Lines that were received and not accepted when their receiver lost its memory: they may come again.
     private readonly HashSet<long> mayComeAgain = [];
-    // Their writer was told that they do not arrive; and those that nobody may receive any more.
+    // Lines whose writer learned that they do not arrive; and those that nobody may receive any more.
     private readonly HashSet<long> dropped = [];
     private readonly HashSet<long> overdue = [];
     private DeliveryVerdict soFar = new();
@@ -78,7 +78,7 @@ public sealed class DeliveryChecker(bool ordered = true)
         }
     }
 
-    /// <summary>The writer was told that a line was dropped before it was sent.</summary>
+    /// <summary>The writer learned that a line was dropped before it was sent.</summary>
     public void Dropped(long number)
     {
         lock (gate)
@@ -90,7 +90,7 @@ public sealed class DeliveryChecker(bool ordered = true)
     }
 
     /// <summary>
-    /// A line of an earlier process may be dropped, and nobody is left to be told: it may arrive or not. Called for a
+    /// A line of an earlier process may be dropped, and nobody is left who could learn it: it may arrive or not. For a
     /// line that its writer's memory holds, after <see cref="WriterCrashed"/>.
     /// </summary>
     public void MayBeDropped(long number)

@@ -21,7 +21,7 @@ internal static class RegularFile
     /// <summary>The same, for what opens it itself.</summary>
     public static void Check(string path)
     {
-        // Whoever opens a folder, or what is not there, is told so.
+        // Opening a folder, or a file that is not there, throws by itself.
         if (!File.Exists(path))
             return;
         var length = LengthOf(path);

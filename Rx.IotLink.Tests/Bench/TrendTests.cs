@@ -18,7 +18,7 @@ public sealed class TrendTests
     public void What_grows_is_found() => Assert.That(Trends(at => at), Has.Count.EqualTo(4).And.All.Property(nameof(Trend.IsFlat)).False);
 
     [Test]
-    public void A_few_samples_tell_nothing() => Assert.That(Trend.Of([.. Enumerable.Range(0, Trend.LeastSamples - 1).Select(at => Make(at, at))]), Is.Empty);
+    public void A_few_samples_say_nothing() => Assert.That(Trend.Of([.. Enumerable.Range(0, Trend.LeastSamples - 1).Select(at => Make(at, at))]), Is.Empty);
 
     [Test]
     public void Samples_are_thinned_and_stay_evenly_spread()

@@ -63,7 +63,7 @@ public sealed class BridgeCommandTests
     }
 
     [Test]
-    public async Task A_bridge_that_is_told_the_server_connects_there_and_keys_are_the_hosts()
+    public async Task A_bridge_with_a_server_of_its_own_connects_there_and_keys_are_the_hosts()
     {
         using var cable = new SerialCable();
         var keys = Path.GetTempFileName();
@@ -84,7 +84,7 @@ public sealed class BridgeCommandTests
     }
 
     [Test]
-    public async Task A_port_that_is_not_there_is_told_by_both()
+    public async Task A_port_that_is_not_there_is_reported_by_both()
     {
         await using var bridge = IotLinkProcess.Start("bridge", "--serial", "/dev/ttyNone9");
         Assert.That(await bridge.EventAsync("no port"), Does.Contain("The serial port /dev/ttyNone9 does not exist"));

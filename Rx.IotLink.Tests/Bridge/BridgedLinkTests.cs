@@ -69,7 +69,7 @@ public sealed class BridgedLinkTests
     }
 
     [Test]
-    public async Task A_server_that_is_not_there_is_told_through_the_bridge()
+    public async Task A_server_that_is_not_there_is_reported_through_the_bridge()
     {
         using var cable = new SerialCable();
         await using var host = BridgeTransport.Start(new() { Wire = new SerialTransport(cable.Left), Host = "127.0.0.1", Port = 1 });
@@ -80,7 +80,7 @@ public sealed class BridgedLinkTests
     }
 
     [Test]
-    public async Task A_port_that_is_not_there_is_told_by_the_client_and_by_the_status()
+    public async Task A_port_that_is_not_there_is_reported_by_the_client_and_by_the_status()
     {
         await using var host = BridgeTransport.Start(new() { Wire = new SerialTransport("/dev/ttyNone9"), Host = "127.0.0.1" });
         await using var client = IotLinkClient.Start(Options(host));
@@ -106,7 +106,7 @@ public sealed class BridgedLinkTests
     }
 
     [Test]
-    public async Task A_reset_line_that_throws_is_told_and_harms_nothing()
+    public async Task A_reset_line_that_throws_is_reported_and_harms_nothing()
     {
         using var cable = new SerialCable();
         await using var host = BridgeTransport.Start(new() { Wire = new SerialTransport(cable.Left), Host = "x", ResetLine = new BadLine(), SilenceTimeout = TimeSpan.FromSeconds(3) });

@@ -42,7 +42,7 @@ public sealed class SerialTests
     }
 
     [Test]
-    public async Task A_port_that_is_unplugged_is_told_and_works_again_when_it_is_plugged_in()
+    public async Task A_port_that_is_unplugged_is_reported_and_works_again_when_it_is_plugged_in()
     {
         var name = Path.Combine(Path.GetTempPath(), $"iotlink-tty-{Guid.NewGuid():N}");
         using var before = new SerialCable();

@@ -127,7 +127,7 @@ internal sealed class KeyTests
     }
 
     [Test]
-    public async Task A_bad_line_is_told_without_its_key()
+    public async Task A_bad_line_is_reported_without_its_key()
     {
         var key = DeviceKeys.NewKey();
         var keys = files.Write("keys", $"\n{key} pump-1\n");

@@ -122,7 +122,7 @@ internal sealed partial class StreamsTests
     }
 
     /// <summary>
-    /// A pipe with a name. Open for both, so that whoever writes need not wait for a reader, nor is told that there is
+    /// A pipe with a name. Open for both, so that a writer need not wait for a reader, and gets no error that there is
     /// none.
     /// </summary>
     private static async Task<FileStream> OpenPipeAsync(string path)

@@ -64,7 +64,7 @@ internal sealed class EndOfPair
     /// </summary>
     private HashSet<string> ComesAgain { get; } = [];
 
-    /// <summary>How many lines were given up before they were sent, and their writers told.</summary>
+    /// <summary>How many lines were given up before they were sent, and reported so to their writers.</summary>
     public int GivenUp => givenUp.Count;
 
     public bool IsDone => written.TrueForAll(l => told.Contains(l.Text) || takenBack.Contains(l.Text) || !l.IsAwaited || gone.Contains(l.Text)) && Received.Count == received && End.Handled == End.Delivered.Count && End.Engine.Unfinished == 0;
@@ -128,14 +128,14 @@ internal sealed class EndOfPair
         {
             var times = had.Count(text => text == line.Text);
             var isGivenUp = givenUp.Contains(line.Text);
-            // For one that nobody waits for, only the counts tell that it was given up.
+            // For one that nobody waits for, only the counts show that it was given up.
             var mayBeGivenUp = isGivenUp || (!line.IsAwaited && (line.Key ?? line.TimeToLive as object) is not null);
             var (isOwed, mayRepeat) = (line.Delivery == Delivery.ExactlyOnce && !gone.Contains(line.Text) && !takenBack.Contains(line.Text) && !mayBeGivenUp, Peer.ComesAgain.Contains(line.Text));
             Require(times <= 1 || mayRepeat, () => $"'{line.Text}' came {times} times");
             Require(times >= 1 || !isOwed, () => $"'{line.Text}' never came");
             Require(times == 0 || !takenBack.Contains(line.Text), () => $"'{line.Text}' came, though its writer has it back");
             // A peer that ended may have given it to its application and not have kept that.
-            Require(times == 0 || !isGivenUp || gone.Contains(line.Text) || mayRepeat, () => $"'{line.Text}' came, though its writer was told that it does not");
+            Require(times == 0 || !isGivenUp || gone.Contains(line.Text) || mayRepeat, () => $"'{line.Text}' came, though it was reported as dropped");
         }
 
         var ordered = written.Where(l => l.Ordering == Ordering.Ordered && l.Delivery == Delivery.ExactlyOnce).Select(l => l.Text).ToList();
@@ -154,7 +154,7 @@ internal sealed class EndOfPair
         // That a line was given up where its number is, a later process may not know.
         var mayBeGivenUp = gone.Contains(line.Text) && written.Exists(l => l.Text == line.Text && (l.Key ?? l.TimeToLive as object) is not null);
         if (line.Outcome == Outcome.Accepted)
-            Require(mayBeGivenUp || Peer!.Received.Contains(line.Text), () => $"'{line.Text}' is told to be accepted, and the peer's application has not had it");
+            Require(mayBeGivenUp || Peer!.Received.Contains(line.Text), () => $"'{line.Text}' is reported as accepted, and the peer's application has not had it");
         else if (line.Outcome == Outcome.Replaced || line.Outcome!.Expiry is not null)
             givenUp.Add(line.Text);
     }
@@ -194,7 +194,7 @@ internal sealed class EndOfPair
             End.FailSave();
     }
 
-    /// <summary>The store reads, and tells it some time later, or cannot.</summary>
+    /// <summary>The store reads, and gives the result some time later, or cannot.</summary>
     private void ReadStored(bool fails)
     {
         if (End.Load is null)

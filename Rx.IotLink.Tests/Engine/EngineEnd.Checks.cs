@@ -20,7 +20,7 @@ internal sealed partial class EngineEnd
         }
 
         var (last, now) = (before, engine.Status);
-        Require(last == now, () => $"the last state that is told is {last}, and it is {now}");
+        Require(last == now, () => $"the last reported state is {last}, and it is {now}");
     }
 
     /// <summary>A line has one place at a time, and all who count lines find the same.</summary>

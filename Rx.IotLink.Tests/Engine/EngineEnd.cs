@@ -92,13 +92,13 @@ internal sealed partial class EngineEnd
     /// <summary>How many lines are in the store alone.</summary>
     public int InStoreAlone => isOver ? 0 : engine.Unfinished - Inside.OutboxOf(engine).Count - Inside.HolderOf(engine).UnfinishedCount;
 
-    /// <summary>Whether lines were given up whose writers are told later, when the store knows it.</summary>
+    /// <summary>Whether lines were given up whose writers learn it later, when the store knows it.</summary>
     public bool HasGivenUp => Written.Exists(line => line.Outcome is { } outcome && (outcome == Outcome.Replaced || outcome.Expiry is not null) && !told.Contains(line));
 
-    /// <summary>What it is to read, until that is told. Null: nothing.</summary>
+    /// <summary>What the store is to read, until the engine has the result. Null: nothing.</summary>
     public Load? Load { get; private set; }
 
-    /// <summary>What it has read for that, and is not told yet. Null: nothing.</summary>
+    /// <summary>What the store has read, while the engine does not have it yet. Null: nothing.</summary>
     public IReadOnlyList<StoredLine>? Read { get; private set; }
 
     public LinkOptions Limits { get; }
@@ -122,7 +122,7 @@ internal sealed partial class EngineEnd
     /// <summary>Whether somebody sends on the connection: it was given bytes, or will ask for them.</summary>
     public bool IsSending => sending;
 
-    /// <summary>When it wants to be told the time.</summary>
+    /// <summary>When the engine wants an input with the time.</summary>
     public TimeSpan? WakeAt { get; private set; }
 
     /// <summary>Every line that was written and taken, oldest first.</summary>
@@ -149,7 +149,7 @@ internal sealed partial class EngineEnd
     /// <summary>The place of the last record that is kept.</summary>
     public int Kept => (int)saved.UpTo;
 
-    /// <summary>Lines whose writers are told what became of them, as they are told.</summary>
+    /// <summary>Lines whose writers learn what became of them, in that order.</summary>
     public Action<OutLine>? Told { get; init; }
 
     public List<LinkNoticeKind> Notices { get; } = [];
@@ -224,14 +224,14 @@ internal sealed partial class EngineEnd
     /// <summary>The store fails with what it was given.</summary>
     public void FailSave() => Step(Input.SaveFailed(Moment, new Outage(OutageReason.StoreFailed, "the disk is full"), new IOException("full")));
 
-    /// <summary>The store reads what it is to read, which is told later.</summary>
+    /// <summary>The store reads what it is to read. The engine gets it later.</summary>
     public void ReadStored()
     {
         if (Load is { } load)
             Read = [.. (Store.SnapshotOf(Id)?.Lines ?? []).Where(line => line.Position > load.After).Take(load.Count)];
     }
 
-    /// <summary>What the store has read, now or before, is told.</summary>
+    /// <summary>The engine gets what the store has read, now or before.</summary>
     public void TellRead()
     {
         if (Read is null)
@@ -347,7 +347,7 @@ internal sealed partial class EngineEnd
     }
 
     /// <summary>
-    /// An earlier process's number is the only thing that tells a line from its repetition: if this process ended
+    /// An earlier process's number alone distinguishes a line from its repetition: if this process ended
     /// now, the next one would give the line the same.
     /// </summary>
     private void CheckNumber(string said)
@@ -385,8 +385,8 @@ internal sealed partial class EngineEnd
         for (var line = effects.FirstDone; line is not null;)
         {
             var done = line;
-            Require(told.Add(done), () => $"the writer of '{done.Text}' is told twice");
-            Require(done.Outcome is not null && done.Outcome != Outcome.TakenBack && done.Outcome != Outcome.Dropped, () => $"the writer of '{done.Text}' is told, and it is not done");
+            Require(told.Add(done), () => $"the write of '{done.Text}' completes twice");
+            Require(done.Outcome is not null && done.Outcome != Outcome.TakenBack && done.Outcome != Outcome.Dropped, () => $"the write of '{done.Text}' completes, and it is not done");
             if (done.Outcome == Outcome.Replaced || done.Outcome!.Expiry is not null)
                 CheckGivenUp(done);
             Told?.Invoke(done);
@@ -395,14 +395,14 @@ internal sealed partial class EngineEnd
 
         foreach (var stored in effects.Stored ?? [])
         {
-            Require(stored.IsDoneWhenStored && toldStored.Add(stored), () => $"the writer of '{stored.Text}' is told twice that it is kept, or did not ask");
-            Require(0 < stored.Record && stored.Record <= saved.UpTo, () => $"the writer of '{stored.Text}' is told that it is kept, and it is not");
+            Require(stored.IsDoneWhenStored && toldStored.Add(stored), () => $"'{stored.Text}' is reported twice as kept, or its writer did not ask");
+            Require(0 < stored.Record && stored.Record <= saved.UpTo, () => $"'{stored.Text}' is reported as kept, and it is not");
         }
     }
 
     /// <summary>
-    /// A line is given up only before it was sent, and only for its reason. Its writer is told when no crash can bring
-    /// it back. One that is given up where its number is has no writer.
+    /// A line is given up only before it was sent, and only for its reason. Its writer learns it when no crash can
+    /// bring it back. One that is given up where its number is has no writer.
     /// </summary>
     private void CheckGivenUp(OutLine line)
     {

@@ -67,7 +67,7 @@ internal sealed record Happening(string Name, Action<EngineEnd> Do)
         new("the link is refused", end => end.Step(Input.Refused(end.Moment, new(OutageReason.Refused, "refused")))),
         new("the output is taken", end => end.TakeOutput()),
         new("a keepalive is due", end => end.Step(Input.KeepaliveDue(end.Moment))),
-        new("the time is told", end => end.Step(Input.Time(end.Moment))),
+        new("the time comes in", end => end.Step(Input.Time(end.Moment))),
         new("the time that was asked for comes", end => Wait(end, (end.WakeAt ?? end.Now) - end.Now)),
         new("a timeout passes", end => Wait(end, EngineEnd.Timeout)),
         new("an hour passes", end => Wait(end, TimeSpan.FromHours(1))),

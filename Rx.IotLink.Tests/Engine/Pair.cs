@@ -157,7 +157,7 @@ internal sealed class Pair
         {
             if (!server.End.Engine.IsSuccessor(opening))
             {
-                // It is told to come again later.
+                // It gets the answer to come again later.
                 client.NoticesEndAt = now;
                 return;
             }

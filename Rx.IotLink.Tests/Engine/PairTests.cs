@@ -4,7 +4,7 @@ using Rx.IotLink.Tests.Protocol.Garbage;
 namespace Rx.IotLink.Tests.Engine;
 
 /// <summary>
-/// Whatever the pipe between two engines does, each line arrives once and in order, and is told to be accepted only
+/// Whatever the pipe between two engines does, each line arrives once and in order, and is reported as accepted only
 /// then.
 /// </summary>
 public sealed class PairTests

@@ -19,8 +19,8 @@ internal sealed class SavedWatch(bool isKept)
     /// <summary>Something is to be kept.</summary>
     /// <param name="record">What it is.</param>
     /// <param name="isOfLine">
-    /// Whether lines have just been handled. If not, it repeats what the peer knows already, or is told at once, since
-    /// it has come back with an earlier memory (vectors 101 and 102).
+    /// Whether lines have just been handled. If not, it repeats what the peer knows already, or is reported at once,
+    /// since it has come back with an earlier memory (vectors 101 and 102).
     /// </param>
     public void Add(SessionRecord record, bool isOfLine) => records.Add((record, isOfLine));
 

@@ -39,7 +39,7 @@ public sealed class TotalTests
                     unexplored.Enqueue([.. path, input]);
             }
 
-            Assert.That(found, Has.Count.LessThan(MostStates), "the states are not told apart by what is finite");
+            Assert.That(found, Has.Count.LessThan(MostStates), "the states are distinguished by what is finite");
         }
 
         TestContext.Out.WriteLine($"{found.Count} states, {inputs.Count} inputs in each: {steps} steps; the longest path has {found.Values.Max(p => p.Length)} inputs");
@@ -76,7 +76,7 @@ public sealed class TotalTests
     private static int Most(World world) => world.IsKept ? 1 : 2;
 
     /// <summary>
-    /// Whether keys and ends of lines tell states apart. There are three to five times as many then: for one world, or
+    /// Whether keys and ends of lines distinguish states. There are three to five times as many then: for one world, or
     /// for all if more is wanted.
     /// </summary>
     private static bool TellsLimits(World world) => Cases.Times > 1 || world is { Side: Side.Client, IsKept: false, HasKey: false };
@@ -88,7 +88,7 @@ public sealed class TotalTests
         return [.. one.Append("Disconnected").Where(_ => !world.HasKey).Select(p => $"1 {p}"), .. two.Append("Disconnected").Select(p => $"2 {p}")];
     }
 
-    /// <summary>What tells states apart, with numbers only as far as "none, one, several", or "none, some".</summary>
+    /// <summary>What distinguishes states, with numbers only as far as "none, one, several", or "none, some".</summary>
     private sealed record State(int Version, string Phase, LinkStatus Status, bool IsConnected, bool IsSending, bool StoreFails, bool HasFault, int Outbox, int OnTheWay, int DoneOnTheWay, int Waiting, bool IsSaving, bool Wakes, int InStoreAlone, bool IsLoading, bool HasEnds, bool HasKeys, bool IsSuperseded, bool HasGivenUp)
     {
         public static State Of(EngineEnd end, World world) => Of(end, Most(world), TellsLimits(world));

@@ -130,7 +130,7 @@ public sealed partial class AspNetTests
     }
 
     [Test]
-    public async Task The_devices_are_a_list_and_the_health_is_told()
+    public async Task The_devices_are_a_list_and_the_health_is_reported()
     {
         var row = await Poll(() => http.GetFromJsonAsync<JsonElement>("/devices"), rows => rows.EnumerateArray().Any(r => r.GetProperty("isUp").GetBoolean()));
         Assert.That(row[0].GetProperty("id").GetString(), Is.EqualTo("device-a"));

@@ -39,7 +39,7 @@ public sealed partial class ExamplesTests
         Assert.That(Stores.PostgreSql.PostgresProgram.Folder, Is.Not.Empty);
         if (Environment.UserName != "root")
         {
-            // Only root makes network namespaces: who is not is told so.
+            // Only root makes network namespaces. Others get a message that says so.
             var refused = await Dotnet.RunProgramAsync("Cluster", "--cut-off");
             Assert.That((refused.Exit, refused.Errors.TrimEnd()), Is.EqualTo((2, "--cut-off makes network namespaces: it must run as root, on Linux, and needs 'ip' (apt-get install iproute2).")));
             return;

@@ -55,7 +55,7 @@ public sealed class MatchingTests
 
     [TestCase(true, TestName = "Before any fault")]
     [TestCase(false, TestName = "A second time after a fault")]
-    public void An_outage_without_a_fault_is_told_apart(bool before)
+    public void An_outage_without_a_fault_is_distinguished(bool before)
     {
         var findings = before
             ? Match([], [Up("a", End.Server, 10), Down("a", End.Server, 500)])

@@ -14,7 +14,7 @@ public sealed class SumsTests
     [TestCase("lost", 1, TestName = "A lost line: 1")]
     [TestCase("repeated", 1, TestName = "A repeated line: 1")]
     [TestCase("swapped", 1, TestName = "A swapped line: 1")]
-    public void The_exit_code_tells_what_the_checker_found(string error, int expected)
+    public void The_exit_code_shows_what_the_checker_found(string error, int expected)
     {
         using var books = new Books(Devices, new HistoricalScheduler().StartStopwatch());
         foreach (var lines in books.ToServer.Values.Concat(books.ToDevice.Values).SkipLast(1))

@@ -32,7 +32,7 @@ public sealed class TallyTests
     }
 
     [Test]
-    public void A_line_whose_acceptance_was_not_told_is_a_flaw()
+    public void A_line_whose_acceptance_was_not_reported_is_a_flaw()
     {
         var tally = new Tally();
         tally.Receive(tally.Write());

@@ -76,7 +76,7 @@ public sealed class CancelledWriteTests : IDisposable
     }
 
     [TestCaseSource(nameof(Writes))]
-    public void What_was_accepted_is_not_told_as_cancelled(Func<ILink, string, CancellationToken, Task> write)
+    public void What_was_accepted_is_not_reported_as_cancelled(Func<ILink, string, CancellationToken, Task> write)
     {
         using var answering = pair.Server.Respond((_, _) => Task.FromResult("42")).Subscribe();
         var waiting = write(pair.Device, "line", cancelling.Token);

@@ -40,7 +40,7 @@ internal sealed class FromJsonTests : ReactiveTest
     }
 
     [TestCaseSource(nameof(BadLines))]
-    public void A_bad_line_is_skipped_and_told_and_the_next_one_read(string bad)
+    public void A_bad_line_is_skipped_and_reported_and_the_next_one_read(string bad)
     {
         var scheduler = new TestScheduler();
         var told = new List<(string Line, JsonException Error)>();
@@ -54,7 +54,7 @@ internal sealed class FromJsonTests : ReactiveTest
     }
 
     [TestCaseSource(nameof(BadLines))]
-    public void A_bad_line_is_skipped_if_nobody_is_to_be_told(string bad)
+    public void A_bad_line_is_skipped_if_nobody_wants_reports(string bad)
     {
         var seen = new[] { bad, Good }.ToObservable().FromJson(SampleContext.Default.Reading).ToEnumerable();
 

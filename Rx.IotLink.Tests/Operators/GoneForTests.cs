@@ -130,7 +130,7 @@ internal sealed class GoneForTests
     }
 
     [Test]
-    public void IsUp_tells_each_change_once()
+    public void IsUp_gives_each_change_once()
     {
         var seen = new List<bool>();
         using var subscription = link.IsUp().Subscribe(seen.Add);

@@ -261,7 +261,7 @@ internal sealed class RequestTests
     }
 
     [Test]
-    public void The_requests_of_others_and_other_lines_can_be_told_apart()
+    public void The_requests_of_others_and_other_lines_can_be_distinguished()
     {
         var lines = new[] { """{"req":"1"}""", """{"res":"1"}""", """{"req":1,"body":2}""", """{"a":"\"req\""}""", "21.5", """{"req":[1]}""", """{"req":"1","res":"1"}""", "" };
 

@@ -95,7 +95,7 @@ internal sealed class RespondTests
     }
 
     [Test]
-    public void An_error_text_of_ones_own_is_told_as_json()
+    public void An_error_text_of_ones_own_is_sent_as_json()
     {
         var handler = (string _) => Observable.Throw<string>(new IOException("no \"such\" válve"));
         using var subscription = link.Respond(handler, new() { ErrorText = error => error.Message }).Subscribe();
@@ -106,7 +106,7 @@ internal sealed class RespondTests
     }
 
     [Test]
-    public void What_errors_tell_is_the_owner_s_choice_and_cut()
+    public void What_errors_say_is_the_owner_s_choice_and_cut()
     {
         var handler = (string _) => Observable.Throw<string>(new IOException("secret"));
         using var subscription = link.Respond(handler, new() { ErrorText = _ => "\ud800" + string.Concat(Enumerable.Repeat("😀", 600)) }).Subscribe();

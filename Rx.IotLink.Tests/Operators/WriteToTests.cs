@@ -50,7 +50,7 @@ internal sealed class WriteToTests : ReactiveTest
 
     [TestCase(OverflowPolicy.DropOldest, new[] { "b", "c" }, new[] { "a", "d", "e" })]
     [TestCase(OverflowPolicy.DropNewest, new[] { "d", "e" }, new[] { "a", "b", "c" })]
-    public void A_full_buffer_drops_as_it_is_told_and_says_so(OverflowPolicy overflow, string[] lost, string[] kept)
+    public void A_full_buffer_drops_as_its_policy_says_and_says_so(OverflowPolicy overflow, string[] lost, string[] kept)
     {
         var writes = AcceptedAfter(100);
         var dropped = new List<string>();

@@ -42,7 +42,7 @@ public sealed class PackageTests
     }
 
     [Test]
-    public void Each_package_tells_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing", "Rx.IotLink.Cli", "Rx.IotLink.Templates")] string name)
+    public void Each_package_says_what_it_is([Values("Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing", "Rx.IotLink.Cli", "Rx.IotLink.Templates")] string name)
     {
         using var package = Open(name, "nupkg");
         var metadata = XDocument.Load(package.GetEntry(name + ".nuspec")!.Open()).Root!.Elements().Single();

@@ -190,7 +190,7 @@ public sealed class AncestorFaults(Side side) : IDisposable
         Answers(peer, "01x\n02y\n");
         Answers(peer, "00z\n");
         Assert.That(bench.Lines, Is.EqualTo(["a", "b", "c", "x", "y", "z"]));
-        Assert.That(notices.Select(n => n.Kind), Is.EqualTo([LinkNoticeKind.PeerRestarted]), "and the application is told");
+        Assert.That(notices.Select(n => n.Kind), Is.EqualTo([LinkNoticeKind.PeerRestarted]), "and the application gets a notice");
     }
 
     [Test]

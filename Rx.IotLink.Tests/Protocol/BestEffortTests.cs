@@ -26,7 +26,7 @@ public sealed class BestEffortTests(Side side)
         end.WriteBestEffort("a");
         Assert.That(end.Take(), Is.EqualTo(["> 01a", "finished a"]));
         end.Receive("01\n");
-        Assert.That(end.Take(), Is.Empty, "its acknowledgement tells nothing new");
+        Assert.That(end.Take(), Is.Empty, "its acknowledgement says nothing new");
     }
 
     [Test]
@@ -194,7 +194,7 @@ public sealed class BestEffortTests(Side side)
         fresh.ConnectAndOpen();
         Assert.That(fresh.Take()[^2..], Is.EqualTo(["> 00a", "repeated"]));
         fresh.Receive("00\n");
-        Assert.That(fresh.Take(), Is.EqualTo(["> 01b"]), "it is not told as finished again");
+        Assert.That(fresh.Take(), Is.EqualTo(["> 01b"]), "it is not reported as finished again");
     }
 
     [Test]

@@ -34,7 +34,7 @@ public sealed class LineTextTests
     [TestCase("a\rb\0", 4)]
     [TestCase("éééé€", 11)]
     [TestCase("0123456789ab", 12)]
-    public void Anything_else_is_a_line_and_its_length_is_told_in_bytes(string text, int bytes) => Assert.That(LineText.Check(text, 12), Is.EqualTo(bytes));
+    public void Anything_else_is_a_line_and_its_length_is_reported_in_bytes(string text, int bytes) => Assert.That(LineText.Check(text, 12), Is.EqualTo(bytes));
 
     [TestCase("a\\nb", "one is at byte 1")]
     [TestCase("\\n", "one is at byte 0")]

@@ -20,7 +20,7 @@ public sealed class LinkIdTests
     [TestCase("\ra", "has a control character")]
     [TestCase("a\nb", "has a control character")]
     [TestCase("a\u0085b", "has a control character")]
-    public void What_is_none_is_told_with_its_reason(string id, string fault) => Assert.That(LinkId.Fault(id, maxBytes: 8), Is.EqualTo(fault));
+    public void What_is_none_is_reported_with_its_reason(string id, string fault) => Assert.That(LinkId.Fault(id, maxBytes: 8), Is.EqualTo(fault));
 
     [TestCase('\ud83d')]
     [TestCase('\ude00')]

@@ -36,7 +36,7 @@ public sealed class OpeningIdTests
     [TestCase(1, 1)]
     [TestCase(32, 32)]
     [TestCase(33, 32)]
-    public void A_first_line_that_is_not_UTF8_is_told_with_its_first_32_bytes(int length, int told) =>
+    public void A_first_line_that_is_not_UTF8_is_reported_with_its_first_32_bytes(int length, int told) =>
         Assert.That(
             () => Read(string.Concat(Enumerable.Repeat("\\xff", length)) + "\\n"),
             Throws.TypeOf<ProtocolException>().With.Message.EqualTo("the first line is not UTF-8: " + string.Concat(Enumerable.Repeat("FF", told))));

@@ -39,7 +39,7 @@ public sealed class RepeatTests(Side side)
     }
 
     [Test]
-    public void T_is_what_the_end_was_told()
+    public void T_is_what_the_option_says()
     {
         var other = new ProtocolDriver(side, timeout: TimeSpan.FromMilliseconds(500));
         other.ConnectAndOpen();

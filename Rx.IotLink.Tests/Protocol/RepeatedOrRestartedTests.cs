@@ -99,7 +99,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
-    public void A_restart_is_told_once_a_connection()
+    public void A_restart_is_reported_once_a_connection()
     {
         Hear("00a", "01b", "02c");
         Reconnect();
@@ -131,7 +131,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
-    public void After_a_restart_whose_01_comes_before_its_00_both_are_new_and_it_is_told_once()
+    public void After_a_restart_whose_01_comes_before_its_00_both_are_new_and_it_is_reported_once()
     {
         Hear("00a", "01b", "02c");
         Reconnect();
@@ -173,7 +173,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
         end.Take();
         Reconnect();
         Assert.That(Judge("02c"), Is.EqualTo(Repeat));
-        Assert.That(Judge("03d"), Is.EqualTo(["line d"]), "the 00 came when too little was known to tell");
+        Assert.That(Judge("03d"), Is.EqualTo(["line d"]), "the 00 came when too little was known to decide");
         Assert.That(Judge("02c"), Is.EqualTo(Repeat), "it is of the process that speaks now");
     }
 
@@ -192,12 +192,12 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Assert.That(Judge("05y"), Is.EqualTo(["line y", "restarted"]));
         Assert.That(end.Told.Single(), Does.StartWith("the peer has restarted"));
         Reconnect();
-        Assert.That(Judge("00x"), Is.EqualTo(["line x"]), "it was told already");
+        Assert.That(Judge("00x"), Is.EqualTo(["line x"]), "it was reported already");
         Assert.That(Judge("05y"), Is.EqualTo(Repeat));
     }
 
     [Test]
-    public void A_restart_that_showed_in_a_line_without_room_is_told_with_the_next_line_even_on_another_connection()
+    public void A_restart_that_showed_in_a_line_without_room_is_reported_with_the_next_line_even_on_another_connection()
     {
         Hear("00a", "04b");
         Reconnect();
@@ -209,7 +209,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
     }
 
     [Test]
-    public void A_restart_is_not_told_while_its_line_finds_no_room()
+    public void A_restart_is_not_reported_while_its_line_finds_no_room()
     {
         Hear("00a", "01b");
         Reconnect();
@@ -236,7 +236,7 @@ public sealed class RepeatedOrRestartedTests(Side side)
         Hear("00a");
         Assert.That(Judge("00a"), Is.EqualTo(Repeat));
         Reconnect();
-        Assert.That(Judge("00a"), Is.EqualTo([.. Repeat, "notice RepetitionAssumed"]), "and that is told: a restarted peer might look the same");
+        Assert.That(Judge("00a"), Is.EqualTo([.. Repeat, "notice RepetitionAssumed"]), "and that is reported: a restarted peer might look the same");
         Assert.That(end.Told.Single(), Does.StartWith("line 00, the first of the peer's process, came again on a later connection and was taken for a repetition"));
     }
 

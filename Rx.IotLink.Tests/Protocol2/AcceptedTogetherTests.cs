@@ -71,7 +71,7 @@ public sealed class AcceptedTogetherTests : IDisposable
     }
 
     [Test]
-    public async Task Best_effort_lines_that_the_output_had_no_room_for_are_told_when_they_are_sent_and_not_with_the_next_keepalive()
+    public async Task Best_effort_lines_that_the_output_had_no_room_for_are_reported_when_they_are_sent_and_not_with_the_next_keepalive()
     {
         // The connection of this fixture is given up, so that lines gather.
         peer.Fin();

@@ -96,7 +96,7 @@ public sealed class CutTests
             if (!verdicts.Item1.IsFlawless || !verdicts.Item2.IsFlawless || Client.Finished.Count + Server.Finished.Count != up.Written.Count + down.Written.Count)
                 Assert.Fail($"{when}: {verdicts}, up finished {Client.Finished.Count}, down finished {Server.Finished.Count}");
             if (Client.Notices.Count + Server.Notices.Count > 0)
-                Assert.Fail($"{when}: told {string.Join(", ", Client.Notices.Concat(Server.Notices))} although nothing happened");
+                Assert.Fail($"{when}: the notices {string.Join(", ", Client.Notices.Concat(Server.Notices))} although nothing happened");
         }
 
         private bool Work()

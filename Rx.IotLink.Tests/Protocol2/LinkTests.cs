@@ -61,7 +61,7 @@ public sealed class LinkTests
     }
 
     [Test]
-    public void A_line_that_is_too_long_for_the_peer_is_told_to_its_writer()
+    public void A_line_that_is_too_long_for_the_peer_is_reported_to_its_writer()
     {
         using var link = SimulatedLink.Start(server: o => o with { MaxLineBytes = 5 });
         var notices = new List<LinkNotice>();

@@ -48,7 +48,7 @@ public sealed class NobodysWordTests
     [TestCase("no code=auth", true, true)]
     [TestCase("displaced", false, false)]
     [TestCase("displaced", true, true)]
-    public void A_refusal_is_told_and_tried_again_after_the_longest_pause(string kind, bool withKey, bool proven)
+    public void A_refusal_is_reported_and_tried_again_after_the_longest_pause(string kind, bool withKey, bool proven)
     {
         var servers = new ScriptedServers(o => withKey ? o with { Key = Key } : o);
         var notices = new List<LinkNotice>();

@@ -89,7 +89,7 @@ public sealed class OpenServerTests
     }
 
     [Test]
-    public void The_name_of_a_memory_is_told_to_no_one_but_its_owner()
+    public void The_name_of_a_memory_goes_to_no_one_but_its_owner()
     {
         using var bench = new ServerBench();
         var device = bench.Connect(ServerBench.Opening(Device));

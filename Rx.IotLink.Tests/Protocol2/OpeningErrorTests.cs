@@ -95,7 +95,7 @@ public sealed class OpeningErrorTests
     [TestCase("IOTLINK/", false)]
     [TestCase("", false)]
     [TestCase("pump-1", false)]
-    public void The_first_line_tells_the_version(string line, bool isVersion2)
+    public void The_first_line_shows_the_version(string line, bool isVersion2)
     {
         Assert.That(Tokens.IsOpening(line), Is.EqualTo(isVersion2));
         Assert.That(Tokens.Begins(Bytes(line + "\n")), Is.EqualTo(isVersion2), "as bytes");
@@ -106,11 +106,11 @@ public sealed class OpeningErrorTests
     [TestCase("IOTLINK/2", false)]
     [TestCase("IOTLINK/20", false)]
     [TestCase("IOTLINK", false)]
-    public void An_unfinished_first_line_tells_it_as_soon_as_it_can(string begin, bool isVersion2) => Assert.That(Tokens.Begins(Bytes(begin)), Is.EqualTo(isVersion2));
+    public void An_unfinished_first_line_shows_it_as_soon_as_it_can(string begin, bool isVersion2) => Assert.That(Tokens.Begins(Bytes(begin)), Is.EqualTo(isVersion2));
 
     [TestCase(32, false)]
     [TestCase(33, true)]
-    public void A_long_offender_is_told_with_its_beginning(int length, bool shortened)
+    public void A_long_offender_is_named_by_its_beginning(int length, bool shortened)
     {
         var word = new string('x', length);
         Assert.That(() => Read($"{Least} {word}"), Refused(shortened ? $"'{word[..32]}… ({length - 32} more)' in the opening" : $"'{word}' in the opening"));

@@ -13,7 +13,7 @@ public sealed class RestartTests
     private static readonly string[] AfterRestart = ["new 1", "new 2", "new 3"];
 
     [Test]
-    public void A_restart_without_memory_is_told_and_repeats_only_what_was_in_flight([Values] Side restarted, [Values] bool slow)
+    public void A_restart_without_memory_is_reported_and_repeats_only_what_was_in_flight([Values] Side restarted, [Values] bool slow)
     {
         var inFlight = 0;
         foreach (var life in Lives(restarted, slow))

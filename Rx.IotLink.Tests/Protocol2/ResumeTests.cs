@@ -39,7 +39,7 @@ public sealed class ResumeTests
     }
 
     [Test]
-    public void A_peer_that_met_nobody_before_is_told_of_in_no_way()
+    public void A_peer_that_met_nobody_before_is_reported_in_no_way()
     {
         var end = Server();
 
@@ -84,7 +84,7 @@ public sealed class ResumeTests
     }
 
     [Test]
-    public void A_restarted_peer_whose_first_answer_was_lost_is_told_of_once()
+    public void A_restarted_peer_whose_first_answer_was_lost_is_reported_once()
     {
         var end = Server();
         end.Write("a");

@@ -12,7 +12,7 @@ public sealed class SentencesTests
     private static readonly byte[] Key = [.. Enumerable.Range(0, 16).Select(n => (byte)n)];
 
     [TestCase("=0001", "=0001 acknowledges a line that was never sent")]
-    [TestCase("~0001", "~0001 tells the arrival of a line that was never sent")]
+    [TestCase("~0001", "~0001 reports the arrival of a line that was never sent")]
     [TestCase("?what", "a line of 5 bytes that begins with 0x3f means nothing")]
     [TestCase("=00011", "a line of 6 bytes that begins with 0x3d means nothing")]
     [TestCase("~00011", "a line of 6 bytes that begins with 0x7e means nothing")]
@@ -168,7 +168,7 @@ public sealed class SentencesTests
     [TestCase("IOTLINK/2 no code=version", true)]
     [TestCase("IOTLINK/2 no code=busy retry=1", false)]
     [TestCase("IOTLINK/2 no code=malformed", false)]
-    public void A_client_that_was_told_no_version_falls_back_to_protocol_1_for_a_server_that_knows_no_other(string answer, bool fallsBack)
+    public void A_client_without_a_set_version_falls_back_to_protocol_1_for_a_server_that_knows_no_other(string answer, bool fallsBack)
     {
         var end = new TestEnd(Side.Client, new EndOptions { MayFallBack = true });
         end.Connect();

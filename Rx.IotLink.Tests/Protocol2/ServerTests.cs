@@ -122,7 +122,7 @@ public sealed class ServerTests
     [TestCase("fin", Refusal.NotProven, "it left before its proof came: the connection broke, or its key is another one, or it has none")]
     [TestCase("reset", Refusal.NotProven, "the connection broke before its proof came: reset by the script")]
     [TestCase("silence", Refusal.OpeningTimeout, "no proof within 10 s")]
-    public void A_connection_that_ends_before_the_proof_does_not_tell_against_the_key(string ending, Refusal refusal, string told)
+    public void A_connection_that_ends_before_the_proof_does_not_count_against_the_key(string ending, Refusal refusal, string told)
     {
         using var bench = new ServerBench(o => o with { KeyOf = id => id == "pump-1" ? Key : null });
         var changes = new List<LinkChange>();
@@ -178,7 +178,7 @@ public sealed class ServerTests
     [TestCase("IOTLINK/2 id=a", "malformed")]
     [TestCase("IOTLINK/2", "malformed")]
     [TestCase("IOTLINK/2 ok id=a", "malformed")]
-    public void A_malformed_opening_is_told(string opening, string code)
+    public void A_malformed_opening_is_reported(string opening, string code)
     {
         using var bench = new ServerBench();
 
@@ -186,7 +186,7 @@ public sealed class ServerTests
     }
 
     [Test]
-    public void An_endless_opening_is_told_before_it_ends()
+    public void An_endless_opening_is_reported_before_it_ends()
     {
         using var bench = new ServerBench();
         var peer = bench.Connect();
@@ -198,7 +198,7 @@ public sealed class ServerTests
     }
 
     [Test]
-    public void An_id_that_is_not_expected_is_told()
+    public void An_id_that_is_not_expected_is_reported()
     {
         using var bench = new ServerBench(o => o with { Expected = ["a"], UnknownIds = UnknownIdPolicy.Refuse });
 
@@ -206,7 +206,7 @@ public sealed class ServerTests
     }
 
     [Test]
-    public void A_version_that_is_switched_off_is_told()
+    public void A_version_that_is_switched_off_is_reported()
     {
         using var bench = new ServerBench(o => o with { Protocol2 = false });
 

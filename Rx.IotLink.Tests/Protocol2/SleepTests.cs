@@ -69,7 +69,7 @@ public sealed class SleepTests
     }
 
     [Test]
-    public void A_device_that_oversleeps_is_told_once_its_clock_can_no_longer_be_blamed()
+    public void A_device_that_oversleeps_is_reported_once_its_clock_can_no_longer_be_blamed()
     {
         using var link = Start();
         var alarms = link.Network.Record(link.ServerEnd.GoneFor(5 * Second));

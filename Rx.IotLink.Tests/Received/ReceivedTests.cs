@@ -229,7 +229,7 @@ public sealed class ReceivedTests : IDisposable
     }
 
     [Test]
-    public void A_line_that_is_open_for_long_is_told_of_once()
+    public void A_line_that_is_open_for_long_is_reported_once()
     {
         Start();
         var notices = new List<LinkNotice>();

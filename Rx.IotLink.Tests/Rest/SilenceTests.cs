@@ -47,7 +47,7 @@ public sealed class SilenceTests : IDisposable
     }
 
     [Test]
-    public void A_ring_that_is_carried_out_late_is_told_once_with_the_next()
+    public void A_ring_that_is_carried_out_late_is_reported_once_with_the_next()
     {
         watch.Rang(TimeSpan.FromTicks(clock.Clock));
         watch.Hear(clock.Clock);
@@ -58,7 +58,7 @@ public sealed class SilenceTests : IDisposable
     }
 
     [Test]
-    public void It_is_told_once_and_watched_for_again_when_something_is_heard()
+    public void It_is_reported_once_and_watched_for_again_when_something_is_heard()
     {
         watch.Rang(TimeSpan.FromTicks(clock.Clock));
         watch.Execute();

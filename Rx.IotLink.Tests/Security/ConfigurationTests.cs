@@ -116,7 +116,7 @@ internal sealed class ConfigurationTests
     }
 
     [Test]
-    public void A_name_is_told_without_what_moves_a_cursor()
+    public void A_name_is_reported_without_what_moves_a_cursor()
     {
         using var host = HostWith(new() { ["Po\u001b[2J\u202ert"] = "0" });
         Assert.That(async () => await host.StartAsync(), Throws.ArgumentException.With.Message.Contains("Po\\u{1b}[2J\\u{202e}rt").And.Message.Not.Contains("\u202e"));
@@ -151,7 +151,7 @@ internal sealed class ConfigurationTests
     }
 
     [Test]
-    public void What_cannot_be_is_told_before_the_start()
+    public void What_cannot_be_is_reported_before_the_start()
     {
         using var authority = new Authority();
         using var bare = System.Security.Cryptography.X509Certificates.X509CertificateLoader.LoadCertificate(authority.IssueServer().RawDataMemory.Span);

@@ -31,7 +31,7 @@ internal sealed class DeviceKeysTests
     [TestCase("pump-1 001122", "the key, at the end of the line, must be")]
     [TestCase($"pump\u0001 {Key}", "the id has a control character")]
     [TestCase($"pump-0 {Key}", "the id has this key already")]
-    public void A_bad_line_is_told_without_its_key(string line, string rule)
+    public void A_bad_line_is_reported_without_its_key(string line, string rule)
     {
         using var files = new TestFiles();
         var path = files.Write("keys", $"pump-0 {Key}\n{line}\n");
@@ -76,7 +76,7 @@ internal sealed class DeviceKeysTests
     }
 
     [Test]
-    public void A_file_that_is_not_UTF_8_is_told()
+    public void A_file_that_is_not_UTF_8_is_reported()
     {
         using var files = new TestFiles();
         var path = files.Write("keys", [(byte)'p', 0xff, (byte)' ', .. System.Text.Encoding.ASCII.GetBytes(Key)]);

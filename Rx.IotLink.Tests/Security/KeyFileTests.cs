@@ -73,7 +73,7 @@ internal sealed class KeyFileTests
 
     /// <summary>As it is with all files of a package or an image that has one time for all.</summary>
     [Test]
-    public void Neither_length_nor_time_must_tell_it()
+    public void Neither_length_nor_time_must_betray_it()
     {
         var path = files.Write("keys", A);
         using var keys = Watch(path);
@@ -169,7 +169,7 @@ internal sealed class KeyFileTests
     [TestCase("KEY\n", "line 1: it must be an id, a blank and a key.")]
     [TestCase("# none\n", "it holds no key")]
     [Platform(Exclude = "Win")]
-    public void What_is_wrong_is_told_without_the_key(string text, string rule)
+    public void What_is_wrong_is_reported_without_the_key(string text, string rule)
     {
         string[] secrets = [DeviceKeys.NewKey(), DeviceKeys.NewKey(), DeviceKeys.NewKey()];
         var path = files.Write("ke\u001bys", A);
@@ -186,7 +186,7 @@ internal sealed class KeyFileTests
     [TestCase("", "is empty, or no regular file")]
     [TestCase("no key", "line 1: the key, at the end of the line, must be")]
     [TestCase(null, "Could not find file")]
-    public void A_bad_file_keeps_the_keys_and_is_told_once(string? text, string fault)
+    public void A_bad_file_keeps_the_keys_and_is_reported_once(string? text, string fault)
     {
         var path = files.Write("keys", A);
         using var keys = Watch(path);

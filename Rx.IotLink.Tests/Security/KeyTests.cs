@@ -77,7 +77,7 @@ internal sealed class KeyTests
     }
 
     [Test]
-    public async Task Without_a_key_it_is_refused_and_told_and_tries_on()
+    public async Task Without_a_key_it_is_refused_and_reported_and_tries_on()
     {
         await using var server = await ServeAsync();
         var refusal = server.RefusalAsync();

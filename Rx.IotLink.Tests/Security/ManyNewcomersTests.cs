@@ -8,7 +8,7 @@ namespace Rx.IotLink.Tests.Security;
 
 /// <summary>
 /// Many connections prove at the same moment that they are the same device: each takes the place of the one before,
-/// and none is told that the id is live.
+/// and none gets the answer that the id is live.
 /// </summary>
 public sealed class ManyNewcomersTests : ServerTest
 {
@@ -48,7 +48,7 @@ public sealed class ManyNewcomersTests : ServerTest
     }
 
     [Test]
-    public async Task None_of_1800_is_told_that_the_id_is_live()
+    public async Task None_of_1800_is_refused_because_the_id_is_live()
     {
         const int Newcomers = 1_800;
         var server = await StartServerAsync(ServerOptions with { KeyOf = _ => Key, MaxOpenings = 2 * Newcomers });

@@ -139,7 +139,7 @@ public sealed class StrangersTests : ServerTest
     }
 
     [Test]
-    public async Task A_house_full_of_known_devices_tells_a_stranger_to_come_again()
+    public async Task A_house_full_of_known_devices_asks_a_stranger_to_come_again()
     {
         var server = await StartServerAsync(ServerOptions with { MaxConnections = 2, Expected = ["1", "2", "3"] });
         await JoinAsync(server, "1");
@@ -180,7 +180,7 @@ public sealed class StrangersTests : ServerTest
     }
 
     [Test]
-    public async Task Half_openings_that_give_way_are_told_so()
+    public async Task Half_openings_that_give_way_get_an_answer()
     {
         var server = await StartServerAsync(ServerOptions with { MaxOpenings = 10, MaxOpeningsPerAddress = 1 });
         var first = await ConnectAsync(server);
@@ -194,7 +194,7 @@ public sealed class StrangersTests : ServerTest
     }
 
     [Test]
-    public async Task An_address_that_comes_too_fast_is_told_so_and_others_are_not()
+    public async Task An_address_that_comes_too_fast_gets_a_refusal_and_others_do_not()
     {
         var server = await StartServerAsync(ServerOptions with { MaxOpeningRatePerAddress = 1, Expected = ["e"] });
         for (var n = 0; n < 20; n++)

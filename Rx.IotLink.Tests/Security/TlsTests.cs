@@ -71,7 +71,7 @@ internal sealed class TlsTests
     }
 
     [Test]
-    public async Task A_certificate_of_an_unknown_authority_is_told_and_the_client_keeps_trying()
+    public async Task A_certificate_of_an_unknown_authority_is_reported_and_the_client_keeps_trying()
     {
         await using var server = await ServeAsync();
         await using var client = Ends.Connect(server.EndPoint.Port, options => options with { Tls = new() });
@@ -79,7 +79,7 @@ internal sealed class TlsTests
     }
 
     [Test]
-    public async Task A_certificate_for_another_name_is_told_and_the_client_keeps_trying()
+    public async Task A_certificate_for_another_name_is_reported_and_the_client_keeps_trying()
     {
         await using var server = await ServeAsync(tls => tls.ServerCertificate = authority.IssueServer("elsewhere", host: "elsewhere.example"));
         await using var client = Ends.Connect(server.EndPoint.Port, Trusting);
@@ -95,7 +95,7 @@ internal sealed class TlsTests
     }
 
     [Test]
-    public async Task An_expired_certificate_is_told_and_the_client_keeps_trying()
+    public async Task An_expired_certificate_is_reported_and_the_client_keeps_trying()
     {
         await using var server = await ServeAsync(tls => tls.ServerCertificate = authority.IssueServer("old", expired: true));
         await using var client = Ends.Connect(server.EndPoint.Port, Trusting);
@@ -103,7 +103,7 @@ internal sealed class TlsTests
     }
 
     [Test]
-    public async Task What_the_application_refuses_is_told()
+    public async Task What_the_application_refuses_is_reported()
     {
         await using var server = await ServeAsync();
         await using var client = Ends.Connect(server.EndPoint.Port, options => options with { Tls = new() { RemoteCertificateValidationCallback = (_, _, _, _) => false } });

@@ -7,7 +7,7 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Server;
 
 /// <summary>
-/// Who is let in, and how one who is not is told of: closed by FIN, counted, logged with its address, and nothing else
+/// Who is let in, and how a refusal is reported: closed by FIN, counted, logged with its address, and nothing else
 /// is affected.
 /// </summary>
 public sealed class AdmissionTests : ServerTest

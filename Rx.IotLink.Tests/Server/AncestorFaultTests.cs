@@ -72,7 +72,7 @@ public sealed class AncestorFaultTests : ServerTest
     }
 
     [Test]
-    public async Task Fault_9_Without_pins_a_change_of_address_is_told()
+    public async Task Fault_9_Without_pins_a_change_of_address_is_reported()
     {
         var server = await StartServerAsync();
         var (link, _) = await LeaveWithPendingLineAsync(server);
@@ -84,7 +84,7 @@ public sealed class AncestorFaultTests : ServerTest
         Assert.That(notice.Detail, Is.EqualTo("'1' came from 127.0.0.2, before from 127.0.0.1"));
         Assert.That((await Log.Entries.FirstAsync(e => e.Id == 12)).Text, Is.EqualTo("1 came from 127.0.0.2, before from 127.0.0.1"));
         await other.SayAsync("\n");
-        Assert.That(await other.HearLineAsync(), Is.EqualTo("00secret"), "protocol 1 cannot tell them apart");
+        Assert.That(await other.HearLineAsync(), Is.EqualTo("00secret"), "protocol 1 cannot distinguish them");
     }
 
     [Test]

@@ -50,7 +50,7 @@ public sealed class BlockedObserverTests : ServerTest
     }
 
     [Test]
-    public async Task A_link_with_blocked_observers_still_sends_and_tells_its_state_to_others()
+    public async Task A_link_with_blocked_observers_still_sends_and_gives_its_state_to_others()
     {
         var server = await StartServerAsync();
         var peer = await JoinAsync(server);
@@ -163,12 +163,12 @@ public sealed class BlockedObserverTests : ServerTest
         await changes.FirstAsync(c => c is { Id: "1", Kind: LinkChangeKind.Down });
         await Log.Entries.FirstAsync(e => e.Id == 21 && e.Text.StartsWith("1 is down", StringComparison.Ordinal));
         released.Set();
-        await Task.WhenAll(entered).Within("all of them are told in the end");
+        await Task.WhenAll(entered).Within("all of them are called in the end");
     }
 
     /// <summary>Each end's observer waits for a write that the other's would accept after its own.</summary>
     [Test]
-    public async Task Two_observers_that_wait_for_each_other_are_told_of_at_both_ends()
+    public async Task Two_observers_that_wait_for_each_other_are_reported_at_both_ends()
     {
         var server = await StartServerAsync(ServerOptions with { SlowObserverAfter = Short });
         var client = StartClient(ClientOptions(server.EndPoint) with { SlowObserverAfter = Short });

@@ -16,7 +16,7 @@ public sealed class ClientLifeTests : ServerTest
     private static readonly IotLinkClientOptions Lost = ClientOptions(new IPEndPoint(IPAddress.Loopback, 1)) with { Host = "host.invalid" };
 
     [Test]
-    public async Task A_host_that_is_unknown_is_tried_again_and_told_as_a_notice()
+    public async Task A_host_that_is_unknown_is_tried_again_and_reported_as_a_notice()
     {
         var client = StartClient(Lost);
 
@@ -89,7 +89,7 @@ public sealed class ClientLifeTests : ServerTest
     }
 
     [Test]
-    public async Task A_client_that_starts_anew_is_told_of_and_its_lines_are_new()
+    public async Task A_client_that_starts_anew_is_reported_and_its_lines_are_new()
     {
         var server = await StartServerAsync();
         // Recorded from the link's first moment: notices are not repeated for later observers.
@@ -134,7 +134,7 @@ public sealed class ClientLifeTests : ServerTest
     /// Protocol 1 has no word for a refusal, so that the client can only name the causes: the likely ones first.
     /// </summary>
     [Test]
-    public async Task A_client_of_protocol_1_whose_id_is_live_is_told_so()
+    public async Task A_client_of_protocol_1_whose_id_is_live_learns_the_likely_causes()
     {
         var server = await StartServerAsync();
         var client = StartClient(ClientOptions(server.EndPoint) with { Protocol = 1 });

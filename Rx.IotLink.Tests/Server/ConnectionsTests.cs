@@ -10,7 +10,7 @@ namespace Rx.IotLink.Tests.Server;
 public sealed class ConnectionsTests : ServerTest
 {
     [Test]
-    public async Task Those_who_are_there_are_told_before_Subscribe_returns_and_then_each_change()
+    public async Task Those_who_are_there_are_given_before_Subscribe_returns_and_then_each_change()
     {
         var server = await StartServerAsync();
         var first = await JoinAsync(server, "1");
@@ -33,7 +33,7 @@ public sealed class ConnectionsTests : ServerTest
     }
 
     [Test]
-    public async Task A_device_of_protocol_2_is_told_as_such()
+    public async Task A_device_of_protocol_2_is_reported_as_such()
     {
         var server = await StartServerAsync();
         var told = server.ObserveConnections().Record();
@@ -88,7 +88,7 @@ public sealed class ConnectionsTests : ServerTest
     }
 
     [Test]
-    public void A_refresh_tells_new_counts_and_nothing_where_there_are_none()
+    public void A_refresh_gives_new_counts_and_nothing_where_there_are_none()
     {
         using var bench = new ServerBench(o => o with { Timeout = TimeSpan.FromHours(1) });
         bench.Server.Links.Subscribe(link => link.Lines.Subscribe());
@@ -134,7 +134,7 @@ public sealed class ConnectionsTests : ServerTest
 
     /// <summary>It misses what is past, but not what is: the bound of its queue is the fleet.</summary>
     [Test]
-    public async Task An_observer_that_fell_behind_is_told_the_present_state_of_each()
+    public async Task An_observer_that_fell_behind_gets_the_present_state_of_each()
     {
         var server = await StartServerAsync();
         using var go = new ManualResetEventSlim();
@@ -156,7 +156,7 @@ public sealed class ConnectionsTests : ServerTest
     }
 
     [Test]
-    public async Task A_stopped_server_tells_each_device_as_closed_and_completes_for_all()
+    public async Task A_stopped_server_reports_each_device_as_closed_and_completes_for_all()
     {
         var server = await StartServerAsync();
         await JoinAsync(server, "1");

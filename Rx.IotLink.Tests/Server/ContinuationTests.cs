@@ -35,7 +35,7 @@ public sealed class ContinuationTests : ServerTest
     }
 
     [Test]
-    public async Task Nor_does_whoever_is_told_that_the_link_was_closed()
+    public async Task Nor_does_whoever_learns_that_the_link_was_closed()
     {
         var server = await StartServerAsync();
         var client = IotLinkClient.Start(ClientOptions(server.EndPoint, "2") with { Host = "127.0.0.1", Port = 1 });

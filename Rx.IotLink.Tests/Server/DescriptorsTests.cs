@@ -35,7 +35,7 @@ public sealed class DescriptorsTests : ServerTest
     {
         if (Descriptors.Room() is not { } room)
         {
-            Assert.Ignore("This system tells no limit.");
+            Assert.Ignore("This system has no such limit.");
             return;
         }
 
@@ -48,7 +48,8 @@ public sealed class DescriptorsTests : ServerTest
 
     /// <summary>
     /// More strangers than the process may have descriptors: it lives. Silent ones keep nobody out; where they have
-    /// said ids, one more of the same address is told that it is full. When they have left, all is as it was.
+    /// said ids, one more of the same address gets the answer that the server is full. When they
+    /// have left, all is as it was.
     /// </summary>
     [Test]
     [Platform(Include = "Linux")]
@@ -62,7 +63,7 @@ public sealed class DescriptorsTests : ServerTest
             await before.EventAsync("up");
             var endpoint = new IPEndPoint(IPAddress.Loopback, port);
             var strangers = await Task.WhenAll(Enumerable.Range(0, Strangers).Select(n => KnockAsync(endpoint, silent ? "" : $"stranger-{n}\n")));
-            // Those that are being ended take the room for a while in which one is told.
+            // Connections that are ending take the room for a while, in which a newcomer gets an answer.
             // The first may be let in, before the server has read what the last strangers said.
             var wanted = silent ? "IOTLINK/2 ok " : "IOTLINK/2 no code=overloaded retry=";
             string answer;

@@ -50,7 +50,7 @@ internal sealed class DigestTests
     }
 
     [Test]
-    public void Kinds_and_subjects_are_told_apart() =>
+    public void Kinds_and_subjects_are_distinguished() =>
         Assert.That((digest.MaySay(("refused", "a")), digest.MaySay(("refused", "b")), digest.MaySay(("down", "a"))), Is.EqualTo((true, true, true)));
 
     [Test]

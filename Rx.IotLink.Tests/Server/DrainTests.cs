@@ -23,7 +23,7 @@ public sealed class DrainTests : ServerTest
     }
 
     [Test]
-    public async Task What_the_client_does_not_accept_in_time_is_told_to_its_writer()
+    public async Task What_the_client_does_not_accept_in_time_is_reported_to_its_writer()
     {
         var server = await StartServerAsync(ServerOptions with { DrainTimeout = Short });
         StartClient(server);

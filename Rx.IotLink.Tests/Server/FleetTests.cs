@@ -9,7 +9,7 @@ namespace Rx.IotLink.Tests.Server;
 public sealed class FleetTests : ServerTest
 {
     [Test]
-    public async Task Each_link_is_told_once_and_replayed_to_late_observers()
+    public async Task Each_link_is_given_once_and_replayed_to_late_observers()
     {
         var server = await StartServerAsync();
         var early = server.Links.Record();
@@ -58,7 +58,7 @@ public sealed class FleetTests : ServerTest
     }
 
     [Test]
-    public async Task Changes_tell_a_devices_story_in_order()
+    public async Task Changes_give_a_devices_story_in_order()
     {
         var server = await StartServerAsync();
         var changes = server.Changes.Record();

@@ -21,11 +21,11 @@ public sealed class LogFailureTests : ServerTest
         var server = await StartServerAsync(ServerOptions with { LoggerFactory = log });
         var (changes, devices) = (server.Changes.Record(), server.ObserveConnections().Record());
         (await JoinAsync(server)).Dispose();
-        await changes.UntilAsync(c => c.Any(x => x.Kind == LinkChangeKind.Down), "down is told, though it could not be logged");
+        await changes.UntilAsync(c => c.Any(x => x.Kind == LinkChangeKind.Down), "down is reported, though it could not be logged");
 
         await JoinAsync(server);
 
-        await changes.UntilAsync(c => c.Count(x => x.Kind == LinkChangeKind.Up) == 2, "up again is told");
+        await changes.UntilAsync(c => c.Count(x => x.Kind == LinkChangeKind.Up) == 2, "up again is reported");
         await devices.UntilAsync(d => d.Any(x => x.State is { IsUp: true, Connections: 2 }), "up again is observed");
         Assert.That(server.Counters.LogFailures, Is.EqualTo(1));
     }

@@ -182,7 +182,7 @@ public sealed class ObserverThreadsTests : ServerTest
     }
 
     /// <summary>
-    /// Nobody can tell whether a thread that does not wait computes or is in a call of the system: after a while it
+    /// Nobody can see whether a thread that does not wait computes or is in a call of the system: after a while it
     /// counts as blocked all the same.
     /// </summary>
     [Test]

@@ -7,7 +7,7 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Server;
 
 /// <summary>
-/// A client that was not told a version, and a scripted server that does what micropython-iot's does: takes any first
+/// A client without a set version, and a scripted server that does what micropython-iot's does: takes any first
 /// line for an id, and says a keepalive.
 /// </summary>
 public sealed class OldServerTests : ServerTest

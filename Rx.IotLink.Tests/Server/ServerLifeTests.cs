@@ -10,7 +10,7 @@ namespace Rx.IotLink.Tests.Server;
 public sealed class ServerLifeTests : ServerTest
 {
     [Test]
-    public async Task A_port_of_0_lets_the_system_choose_one_and_EndPoint_tells_it()
+    public async Task A_port_of_0_lets_the_system_choose_one_and_EndPoint_shows_it()
     {
         var server = await StartServerAsync();
 

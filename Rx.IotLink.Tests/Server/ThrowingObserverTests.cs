@@ -118,7 +118,7 @@ public sealed class ThrowingObserverTests : ServerTest
 
         Assert.That(lines.Values, Is.EqualTo(Enumerable.Range(0, 20).Select(n => $"{n}")));
         Assert.That(scheduler.HasThrown, Is.True);
-        await Task.WhenAll(lines.Ended, changes.Ended, links.Ended).Within("all are told the end");
+        await Task.WhenAll(lines.Ended, changes.Ended, links.Ended).Within("all get the end");
     }
 
     [Test]

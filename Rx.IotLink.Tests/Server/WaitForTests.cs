@@ -58,7 +58,7 @@ public sealed class WaitForTests : ServerTest
     }
 
     [Test]
-    public async Task Whoever_waits_for_one_that_never_came_is_told_that_the_server_stopped()
+    public async Task Whoever_waits_for_one_that_never_came_learns_that_the_server_stopped()
     {
         var server = await StartServerAsync();
         var (one, all) = (server.WaitForAsync("pump"), server.WaitForAllAsync(["pump"]));

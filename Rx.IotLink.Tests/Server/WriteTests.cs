@@ -115,10 +115,11 @@ public sealed class WriteTests : ServerTest
     }
 
     /// <summary>
-    /// Cancelled while they are sent, from another thread: what is told must be true of each line, whoever comes first.
+    /// Cancelled while they are sent, from another thread: what is reported must be true of each line, whoever comes
+    /// first.
     /// </summary>
     [Test]
-    public async Task What_is_told_of_cancelled_writes_is_true()
+    public async Task What_is_reported_of_cancelled_writes_is_true()
     {
         const int Rounds = 20;
         const int Lines = 100;
@@ -192,7 +193,7 @@ public sealed class WriteTests : ServerTest
     }
 
     [Test]
-    public async Task Closing_tells_all_who_wait()
+    public async Task Closing_ends_all_who_wait()
     {
         var (_, link) = await LinkThatIsUpAsync();
         var (write, drain, observed) = (link.WriteAsync("one"), link.DrainAsync(), Written(link, "two").ToTask());

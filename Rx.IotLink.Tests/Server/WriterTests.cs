@@ -41,7 +41,7 @@ public sealed class WriterTests : ServerTest
 
     [TestCase(OverflowPolicy.DropOldest, "c", "d", "e")]
     [TestCase(OverflowPolicy.DropNewest, "a", "b", "c")]
-    public async Task Dropping_is_counted_and_told(OverflowPolicy policy, params string[] left)
+    public async Task Dropping_is_counted_and_reported(OverflowPolicy policy, params string[] left)
     {
         var (server, link) = await LinkThatIsDownAsync(policy);
         var notices = link.Notices.Record();
@@ -84,7 +84,7 @@ public sealed class WriterTests : ServerTest
     }
 
     [Test]
-    public async Task A_source_that_fails_is_told_and_harms_nothing()
+    public async Task A_source_that_fails_is_reported_and_harms_nothing()
     {
         var server = await StartServerAsync();
         var client = StartClient(server);

@@ -34,7 +34,7 @@ public sealed class SlowObserverTests : IDisposable
     }
 
     [Test]
-    public async Task A_line_that_is_held_for_longer_than_the_limit_is_told_of_once()
+    public async Task A_line_that_is_held_for_longer_than_the_limit_is_reported_once()
     {
         Block();
         await ReceiveAsync("1");
@@ -52,7 +52,7 @@ public sealed class SlowObserverTests : IDisposable
     }
 
     [Test]
-    public async Task The_next_line_that_is_held_so_long_is_told_of_again()
+    public async Task The_next_line_that_is_held_so_long_is_reported_again()
     {
         Block();
         for (var n = 1; n <= 3; n++)
@@ -69,7 +69,7 @@ public sealed class SlowObserverTests : IDisposable
 
     /// <summary>Each line for itself, also where many come together.</summary>
     [Test]
-    public async Task Many_lines_that_are_each_held_for_less_are_not_told_of()
+    public async Task Many_lines_that_are_each_held_for_less_are_not_reported()
     {
         Block();
         for (var n = 1; n <= 10; n++)
@@ -88,7 +88,7 @@ public sealed class SlowObserverTests : IDisposable
     }
 
     [Test]
-    public async Task After_lines_that_were_not_held_one_that_is_is_told_of()
+    public async Task After_lines_that_were_not_held_one_that_is_is_reported()
     {
         var lines = new Recorder<string>();
         using (link.ServerEnd.Lines.Subscribe(lines))

@@ -7,7 +7,7 @@ namespace Rx.IotLink.Tests.Simulation;
 public sealed class ThrowingObserverTests
 {
     [Test]
-    public void An_observer_of_a_write_that_throws_is_told_and_harms_nobody()
+    public void An_observer_of_a_write_that_throws_is_reported_and_harms_nobody()
     {
         using var link = SimulatedLink.Start();
         var notices = new List<LinkNotice>();

@@ -148,8 +148,8 @@ public sealed class CancelledWriteTests
     }
 
     /// <summary>
-    /// The caller is told at once, whatever the disk does: a process that dies before its store has removed the line
-    /// leaves it to the next one. The documentation says so.
+    /// The caller's task ends at once, whatever the disk does: a process that dies before its store has removed the
+    /// line leaves it to the next one. The documentation says so.
     /// </summary>
     [TestCase(1)]
     [TestCase(2)]
@@ -163,7 +163,7 @@ public sealed class CancelledWriteTests
         pump.DiskBreaks(at: network.Now, lasting: 5.s(), DiskFault.Fails);
         network.RunFor(1.s());
         await source.CancelAsync();
-        Assert.That(write.IsCompleted, "it is told while the store fails");
+        Assert.That(write.IsCompleted, "it completes while the store fails");
         Assert.That((await Assert.ThrowsAsync<WriteCancelledException>(() => write))!.WasSent, Is.False);
         CrashesWithinTheOutage();
 

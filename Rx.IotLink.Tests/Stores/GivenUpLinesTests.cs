@@ -9,7 +9,7 @@ namespace Rx.IotLink.Tests.Stores;
 
 /// <summary>
 /// Lines that are dropped before they are sent: their time to live is over, or a newer line of their key takes their
-/// place. They do not arrive, their writers are told so, and nothing else is lost.
+/// place. They do not arrive, their writers learn it, and nothing else is lost.
 /// </summary>
 public sealed class GivenUpLinesTests
 {
@@ -31,7 +31,7 @@ public sealed class GivenUpLinesTests
     }
 
     [Test]
-    public void A_line_whose_time_is_over_in_an_outage_does_not_arrive_and_its_writer_is_told([Values(1, 2)] int protocol, [Values] bool stored)
+    public void A_line_whose_time_is_over_in_an_outage_does_not_arrive_and_its_writer_learns_it([Values(1, 2)] int protocol, [Values] bool stored)
     {
         Start(o => o with { Protocol = protocol, SessionStore = stored ? o.SessionStore : null });
         BeginOutage();
@@ -279,9 +279,9 @@ public sealed class GivenUpLinesTests
         Assert.That(received, Is.EqualTo(new[] { "ab", "2" }));
     }
 
-    /// <summary>Told before, a crash could bring the line back whose writer was told that it does not arrive.</summary>
+    /// <summary>Reported earlier, a line could come back after a crash although it was reported as dropped.</summary>
     [Test]
-    public void A_writer_is_told_that_his_line_is_dropped_once_the_store_knows_it()
+    public void A_writer_learns_that_its_line_is_dropped_once_the_store_knows_it()
     {
         Start();
         BeginOutage();
@@ -316,7 +316,7 @@ public sealed class GivenUpLinesTests
     }
 
     [Test]
-    public async Task A_writer_whose_link_closes_before_the_store_knows_it_is_told_that()
+    public async Task A_writer_whose_link_closes_before_the_store_knows_it_learns_that()
     {
         Start();
         BeginOutage();
@@ -370,7 +370,7 @@ public sealed class GivenUpLinesTests
     }
 
     [Test]
-    public void A_writer_who_still_waits_is_told_that_his_line_was_too_old_for_the_store()
+    public void A_writer_that_still_waits_learns_that_its_line_was_too_old_for_the_store()
     {
         Start(o => o with { StoredFor = 60.s() });
         BeginOutage();

@@ -139,7 +139,7 @@ internal sealed class OpenedLinkTests : ServerTest
     }
 
     [Test]
-    public async Task A_store_that_fails_is_told_and_the_next_time_it_works()
+    public async Task A_store_that_fails_is_reported_and_the_next_time_it_works()
     {
         var store = new BreakableStore();
         store.Fails(BreakableStore.Claim);
@@ -152,7 +152,7 @@ internal sealed class OpenedLinkTests : ServerTest
     }
 
     [Test]
-    public async Task Whoever_waits_for_a_store_may_give_up_and_is_told_when_the_server_stops()
+    public async Task Whoever_waits_for_a_store_may_give_up_and_learns_when_the_server_stops()
     {
         using var released = new ManualResetEventSlim();
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

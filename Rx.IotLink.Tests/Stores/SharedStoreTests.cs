@@ -65,7 +65,7 @@ public sealed class SharedStoreTests
     }
 
     [Test]
-    public void What_throws_at_one_link_when_it_is_told_stops_no_other()
+    public void What_throws_at_one_link_when_it_learns_of_it_stops_no_other()
     {
         var store = new CountingStore { Refuses = "2", Thrown = new UnspeakableException() };
         var devices = Devices(store, 5);

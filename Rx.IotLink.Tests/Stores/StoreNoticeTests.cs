@@ -19,7 +19,7 @@ public sealed class StoreNoticeTests : ServerTest
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     [Test]
-    public void A_client_is_down_while_its_store_fails_and_tells_it_once()
+    public void A_client_is_down_while_its_store_fails_and_reports_it_once()
     {
         var store = new BreakableStore();
         using var link = SimulatedLink.Start(client: o => o with { SessionStore = store });
@@ -87,7 +87,7 @@ public sealed class StoreNoticeTests : ServerTest
     }
 
     [Test]
-    public async Task One_that_does_not_answer_is_told_and_the_link_stays_up()
+    public async Task One_that_does_not_answer_is_reported_and_the_link_stays_up()
     {
         using var released = new ManualResetEventSlim();
         var store = new BreakableStore();

@@ -35,7 +35,7 @@ public sealed class StoreOpeningTests : ServerTest
     }
 
     [Test]
-    public async Task The_application_is_told_why_it_cannot_be_opened()
+    public async Task The_application_learns_why_it_cannot_be_opened()
     {
         var server = await StartServerAsync(ServerOptions with { SessionStore = Bad(atOnce: false) });
         var changes = server.Changes.Record();

@@ -37,7 +37,7 @@ public sealed class CrashTests
     public void End() => network.Dispose();
 
     [Test]
-    public void A_process_that_is_killed_does_nothing_more_and_its_peer_is_told_at_once()
+    public void A_process_that_is_killed_does_nothing_more_and_its_peer_learns_it_at_once()
     {
         var states = network.Record(server.Link("pump-1").State);
         pump.Crashes(at: 5.2.s(), lasting: 10.s());
@@ -55,7 +55,7 @@ public sealed class CrashTests
     }
 
     [Test]
-    public void A_machine_that_loses_its_power_tells_nobody()
+    public void A_machine_that_loses_its_power_informs_nobody()
     {
         var states = network.Record(server.Link("pump-1").State);
         pump.Crashes(at: 5.2.s(), lasting: 10.s(), how: CrashKind.PowerLost);
@@ -106,7 +106,7 @@ public sealed class CrashTests
     }
 
     [Test]
-    public void A_memory_that_was_rolled_back_is_noticed_and_told()
+    public void A_memory_that_was_rolled_back_is_noticed_and_reported()
     {
         foreach (var line in (string[])["1", "2"])
             pump.Link.Write(line).Subscribe();

@@ -88,7 +88,7 @@ public sealed class DeliveryCheckerTests
     }
 
     [Test]
-    public void A_writer_that_is_never_told_is_found()
+    public void A_write_that_never_completes_is_found()
     {
         Receive(0, 1, 2);
         Accept(0, 1);
@@ -104,7 +104,7 @@ public sealed class DeliveryCheckerTests
         Receive(0, 1);
 
         Assert.That(checker.Verdict, Is.EqualTo(Three with { Accepted = 0, Received = 2, GoneWithWriter = 1 }));
-        Assert.That(checker.Open, Is.Zero, "nobody is left to be told");
+        Assert.That(checker.Open, Is.Zero, "no writer is left");
     }
 
     [Test]

@@ -28,7 +28,7 @@ public sealed class LimitedLineCheckerTests
     }
 
     [Test]
-    public void A_line_that_arrives_must_not_be_told_to_be_dropped([Values] bool before)
+    public void A_line_that_arrives_must_not_be_reported_as_dropped([Values] bool before)
     {
         if (before)
             checker.Dropped(0);
@@ -40,7 +40,7 @@ public sealed class LimitedLineCheckerTests
     }
 
     [Test]
-    public void A_line_that_is_told_to_be_dropped_twice_is_wrong()
+    public void A_line_that_is_reported_twice_as_dropped_is_wrong()
     {
         checker.Dropped(0);
         checker.Dropped(0);
@@ -49,7 +49,7 @@ public sealed class LimitedLineCheckerTests
     }
 
     [Test]
-    public void A_line_that_is_missing_and_was_not_told_is_lost()
+    public void A_line_that_is_missing_and_was_not_reported_is_lost()
     {
         checker.Received(1);
 

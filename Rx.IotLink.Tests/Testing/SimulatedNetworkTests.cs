@@ -103,7 +103,7 @@ public sealed class SimulatedNetworkTests
         var down = device.Moments.First(m => m.Value.Status == LinkStatus.Down);
         Assert.That(down.Value.Outage!.Reason, Is.EqualTo(OutageReason.Silence));
         Assert.That(down.At, Is.InRange(3.5.s(), 4.01.s()), "2 s after what was heard last");
-        Assert.That(server.Values[^1].Outage!.Reason, Is.EqualTo(OutageReason.ClosedByPeer), "the way up is open: the server is told at once");
+        Assert.That(server.Values[^1].Outage!.Reason, Is.EqualTo(OutageReason.ClosedByPeer), "the way up is open: the server learns it at once");
         Assert.That(server.Moments[^1].At - down.At, Is.LessThan(20.ms()));
     }
 
@@ -121,7 +121,7 @@ public sealed class SimulatedNetworkTests
     }
 
     [Test]
-    public void Refused_connections_are_told_so()
+    public void Refused_connections_learn_it()
     {
         using var network = SimulatedNetwork.On(new TestScheduler());
         var server = network.AddServer();
@@ -140,7 +140,7 @@ public sealed class SimulatedNetworkTests
     }
 
     [Test]
-    public void Connections_open_as_slowly_as_they_are_told_to()
+    public void Connections_open_as_slowly_as_the_path_says()
     {
         using var network = SimulatedNetwork.On(new TestScheduler(), conditions: At10Milliseconds);
         var path = network.AddPath("pump-1", network.AddServer());
@@ -266,7 +266,7 @@ public sealed class SimulatedNetworkTests
     }
 
     [Test]
-    public void Nonsense_is_told_as_such()
+    public void Nonsense_is_refused_as_such()
     {
         using var network = SimulatedNetwork.On(new TestScheduler());
         var server = network.AddServer();

@@ -90,7 +90,7 @@ internal sealed class ConnectRaceTests : ServerTest
     }
 
     [Test]
-    public void A_name_without_an_address_is_told() =>
+    public void A_name_without_an_address_is_reported() =>
         Assert.That(() => RaceTo(1).ConnectAsync([], CancellationToken.None), Throws.InstanceOf<IOException>().With.Message.EqualTo("several.test:1 cannot be reached: the name has no address"));
 
     [Test]

@@ -82,7 +82,7 @@ internal sealed class FarewellTests : ServerTest
 
             await client.CloseAsync().Within();
 
-            await write.Within("it was accepted, and the writer is told so");
+            await write.Within("it was accepted, and the write completes");
             await over.CancelAsync();
             await writing.Within();
         }

@@ -22,7 +22,7 @@ public sealed partial class IotLinkClient
     private bool IsAsleep => Volatile.Read(ref sleep) == Asleep;
 
     /// <summary>
-    /// Sleeps: tells the server for how long, closes the connection, takes the network down, and makes no attempt to
+    /// Sleeps: announces to the server for how long, closes the connection, takes the network down, and does not try to
     /// connect before that time is over. Then the client connects at once, and the session resumes in one round trip.
     /// The server shows <see cref="LinkStatus.Asleep"/>, and no outage. Lines that are written meanwhile, at either
     /// end, wait.
@@ -34,7 +34,7 @@ public sealed partial class IotLinkClient
     /// for written lines: await them, or <see cref="DrainAsync"/>, first.
     /// </returns>
     /// <remarks>
-    /// A link that is not up, or speaks protocol 1, cannot tell the server: then that shows an outage.
+    /// A link that is not up, or speaks protocol 1, cannot announce it: then the server shows an outage.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="duration"/> is out of its range.</exception>
     /// <exception cref="InvalidOperationException">It sleeps already.</exception>

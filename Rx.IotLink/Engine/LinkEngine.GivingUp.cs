@@ -44,7 +44,7 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// A connection opens: looks at every line, since the oldest do not tell of the others if some were put back, or
+    /// A connection opens: looks at every line, since the oldest say nothing of the others if some were put back, or
     /// came from a process with another limit.
     /// </summary>
     private void GiveUpStale()
@@ -112,8 +112,8 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// Its writer is told once the store knows it: else a crash could bring a line back whose writer was told that it
-    /// does not arrive.
+    /// Its writer learns it once the store knows it. Otherwise a crash could bring a line back that was reported as
+    /// dropped.
     /// </summary>
     private void GiveUp(OutLine line, Outcome outcome)
     {

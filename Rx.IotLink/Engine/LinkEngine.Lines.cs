@@ -110,7 +110,7 @@ internal sealed partial class LinkEngine
         LeftOver(line);
     }
 
-    /// <summary>Has the writer of a line told what became of it.</summary>
+    /// <summary>Puts a line among those whose writers learn what became of them.</summary>
     private void Tell(OutLine line)
     {
         if (Collected.LastDone is { } last)

@@ -209,8 +209,7 @@ internal sealed partial class LinkEngine
         public int TakenBack => takenBack?.Count ?? 0;
 
         /// <summary>
-        /// Lines that were given up, whose writers are told when the store knows that; their records are those of
-        /// that.
+        /// Lines that were given up. Their writers learn it when the store knows it.
         /// </summary>
         public Queue<OutLine> GivenUp => givenUp ??= new();
 

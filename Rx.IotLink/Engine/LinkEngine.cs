@@ -450,7 +450,7 @@ internal sealed partial class LinkEngine
         Debug.Assert(handled.ExactlyOnce <= delivered.ExactlyOnce && handled.BestEffort <= delivered.BestEffort, "what is handled was delivered");
         if (IsFinal)
         {
-            Debug.Assert(Unfinished == 0, "a link that has ended has told all writers");
+            Debug.Assert(Unfinished == 0, "a link that has ended has completed all writes");
             return;
         }
 

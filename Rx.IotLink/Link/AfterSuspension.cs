@@ -33,11 +33,11 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, ServedCo
 }
 
 /// <summary>
-/// What received bytes brought about for code of the application: writers to tell, lines to hand out.
+/// What received bytes brought about for code of the application: writes to complete, lines to hand out.
 /// </summary>
 internal struct AfterReceipt
 {
-    /// <summary>The lines whose writers are to be told.</summary>
+    /// <summary>The lines whose writes are to be completed.</summary>
     public LineChain Done;
 
     /// <summary>The inbox whose drain is to be started.</summary>

@@ -3,7 +3,7 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Complete lines whose writers are to be told, one after the other. They are linked through themselves
+/// Lines whose writes are to be completed, one after the other. They are linked through themselves
 /// (<see cref="OutLine.DoneNext"/>).
 /// </summary>
 internal struct LineChain

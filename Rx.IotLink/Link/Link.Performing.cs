@@ -183,7 +183,7 @@ internal sealed partial class Link
         Goodbye = Task.WhenAll(Goodbye, Kept);
     }
 
-    /// <summary>Tells the writers of these lines.</summary>
+    /// <summary>Completes the writes of these lines.</summary>
     private void Tell(OutLine done, ServedConnection? reader)
     {
         var here = new LineChain();

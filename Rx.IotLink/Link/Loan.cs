@@ -4,13 +4,13 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>
-/// A thread that has nothing else to do tells the writers of some lines, one after the other, and code of the
+/// A thread that has nothing else to do completes the writes of some lines, one after the other, and code of the
 /// application goes on inside. What this code writes to the same connection gathers, and is sent at the end in one
 /// piece.
 /// </summary>
 /// <remarks>
 /// Code that blocks must hold up nobody else. If the loan lasts too long (<see cref="LoanWatch"/>), another thread
-/// tells the rest, and what has gathered is sent.
+/// completes the rest, and what has gathered is sent.
 /// </remarks>
 internal sealed class Loan : ILoan
 {
@@ -51,7 +51,7 @@ internal sealed class Loan : ILoan
         return !loan.isOver || Interlocked.Exchange(ref loan.holds, 0) == 0;
     }
 
-    /// <summary>Tells the writers on a thread of the pool.</summary>
+    /// <summary>Completes the writes on a thread of the pool.</summary>
     /// <param name="done">The lines, at least one.</param>
     /// <param name="on">The connection to which they will write more, perhaps.</param>
     public static void Queue(LineChain done, ServedConnection? on)
@@ -60,7 +60,7 @@ internal sealed class Loan : ILoan
         PoolWork.Run(new Queued(done.First!, done.HasSeveral, on));
     }
 
-    /// <summary>Tells the writers on this thread.</summary>
+    /// <summary>Completes the writes on this thread.</summary>
     /// <inheritdoc cref="Queue"/>
     public static void Run(LineChain done, ServedConnection? on)
     {

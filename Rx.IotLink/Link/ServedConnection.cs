@@ -231,7 +231,7 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
     }
 
     /// <summary>
-    /// Tells the writers of these lines on the thread of the reading loop, when that loop waits for the next bytes.
+    /// Completes the writes of these lines on the thread of the reading loop, when it waits for the next bytes.
     /// This works only if the loop waits for the socket itself, so that its thread is then free. Called by that loop
     /// alone.
     /// </summary>

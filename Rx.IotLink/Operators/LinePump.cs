@@ -143,7 +143,7 @@ internal sealed class LinePump(
         write.Disposable = accepted.SubscribeSafe(Observer.Create<Unit>(static _ => { }, error => Failed(line, error), Accepted));
     }
 
-    /// <summary>A line that the link dropped is told, and the next one follows.</summary>
+    /// <summary>Reports a line that the link dropped, and goes on with the next one.</summary>
     private void Failed(string line, Exception error)
     {
         if (error is not LineDroppedException || onDropped is null)

@@ -92,7 +92,7 @@ internal class OutLine(string? text, int bytes, Delivery delivery, Ordering orde
 
     /// <summary>
     /// Whether it may be given up, where it waits in the outbox. One that may have been sent may not, if its writer
-    /// waits: nobody knows what he is to be told.
+    /// waits: nobody knows what became of it.
     /// </summary>
     internal bool MayBeGivenUp => !WasPutBack || !IsAwaited;
 

@@ -22,7 +22,7 @@ afl.SetAction(parsed => Fuzzer.Run(stream => parsed.GetRequiredValue(target).Run
 var libFuzzer = new Command("libfuzzer", "The target of libfuzzer-dotnet, which starts this.") { target };
 libFuzzer.SetAction(parsed => Fuzzer.LibFuzzer.Run(bytes => parsed.GetRequiredValue(target).Run(bytes.ToArray())));
 
-var replay = new Command("replay", "Plays inputs once; what one breaks is told.") { target, files };
+var replay = new Command("replay", "Plays inputs once, and reports what one breaks.") { target, files };
 replay.SetAction(parsed => Play(parsed.GetRequiredValue(target), parsed.GetRequiredValue(files)));
 
 var mutate = new Command("mutate", "Plays blindly changed inputs of a corpus: without any other program, and less good at it.") { target, corpus, minutes, seed };

@@ -24,7 +24,7 @@ results=$(cd "$results" && pwd)
 program=$results/program
 rm -rf "$program"
 dotnet publish "$here" -c Release -o "$program" -v q --nologo
-# Writes into these copies what tells afl-fuzz where an input has been.
+# Writes code into these copies that reports to afl-fuzz where an input has been.
 (cd "$here" && dotnet tool restore >/dev/null && for library in Rx.IotLink Rx.IotLink.Server; do dotnet sharpfuzz "$program/$library.dll"; done)
 
 # Its checks are for programs that it compiled itself, and its advice for machines that do nothing else.

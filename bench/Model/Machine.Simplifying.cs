@@ -1,7 +1,7 @@
 namespace Model;
 
 /// <summary>
-/// What no later step can tell apart is made the same, so that there are fewer states. Where a rule of claims is left
+/// States that no later step can distinguish are made the same, so that there are fewer. Where a rule of claims is left
 /// out, old owners matter, and stay as they are.
 /// </summary>
 internal sealed partial class Machine

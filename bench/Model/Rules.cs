@@ -25,7 +25,7 @@ internal sealed record Rules
     /// </summary>
     public bool CopyBeginsEpoch { get; init; } = true;
 
-    /// <summary>The writer of a line that was given up is told when the store knows it.</summary>
+    /// <summary>The writer of a line that was given up learns it when the store knows it.</summary>
     public bool TellsGivenUpWhenKept { get; init; } = true;
 
     /// <summary>

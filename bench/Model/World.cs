@@ -17,13 +17,13 @@ internal struct World
     /// <summary>The last line that was written.</summary>
     public byte Written;
 
-    /// <summary>Lines that the writing end's store has had: their writers are told that they are stored.</summary>
+    /// <summary>Lines that the writing end's store has had: they were reported to their writers as stored.</summary>
     public LineSet Stored;
 
-    /// <summary>Lines that the writing end takes for accepted: their writers are told.</summary>
+    /// <summary>Lines that the writing end takes for accepted: they were reported so to their writers.</summary>
     public LineSet Accepted;
 
-    /// <summary>Lines that were given up, and whose writers are told that they do not arrive.</summary>
+    /// <summary>Lines that were given up, and reported to their writers as dropped.</summary>
     public LineSet ToldGivenUp;
 
     /// <summary>Lines that were given up.</summary>
@@ -35,7 +35,7 @@ internal struct World
     /// <summary>What the receiving application has.</summary>
     public Table Table;
 
-    /// <summary>What the applications were told since the last rollback.</summary>
+    /// <summary>What was reported to the applications since the last rollback.</summary>
     public Notices Notices;
 
     /// <summary>Which store was rolled back; and the last line that was written before.</summary>
@@ -210,7 +210,7 @@ internal struct Connection
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal record struct Offer(byte Epoch, byte Tx = 0, byte Peer = 0, byte Rx = 0, byte Seen = 0);
 
-/// <summary>What the applications were told.</summary>
+/// <summary>What was reported to the applications.</summary>
 [Flags]
 internal enum Notices : byte
 {

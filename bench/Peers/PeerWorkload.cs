@@ -23,7 +23,7 @@ internal abstract class PeerWorkload(int connections, int window) : Workload
     /// <summary>Writes a line. Completes when the other end has acknowledged it.</summary>
     public abstract Task WriteAsync(int connection, string line);
 
-    /// <summary>Whether all lines that were written had arrived when their writers were told so.</summary>
+    /// <summary>Whether all lines that were written had arrived when their writes completed.</summary>
     protected virtual void Check(int connection, long written) => checks[connection].Check(written);
 
     protected void Received(int connection, string line) => checks[connection].OnNext(line);

@@ -14,7 +14,7 @@ internal sealed class LimitedLines(string id, Action<string> violation)
     private bool isUp;
 
     /// <summary>
-    /// Lines of earlier processes that a later one may drop, with nobody to be told: those that end, and those of
+    /// Lines of earlier processes that a later one may drop, with no writer left: those that end, and those of
     /// whose key there is a newer line.
     /// </summary>
     public IEnumerable<Line> MayBeDropped =>
@@ -40,13 +40,13 @@ internal sealed class LimitedLines(string id, Action<string> violation)
         return line;
     }
 
-    /// <summary>The writer was told that a line was dropped: so it must have been time for it.</summary>
+    /// <summary>A line was reported to its writer as dropped: so it must have been time for it.</summary>
     public void Dropped(Line line, LineDroppedException told, TimeSpan now)
     {
         if (told is LineReplacedException && !IsReplaced(line))
-            violation($"{id}: line {line.Number} is told to be replaced, and there is no newer one of its key");
+            violation($"{id}: line {line.Number} was reported as replaced, and there is no newer one of its key");
         if (told is LineExpiredException && !(now >= line.EndsAtTheEarliest))
-            violation($"{id}: line {line.Number} is told to have expired after {now - line.At}, and may wait for {line.Options.TimeToLive?.ToString() ?? "ever"}");
+            violation($"{id}: line {line.Number} was reported as expired after {now - line.At}, and may wait for {line.Options.TimeToLive?.ToString() ?? "ever"}");
     }
 
     /// <summary>

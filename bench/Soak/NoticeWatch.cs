@@ -35,13 +35,13 @@ internal sealed class NoticeWatch(Setting setting, Action<string> violation)
             untold.Remove((end, id));
         if (notice.Kind is LinkNoticeKind.PeerRestarted or LinkNoticeKind.SessionNotResumed or LinkNoticeKind.LinesLost or LinkNoticeKind.MemoryRolledBack
             && !forgetful.Contains(Setting.Server) && !forgetful.Contains(id))
-            violation($"{end} ({id}) was told {notice.Kind}, and neither end had lost its memory: {notice.Detail}");
+            violation($"{end} ({id}) reported {notice.Kind}, and neither end had lost its memory: {notice.Detail}");
     }
 
     /// <summary>Everything has healed: all required notices must have come.</summary>
     public void Settle()
     {
         foreach (var (end, id) in untold)
-            violation($"{end} ({id}) was not told that its peer had lost its memory");
+            violation($"{end} ({id}) did not report that its peer had lost its memory");
     }
 }

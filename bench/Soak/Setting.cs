@@ -134,7 +134,7 @@ public sealed record Setting
 
     /// <summary>
     /// In a few lives the server's disk is slow when all begins, and the server is killed right after an opening came:
-    /// no device may have been told of an epoch that was not kept by then.
+    /// no device may have received an epoch that was not kept by then.
     /// </summary>
     private Fault[] AtFirst => BreaksDisks && Seed % 8 == 5
         ? [Fault.Disk(Server, TimeSpan.Zero, TimeSpan.FromSeconds(2), DiskFault.Slow), Fault.Crash(Server, (4 * (Path.Latency + Path.Jitter)) + TimeSpan.FromMilliseconds(60), Timeout / 4, MemoryAfterCrash.Kept)]
@@ -169,15 +169,15 @@ public sealed record Setting
     private static bool IsCrashed(Fault disk) => (long)disk.At.TotalMilliseconds % 2 == 0;
 
     /// <summary>
-    /// A machine goes down while its disk is broken, and comes back with what was kept: by then its peer must not have
-    /// been told of anything else.
+    /// A machine goes down while its disk is broken, and comes back with what was kept. By then its peer must not have
+    /// learnt of anything else.
     /// </summary>
     private static Fault CrashDuring(Fault disk) =>
         Fault.Crash(disk.Target, disk.At + (disk.Lasting * 0.75), disk.Lasting / 4, MemoryAfterCrash.Kept);
 
     /// <summary>
     /// Where lines are dropped, some must wait when their disk breaks: what was kept of them, and is dropped before the
-    /// crash, comes back with it. Nobody may have been told by then.
+    /// crash, comes back with it. No writer may have learnt of it by then.
     /// </summary>
     private IEnumerable<Fault> OutageBefore(Fault disk)
     {

@@ -202,7 +202,7 @@ internal sealed class Traffic(Setting setting, string id, Fingerprint fingerprin
         }
         catch (LinkClosedException)
         {
-            // At the end of a life: what was not settled by then was told.
+            // At the end of a life: lines that are not settled by then end so.
         }
     }
 

@@ -75,7 +75,7 @@ internal static class Report
         foreach (var sample in outcome.Samples.Where((_, at) => at % every == 0))
             Console.WriteLine(Describe(sample));
         if (outcome.Trends.Count == 0)
-            Console.WriteLine($"Too short to tell whether anything grows: {outcome.Samples.Count} of at least {Trend.LeastSamples} samples.");
+            Console.WriteLine($"Too short to say whether anything grows: {outcome.Samples.Count} of at least {Trend.LeastSamples} samples.");
         foreach (var trend in outcome.Trends)
             Console.WriteLine($"{trend.What,-18}  first quarter {trend.First,7:F2}, last quarter {trend.Last,7:F2}, {(trend.IsFlat ? "flat" : $"GREW (more than {trend.Most:F2})")}");
         if (outcome.SocketsLeft is { } left)

@@ -272,7 +272,7 @@ class Session:
             self._leave("protocol", str(e))
 
     def output(self, now):
-        # What may be said now; to be sent, told of with sent(), and asked again until there is nothing.
+        # The bytes that may be sent now. Send them, report them by sent(), and ask again until there is nothing.
         out = bytearray(self._say)
         self._say = b""
         if self.phase == _OPEN:

@@ -6,7 +6,7 @@ namespace Examples.Cluster;
 
 /// <summary>
 /// A network namespace for each server, with a cable to the database and another one to the devices. Either is pulled
-/// out and put in again: what is on its way is lost, and nobody is told.
+/// out and put in again: what is on its way is lost, and no end gets an error.
 /// </summary>
 internal sealed class Network : IAsyncDisposable
 {
@@ -55,7 +55,7 @@ internal sealed class Network : IAsyncDisposable
     }
 
     /// <summary>
-    /// Pulls a cable out, at both ends. No end is told: what it sends goes to a hardware address that nobody has.
+    /// Pulls a cable out, at both ends. No end gets an error: what it sends goes to a hardware address that nobody has.
     /// </summary>
     public static async Task PullOutAsync(int server, Cable cable, CancellationToken cancellation)
     {

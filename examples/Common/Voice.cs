@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace Examples.Common;
 
-/// <summary>Tells what happens, a line at a time: when, who, what. In colour on a terminal that has them.</summary>
+/// <summary>Prints what happens, a line at a time: when, who, what. In colour on a terminal that has colours.</summary>
 public sealed class Voice(Stage stage)
 {
     private static readonly string[] Colours = ["aqua", "yellow", "fuchsia", "lime", "orange1", "deepskyblue1"];

@@ -22,7 +22,7 @@ internal sealed class Device : IAsyncDisposable
     /// <param name="protocol">The version of the wire protocol.</param>
     /// <param name="key">The secret it shares with the server, or null (protocol 1 has none).</param>
     /// <param name="over">When to stop measuring.</param>
-    /// <param name="stopwatch">Tells when a reading was made.</param>
+    /// <param name="stopwatch">The time of each reading.</param>
     /// <param name="scheduler">The clock of its measurements.</param>
     public Device(Sensor sensor, IPEndPoint server, Books books, int protocol, ReadOnlyMemory<byte>? key, IObservable<Unit> over, IStopwatch stopwatch, IScheduler scheduler)
     {

@@ -12,7 +12,7 @@ internal sealed class Fleet
     private static readonly TimeSpan CommandEvery = TimeSpan.FromMilliseconds(100);
 
     /// <param name="links">Each device's link, once; outages do not end it.</param>
-    /// <param name="stopwatch">Tells how long a line took.</param>
+    /// <param name="stopwatch">Measures how long a line took.</param>
     /// <param name="scheduler">The clock of all windows.</param>
     public Fleet(IObservable<ILink> links, IStopwatch stopwatch, IScheduler scheduler)
     {
@@ -45,8 +45,8 @@ internal sealed class Fleet
                    .SkipWhile(gone => !gone)
                select new Alarm(link.Id, gone);
 
-        // The other way: the lamp of a device is lit while its lines take longer than those of the fleet. Told again
-        // and again, whether it is up or not: the link keeps what is written until the device has it.
+        // The other way: the lamp of a device is lit while its lines take longer than those of the fleet. It is
+        // written again and again, whether the device is up or not: the link keeps it until the device has it.
         Lamps = from link in links
                 let isLate = Windows.Where(window => window.Device == link.Id).WithLatestFrom(Delay, (window, fleet) => window.Delay > fleet)
                 from lit in Observable.Interval(CommandEvery, scheduler).WithLatestFrom(isLate.StartWith(false), (_, lit) => lit)

@@ -47,7 +47,7 @@ internal sealed record Settings(TimeSpan Length, int Seed, int Protocol, bool Pl
         return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Demo.DrainTimeout * 2 });
     }
 
-    /// <summary>Tells once when the time is up, or when the user has had enough.</summary>
+    /// <summary>Gives one value when the time is up, or when the user has had enough.</summary>
     public IObservable<Unit> Until(IScheduler scheduler, CancellationToken cancellation) =>
         Observable.Timer(Length, scheduler).Select(_ => Unit.Default)
             .Merge(Observable.Create<Unit>(observer => cancellation.Register(() => observer.OnNext(Unit.Default))))

@@ -33,7 +33,7 @@ internal static class Sums
             $"Underneath, {links.Sum(link => link.Counters.LinesRepeated)} lines were sent again, and {links.Sum(link => link.Counters.DuplicatesReceived)} "
             + "arrived that were there already.");
         if (all.Unknown + all.FalselyAccepted + all.Unanswered > 0)
-            Page.Say($"{all.Unknown} lines were received that nobody wrote; {all.FalselyAccepted} were said to be accepted before they were received; of {all.Unanswered} that were received the writer was not told.");
+            Page.Say($"{all.Unknown} lines were received that nobody wrote; {all.FalselyAccepted} were said to be accepted before they were received; of {all.Unanswered} that were received the writer did not learn it.");
         Page.Say(
             $"sums: written {all.Written}, accepted {all.Accepted}, received {all.Received}, lost {all.Lost}, repeated {all.Repeated}, "
             + $"out of order {all.OutOfOrder}, outages {findings.Count(finding => finding.IsOutage)}, seed {seed}");

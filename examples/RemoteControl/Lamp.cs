@@ -11,7 +11,7 @@ internal static class Lamp
     private static readonly string[] Dark = ["         ", "   (○)   ", "    ‾    "];
 
     /// <param name="stage">Where it is drawn.</param>
-    /// <param name="voice">Tells what it does.</param>
+    /// <param name="voice">Prints what it does.</param>
     /// <param name="press">What the button says.</param>
     /// <param name="oneClock">
     /// Whether the button is in the same process: otherwise the two clocks have nothing in common.

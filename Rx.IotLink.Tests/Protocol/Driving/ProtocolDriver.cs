@@ -6,8 +6,8 @@ using Rx.IotLink.Protocol.Version1;
 namespace Rx.IotLink.Tests.Protocol.Driving;
 
 /// <summary>
-/// Plays the link to one end of protocol 1: tells it the time, hands it bytes as a pipe would, and keeps a log of what
-/// it says and tells, in order.
+/// Plays the link to one end of protocol 1: gives it the time, hands it bytes as a pipe would, and keeps a log of what
+/// it sends and reports, in order.
 /// </summary>
 /// <remarks>
 /// The log has a line for each line that was said (<c>&gt; 00text</c>; <c>&gt; </c> is a keepalive) and one for each

@@ -59,8 +59,8 @@ internal sealed class Reading
     public static IEnumerable<Stage> Stages(Side side) => side == Side.Server ? Enum.GetValues<Stage>() : [Stage.Greeting, Stage.Open, Stage.Reopened];
 
     /// <summary>
-    /// Everything an end that has lines to write says and tells when it is given these pieces one after the other, and
-    /// when its application has then accepted all of it and T has passed.
+    /// Everything an end that has lines to write sends and reports when it is given these pieces one after the other,
+    /// and when its application has then accepted all of it and T has passed.
     /// </summary>
     public static List<string> Of(
         Side side, Stage stage, IEnumerable<byte[]> pieces, int writes = 40, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Concurrent)

@@ -134,7 +134,7 @@ public sealed class KeepaliveTests
 
     [TestCase(Side.Client)]
     [TestCase(Side.Server)]
-    public void Each_keepalive_heard_is_told_as_a_heartbeat(Side side)
+    public void Each_keepalive_heard_is_reported_as_a_heartbeat(Side side)
     {
         using var end = new LinkBench(side);
         var beats = 0;

@@ -115,7 +115,7 @@ public sealed class QuietTimeTests
     }
 
     [Test]
-    public void A_client_whose_very_first_connection_is_refused_gives_up_when_told_to_do_as_the_ancestor()
+    public void A_client_whose_very_first_connection_is_refused_gives_up_when_set_to_do_as_the_ancestor()
     {
         network.Refuses = true;
         using var client = Start(T, FirstConnection.Fail);
@@ -125,7 +125,7 @@ public sealed class QuietTimeTests
     }
 
     [Test]
-    public void Once_it_was_up_it_tries_for_ever_even_when_told_to_give_up_at_first()
+    public void Once_it_was_up_it_tries_for_ever_even_when_set_to_give_up_at_first()
     {
         using var client = Start(T, FirstConnection.Fail);
         network.Server.Say("\n");

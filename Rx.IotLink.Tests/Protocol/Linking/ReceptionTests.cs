@@ -157,7 +157,7 @@ public sealed class ReceptionTests : IDisposable
     }
 
     [Test]
-    public void A_connection_that_closes_before_its_id_is_told_as_such()
+    public void A_connection_that_closes_before_its_id_is_reported_as_such()
     {
         var client = Arrive();
         client.Say("qo");

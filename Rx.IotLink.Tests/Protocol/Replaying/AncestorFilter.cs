@@ -1,7 +1,7 @@
 namespace Rx.IotLink.Tests.Protocol.Replaying;
 
 /// <summary>
-/// The duplicate filter of the ancestor, which both of its ends have: a map of 32 bytes. It tells what the recorded
+/// The duplicate filter of the ancestor, which both of its ends have: a map of 32 bytes. It shows what the recorded
 /// applications were given, which the captures do not hold.
 /// </summary>
 internal sealed class AncestorFilter

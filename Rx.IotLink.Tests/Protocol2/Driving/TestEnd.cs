@@ -7,7 +7,7 @@ using Rx.IotLink.Tests.Protocol.Driving;
 namespace Rx.IotLink.Tests.Protocol2.Driving;
 
 /// <summary>
-/// Plays the link and the application to one end of protocol 2 (a server's greeting included): tells it the time, hands
+/// Plays the link and the application to one end of protocol 2 (a server's greeting included): gives it the time, hands
 /// it bytes as a pipe would, and keeps what it says as bytes and what happens as events.
 /// </summary>
 /// <remarks>

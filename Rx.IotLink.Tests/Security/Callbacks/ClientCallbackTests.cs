@@ -35,7 +35,7 @@ internal sealed class ClientCallbackTests
     public void ReleaseAuthority() => authority.Dispose();
 
     [TestCaseSource(nameof(Names))]
-    public async Task What_it_throws_is_told_to_the_owner_alone(string name)
+    public async Task What_it_throws_is_reported_to_the_owner_alone(string name)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -67,7 +67,7 @@ internal sealed class ClientCallbackTests
         var serving = ServeAsync(listener, options, over.Token);
 
         await thrown.Task.WaitAsync(Ends.Bound);
-        await Bound.EventuallyAsync(() => notices.Values.Any(n => $"{n.Detail} {n.Error}".Contains("hunter2", StringComparison.Ordinal)), "a notice tells it");
+        await Bound.EventuallyAsync(() => notices.Values.Any(n => $"{n.Detail} {n.Error}".Contains("hunter2", StringComparison.Ordinal)), "a notice reports it");
 
         await over.CancelAsync();
         Assert.That(await serving, Does.Not.Contain("hunter2").And.Not.Contain("Password").And.Not.Contain("InvalidOperation"));

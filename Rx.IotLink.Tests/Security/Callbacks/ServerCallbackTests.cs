@@ -42,7 +42,7 @@ internal sealed class ServerCallbackTests
     public void ReleaseAuthority() => authority.Dispose();
 
     [TestCaseSource(nameof(Names))]
-    public async Task What_it_throws_is_told_to_the_owner_alone(string name)
+    public async Task What_it_throws_is_reported_to_the_owner_alone(string name)
     {
         var log = new TestLog();
         var thrown = 0;
@@ -75,7 +75,7 @@ internal sealed class ServerCallbackTests
         var isLog = name.StartsWith("LoggerFactory.", StringComparison.Ordinal);
         await Bound.EventuallyAsync(() => (isLog ? server.Counters.LogFailures : server.Counters.CallbackFailures) > 0, "its counter grows");
         if (!isLog)
-            await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), $"the log tells it; heard: {heard}");
+            await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), $"the log reports it; heard: {heard}");
         // And the server still works: another device gets an answer.
         Assert.That(await VisitAsync(server, options, visit: 3, id: "other"), Is.Not.Empty);
     }
@@ -101,7 +101,7 @@ internal sealed class ServerCallbackTests
         await client.WriteAsync("{\"req\":\"1\",\"body\":\"now\"}").WaitAsync(Ends.Bound);
 
         await Bound.EventuallyAsync(() => server.Counters.CallbackFailures == 1, "the counter grows");
-        await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), "the log tells it");
+        await Bound.EventuallyAsync(() => log.Entries.Values.Any(Tells), "the log reports it");
         if (kind == "handler")
             Assert.That(await answer.WaitAsync(Ends.Bound), Does.Contain("The handler failed.").And.Not.Contain("hunter2"));
     }

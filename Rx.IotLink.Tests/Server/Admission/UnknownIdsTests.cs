@@ -61,7 +61,7 @@ public sealed class UnknownIdsTests
                 (LinkChangeKind.Joined, "a"), (LinkChangeKind.Joined, "b"), (LinkChangeKind.Forgotten, "a"), (LinkChangeKind.Joined, "a"), (LinkChangeKind.Forgotten, "b"),
             ]));
             Assert.That(links.Values.Select(l => l.Id), Is.EqualTo(["a", "b", "a"]));
-            Assert.That(bench.Server.Links.Record().Values.Select(l => l.Id), Is.EqualTo(["a"]), "what is forgotten is not told to those who come later");
+            Assert.That(bench.Server.Links.Record().Values.Select(l => l.Id), Is.EqualTo(["a"]), "later subscribers do not get what is forgotten");
             Assert.That(told.Values.Last(c => ReferenceEquals(c.Link, first)).State.Status, Is.EqualTo(LinkStatus.Closed));
             Assert.That(bench.Server.Counters.UnknownIdsForgotten, Is.EqualTo(2));
         });

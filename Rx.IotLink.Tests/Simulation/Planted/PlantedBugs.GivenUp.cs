@@ -15,7 +15,7 @@ internal static partial class PlantedBugs
             new Edit("for (; !IsFinal && outbox.FirstExpired(now)", "for (; IsFinal && outbox.FirstExpired(now)"),
             new Edit("if (line.Expires <= now)\n", "if (line.Expires <= TimeSpan.Zero)\n")),
         new("drops a line before its time", Both, GivingUp, new Edit("line.Expires = now + most;", "line.Expires = now + (most / 2);")),
-        new("tells the writer that a line was dropped which was sent", Both, GivingUp,
+        new("reports a line as dropped that was sent", Both, GivingUp,
             new Edit("            older.Line.IsSuperseded = true;", "            Done(older.Line, Outcome.Replaced);")),
         new("loses both lines where one replaces the other", Both, GivingUp,
             new Edit("            GiveUpReplaced(waits);", "        {\n            GiveUpReplaced(waits);\n            outbox.Remove(newer);\n        }\n")),

@@ -37,7 +37,7 @@ internal static partial class PlantedBugs
             new Edit("window = peerWindow;", "window = peerWindow; if (last is not null) outbox.PutBack([last]);")),
         new("takes the 16 bits on the wire for the rest of a number of today", [2], "Rx.IotLink/Protocol/Version2/Sender.cs",
             new Edit("ring.Next + (ulong)(long)(short)(low - (ushort)ring.Next)", "(ring.Next & ~0xFFFFUL) | low")),
-        new("does not tell that the peer has lost its memory", [2], "Rx.IotLink/Protocol/Version2/Version2Protocol.Opening.cs",
+        new("does not report that the peer has lost its memory", [2], "Rx.IotLink/Protocol/Version2/Version2Protocol.Opening.cs",
             new Edit("if (receiver.PeerEpoch is { } before && before != theirs.Epoch)", "if (false)")),
         new("confuses the lines in flight when there are more than ever before", [2], "Rx.IotLink/Protocol/Version2/SentRing.cs",
             new Edit("larger[at] = lines[(head + at) & (lines.Length - 1)];", "larger[at] = lines[at];")),

@@ -68,7 +68,7 @@ public sealed class SqliteCopyTests
         Run(lasting: 60.s(), "last");
 
         Assert.That(received, Is.EqualTo((string[])["first", "before 1", "before 2", "after 1", "after 2", .. isRestarted ? ["after 3"] : Array.Empty<string>(), "last"]));
-        Assert.That(notices, Is.EqualTo(new[] { LinkNoticeKind.PeerRestarted }), "the peer's application is told");
+        Assert.That(notices, Is.EqualTo(new[] { LinkNoticeKind.PeerRestarted }), "the peer's application gets a notice");
     }
 
     [Test]

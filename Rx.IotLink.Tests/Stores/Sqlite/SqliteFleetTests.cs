@@ -97,7 +97,7 @@ internal sealed class SqliteFleetTests : FleetContract
     }
 
     [Test]
-    public async Task A_handler_that_would_wait_for_itself_is_told_so()
+    public async Task A_handler_that_would_wait_for_itself_gets_an_error()
     {
         var (server, fleet) = await StartAsync();
         var thrown = new TaskCompletionSource<Exception?>();

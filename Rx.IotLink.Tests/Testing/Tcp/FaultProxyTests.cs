@@ -175,7 +175,7 @@ public sealed class FaultProxyTests
     }
 
     [Test]
-    public async Task A_stall_one_way_does_not_tell_by_the_other_way_that_the_sender_is_gone()
+    public async Task A_stall_one_way_does_not_show_by_the_other_way_that_the_sender_is_gone()
     {
         await using var harness = new ProxyHarness();
         var (client, server) = await harness.ConnectHealthyAsync();

@@ -294,7 +294,7 @@ internal sealed partial class Version2Protocol : IProtocol
                 break;
             case (byte)'~' when line.Length == 5:
                 if (!sender.Arrived(sender.Whole(Low(line)), now))
-                    throw new ProtocolException($"{Printable.Of(Text(line))} tells the arrival of a line that was never sent");
+                    throw new ProtocolException($"{Printable.Of(Text(line))} reports the arrival of a line that was never sent");
                 sender.Clock.PeerRests(now);
                 host.Heartbeat();
                 break;

@@ -30,7 +30,7 @@ internal sealed class Bed : IAsyncDisposable
     /// <param name="spins">Whether idle threads of the server spin, as they do by default.</param>
     /// <param name="file">Where the links of the server keep their memory, or null.</param>
     /// <param name="page">Whether the server has the page for operators.</param>
-    /// <param name="number">Tells beds apart that stand side by side.</param>
+    /// <param name="number">A number of its own for each bed that runs beside others.</param>
     public static async Task<Bed> StartAsync(bool bare, bool real = false, bool tls = false, bool spins = true, string? file = null, int number = 1, bool page = false)
     {
         string[] Flags(params (bool Is, string Flag)[] flags) => [.. flags.Where(f => f.Is).Select(f => f.Flag)];

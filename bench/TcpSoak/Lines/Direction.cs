@@ -43,7 +43,7 @@ internal sealed class Direction(Teller teller)
         _checker.Accepted(number);
     }
 
-    /// <summary>The receiver's application was given a line. Told serially.</summary>
+    /// <summary>The receiver's application was given a line. Calls are serial.</summary>
     public void Received(long number)
     {
         if (teller == Teller.Both)

@@ -40,7 +40,7 @@ internal sealed class EndProcess : IDisposable
     /// <summary>Its last report.</summary>
     public EndStatus Status => _status.Value;
 
-    /// <summary>Tells it to go on to the next part of its life.</summary>
+    /// <summary>Has it go on to the next part of its life.</summary>
     public async Task SayAsync(string what)
     {
         await _process.StandardInput.WriteLineAsync(what);

@@ -12,7 +12,7 @@ public static class Matching
     public static IReadOnlyList<Finding> Match(IReadOnlyList<FaultRecord> faults, IReadOnlyList<Sight> sights)
     {
         var devices = new Dictionary<string, OneDevice>(StringComparer.Ordinal);
-        // Told in the order of time; at the same tick the cause comes before its effect.
+        // In the order of time; at the same tick the cause comes before its effect.
         var story = faults.Select(fault => (fault.At, Device: fault.Proxy, Tell: (Action<OneDevice>)(device => device.Harmed(fault))))
             .Concat(sights.Select(sight => (sight.At, sight.Device, Tell: (Action<OneDevice>)(device => device.Saw(sight)))))
             .OrderBy(item => item.At);
