@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,22 +18,35 @@ public static partial class IotLinkClientHosting
     /// they can still write.
     /// </summary>
     /// <param name="services">The host's services.</param>
+    /// <param name="configure">
+    /// Gives the options. It gets those of the host, with an empty <see cref="IotLinkClientOptions.Host"/> and
+    /// <see cref="IotLinkClientOptions.Id"/>.
+    /// </param>
+    public static IServiceCollection AddIotLinkClient(this IServiceCollection services, Func<IotLinkClientOptions, IotLinkClientOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return services.Add(configure, read: null);
+    }
+
+    /// <summary>The same, with options from a configuration.</summary>
+    /// <param name="services">The host's services.</param>
     /// <param name="configuration">
-    /// The section with the options, or null. The start fails if a name is not an option, or an option is out of range;
-    /// the exception names it. A key cannot be given as text.
+    /// The section with the options. The start fails if a name is not an option, or an option is out of range; the
+    /// exception names it. A key cannot be given as text.
     /// </param>
     /// <param name="configure">
     /// Changes the options after they were read, or null. It gets an empty <see cref="IotLinkClientOptions.Host"/> and
     /// <see cref="IotLinkClientOptions.Id"/> where the configuration has none.
     /// </param>
+    [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
+    [RequiresDynamicCode(ConfigurationNames.Reflection)]
     public static IServiceCollection AddIotLinkClient(
         this IServiceCollection services,
-        IConfiguration? configuration = null,
+        IConfiguration configuration,
         Func<IotLinkClientOptions, IotLinkClientOptions>? configure = null)
     {
-        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, configuration, configure));
-        services.AddSingleton<ILink>(provider => provider.GetRequiredService<IotLinkClient>());
-        return services.AddSingleton<IHostedService>(provider => new Service(provider.GetRequiredService<IotLinkClient>, LogOf(provider)));
+        ArgumentNullException.ThrowIfNull(configuration);
+        return services.Add(configure, options => Read(configuration, options));
     }
 
     /// <summary>
@@ -41,16 +55,43 @@ public static partial class IotLinkClientHosting
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="key">The key of the client: <c>[FromKeyedServices("plant")] ILink link</c>.</param>
-    /// <param name="configuration">The section with its options, or null.</param>
+    /// <param name="configure">Gives the options, as for the client without a key.</param>
+    public static IServiceCollection AddKeyedIotLinkClient(this IServiceCollection services, string key, Func<IotLinkClientOptions, IotLinkClientOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return services.AddKeyed(key, configure, read: null);
+    }
+
+    /// <summary>The same for one of several clients of a host, with options from a configuration.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">The key of the client: <c>[FromKeyedServices("plant")] ILink link</c>.</param>
+    /// <param name="configuration">The section with its options.</param>
     /// <param name="configure">Changes the options after they were read, or null.</param>
+    [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
+    [RequiresDynamicCode(ConfigurationNames.Reflection)]
     public static IServiceCollection AddKeyedIotLinkClient(
         this IServiceCollection services,
         string key,
-        IConfiguration? configuration = null,
+        IConfiguration configuration,
         Func<IotLinkClientOptions, IotLinkClientOptions>? configure = null)
     {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return services.AddKeyed(key, configure, options => Read(configuration, options));
+    }
+
+    private static IServiceCollection Add(
+        this IServiceCollection services, Func<IotLinkClientOptions, IotLinkClientOptions>? configure, Func<IotLinkClientOptions, IotLinkClientOptions>? read)
+    {
+        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, read, configure));
+        services.AddSingleton<ILink>(provider => provider.GetRequiredService<IotLinkClient>());
+        return services.AddSingleton<IHostedService>(provider => new Service(provider.GetRequiredService<IotLinkClient>, LogOf(provider)));
+    }
+
+    private static IServiceCollection AddKeyed(
+        this IServiceCollection services, string key, Func<IotLinkClientOptions, IotLinkClientOptions>? configure, Func<IotLinkClientOptions, IotLinkClientOptions>? read)
+    {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, configuration, configure));
+        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, read, configure));
         services.AddKeyedSingleton<ILink>(key, (provider, _) => provider.GetRequiredKeyedService<IotLinkClient>(key));
         return services.AddSingleton<IHostedService>(provider => new Service(() => provider.GetRequiredKeyedService<IotLinkClient>(key), LogOf(provider)));
     }
@@ -58,7 +99,11 @@ public static partial class IotLinkClientHosting
     private static ILogger<IotLinkClient> LogOf(IServiceProvider provider) => provider.GetRequiredService<ILogger<IotLinkClient>>();
 
     private static IotLinkClient Make(
-        IServiceProvider provider, ISessionStore? store, string? name, IConfiguration? configuration, Func<IotLinkClientOptions, IotLinkClientOptions>? configure)
+        IServiceProvider provider,
+        ISessionStore? store,
+        string? name,
+        Func<IotLinkClientOptions, IotLinkClientOptions>? read,
+        Func<IotLinkClientOptions, IotLinkClientOptions>? configure)
     {
         var options = new IotLinkClientOptions
         {
@@ -69,13 +114,17 @@ public static partial class IotLinkClientHosting
             Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name },
             BackOff = new BackOff(),
         };
-        if (configuration is not null)
-        {
-            ConfigurationNames.Check(configuration, typeof(IotLinkClientOptions));
-            configuration.Bind(options);
-        }
-
+        options = read?.Invoke(options) ?? options;
         return IotLinkClient.Start(configure?.Invoke(options) ?? options);
+    }
+
+    [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
+    [RequiresDynamicCode(ConfigurationNames.Reflection)]
+    private static IotLinkClientOptions Read(IConfiguration configuration, IotLinkClientOptions options)
+    {
+        ConfigurationNames.Check(configuration, typeof(IotLinkClientOptions));
+        configuration.Bind(options);
+        return options;
     }
 
     private sealed partial class Service(Func<IotLinkClient> get, ILogger logger) : IHostedService

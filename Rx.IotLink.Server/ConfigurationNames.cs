@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
@@ -12,10 +13,13 @@ namespace Rx.IotLink.Server;
 /// </summary>
 internal static class ConfigurationNames
 {
+    public const string Reflection = "Options are read from the configuration by reflection; set them in code instead.";
+
     /// <summary>Checks a section.</summary>
     /// <exception cref="ArgumentException">
     /// A name is not an option, an option cannot be given as text, or its text has the wrong form.
     /// </exception>
+    [RequiresUnreferencedCode(Reflection)]
     public static void Check(IConfiguration section, Type options)
     {
         var known = options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
@@ -26,6 +30,7 @@ internal static class ConfigurationNames
         }
     }
 
+    [RequiresUnreferencedCode(Reflection)]
     private static void CheckShape(IConfigurationSection given, Type type)
     {
         var hasChildren = given.GetChildren().Any();

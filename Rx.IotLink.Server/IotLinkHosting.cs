@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
@@ -20,18 +21,26 @@ public static class IotLinkHosting
     /// <see cref="UseIotLink"/> on an endpoint.
     /// </summary>
     /// <param name="services">The host's services.</param>
+    /// <param name="configure">Changes the default options, or null.</param>
+    public static IServiceCollection AddIotLinkServer(this IServiceCollection services, Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null) =>
+        services.Add(configure, read: null);
+
+    /// <summary>The same, with options from a configuration.</summary>
+    /// <param name="services">The host's services.</param>
     /// <param name="configuration">
-    /// The section with the options, or null. The start fails if a name is not an option, or an option is out of range;
-    /// the exception names it.
+    /// The section with the options. The start fails if a name is not an option, or an option is out of range; the
+    /// exception names it.
     /// </param>
     /// <param name="configure">Changes the options after they were read, or null.</param>
+    [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
+    [RequiresDynamicCode(ConfigurationNames.Reflection)]
     public static IServiceCollection AddIotLinkServer(
         this IServiceCollection services,
-        IConfiguration? configuration = null,
+        IConfiguration configuration,
         Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null)
     {
-        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, configuration, configure));
-        return services.AddHostedService<Service>();
+        ArgumentNullException.ThrowIfNull(configuration);
+        return services.Add(configure, options => Read(configuration, options));
     }
 
     /// <summary>
@@ -41,21 +50,48 @@ public static class IotLinkHosting
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="key">The key of the server: <c>[FromKeyedServices("plant")] IotLinkServer server</c>.</param>
-    /// <param name="configuration">The section with its options, or null.</param>
+    /// <param name="configure">Changes the default options, or null.</param>
+    public static IServiceCollection AddKeyedIotLinkServer(
+        this IServiceCollection services, string key, Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null) => services.AddKeyed(key, configure, read: null);
+
+    /// <summary>The same for one of several servers of a host, with options from a configuration.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">The key of the server: <c>[FromKeyedServices("plant")] IotLinkServer server</c>.</param>
+    /// <param name="configuration">The section with its options.</param>
     /// <param name="configure">Changes the options after they were read, or null.</param>
+    [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
+    [RequiresDynamicCode(ConfigurationNames.Reflection)]
     public static IServiceCollection AddKeyedIotLinkServer(
         this IServiceCollection services,
         string key,
-        IConfiguration? configuration = null,
+        IConfiguration configuration,
         Func<IotLinkServerOptions, IotLinkServerOptions>? configure = null)
     {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return services.AddKeyed(key, configure, options => Read(configuration, options));
+    }
+
+    private static IServiceCollection Add(
+        this IServiceCollection services, Func<IotLinkServerOptions, IotLinkServerOptions>? configure, Func<IotLinkServerOptions, IotLinkServerOptions>? read)
+    {
+        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, read, configure));
+        return services.AddHostedService<Service>();
+    }
+
+    private static IServiceCollection AddKeyed(
+        this IServiceCollection services, string key, Func<IotLinkServerOptions, IotLinkServerOptions>? configure, Func<IotLinkServerOptions, IotLinkServerOptions>? read)
+    {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, configuration, configure));
+        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, read, configure));
         return services.AddSingleton<IHostedService>(provider => new Service(provider.GetRequiredKeyedService<IotLinkServer>(key)));
     }
 
     private static IotLinkServer Make(
-        IServiceProvider provider, ISessionStore? store, string? name, IConfiguration? configuration, Func<IotLinkServerOptions, IotLinkServerOptions>? configure)
+        IServiceProvider provider,
+        ISessionStore? store,
+        string? name,
+        Func<IotLinkServerOptions, IotLinkServerOptions>? read,
+        Func<IotLinkServerOptions, IotLinkServerOptions>? configure)
     {
         var options = new IotLinkServerOptions
         {
@@ -64,8 +100,7 @@ public static class IotLinkHosting
             // Its own, since the binder would change the shared default.
             Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name },
         };
-        if (configuration is not null)
-            options = Read(configuration, options);
+        options = read?.Invoke(options) ?? options;
         return new IotLinkServer(configure?.Invoke(options) ?? options);
     }
 
@@ -104,7 +139,7 @@ public static class IotLinkHosting
     /// <param name="minimumUp">
     /// The share of the expected devices that must be up to be healthy: 0 to 1. Default 1: all of them.
     /// </param>
-    /// <param name="serverKey">The key of the server (<see cref="AddKeyedIotLinkServer"/>); default: none.</param>
+    /// <param name="serverKey">The key of the server (<c>AddKeyedIotLinkServer</c>); default: none.</param>
     public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink", double minimumUp = 1, string? serverKey = null)
     {
         ArgumentNullException.ThrowIfNull(checks);
@@ -115,6 +150,8 @@ public static class IotLinkHosting
     private static IotLinkServer ServerOf(IServiceProvider provider, string? key) =>
         key is null ? provider.GetRequiredService<IotLinkServer>() : provider.GetRequiredKeyedService<IotLinkServer>(key);
 
+    [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
+    [RequiresDynamicCode(ConfigurationNames.Reflection)]
     private static IotLinkServerOptions Read(IConfiguration configuration, IotLinkServerOptions options)
     {
         ConfigurationNames.Check(configuration, typeof(IotLinkServerOptions));

@@ -38,6 +38,8 @@ internal sealed partial class NewTemplates
             ["PATH"] = $"{Path.Combine(folder, ".dotnet", "tools")}:{Path.GetDirectoryName(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH"))}:{Environment.GetEnvironmentVariable("PATH")}",
         });
         File.CreateSymbolicLink(Path.Combine(folder, "artifacts"), feed);
+        // The folder of that name in a checkout: dotnet new takes a folder rather than a package.
+        File.CreateSymbolicLink(Path.Combine(folder, "Rx.IotLink.Templates"), Path.Combine(Repository.Root, "Rx.IotLink.Templates"));
         var commands = Install().Match(Repository.Read("README.md")).Groups["commands"].Value;
         user.Installed = await user.RunAsync(commands.Split('\n', 2)[1]);
         return user;

@@ -137,6 +137,9 @@ public sealed class PackageTests
         Assert.That(version.Exit, Is.Zero, version.ToString());
         Assert.That(version.Output, Does.StartWith("0.1.0"));
 
+        var installed = await templates.RunAsync("dotnet new uninstall");
+        Assert.That(installed.Output, Does.Contain("Version: 0.1.0"), "the package, and not the folder of a checkout");
+
         // docs/start-engineer.md: a server and tests from the templates.
         var built = await templates.RunAsync("dotnet new iotlink-server -o Fleet && dotnet build Fleet -p:UseSharedCompilation=false -warnaserror");
         Assert.That(built.Exit, Is.Zero, built.ToString());

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NUnit.Framework;
 
 namespace Rx.IotLink.Tests.House.Reference;
@@ -31,6 +32,27 @@ public sealed class ReferenceTests
 
         Assert.That(rows.Where(row => row.Split(" | ")[^1].Trim(' ', '|').Length == 0), Is.Empty);
         Assert.That(File.ReadAllText(PathOf(page)), Does.Not.Match("(?m)^In `Rx[A-Za-z.]+`; a kind of `[A-Za-z]+`. ?$"));
+    }
+
+    [Test]
+    public void Every_library_is_in_the_reference()
+    {
+        // DynamicData is built on feeds that have it; its package has one method and no option.
+        var libraries = Regex.Matches(Repository.Read("Packages.slnf"), @"(?<name>[\w.]+)\.csproj", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+            .Select(match => match.Groups["name"].Value)
+            .Except(["Rx.IotLink.Cli", "Rx.IotLink.Templates", "Rx.IotLink.DynamicData"]);
+
+        Assert.That(ReferencePages.Assemblies.Select(assembly => assembly.GetName().Name), Is.EquivalentTo(libraries));
+    }
+
+    /// <summary>A seed may be any number.</summary>
+    [Test]
+    public void Each_number_and_time_says_its_default_or_its_limits()
+    {
+        var silent = ReferencePages.Measured.Where(option => !option.Text.Any(char.IsAsciiDigit) && option.Option != "LinkOptions.Seed");
+
+        Assert.That(ReferencePages.Measured.Count(), Is.GreaterThan(70));
+        Assert.That(silent, Is.Empty);
     }
 
     private static string PathOf(string page) => Path.Combine(Repository.Root, "docs", "reference", page);
