@@ -6,7 +6,7 @@ using Rx.IotLink.Tests.Stores.Sqlite;
 
 namespace Rx.IotLink.Tests.Cli;
 
-/// <summary>What systemd is told: the test has its socket.</summary>
+/// <summary>What systemd learns: the test has its socket.</summary>
 [Platform("Linux")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class ServiceManagerTests
