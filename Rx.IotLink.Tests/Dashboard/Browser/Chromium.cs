@@ -39,12 +39,19 @@ public sealed class Chromium
 
     private static async Task<IBrowser> StartAsync()
     {
+        (playwright, browser) = await LaunchAsync();
+        return browser;
+    }
+
+    /// <summary>One of its own, for tests that are not in this folder: the caller disposes of both.</summary>
+    internal static async Task<(IPlaywright Playwright, IBrowser Browser)> LaunchAsync()
+    {
         var path = Find() ?? (MayInstall && await InstallAsync() ? Find() : null);
         if (path is null)
             Assert.Fail($"Chromium is not installed, and this user may not install it: {Install}");
-        playwright = await Playwright.CreateAsync();
+        var started = await Playwright.CreateAsync();
         // Root has no sandbox of its own; only pages of these tests are opened.
-        return browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+        return (started, await started.Chromium.LaunchAsync(new() { ExecutablePath = path, Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] }));
     }
 
     private static string? Find() =>

@@ -6,10 +6,11 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Playwright;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Dashboard.Browser;
+using Rx.IotLink.Tests.House;
 using Rx.IotLink.Tests.Processes;
 using Rx.IotLink.Tests.Server.Tools;
 
-namespace Rx.IotLink.Tests.House;
+namespace Rx.IotLink.Tests.Documents;
 
 /// <summary>
 /// <c>docs/build</c> makes a site without a warning: with each page, with links that lead somewhere, and with diagrams
@@ -72,7 +73,10 @@ public sealed partial class SiteTests
         var drawn = Documents.ToDictionary(PageOf, page => Diagram().Count(File.ReadAllText(page))).Where(page => page.Value > 0).ToDictionary();
         Assert.That(drawn.Keys, Is.SupersetOf(Drawn.Select(page => $"docs/{page}.html")));
         await using var host = await ServeAsync();
-        await using var context = await (await Chromium.GetAsync()).NewContextAsync();
+        var (playwright, chromium) = await Chromium.LaunchAsync();
+        using var driver = playwright;
+        await using var ended = chromium;
+        await using var context = await chromium.NewContextAsync();
         context.SetDefaultTimeout((float)Bound.Limit.TotalMilliseconds);
         var browser = await context.NewPageAsync();
         foreach (var (page, diagrams) in drawn)
