@@ -11,7 +11,7 @@ namespace Rx.IotLink.Cli;
 /// What the service manager that has started this process wants to know (sd_notify of systemd): that it is ready, that
 /// it still works, that it stops. Without such a manager nothing is said.
 /// </summary>
-/// <param name="output">Where it is said that the manager cannot be told.</param>
+/// <param name="output">Where it is said that the manager cannot be reached.</param>
 /// <param name="scheduler">The clock.</param>
 internal sealed class ServiceManager(Output output, IScheduler scheduler) : IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed class ServiceManager(Output output, IScheduler scheduler) : IDis
     private readonly string? address = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
     private bool hasFailed;
 
-    /// <summary>The server listens. From now on the watchdog is told twice in each of its intervals.</summary>
+    /// <summary>The server listens. From now on the watchdog gets a report twice in each of its intervals.</summary>
     public void Ready()
     {
         Tell("READY=1");

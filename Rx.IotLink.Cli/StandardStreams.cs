@@ -58,7 +58,7 @@ internal sealed record StandardStreams(Stream Input, TextWriter? Output, TextWri
             return Console.OpenStandardOutput();
 
         // The console's stream swallows EPIPE, and lines would be acknowledged that nobody ever reads. A file of one's
-        // own tells, but would not share its position with standard error in `>log 2>&1`; so it is taken only where
+        // own throws, but would not share its position with standard error in `>log 2>&1`; so it is taken only where
         // there is no position.
         var direct = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         return direct.CanSeek ? Console.OpenStandardOutput() : direct;

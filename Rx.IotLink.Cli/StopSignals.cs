@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Rx.IotLink.Cli;
 
 /// <summary>
-/// Ctrl-C and SIGTERM: the first asks the command to drain and leave, the second leaves at once. SIGHUP tells a command
+/// Ctrl-C and SIGTERM: the first asks the command to drain and leave, the second leaves at once. SIGHUP asks a command
 /// that observes <see cref="Hangups"/> to read its files again, and asks any other to drain and leave; it does so
 /// however often it comes, since a terminal that closes sends it more than once.
 /// </summary>

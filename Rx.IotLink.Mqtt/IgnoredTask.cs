@@ -1,6 +1,6 @@
 namespace Rx.IotLink.Mqtt;
 
-/// <summary>Tasks of which somebody else tells how they end.</summary>
+/// <summary>Tasks whose end is reported elsewhere.</summary>
 internal static class IgnoredTask
 {
     /// <summary>Looks at the outcome, so that it does not count as one that nobody has looked at.</summary>

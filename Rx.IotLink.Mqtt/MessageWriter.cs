@@ -57,7 +57,7 @@ internal sealed class MessageWriter
     /// </summary>
     public void Resume() => Remove(static tail => tail.IsFaulted || tail.IsCanceled);
 
-    /// <summary>Counts and tells that a message is not written.</summary>
+    /// <summary>Counts and reports that a message is not written.</summary>
     public MqttPubRecReasonCode Refuse(string id, string why, MqttPubRecReasonCode reason)
     {
         Interlocked.Increment(ref refused);
@@ -110,7 +110,7 @@ internal sealed class MessageWriter
             }
             catch (LinkClosedException) when (failures == 0)
             {
-                // The device was forgotten meanwhile, or the server has stopped: opening the link tells.
+                // The device was forgotten meanwhile, or the server has stopped: opening the link reports it.
             }
         }
     }
@@ -131,8 +131,8 @@ internal sealed class MessageWriter
             return;
         }
 
-        // Without a store the outbox is in memory: there it is when this returns. What becomes of it there, the link
-        // tells.
+        // Without a store the outbox is in memory: there it is when this returns. The link reports what becomes of
+        // it there.
         var accepting = link.WriteAsync(line, write, CancellationToken.None);
         if (accepting.IsFaulted)
             await accepting.ConfigureAwait(false);

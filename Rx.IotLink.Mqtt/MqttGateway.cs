@@ -102,8 +102,8 @@ public sealed class MqttGateway : IAsyncDisposable
 
     /// <summary>
     /// Takes no further line, waits up to <see cref="MqttGatewayOptions.DrainTimeout"/> until the broker has those that
-    /// are under way, tells the broker that the gateway is down, and disconnects. The broker keeps later messages for
-    /// the next process.
+    /// are under way, publishes that the gateway is down, and disconnects. The broker keeps later messages for the next
+    /// process.
     /// </summary>
     public async ValueTask DisposeAsync()
     {

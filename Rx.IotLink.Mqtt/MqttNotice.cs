@@ -21,7 +21,7 @@ public enum MqttNoticeKind
     Disconnected,
 
     /// <summary>
-    /// An attempt to connect failed. Told once, and again when the reason changes; the gateway tries again.
+    /// An attempt to connect failed. Reported once, and again when the reason changes. The gateway tries again.
     /// </summary>
     ConnectFailed,
 

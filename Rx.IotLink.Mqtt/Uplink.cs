@@ -117,12 +117,12 @@ internal sealed class Uplink : IBrokerUser
         options.Published?.Invoke(line);
     }
 
-    /// <summary>Tells that the gateway ends, as the last will would.</summary>
+    /// <summary>Publishes that the gateway ends, as the last will would.</summary>
     public Task EndAsync() => TellAsync(Retained(topics.OfGateway, StateDown));
 
     private Task PublishAsync(string topic, string payload) => TellAsync(Retained(topic, payload));
 
-    /// <summary>Publishes what is no line. A refusal is told, and not tried again.</summary>
+    /// <summary>Publishes what is no line. A refusal is reported, and not tried again.</summary>
     private async Task TellAsync(MqttPublishPacket packet, bool first = false)
     {
         try

@@ -55,7 +55,7 @@ namespace Rx.IotLink.Nano
             }
         }
 
-        /// <summary>Whether there will be nothing to tell any more.</summary>
+        /// <summary>Whether there will be nothing to report any more.</summary>
         private bool IsLast()
         {
             lock (core.Gate)

@@ -94,7 +94,7 @@ internal sealed class BrokerConnection : IDisposable
         Break();
     }
 
-    /// <summary>Ends it at once; whoever receives on it is told why.</summary>
+    /// <summary>Ends it at once; whoever receives on it gets the reason.</summary>
     public void Break(string? reason = null)
     {
         if (Interlocked.Exchange(ref hasEnded, 1) != 0)

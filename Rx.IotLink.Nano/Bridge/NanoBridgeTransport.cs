@@ -60,10 +60,10 @@ namespace Rx.IotLink.Nano.Bridge
             new Thread(Watch).Start();
         }
 
-        /// <summary>Told of changes, by a thread of this transport. A handler that blocks holds it up.</summary>
+        /// <summary>Gets each change, on a thread of this transport. A handler that blocks holds it up.</summary>
         public BridgeHandler OnBridge;
 
-        /// <summary>Told of the bridge's reports, likewise.</summary>
+        /// <summary>Gets the bridge's reports, on the same thread.</summary>
         public BridgeReportHandler OnReport;
 
         /// <summary>Resets the bridge.</summary>

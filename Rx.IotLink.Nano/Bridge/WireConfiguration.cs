@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Rx.IotLink.Nano.Bridge
 {
-    /// <summary>What a host tells the bridge at the start of each session.</summary>
+    /// <summary>What a host sends the bridge at the start of each session.</summary>
     internal sealed class WireConfiguration
     {
         public const int MaxSsidBytes = 32;
