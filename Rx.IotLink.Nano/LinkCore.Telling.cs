@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Rx.IotLink.Nano
 {
-    /// <summary>What is told: to the application, the lamp, and by whom it was caught.</summary>
+    /// <summary>What goes to the application and the lamp, and who catches what they throw.</summary>
     internal sealed partial class LinkCore
     {
         /// <summary>Whether a keepalive was heard since this was asked last.</summary>

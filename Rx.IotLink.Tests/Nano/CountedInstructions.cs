@@ -114,7 +114,7 @@ internal sealed class CountedInstructions
 
     public static CountedInstructions Sources => One.Value;
 
-    /// <summary>The instructions for a line that is received so many times, told and acknowledged.</summary>
+    /// <summary>The instructions for a line that is received so many times, reported and acknowledged.</summary>
     public Func<string, int, long> OfReceiving { get; }
 
     /// <summary>The instructions for a line that is written so many times, sent and accepted.</summary>
