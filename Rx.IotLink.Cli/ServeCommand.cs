@@ -87,6 +87,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         TimeToLive = settings.TimeToLive,
         Key = settings.LineKey,
     };
+    private readonly WriteOptions storeEcho = new() { Until = WrittenUntil.Stored };
     private static readonly TimeSpan BetweenOpenings = TimeSpan.FromSeconds(1);
 
     private readonly LineWindows windows = new();
@@ -218,7 +219,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
             if (echoes is null)
                 return;
             echoes.Reserve(over);
-            _ = echoes.FollowAsync(StoreAsync(fleet, line.DeviceId, line.Text, over));
+            _ = echoes.FollowAsync(StoreAsync(fleet, line.DeviceId, line.Text, storeEcho, over));
         });
     }
 
@@ -226,19 +227,19 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     private async Task<DeviceWriter> OpenAsync(string id, PostgreSqlFleet? fleet, IotLinkServer server, ServerFiles files, CancellationToken over)
     {
         if (fleet is not null)
-            return new(line => StoreAsync(fleet, id, line.Text, over), () => true);
+            return new(line => StoreAsync(fleet, id, line.Text, line.Options(write), over), () => true);
         var link = await LinkOfAsync(id, server, files, over).ConfigureAwait(false);
         return new(line => WriteAsync(link, line), () => ReferenceEquals(server.Find(id), link));
     }
 
     /// <summary>Writes a line into the outbox of the fleet, as soon as that works.</summary>
-    private async Task StoreAsync(PostgreSqlFleet fleet, string id, string line, CancellationToken over)
+    private async Task StoreAsync(PostgreSqlFleet fleet, string id, string line, WriteOptions options, CancellationToken over)
     {
         for (var hasFailed = false; ; hasFailed = true)
         {
             try
             {
-                await fleet.WriteAsync(id, line, over).ConfigureAwait(false);
+                await fleet.WriteAsync(id, line, options, over).ConfigureAwait(false);
                 return;
             }
             catch (Exception e) when (e is SessionStoreException or OutboxFullException)
@@ -281,9 +282,6 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var (line, fault) = context.ReadsJson
             ? JsonInput.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1)
             : AddressedLine.Parse(text, maxLineBytes, emptyIsLine: !settings.Protocol1);
-        // What reaches a device wherever it is has neither.
-        if (line is { TimeToLive: not null } or { Key: not null } && settings.Postgres is not null)
-            return "it has a time to live or a key, which is of no use with --postgres";
         if (line is not null)
             queues.Post(line);
         return fault;

@@ -23,8 +23,6 @@ internal sealed record Sessions(ISessionStore? Store) : IAsyncDisposable
             throw new UsageException("--consumer must be 1 to 100 characters.");
         if (settings is { Postgres: not null, Store: not null })
             throw new UsageException("--store and --postgres cannot both be given: a server has one store.");
-        if (settings.Postgres is not null && (settings.TimeToLive is not null || settings.LineKey is not null))
-            throw new UsageException("--ttl and --line-key are of no use with --postgres: lines for the fleet have neither.");
         return settings.Postgres is { } connection
             ? new(await OpenAsync(connection, settings.Node, context).ConfigureAwait(false))
             : new(await StoreFile.OpenAsync(settings.Store, context).ConfigureAwait(false));

@@ -11,14 +11,12 @@ namespace Rx.IotLink.PostgreSql;
 /// </summary>
 internal sealed class PostgreSqlConsumer : IAsyncDisposable
 {
-    private const int NoticesKept = 64;
-
     private readonly FleetConsumerOptions options;
     private readonly Consumption consumption;
     private readonly FleetInbox inbox;
     private readonly Leases leases;
     private readonly Func<Task> prepare;
-    private readonly Broadcast<LinkNotice> notices;
+    private readonly FleetConsumerSignals signals;
     private readonly CancellationTokenSource ending = new();
     private readonly IStopwatch clock;
     private readonly Task running;
@@ -30,19 +28,17 @@ internal sealed class PostgreSqlConsumer : IAsyncDisposable
 
     // Guarded by the lock.
     private readonly Lock gate = new();
-    private TaskCompletionSource? wake;
-    private bool isWoken;
     private int busy;
 
     public PostgreSqlConsumer(string name, FleetConsumerOptions options, ConsumerSetUp setUp, HandleLine handler, bool isTransactional)
     {
         (Name, this.options, prepare) = (name, options, setUp.Prepare);
         clock = options.Scheduler.StartStopwatch();
-        notices = new(options.Scheduler, Replay.Nothing, NoticesKept, nameof(FleetConsumer.Notices), faults: null);
+        signals = new(options.Scheduler);
         inbox = new(setUp.Schema);
         leases = new(setUp.Schema, name, setUp.Member, setUp.Node);
-        consumption = new(name, options, setUp, leases, handler, isTransactional, Notify);
-        Handle = new(name, notices, DisposeAsync);
+        consumption = new(name, options, setUp, leases, handler, isTransactional, signals.Notify);
+        Handle = new(name, signals.Notices, DisposeAsync);
         running = Task.Run(RunAsync, CancellationToken.None);
     }
 
@@ -58,13 +54,7 @@ internal sealed class PostgreSqlConsumer : IAsyncDisposable
     }
 
     /// <summary>Looks for lines soon.</summary>
-    public void Wake()
-    {
-        TaskCompletionSource? woken;
-        lock (gate)
-            (woken, wake, isWoken) = (wake, null, true);
-        woken?.TrySetResult();
-    }
+    public void Wake() => signals.Wake();
 
     /// <summary>Completes when it has ended, and others may take over.</summary>
     public Task Ended => running;
@@ -86,10 +76,10 @@ internal sealed class PostgreSqlConsumer : IAsyncDisposable
                 await prepare().ConfigureAwait(false);
                 var begun = await TurnAsync().ConfigureAwait(false);
                 if (failures > 0)
-                    Notify(new(LinkNoticeKind.StoreWorks, $"the consumer '{Name}' goes on: the database works again"));
+                    signals.Notify(new(LinkNoticeKind.StoreWorks, $"the consumer '{Name}' goes on: the database works again"));
                 failures = 0;
                 if (!begun)
-                    await WaitAsync(options.Poll).ConfigureAwait(false);
+                    await signals.WaitAsync(options.Poll).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (ending.IsCancellationRequested)
             {
@@ -98,16 +88,16 @@ internal sealed class PostgreSqlConsumer : IAsyncDisposable
             catch (Exception e)
             {
                 if (failures == 0)
-                    Notify(new(LinkNoticeKind.StoreFailed, $"the consumer '{Name}' waits: {e.Message}", e));
+                    signals.Notify(new(LinkNoticeKind.StoreFailed, $"the consumer '{Name}' waits: {e.Message}", e));
                 mustRenew = true;
                 // Short, as another process may wait for this one's partitions meanwhile.
                 var delay = options.BackOff.Delay(Math.Min(failures++, 10), Random.Shared.NextDouble());
-                await WaitAsync(delay < options.Lease ? delay : options.Lease).ConfigureAwait(false);
+                await signals.WaitAsync(delay < options.Lease ? delay : options.Lease).ConfigureAwait(false);
             }
         }
 
         while (IsBusy())
-            await WaitAsync(options.Poll).ConfigureAwait(false);
+            await signals.WaitAsync(options.Poll).ConfigureAwait(false);
         await LeaveAsync().ConfigureAwait(false);
         consumption.Dispose();
     }
@@ -221,34 +211,8 @@ internal sealed class PostgreSqlConsumer : IAsyncDisposable
         }
         catch (Exception e)
         {
-            Notify(new(LinkNoticeKind.StoreFailed, $"the consumer '{Name}' could not give its partitions back; others take them when the lease is over: {e.Message}", e));
+            signals.Notify(new(LinkNoticeKind.StoreFailed, $"the consumer '{Name}' could not give its partitions back; others take them when the lease is over: {e.Message}", e));
         }
-    }
-
-    private async Task WaitAsync(TimeSpan time)
-    {
-        TaskCompletionSource woken;
-        lock (gate)
-        {
-            if (isWoken)
-            {
-                isWoken = false;
-                return;
-            }
-
-            woken = wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
-
-        using (options.Scheduler.Schedule(time, () => woken.TrySetResult()))
-            await woken.Task.ConfigureAwait(false);
-        lock (gate)
-            (wake, isWoken) = (null, false);
-    }
-
-    private void Notify(LinkNotice notice)
-    {
-        notices.Post(notice);
-        notices.Publish();
     }
 }
 

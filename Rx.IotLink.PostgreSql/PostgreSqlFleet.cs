@@ -22,18 +22,33 @@ public sealed partial class PostgreSqlFleet : IFleet
     private readonly Func<Func<NpgsqlConnection, Task>, Task> run;
     private readonly StoreFaults faults;
     private readonly FleetWrites writes;
+    private readonly FleetReports reports;
+
+    // Those who write here, as far as reports are concerned.
+    private readonly Guid writer = Guid.NewGuid();
 
     internal PostgreSqlFleet(PostgreSqlSessionStoreOptions options, FleetOutbox outbox, StoreFaults faults, Func<Func<NpgsqlConnection, Task>, Task> run)
     {
         (this.options, this.outbox, this.faults, this.run) = (options, outbox, faults, run);
-        writes = new(options.FleetLines, AddAsync);
+        reports = new(CollectAsync);
+        writes = new(options.FleetLines, AddAsync, reports);
 
-        async Task<HashSet<int>> AddAsync(IReadOnlyList<(string Id, string Text)> lines)
+        async Task<IReadOnlyList<long>> AddAsync(IReadOnlyList<FleetWrite> lines)
         {
-            HashSet<int> left = [];
-            await run(async connection => left = await outbox.AddAsync(
-                connection, transaction: null, lines, options.FleetLines, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
-            return left;
+            IReadOnlyList<long> entries = [];
+            await run(async connection =>
+            {
+                entries = await outbox.AddAsync(connection, transaction: null, lines, writer, options.FleetLines, CancellationToken.None).ConfigureAwait(false);
+                await outbox.ReplaceAsync(connection, lines, entries).ConfigureAwait(false);
+            }).ConfigureAwait(false);
+            return entries;
+        }
+
+        async Task<IReadOnlyList<FleetReport>> CollectAsync()
+        {
+            IReadOnlyList<FleetReport> all = [];
+            await run(async connection => all = await outbox.CollectAsync(connection, writer).ConfigureAwait(false)).ConfigureAwait(false);
+            return all;
         }
     }
 
@@ -47,9 +62,30 @@ public sealed partial class PostgreSqlFleet : IFleet
     /// </exception>
     /// <exception cref="SessionStoreException">
     /// The database failed. If the connection was lost, the line may be kept all the same: written again, it may come
-    /// twice. A line that must not is written in a transaction of your own (<see cref="EnqueueAsync"/>).
+    /// twice. A line that must not is written in a transaction of your own
+    /// (<see cref="EnqueueAsync(NpgsqlTransaction, string, string, CancellationToken)"/>).
     /// </exception>
-    public Task WriteAsync(string id, string line, CancellationToken cancellationToken = default) => writes.WriteAsync(id, line, cancellationToken);
+    public Task WriteAsync(string id, string line, CancellationToken cancellationToken = default) =>
+        writes.WriteAsync(FleetWrite.Of(id, line), cancellationToken);
+
+    /// <summary>
+    /// The same, with options: a time to live, a key, and when the write completes. With
+    /// <see cref="WrittenUntil.Accepted"/> it completes when the device has accepted the line. The commit with which
+    /// the server removes the accepted line says so to this process, which asks for that every 10 to 500 ms. All
+    /// servers of the fleet must have this version.
+    /// </summary>
+    /// <param name="id">The device.</param>
+    /// <param name="line">The line, without a line feed.</param>
+    /// <param name="options">
+    /// <see cref="WriteOptions.Delivery"/> and <see cref="WriteOptions.Ordering"/> must be the defaults.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait; the line arrives all the same.</param>
+    /// <inheritdoc cref="IFleet.WriteAsync(string, string, WriteOptions, CancellationToken)"/>
+    public Task WriteAsync(string id, string line, WriteOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return writes.WriteAsync(FleetWrite.Of(id, line, options), cancellationToken);
+    }
 
     /// <summary>
     /// Writes a line as a part of a transaction of the application: it is sent if and when that is committed.
@@ -63,23 +99,42 @@ public sealed partial class PostgreSqlFleet : IFleet
     /// <see cref="PostgreSqlSessionStoreOptions.FleetLines"/> lines of this device wait already.
     /// </exception>
     /// <exception cref="SessionStoreException">The database failed.</exception>
-    public async Task EnqueueAsync(NpgsqlTransaction transaction, string id, string line, CancellationToken cancellationToken = default)
+    public Task EnqueueAsync(NpgsqlTransaction transaction, string id, string line, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        FleetWrites.Check(id, line);
+        return EnqueueAsync(transaction, FleetWrite.Of(id, line), cancellationToken);
+    }
+
+    /// <summary>The same, with options: a time to live and a key.</summary>
+    /// <param name="transaction">A transaction in the database of the fleet, with rights on its tables.</param>
+    /// <param name="id">The device.</param>
+    /// <param name="line">The line, without a line feed.</param>
+    /// <param name="options">
+    /// <see cref="WriteOptions.Until"/> must be <see cref="WrittenUntil.Stored"/>.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="IFleet.EnqueueAsync(DbTransaction, string, string, WriteOptions, CancellationToken)"/>
+    public Task EnqueueAsync(NpgsqlTransaction transaction, string id, string line, WriteOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        return EnqueueAsync(transaction, FleetWrite.InTransaction(id, line, options), cancellationToken);
+    }
+
+    private async Task EnqueueAsync(NpgsqlTransaction transaction, FleetWrite line, CancellationToken cancellationToken)
+    {
         var connection = transaction.Connection ?? throw new InvalidOperationException("The transaction has ended.");
-        HashSet<int> left;
+        IReadOnlyList<long> entries;
         try
         {
-            left = await outbox.AddAsync(connection, transaction, [(id, line)], options.FleetLines, cancellationToken).ConfigureAwait(false);
+            entries = await outbox.AddAsync(connection, transaction, [line], writer, options.FleetLines, cancellationToken).ConfigureAwait(false);
         }
         catch (NpgsqlException e)
         {
             throw faults.Of(e);
         }
 
-        if (left.Count > 0)
-            throw writes.Full(id);
+        if (entries[0] == 0)
+            throw writes.Full(line.Id);
     }
 
     /// <summary>
@@ -106,6 +161,9 @@ public sealed partial class PostgreSqlFleet : IFleet
 
     Task IFleet.EnqueueAsync(DbTransaction transaction, string id, string line, CancellationToken cancellationToken) =>
         EnqueueAsync(Own(transaction), id, line, cancellationToken);
+
+    Task IFleet.EnqueueAsync(DbTransaction transaction, string id, string line, WriteOptions options, CancellationToken cancellationToken) =>
+        EnqueueAsync(Own(transaction), id, line, options, cancellationToken);
 
     FleetConsumer IFleet.Process(string consumer, Func<FleetLine, DbTransaction, CancellationToken, Task> handler, FleetConsumerOptions? options)
     {

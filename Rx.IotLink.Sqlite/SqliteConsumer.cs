@@ -9,8 +9,6 @@ namespace Rx.IotLink.Sqlite;
 /// </summary>
 internal sealed class SqliteConsumer : IAsyncDisposable
 {
-    private const int NoticesKept = 64;
-
     /// <summary>There is nothing to do until somebody says so.</summary>
     private static readonly TimeSpan Long = TimeSpan.FromHours(1);
 
@@ -19,13 +17,8 @@ internal sealed class SqliteConsumer : IAsyncDisposable
     private readonly SemaphoreSlim turn;
     private readonly SqliteHandling? handling;
     private readonly IObserver<FleetLine>? observer;
-    private readonly Broadcast<LinkNotice> notices;
+    private readonly FleetConsumerSignals signals;
     private readonly CancellationTokenSource ending = new();
-
-    // Guarded by the lock.
-    private readonly Lock gate = new();
-    private TaskCompletionSource? wake;
-    private bool isWoken;
 
     public SqliteConsumer(
         string name, FleetConsumerOptions options, SqliteSessionStore store, SemaphoreSlim turn,
@@ -33,8 +26,8 @@ internal sealed class SqliteConsumer : IAsyncDisposable
     {
         Name = name;
         (this.options, this.store, this.turn, this.observer) = (options, store, turn, observer);
-        notices = new(options.Scheduler, Replay.Nothing, NoticesKept, nameof(FleetConsumer.Notices), faults: null);
-        Handle = new(name, notices, DisposeAsync);
+        signals = new(options.Scheduler);
+        Handle = new(name, signals.Notices, DisposeAsync);
         handling = handler is null ? null : new(name, options, store, handler, ending.Token);
     }
 
@@ -50,13 +43,7 @@ internal sealed class SqliteConsumer : IAsyncDisposable
     public Task RunAsync() => Ended = Task.Run(LoopAsync, CancellationToken.None);
 
     /// <summary>Looks for lines soon.</summary>
-    public void Wake()
-    {
-        TaskCompletionSource? woken;
-        lock (gate)
-            (woken, wake, isWoken) = (wake, null, true);
-        woken?.TrySetResult();
-    }
+    public void Wake() => signals.Wake();
 
     /// <summary>Begins no further line.</summary>
     public void End()
@@ -80,10 +67,10 @@ internal sealed class SqliteConsumer : IAsyncDisposable
             {
                 var pause = await TakeTurnAsync().ConfigureAwait(false);
                 if (failures > 0)
-                    Notify(new(LinkNoticeKind.StoreWorks, $"the consumer '{Name}' goes on: the file works again"));
+                    signals.Notify(new(LinkNoticeKind.StoreWorks, $"the consumer '{Name}' goes on: the file works again"));
                 failures = 0;
                 if (pause is { } time)
-                    await WaitAsync(time).ConfigureAwait(false);
+                    await signals.WaitAsync(time).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (ending.IsCancellationRequested)
             {
@@ -96,8 +83,8 @@ internal sealed class SqliteConsumer : IAsyncDisposable
             catch (Exception e)
             {
                 if (failures == 0)
-                    Notify(new(LinkNoticeKind.StoreFailed, $"the consumer '{Name}' waits: {FleetConsumer.Said(e)}", e));
-                await WaitAsync(options.BackOff.Delay(Math.Min(failures++, 10), Random.Shared.NextDouble())).ConfigureAwait(false);
+                    signals.Notify(new(LinkNoticeKind.StoreFailed, $"the consumer '{Name}' waits: {FleetConsumer.Said(e)}", e));
+                await signals.WaitAsync(options.BackOff.Delay(Math.Min(failures++, 10), Random.Shared.NextDouble())).ConfigureAwait(false);
             }
         }
 
@@ -214,7 +201,7 @@ internal sealed class SqliteConsumer : IAsyncDisposable
     {
         var isDead = line.Attempt >= options.MaxAttempts;
         var said = FleetConsumer.Said(e);
-        Notify(new(LinkNoticeKind.HandlerFailed, $"the consumer '{Name}' failed at line {line}, attempt {line.Attempt}{(isDead ? "; it is a dead letter now" : "")}: {said}", e));
+        signals.Notify(new(LinkNoticeKind.HandlerFailed, $"the consumer '{Name}' failed at line {line}, attempt {line.Attempt}{(isDead ? "; it is a dead letter now" : "")}: {said}", e));
         return new(line.Attempt, options.BackOff.Delay(line.Attempt - 1, Random.Shared.NextDouble()), said, isDead);
     }
 
@@ -223,30 +210,4 @@ internal sealed class SqliteConsumer : IAsyncDisposable
         work(to.Consumers);
         return true;
     }));
-
-    private async Task WaitAsync(TimeSpan time)
-    {
-        TaskCompletionSource woken;
-        lock (gate)
-        {
-            if (isWoken)
-            {
-                isWoken = false;
-                return;
-            }
-
-            woken = wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
-
-        using (options.Scheduler.Schedule(time, () => woken.TrySetResult()))
-            await woken.Task.ConfigureAwait(false);
-        lock (gate)
-            (wake, isWoken) = (null, false);
-    }
-
-    private void Notify(LinkNotice notice)
-    {
-        notices.Post(notice);
-        notices.Publish();
-    }
 }

@@ -34,7 +34,7 @@ internal sealed class SqliteDeliveries : IDisposable
     public SqliteDeliveries(SqliteSessionStore store, IObservable<ILink> links, IScheduler scheduler, Action<string, LinkState> report)
     {
         (this.store, this.scheduler) = (store, scheduler);
-        lines = new(OutboxRows.MostOfOne, ReadAsync, (entry, reason) => store.WriteForFleetAsync(to => to.Refuse(entry, reason)), (claim, state) => report(claim.Id, state));
+        lines = new(OutboxRows.MostOfOne, ReadAsync, store.Fleet.RefuseAsync, (claim, state) => report(claim.Id, state));
         subscriptions.Add(links.Subscribe(lines.Add, _ => { }));
         subscriptions.Add(Observable.Interval(Sweep, scheduler).Subscribe(_ => LookAtAll()));
     }
@@ -95,16 +95,19 @@ internal sealed class SqliteDeliveries : IDisposable
     private void LookAtAll()
     {
         lines.WantAll();
+        _ = TryAsync(store.Fleet.ExpireAsync);
         if (store.Options.Inbox)
             _ = MakeRoomAsync();
     }
 
+    private Task MakeRoomAsync() => TryAsync(() => store.WriteForFleetAsync(to => to.InTransaction(() => to.Consumers.MakeRoom(store.Options.InboxFor, MostDeleted))));
+
     /// <summary>The next sweep tries again.</summary>
-    private async Task MakeRoomAsync()
+    private static async Task TryAsync(Func<Task> work)
     {
         try
         {
-            await store.WriteForFleetAsync(to => to.InTransaction(() => to.Consumers.MakeRoom(store.Options.InboxFor, MostDeleted))).ConfigureAwait(false);
+            await work().ConfigureAwait(false);
         }
         catch (Exception e) when (e is SessionStoreException or ObjectDisposedException)
         {

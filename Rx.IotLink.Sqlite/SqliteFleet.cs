@@ -21,8 +21,9 @@ namespace Rx.IotLink.Sqlite;
 /// <para>
 /// SQLite lets one transaction write at a time. While a handler of <see cref="Process"/> runs, nothing else is
 /// written: no line is accepted, and no write is kept. So a handler must be quick, and must not wait for a line that it
-/// writes, to a link or to the fleet: it calls <see cref="EnqueueAsync"/>. <see cref="Lines"/> has no transaction, and
-/// holds up nobody.
+/// writes, to a link or to the fleet: it calls
+/// <see cref="EnqueueAsync(SqliteTransaction, string, string, CancellationToken)"/>. <see cref="Lines"/> has no
+/// transaction, and holds up nobody.
 /// </para>
 /// </remarks>
 public sealed class SqliteFleet : IFleet
@@ -34,6 +35,7 @@ public sealed class SqliteFleet : IFleet
 
     private readonly SqliteSessionStore store;
     private readonly FleetWrites writes;
+    private readonly FleetReports reports = new(collect: null);
 
     // Consumers that run, and the turns of those that share a name.
     private readonly ConcurrentDictionary<SqliteConsumer, bool> consumers = new();
@@ -45,23 +47,37 @@ public sealed class SqliteFleet : IFleet
     internal SqliteFleet(SqliteSessionStore store)
     {
         this.store = store;
-        writes = new(store.Options.FleetLines, AddAsync);
+        writes = new(store.Options.FleetLines, AddAsync, reports);
+        Tracking = new(reports);
 
-        async Task<HashSet<int>> AddAsync(IReadOnlyList<(string Id, string Text)> lines)
+        async Task<IReadOnlyList<long>> AddAsync(IReadOnlyList<FleetWrite> lines)
         {
-            var left = await store.WriteForFleetAsync(to => to.AddToOutbox(lines, store.Options.FleetLines)).ConfigureAwait(false);
+            var (entries, replaced) = await store.WriteForFleetAsync(to => to.AddToOutbox(lines, store.Options.FleetLines)).ConfigureAwait(false);
+            replaced.ForEach(entry => reports.Tell(new(entry, FleetOutcome.Replaced)));
             foreach (var id in lines.Select(line => line.Id).Distinct(StringComparer.Ordinal))
                 delivering?.Want(id);
-            return left;
+            return entries;
         }
     }
 
+    /// <summary>Finds out what has become of lines.</summary>
+    internal FleetTracking Tracking { get; }
+
     /// <inheritdoc/>
-    public Task WriteAsync(string id, string line, CancellationToken cancellationToken = default)
+    public Task WriteAsync(string id, string line, CancellationToken cancellationToken = default) => WriteAsync(FleetWrite.Of(id, line), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task WriteAsync(string id, string line, WriteOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return WriteAsync(FleetWrite.Of(id, line, options), cancellationToken);
+    }
+
+    private Task WriteAsync(FleetWrite line, CancellationToken cancellationToken)
     {
         if (Handling.Value is { IsRunning: true })
             throw new InvalidOperationException("A handler of Process writes with EnqueueAsync and its transaction: nothing else is written in this file until it has ended.");
-        return writes.WriteAsync(id, line, cancellationToken);
+        return writes.WriteAsync(line, cancellationToken);
     }
 
     /// <summary>
@@ -78,25 +94,39 @@ public sealed class SqliteFleet : IFleet
     /// <see cref="SqliteSessionStoreOptions.FleetLines"/> lines of this device wait already.
     /// </exception>
     /// <exception cref="SessionStoreException">The file could not be written.</exception>
-    public Task EnqueueAsync(SqliteTransaction transaction, string id, string line, CancellationToken cancellationToken = default)
+    public Task EnqueueAsync(SqliteTransaction transaction, string id, string line, CancellationToken cancellationToken = default) =>
+        Enqueue(transaction, FleetWrite.Of(id, line), cancellationToken);
+
+    /// <summary>The same, with options: a time to live and a key.</summary>
+    /// <param name="transaction">A transaction in the file of the store, that of a handler or another one.</param>
+    /// <param name="id">The device.</param>
+    /// <param name="line">The line, without a line feed.</param>
+    /// <param name="options">
+    /// <see cref="WriteOptions.Until"/> must be <see cref="WrittenUntil.Stored"/>.
+    /// </param>
+    /// <param name="cancellationToken">Is looked at before anything is written.</param>
+    /// <inheritdoc cref="IFleet.EnqueueAsync(DbTransaction, string, string, WriteOptions, CancellationToken)"/>
+    public Task EnqueueAsync(SqliteTransaction transaction, string id, string line, WriteOptions options, CancellationToken cancellationToken = default) =>
+        Enqueue(transaction, FleetWrite.InTransaction(id, line, options), cancellationToken);
+
+    private Task Enqueue(SqliteTransaction transaction, FleetWrite line, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        FleetWrites.Check(id, line);
         cancellationToken.ThrowIfCancellationRequested();
         var connection = transaction.Connection ?? throw new InvalidOperationException("The transaction has ended.");
         if (!store.IsFileOf(connection))
             throw new ArgumentException($"It is a transaction of another file than '{Protocol.Printable.Of(store.Path)}'.", nameof(transaction));
         try
         {
-            if (OutboxRows.Add(connection.Handle!, [(id, line)], store.Options.FleetLines).Count > 0)
-                return Task.FromException(writes.Full(id));
+            if (OutboxRows.Add(connection.Handle!, [line], store.Options.FleetLines)[0] == 0)
+                return Task.FromException(writes.Full(line.Id));
         }
         catch (SqliteException e)
         {
             return Task.FromException(store.Faults.Of(e));
         }
 
-        delivering?.WantAfter(transaction, id);
+        delivering?.WantAfter(transaction, line.Id);
         return Task.CompletedTask;
     }
 
@@ -169,12 +199,17 @@ public sealed class SqliteFleet : IFleet
     /// <inheritdoc/>
     public IObservable<FleetDevice> ObserveDevices(TimeSpan? refresh = null, IScheduler? scheduler = null) => FleetDevices.Observe(GetDevicesAsync, refresh, scheduler);
 
-    Task IFleet.EnqueueAsync(DbTransaction transaction, string id, string line, CancellationToken cancellationToken)
+    Task IFleet.EnqueueAsync(DbTransaction transaction, string id, string line, CancellationToken cancellationToken) =>
+        EnqueueAsync(Own(transaction), id, line, cancellationToken);
+
+    Task IFleet.EnqueueAsync(DbTransaction transaction, string id, string line, WriteOptions options, CancellationToken cancellationToken) =>
+        EnqueueAsync(Own(transaction), id, line, options, cancellationToken);
+
+    private static SqliteTransaction Own(DbTransaction transaction)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        return transaction is SqliteTransaction its
-            ? EnqueueAsync(its, id, line, cancellationToken)
-            : throw new ArgumentException($"It is a {transaction.GetType().Name}, and no transaction of Microsoft.Data.Sqlite.", nameof(transaction));
+        return transaction as SqliteTransaction
+            ?? throw new ArgumentException($"It is a {transaction.GetType().Name}, and no transaction of Microsoft.Data.Sqlite.", nameof(transaction));
     }
 
     FleetConsumer IFleet.Process(string consumer, Func<FleetLine, DbTransaction, CancellationToken, Task> handler, FleetConsumerOptions? options)
@@ -193,6 +228,20 @@ public sealed class SqliteFleet : IFleet
         return begun;
     }
 
+    /// <summary>Ends lines that have waited for too long.</summary>
+    internal async Task ExpireAsync()
+    {
+        foreach (var entry in await store.WriteForFleetAsync(to => to.ExpireOutbox()).ConfigureAwait(false))
+            reports.Tell(new(entry, FleetOutcome.Expired));
+    }
+
+    /// <summary>A line can never be sent.</summary>
+    internal async Task RefuseAsync(long entry, string reason)
+    {
+        await store.WriteForFleetAsync(to => to.Refuse(entry, reason)).ConfigureAwait(false);
+        reports.Tell(new(entry, FleetOutcome.Refused, reason));
+    }
+
     /// <summary>There are received lines.</summary>
     internal void Wake()
     {
@@ -203,6 +252,7 @@ public sealed class SqliteFleet : IFleet
     /// <summary>Begins no further line.</summary>
     internal void End()
     {
+        reports.End(new ObjectDisposedException(nameof(SqliteSessionStore)));
         foreach (var consumer in consumers.Keys)
             consumer.End();
     }

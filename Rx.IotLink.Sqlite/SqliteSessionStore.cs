@@ -119,7 +119,7 @@ public sealed partial class SqliteSessionStore : ISessionStore, IFleetStore, IAs
     public ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var written = Do(() => Write(to => to.Write(batch, cancellationToken)), cancellationToken);
+        var written = Do(() => Write(to => Write(to, batch, cancellationToken)), cancellationToken);
         if (options.Inbox && written.IsCompletedSuccessfully)
             Fleet.Wake();
         return written;
@@ -218,6 +218,13 @@ public sealed partial class SqliteSessionStore : ISessionStore, IFleetStore, IAs
         {
             throw faults.Of(e);
         }
+    }
+
+    private IReadOnlyCollection<SessionClaim> Write(Writer to, IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken)
+    {
+        var fenced = to.Write(batch, cancellationToken);
+        Fleet.Tracking.Kept(batch, fenced);
+        return fenced;
     }
 
     private ValueTask<T> Do<T>(Func<T> work, CancellationToken cancellationToken)

@@ -182,7 +182,16 @@ public readonly record struct SessionWrite(SessionClaim Claim, SessionRecord Rec
 /// </param>
 public readonly record struct SessionRecord(
     SessionRecordKind Kind, long Position = 0, ulong Number = 0, ulong Epoch = 0, string? Text = null, DateTimeOffset? Expires = null, string? Key = null,
-    long Entry = 0);
+    long Entry = 0)
+{
+    /// <summary><see cref="SessionRecordKind.Remove"/>: whether the peer has accepted the line.</summary>
+    internal bool IsAccepted { get; init; }
+
+    /// <summary>
+    /// <see cref="SessionRecordKind.RemoveThrough"/>: the lines among those that the peer will not get; null: none.
+    /// </summary>
+    internal IReadOnlyList<long>? GivenUp { get; init; }
+}
 
 /// <summary>The kinds of <see cref="SessionRecord"/>.</summary>
 public enum SessionRecordKind

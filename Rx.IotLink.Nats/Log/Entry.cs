@@ -49,12 +49,12 @@ internal static class Entry
     /// <summary>The memory without its lines.</summary>
     public static byte[] Begin(Memory memory) => Write(EntryKind.Begin, memory.Token, to =>
     {
-        Write(to, memory.Epoch);
-        to.Write(memory.First);
-        Write(to, memory.PeerEpoch);
-        to.Write(memory.Accepted);
-        to.Write(memory.Connections);
-        to.Write(memory.LastPosition);
+        Write(to, memory.Numbers.Epoch);
+        to.Write(memory.Numbers.First);
+        Write(to, memory.Numbers.PeerEpoch);
+        to.Write(memory.Numbers.Accepted);
+        to.Write(memory.Numbers.Connections);
+        to.Write(memory.Numbers.LastPosition);
     });
 
     /// <summary>Messages of records, each at most about so many bytes; one record is never divided.</summary>
@@ -126,8 +126,8 @@ internal static class Entry
                         into.Apply(ReadRecord(from));
                     break;
                 case EntryKind.Begin:
-                    (into.Epoch, into.First, into.PeerEpoch) = (ReadUnsigned(from), from.ReadUInt64(), ReadUnsigned(from));
-                    (into.Accepted, into.Connections, into.LastPosition) = (from.ReadUInt64(), from.ReadUInt64(), from.ReadInt64());
+                    (into.Numbers.Epoch, into.Numbers.First, into.Numbers.PeerEpoch) = (ReadUnsigned(from), from.ReadUInt64(), ReadUnsigned(from));
+                    (into.Numbers.Accepted, into.Numbers.Connections, into.Numbers.LastPosition) = (from.ReadUInt64(), from.ReadUInt64(), from.ReadInt64());
                     break;
                 case EntryKind.Claim or EntryKind.End or EntryKind.Forget:
                     break;

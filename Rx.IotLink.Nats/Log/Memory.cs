@@ -8,17 +8,8 @@ internal sealed class Memory
     /// <summary>The token of the latest claim; 0: none.</summary>
     public long Token { get; set; }
 
-    public ulong? Epoch { get; set; }
-
-    public ulong First { get; set; } = 1;
-
-    public ulong? PeerEpoch { get; set; }
-
-    public ulong Accepted { get; set; }
-
-    public ulong Connections { get; set; }
-
-    public long LastPosition { get; set; }
+    /// <summary>What its records have made of it.</summary>
+    public SessionNumbers Numbers { get; } = new();
 
     /// <summary>The lines that wait, oldest first.</summary>
     public IReadOnlyCollection<StoredLine> Lines => lines.Values;
@@ -26,35 +17,24 @@ internal sealed class Memory
     /// <summary>Whether it was deleted under the latest claim.</summary>
     public bool IsForgotten { get; set; }
 
-    public SessionMemory ToMemory() => new(
-        Epoch, First, PeerEpoch, Accepted, Connections, LastPosition, lines.Count, lines.Values.Sum(line => (long)(Protocol.Utf8.ByteCount(line.Text) ?? 0)));
+    public SessionMemory ToMemory() => Numbers.ToMemory(lines.Count, lines.Values.Sum(line => (long)(Protocol.Utf8.ByteCount(line.Text) ?? 0)));
 
     /// <summary>Applies one step. A second time it changes nothing.</summary>
     public void Apply(in SessionRecord record)
     {
+        Numbers.Apply(record);
         switch (record.Kind)
         {
-            case SessionRecordKind.Begin:
-                (Epoch, First, PeerEpoch, Accepted) = (record.Epoch, 1, null, 0);
-                break;
-            case SessionRecordKind.Connect:
-                Connections = record.Number;
-                break;
             case SessionRecordKind.Add:
-                LastPosition = Math.Max(LastPosition, record.Position);
                 lines[record.Position] = new(record.Position, record.Text ?? throw NoText(record), record.Expires?.ToUniversalTime(), record.Key);
                 break;
             case SessionRecordKind.Remove:
                 lines.Remove(record.Position);
                 break;
             case SessionRecordKind.RemoveThrough:
-                First = unchecked(record.Number + 1);
                 RemoveThrough(record.Position);
                 break;
-            case SessionRecordKind.Accept:
-                (PeerEpoch, Accepted) = (record.Epoch, record.Number);
-                break;
-            default:
+            case SessionRecordKind.Forget or SessionRecordKind.Receive:
                 throw new ArgumentOutOfRangeException(nameof(record), record.Kind, "A record of a kind that is not kept in a log.");
         }
     }

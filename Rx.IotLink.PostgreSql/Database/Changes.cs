@@ -11,8 +11,9 @@ internal sealed class Changes(SessionClaim claim)
     public static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly SortedDictionary<long, SessionRecord> added = [];
-    private readonly HashSet<long> removed = [];
+    private readonly Dictionary<long, bool> removed = [];
     private readonly List<long> taken = [];
+    private readonly HashSet<long> givenUp = [];
     private readonly List<SessionRecord> received = [];
 
     public SessionClaim Claim => claim;
@@ -39,14 +40,22 @@ internal sealed class Changes(SessionClaim claim)
 
     public bool IsForgotten { get; private set; }
 
-    /// <summary>Lines that are removed, beside those up to <see cref="RemovedThrough"/>.</summary>
-    public IReadOnlyCollection<long> Removed => removed;
+    /// <summary>
+    /// Lines that are removed, beside those up to <see cref="RemovedThrough"/>; and whether the peer has accepted them.
+    /// </summary>
+    public IReadOnlyDictionary<long, bool> Removed => removed;
+
+    /// <summary>Up to which position the peer has accepted what is removed.</summary>
+    public long AcceptedThrough { get; private set; }
 
     /// <summary>Lines that are added, in their order.</summary>
     public IReadOnlyCollection<SessionRecord> Added => added.Values;
 
     /// <summary>Lines that leave the outbox of the fleet.</summary>
     public IReadOnlyCollection<long> Taken => taken;
+
+    /// <summary>Lines of the outbox that were added and given up in the same batch.</summary>
+    public IReadOnlySet<long> GivenUp => givenUp;
 
     /// <summary>Lines for the inbox of the fleet, in their order.</summary>
     public IReadOnlyList<SessionRecord> Received => received;
@@ -93,11 +102,14 @@ internal sealed class Changes(SessionClaim claim)
                     taken.Add(record.Entry);
                 break;
             case SessionRecordKind.Remove:
-                added.Remove(record.Position);
-                removed.Add(record.Position);
+                if (added.Remove(record.Position, out var gone) && gone.Entry != 0)
+                    givenUp.Add(gone.Entry);
+                removed[record.Position] = record.IsAccepted;
                 break;
             case SessionRecordKind.RemoveThrough:
-                RemovedThrough = Math.Max(RemovedThrough ?? 0, record.Position);
+                foreach (var position in record.GivenUp ?? [])
+                    removed[position] = false;
+                RemovedThrough = AcceptedThrough = Math.Max(RemovedThrough ?? 0, record.Position);
                 First = Signed(unchecked(record.Number + 1));
                 RemoveAdded(record.Position);
                 break;

@@ -19,6 +19,7 @@ internal sealed class Deliveries : IDisposable
     private readonly Server server;
     private readonly Presence presence;
     private readonly InboxRoom? room;
+    private readonly Func<Func<NpgsqlConnection, Task>, Task> run;
     private readonly FleetDeliveries lines;
     private readonly CancellationTokenSource ending = new();
     private readonly CompositeDisposable subscriptions = [];
@@ -39,7 +40,7 @@ internal sealed class Deliveries : IDisposable
     public Deliveries(
         IObservable<ILink> links, IScheduler scheduler, FleetOutbox outbox, Server server, Presence presence, InboxRoom? room, Func<Func<NpgsqlConnection, Task>, Task> run)
     {
-        (this.outbox, this.server, this.presence, this.room) = (outbox, server, presence, room);
+        (this.outbox, this.server, this.presence, this.room, this.run) = (outbox, server, presence, room, run);
         lines = new(FleetOutbox.MostOfOne, ReadAsync, (number, reason) => run(connection => outbox.RefuseAsync(connection, number, reason)), presence.Set);
         subscriptions.Add(links.Subscribe(lines.Add, _ => { }));
         subscriptions.Add(Observable.Interval(Sweep, scheduler).StartWith(0L).Subscribe(_ => LookAtAll()));
@@ -69,6 +70,7 @@ internal sealed class Deliveries : IDisposable
         if (begins)
             _ = ListenAsync();
         _ = TryAsync(presence.LiveAsync);
+        _ = TryAsync(() => run(outbox.SweepAsync));
         if (room is not null)
             _ = TryAsync(room.MakeAsync);
         lines.WantAll();

@@ -115,6 +115,23 @@ internal static class Schema
             seen timestamptz NOT NULL DEFAULT clock_timestamp()
         );
         """,
+        // Lines of the outbox may expire, and may have a key. A writer that waits for the device has a number: the line
+        // keeps it when its server takes it, and the commit with which the line ends puts a report there for the
+        // writer. outcome is a number of FleetOutcome.
+        """
+        ALTER TABLE {schema}.outbox ADD expires timestamptz, ADD key bytea, ADD writer uuid;
+        CREATE INDEX expiring_entries ON {schema}.outbox (expires) WHERE expires IS NOT NULL AND refused IS NULL;
+        CREATE INDEX keyed_entries ON {schema}.outbox (id, key) WHERE key IS NOT NULL AND refused IS NULL;
+        ALTER TABLE {schema}.lines ADD writer uuid, ADD entry bigint;
+        CREATE TABLE {schema}.reports (
+            writer uuid NOT NULL,
+            entry bigint NOT NULL,
+            outcome smallint NOT NULL,
+            detail text,
+            reported timestamptz NOT NULL DEFAULT clock_timestamp(),
+            PRIMARY KEY (writer, entry)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+        """,
     ];
 
     /// <summary>The version that this library writes.</summary>

@@ -39,34 +39,52 @@ internal sealed class WriteBatch(string schema)
         SELECT g.at FROM unnest($1::bytea[], $2::bigint[]) AS g(id, at) WHERE NOT EXISTS (SELECT FROM {schema}.sessions s WHERE s.id = g.id)
         """;
 
+    // The writer of a line that has come from the outbox learns of its end with the commit that ends it.
+    private static string Told(string schema) => $"""
+        INSERT INTO {schema}.reports (writer, entry, outcome) SELECT writer, entry, outcome FROM gone WHERE writer IS NOT NULL ON CONFLICT DO NOTHING
+        """;
+
     private readonly string removeThrough = $"""
-        DELETE FROM {schema}.lines l USING unnest($2::bytea[], $3::bigint[], $4::bigint[]) AS g(id, token, through)
-        JOIN {schema}.sessions s ON {Owned} AND s.written = $1
-        WHERE l.session = s.session AND l.position <= g.through
+        WITH gone AS (
+            DELETE FROM {schema}.lines l USING unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) AS g(id, token, through, accepted)
+            JOIN {schema}.sessions s ON {Owned} AND s.written = $1
+            WHERE l.session = s.session AND l.position <= g.through
+            RETURNING l.writer, l.entry, CASE WHEN l.position <= g.accepted THEN {(short)FleetOutcome.Accepted} ELSE {(short)FleetOutcome.Forgotten} END AS outcome
+        )
+        {Told(schema)}
         """;
 
     private readonly string remove = $"""
-        DELETE FROM {schema}.lines l USING unnest($4::bigint[], $5::bigint[]) AS r(at, position)
-        JOIN unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS g(id, token, at) USING (at)
-        JOIN {schema}.sessions s ON {Owned} AND s.written = $1
-        WHERE l.session = s.session AND l.position = r.position
+        WITH gone AS (
+            DELETE FROM {schema}.lines l USING unnest($4::bigint[], $5::bigint[], $6::boolean[]) AS r(at, position, accepted)
+            JOIN unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS g(id, token, at) USING (at)
+            JOIN {schema}.sessions s ON {Owned} AND s.written = $1
+            WHERE l.session = s.session AND l.position = r.position
+            RETURNING l.writer, l.entry, CASE WHEN r.accepted THEN {(short)FleetOutcome.Accepted} ELSE {(short)FleetOutcome.Dropped} END AS outcome
+        )
+        {Told(schema)}
         """;
 
     private readonly string add = $"""
-        INSERT INTO {schema}.lines (session, position, text, expires, key)
-        SELECT s.session, a.position, a.text, a.expires, a.key
-        FROM unnest($4::bigint[], $5::bigint[], $6::bytea[], $7::bigint[], $8::bytea[]) AS a(at, position, text, expires, key)
+        INSERT INTO {schema}.lines (session, position, text, expires, key, writer, entry)
+        SELECT s.session, a.position, a.text, a.expires, a.key, o.writer, o.entry
+        FROM unnest($4::bigint[], $5::bigint[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[]) AS a(at, position, text, expires, key, entry)
         JOIN unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS g(id, token, at) USING (at)
         JOIN {schema}.sessions s ON {Owned} AND s.written = $1
+        LEFT JOIN {schema}.outbox o ON o.entry = a.entry AND o.id = s.id
         ON CONFLICT (session, position) DO UPDATE SET text = excluded.text, expires = excluded.expires, key = excluded.key
         """;
 
     // A line leaves the outbox of the fleet with the commit that keeps it for its link.
     private readonly string take = $"""
-        DELETE FROM {schema}.outbox o USING unnest($4::bigint[], $5::bigint[]) AS t(at, entry)
-        JOIN unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS g(id, token, at) USING (at)
-        JOIN {schema}.sessions s ON {Owned} AND s.written = $1
-        WHERE o.entry = t.entry AND o.id = s.id
+        WITH gone AS (
+            DELETE FROM {schema}.outbox o USING unnest($4::bigint[], $5::bigint[], $6::boolean[]) AS t(at, entry, given_up)
+            JOIN unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS g(id, token, at) USING (at)
+            JOIN {schema}.sessions s ON {Owned} AND s.written = $1
+            WHERE o.entry = t.entry AND o.id = s.id
+            RETURNING CASE WHEN t.given_up THEN o.writer END AS writer, o.entry, {(short)FleetOutcome.Dropped} AS outcome
+        )
+        {Told(schema)}
         """;
 
     private readonly string forget = $"""
@@ -136,16 +154,18 @@ internal sealed class WriteBatch(string schema)
             Longs(all.Select(c => c.First)), Parameter(NpgsqlDbType.Array | NpgsqlDbType.Boolean, all.Select(c => c.HasPeer).ToArray()),
             Longs(all.Select(c => c.PeerEpoch)), Longs(all.Select(c => c.Accepted)), Longs(all.Select(c => c.Connections)), Longs(all.Select(c => c.LastPosition)), .. Received(all, receiving)]);
 
-        var through = Places(all, changes => changes.RemovedThrough is not null);
-        if (through.Length > 0)
-            Add(batch, removeThrough, [.. Claims(number, through.Select(at => all[at])), Longs(through.Select(at => all[at].RemovedThrough!.Value))]);
-
+        // Those first that were given up among the accepted ones.
         var removing = Places(all, changes => changes.Removed.Count > 0);
         if (removing.Length > 0)
         {
             Add(batch, remove, [.. Claims(number, removing.Select(at => all[at])),
-                Longs(removing.SelectMany((at, place) => all[at].Removed.Select(_ => place + 1L))), Longs(removing.SelectMany(at => all[at].Removed))]);
+                Longs(removing.SelectMany((at, place) => all[at].Removed.Select(_ => place + 1L))), Longs(removing.SelectMany(at => all[at].Removed.Keys)),
+                Parameter(NpgsqlDbType.Array | NpgsqlDbType.Boolean, removing.SelectMany(at => all[at].Removed.Values).ToArray())]);
         }
+
+        var through = Places(all, changes => changes.RemovedThrough is not null);
+        if (through.Length > 0)
+            Add(batch, removeThrough, [.. Claims(number, through.Select(at => all[at])), Longs(through.Select(at => all[at].RemovedThrough!.Value)), Longs(through.Select(at => all[at].AcceptedThrough))]);
 
         var adding = Places(all, changes => changes.Added.Count > 0);
         if (adding.Length > 0)
@@ -154,14 +174,15 @@ internal sealed class WriteBatch(string schema)
             Add(batch, add, [.. Claims(number, adding.Select(at => all[at])),
                 Longs(adding.SelectMany((at, place) => all[at].Added.Select(_ => place + 1L))), Longs(lines.Select(line => line.Position)),
                 Bytes(lines.Select(line => Changes.Utf8.GetBytes(line.Text!))), Longs(lines.Select(line => line.Expires?.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks)),
-                Bytes(lines.Select(line => line.Key is null ? null : Changes.Utf8.GetBytes(line.Key)))]);
+                Bytes(lines.Select(line => line.Key is null ? null : Changes.Utf8.GetBytes(line.Key))), Longs(lines.Select(line => line.Entry))]);
         }
 
         var taking = Places(all, changes => changes.Taken.Count > 0);
         if (taking.Length > 0)
         {
             Add(batch, take, [.. Claims(number, taking.Select(at => all[at])),
-                Longs(taking.SelectMany((at, place) => all[at].Taken.Select(_ => place + 1L))), Longs(taking.SelectMany(at => all[at].Taken))]);
+                Longs(taking.SelectMany((at, place) => all[at].Taken.Select(_ => place + 1L))), Longs(taking.SelectMany(at => all[at].Taken)),
+                Parameter(NpgsqlDbType.Array | NpgsqlDbType.Boolean, taking.SelectMany(at => all[at].Taken.Select(all[at].GivenUp.Contains)).ToArray())]);
         }
 
         if (forgotten.Length > 0)

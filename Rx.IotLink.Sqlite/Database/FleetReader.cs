@@ -20,7 +20,10 @@ internal sealed class FleetReader(Connection connection, StoreFaults faults)
         SELECT {InboxRow.Columns}, attempts, max(due - {InboxRow.Now}, 0) FROM fleet_set_aside s WHERE {Waits} AND {First} ORDER BY due LIMIT 1
         """);
 
-    private readonly Statement entries = connection.Prepare("SELECT entry, text, checksum FROM fleet_outbox WHERE id = ?1 AND refused IS NULL ORDER BY entry LIMIT ?2");
+    private readonly Statement entries = connection.Prepare($"""
+        SELECT entry, text, checksum, expires, key, expires - {InboxRow.Now} FROM fleet_outbox
+        WHERE id = ?1 AND refused IS NULL AND (expires IS NULL OR expires > {InboxRow.Now}) ORDER BY entry LIMIT ?2
+        """);
     private readonly Statement ids = connection.Prepare("SELECT id FROM sessions ORDER BY id");
 
     /// <summary>The last entry that was given to a line.</summary>
@@ -49,9 +52,13 @@ internal sealed class FleetReader(Connection connection, StoreFaults faults)
         var utf8 = Encoding.UTF8.GetBytes(id);
         return Rows(entries.Bind(1, utf8).Bind(2, OutboxRows.MostOfOne), at =>
         {
-            if (at.Long(2) != OutboxRows.Checksum(utf8, at.Utf8(1)))
+            var expires = at.LongOrNull(3);
+            var key = at.Utf8(4);
+            if (at.Long(2) != OutboxRows.Checksum(utf8, at.Utf8(1), expires, key))
                 throw OutboxRows.NotAsWritten(at.Long(0), faults);
-            return new FleetEntry(at.Long(0), id, Encoding.UTF8.GetString(at.Utf8(1)));
+            return new FleetEntry(
+                at.Long(0), id, Encoding.UTF8.GetString(at.Utf8(1)), expires is null ? null : TimeSpan.FromMilliseconds(Math.Max(1, at.Long(5))),
+                key.IsEmpty ? null : Encoding.UTF8.GetString(key));
         });
     }
 

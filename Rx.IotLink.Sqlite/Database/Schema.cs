@@ -94,6 +94,13 @@ internal static class Schema
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX waiting_set_aside ON fleet_set_aside (consumer, id, entry) WHERE dead IS NULL;
         """,
+        // Lines of the outbox may expire, and may have a key.
+        """
+        ALTER TABLE fleet_outbox ADD COLUMN expires INTEGER;
+        ALTER TABLE fleet_outbox ADD COLUMN key TEXT;
+        CREATE INDEX expiring_entries ON fleet_outbox (expires) WHERE expires IS NOT NULL AND refused IS NULL;
+        CREATE INDEX keyed_entries ON fleet_outbox (id, key) WHERE key IS NOT NULL AND refused IS NULL;
+        """,
     ];
 
     // An application may have tables of its own in the file, with triggers.

@@ -264,8 +264,19 @@ internal sealed class Writer : IDisposable
         return row;
     }
 
-    /// <summary>Adds lines to the outbox of the fleet. Gives the places of those that have no room.</summary>
-    public HashSet<int> AddToOutbox(IReadOnlyList<(string Id, string Text)> lines, int most) => InTransaction(() => OutboxRows.Add(connection.Handle, lines, most));
+    /// <summary>
+    /// Adds lines to the outbox of the fleet. Gives the number of each (0: it has no room), and those that they
+    /// replace.
+    /// </summary>
+    public (long[] Entries, List<long> Replaced) AddToOutbox(IReadOnlyList<FleetWrite> lines, int most) => InTransaction(() =>
+    {
+        // Replaced lines make room.
+        List<long> replaced = [.. lines.Where(line => line.Key is not null).SelectMany(line => OutboxRows.Replace(connection, line))];
+        return (OutboxRows.Add(connection.Handle, lines, most), replaced);
+    });
+
+    /// <summary>Removes lines of the outbox that have expired. Gives their numbers.</summary>
+    public List<long> ExpireOutbox() => InTransaction(() => OutboxRows.Expire(connection));
 
     /// <summary>A line of the outbox can never be sent.</summary>
     public bool Refuse(long entry, string reason) => InTransaction(() =>

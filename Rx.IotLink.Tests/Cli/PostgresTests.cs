@@ -122,6 +122,30 @@ internal sealed class PostgresTests
         Assert.That(await IotLinkProcess.AllAsync(server.Events), Has.None.Contains(PostgresCluster.Password));
     }
 
+    /// <summary>Typed at a server where the device never was, while it is away from all of them.</summary>
+    [Test]
+    public async Task A_typed_line_may_expire_and_one_of_a_key_replaces_the_one_before_it()
+    {
+        await using var one = Serve("one", "--line-key", "setpoint");
+        await using var two = Serve("two");
+        var portOfTwo = await PortAsync(two);
+        await one.WriteAsync("""
+            {"id":"pump-1","line":"old"}
+            {"id":"pump-1","line":"new"}
+            {"id":"pump-1","line":"too late","ttl":0.001,"key":"other"}
+            {"id":"pump-1","line":"last","key":"another"}
+
+            """);
+        while (Convert.ToString(await cluster.SqlAsync("SELECT string_agg(convert_from(text, 'UTF8'), ' ' ORDER BY entry) FROM iotlink.outbox WHERE expires IS NULL", database), CultureInfo.InvariantCulture) != "new last")
+            await Task.Yield();
+        await using var device = IotLinkProcess.Connect(portOfTwo, "pump-1", "--stay");
+        await device.OutputAsync("last");
+        device.EndInput();
+        device.Signal();
+        _ = await device.ExitAsync();
+        Assert.That(await IotLinkProcess.AllAsync(device.Output), Is.EqualTo(["new", "last"]));
+    }
+
     [TestCase("--consumer a", "--consumer is of no use without --postgres.")]
     [TestCase("--node one", "--node is of no use without --postgres.")]
     [TestCase("--store fleet.db --postgres Host=db", "--store and --postgres cannot both be given: a server has one store.")]
@@ -148,8 +172,8 @@ internal sealed class PostgresTests
     }
 
     /// <summary>The connection comes from the environment: no list of processes shows the password.</summary>
-    private IotLinkProcess Serve(string node) => IotLinkProcess.StartByShell(
-        "exec \"$@\"", ["serve", "--port", "0", "--json", "--postgres", "--node", node],
+    private IotLinkProcess Serve(string node, params string[] more) => IotLinkProcess.StartByShell(
+        "exec \"$@\"", ["serve", "--port", "0", "--json", "--postgres", "--node", node, .. more],
         new(StringComparer.Ordinal) { [Variable] = cluster.ConnectionString(database) });
 
     private static async Task PrintedAsync(string text, IotLinkProcess one, IotLinkProcess two) =>

@@ -72,7 +72,7 @@ internal sealed partial class LinkEngine : IProtocolHost
     {
         // Protocol 2 accepts lines in their order, and acknowledges them itself, by their numbers.
         if (Version == 1 && line.Outcome is null)
-            Forget(line);
+            Forget(line, isAccepted: !line.IsGivenUp);
         if (line is { IsGivenUp: true, Outcome: null })
             Done(line, Counted(line));
         else

@@ -64,15 +64,16 @@ internal sealed partial class LinkEngine
     }
 
     /// <summary>
-    /// Removes the record of a line that the peer has not accepted and will not get.
+    /// Removes the record of a line that the peer has not accepted and will not get; of protocol 1 also of one that it
+    /// has accepted.
     /// </summary>
     /// <returns>The record of that; 0: nothing was kept.</returns>
-    private long Forget(OutLine line) => IsKept(line) ? Forget((long)line.Ticket) : 0;
+    private long Forget(OutLine line, bool isAccepted = false) => IsKept(line) ? Forget((long)line.Ticket, isAccepted) : 0;
 
     /// <summary>The same, for the line of a position.</summary>
-    private long Forget(long position)
+    private long Forget(long position, bool isAccepted = false)
     {
-        var record = Save(new(SessionRecordKind.Remove, Position: position));
+        var record = Save(new(SessionRecordKind.Remove, Position: position) { IsAccepted = isAccepted });
         kept!.RemovedBy(record, position);
         protocol.SendAfter(record);
         other?.SendAfter(record);

@@ -190,7 +190,10 @@ internal sealed class FleetDeliveries(
             return await TryRefuseAsync(entry, "The line is not UTF-8.").ConfigureAwait(false);
         try
         {
-            await link.WriteAsync(entry.Text, new WriteOptions { Until = WrittenUntil.Stored, Entry = entry.Number }).ConfigureAwait(false);
+            await link.WriteAsync(entry.Text, new WriteOptions
+            {
+                Until = WrittenUntil.Stored, TimeToLive = entry.TimeToLive, Key = entry.Key, Entry = entry.Number,
+            }).ConfigureAwait(false);
             return true;
         }
         catch (ArgumentException e)
@@ -253,4 +256,6 @@ internal sealed class FleetDeliveries(
 /// <param name="Number">Its number.</param>
 /// <param name="Id">The device.</param>
 /// <param name="Text">The line. Null: it is not UTF-8.</param>
-internal sealed record FleetEntry(long Number, string Id, string? Text);
+/// <param name="TimeToLive">How long it may still wait to be sent; null: for ever.</param>
+/// <param name="Key">What it is about, where only the last line counts; or null.</param>
+internal sealed record FleetEntry(long Number, string Id, string? Text, TimeSpan? TimeToLive = null, string? Key = null);

@@ -1,5 +1,3 @@
-using Rx.IotLink.Protocol;
-
 namespace Rx.IotLink;
 
 /// <summary>
@@ -8,9 +6,10 @@ namespace Rx.IotLink;
 /// </summary>
 /// <param name="most">The most lines of a device that may wait (<c>FleetLines</c>).</param>
 /// <param name="add">
-/// Keeps lines. Gives the places of those that it left out, since their devices have as many as may wait.
+/// Keeps lines. Gives the number of each in the outbox; 0: it was left out, since its device has as many as may wait.
 /// </param>
-internal sealed class FleetWrites(int most, Func<IReadOnlyList<(string Id, string Text)>, Task<HashSet<int>>> add)
+/// <param name="reports">Reports to writers what has become of their lines.</param>
+internal sealed class FleetWrites(int most, Func<IReadOnlyList<FleetWrite>, Task<IReadOnlyList<long>>> add, FleetReports reports)
 {
     /// <summary>The most lines that wait in this process for the store, of all devices together.</summary>
     private const int MostWaiting = 65_536;
@@ -21,31 +20,42 @@ internal sealed class FleetWrites(int most, Func<IReadOnlyList<(string Id, strin
     private readonly Queue<Written> waiting = new();
     private bool atWork;
 
-    /// <summary>Completes when the line is kept.</summary>
-    public Task WriteAsync(string id, string line, CancellationToken cancellationToken)
+    /// <summary>Completes when the line is kept, or when its writer learns what has become of it.</summary>
+    public Task WriteAsync(FleetWrite line, CancellationToken cancellationToken)
     {
-        Check(id, line);
         if (cancellationToken.IsCancellationRequested)
             return Task.FromCanceled(cancellationToken);
-        var written = new Written(id, line);
+        var written = new Written(line);
         bool begins;
         lock (gate)
         {
             if (waiting.Count == MostWaiting)
-                throw new OutboxFullException(id, "the number of lines that wait for the database", MostWaiting);
+                throw new OutboxFullException(line.Id, "the number of lines that wait for the database", MostWaiting);
+            if (line.IsReported)
+                reports.Begin(line.Id);
             waiting.Enqueue(written);
             (begins, atWork) = (!atWork, true);
         }
 
         if (begins)
             _ = WriteAllAsync();
-        return written.Result.Task.WaitAsync(cancellationToken);
+        return (line.IsReported ? ReportedAsync(written) : written.Result.Task).WaitAsync(cancellationToken);
     }
 
-    public static void Check(string id, string line)
+    private async Task ReportedAsync(Written written)
     {
-        ArgumentException.ThrowIfNullOrEmpty(id);
-        _ = LineText.Check(line, int.MaxValue);
+        long entry;
+        try
+        {
+            entry = await written.Result.Task.ConfigureAwait(false);
+        }
+        catch
+        {
+            reports.Fail();
+            throw;
+        }
+
+        await reports.WaitAsync(entry, written.Line).ConfigureAwait(false);
     }
 
     public OutboxFullException Full(string id) => new(id, "FleetLines", most);
@@ -56,13 +66,13 @@ internal sealed class FleetWrites(int most, Func<IReadOnlyList<(string Id, strin
         {
             try
             {
-                var left = await add([.. some.Select(one => (one.Id, one.Line))]).ConfigureAwait(false);
+                var entries = await add([.. some.Select(one => one.Line)]).ConfigureAwait(false);
                 for (var at = 0; at < some.Count; at++)
                 {
-                    if (left.Contains(at))
-                        some[at].Result.TrySetException(Full(some[at].Id));
+                    if (entries[at] == 0)
+                        some[at].Result.TrySetException(Full(some[at].Line.Id));
                     else
-                        some[at].Result.TrySetResult();
+                        some[at].Result.TrySetResult(entries[at]);
                 }
             }
             catch (Exception exception)
@@ -93,8 +103,8 @@ internal sealed class FleetWrites(int most, Func<IReadOnlyList<(string Id, strin
     }
 
     /// <summary>A line whose writer waits.</summary>
-    private sealed record Written(string Id, string Line)
+    private sealed record Written(FleetWrite Line)
     {
-        public TaskCompletionSource Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<long> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -23,12 +23,39 @@ public interface IFleet
     /// <exception cref="OutboxFullException">As many lines of this device wait as may.</exception>
     /// <exception cref="InvalidOperationException">
     /// A handler of <see cref="Process"/> has called it whose transaction keeps others from writing (SQLite): it calls
-    /// <see cref="EnqueueAsync"/>.
+    /// <see cref="EnqueueAsync(DbTransaction, string, string, CancellationToken)"/>.
     /// </exception>
     /// <exception cref="SessionStoreException">
     /// The store failed. The line may be kept all the same: written again, it may come twice.
     /// </exception>
     Task WriteAsync(string id, string line, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// The same, with options: a time to live, a key, and when the write completes. With
+    /// <see cref="WrittenUntil.Accepted"/>, the default of <see cref="WriteOptions"/>, it completes when the device has
+    /// accepted the line, whichever server it is at, and however many servers die meanwhile.
+    /// </summary>
+    /// <param name="id">The device.</param>
+    /// <param name="line">The line, without a line feed.</param>
+    /// <param name="options">
+    /// <see cref="WriteOptions.Delivery"/> and <see cref="WriteOptions.Ordering"/> must be the defaults. The time to
+    /// live begins when the store has the line; it need not be sent by then if it was just on its way to its server.
+    /// A line of the same key that waits in the store, and no server has taken, is replaced.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait; the line arrives all the same.</param>
+    /// <exception cref="ArgumentException">The id is empty, the line breaks a rule, or an option does.</exception>
+    /// <exception cref="OutboxFullException">
+    /// As many lines of this device wait as may, or 65,536 writes of this process wait for devices.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">As for a write without options.</exception>
+    /// <exception cref="SessionStoreException">
+    /// The store failed. The line may be kept all the same. A store that fails later has the write wait.
+    /// </exception>
+    /// <exception cref="LineExpiredException">It had waited for too long; it does not arrive.</exception>
+    /// <exception cref="LineReplacedException">A newer line of its key took its place.</exception>
+    /// <exception cref="InvalidLineException">Its link refuses it: it is too long, for example.</exception>
+    /// <exception cref="LinkClosedException">The memory of the device was deleted.</exception>
+    Task WriteAsync(string id, string line, WriteOptions options, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Writes a line as a part of a transaction of the application: it is sent if and when that is committed.
@@ -43,6 +70,20 @@ public interface IFleet
     /// <exception cref="OutboxFullException">As many lines of this device wait as may.</exception>
     /// <exception cref="SessionStoreException">The store failed.</exception>
     Task EnqueueAsync(DbTransaction transaction, string id, string line, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// The same, with options: a time to live and a key. No report follows, so <see cref="WriteOptions.Until"/> must be
+    /// <see cref="WrittenUntil.Stored"/>. A line of its key is replaced by the link alone, not in the table.
+    /// </summary>
+    /// <param name="transaction">A transaction in the database of the store.</param>
+    /// <param name="id">The device.</param>
+    /// <param name="line">The line, without a line feed.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">As for a line without options, or an option is out of range.</exception>
+    /// <exception cref="OutboxFullException">As many lines of this device wait as may.</exception>
+    /// <exception cref="SessionStoreException">The store failed.</exception>
+    Task EnqueueAsync(DbTransaction transaction, string id, string line, WriteOptions options, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Runs a handler for each received line. What the handler writes in the transaction is committed with the place up

@@ -262,7 +262,7 @@ internal sealed class Journal
     }
 
     /// <summary>Whether a record makes the one right before it unnecessary.</summary>
-    private static bool Covers(in SessionRecord record, in SessionRecord before) => record.Kind == before.Kind
+    private static bool Covers(in SessionRecord record, in SessionRecord before) => record.Kind == before.Kind && before.GivenUp is null
         && record.Kind is SessionRecordKind.Connect or SessionRecordKind.RemoveThrough or SessionRecordKind.Accept;
 
     /// <summary>

@@ -67,6 +67,34 @@ internal sealed class Postgres : IAsyncDisposable
         }
     }
 
+    /// <summary>The processor time that its processes have used, those of before included.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            using var server = Process.GetProcessById(pid);
+            // Those that have ended are counted where they are waited for.
+            var ended = File.ReadAllText($"/proc/{pid}/stat").Split(") ")[^1].Split(' ');
+            var ticks = Number.Of(ended[13]) + Number.Of(ended[14]);
+            var running = File.ReadAllText($"/proc/{pid}/task/{pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(child => TimeOf((int)Number.Of(child))).Aggregate(TimeSpan.Zero, (sum, one) => sum + one);
+            return server.TotalProcessorTime + TimeSpan.FromMilliseconds(10 * ticks) + running;
+        }
+    }
+
+    private static TimeSpan TimeOf(int child)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(child);
+            return process.TotalProcessorTime;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return TimeSpan.Zero;
+        }
+    }
+
     /// <summary>Ends it as a power failure of its process does.</summary>
     public Task KillAsync(CancellationToken cancellation) => EndAsync("KILL", cancellation);
 

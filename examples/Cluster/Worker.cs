@@ -52,6 +52,20 @@ internal sealed class Worker(string[] within, string database, params string[] a
         ending.Dispose();
     }
 
+    /// <summary>Asks it to end, and waits until it has.</summary>
+    public async Task EndAsync(CancellationToken cancellation)
+    {
+        if (process is not { } ending)
+            return;
+        process = null;
+        ending.StandardInput.Close();
+        await ending.WaitForExitAsync(cancellation);
+        ending.Dispose();
+    }
+
+    /// <summary>The processor time that it has used.</summary>
+    public TimeSpan ProcessorTime => process?.TotalProcessorTime ?? TimeSpan.Zero;
+
     /// <summary>Stops it, or has it go on.</summary>
     public Task SignalAsync(string signal, CancellationToken cancellation) => Signals.SendAsync(process!.Id, signal, cancellation);
 

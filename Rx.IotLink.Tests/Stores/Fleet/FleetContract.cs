@@ -8,7 +8,7 @@ using Rx.IotLink.Tests.Server.Tools;
 namespace Rx.IotLink.Tests.Stores.Fleet;
 
 /// <summary>What an application may rely on, whichever store has the fleet: each check runs on each of them.</summary>
-internal abstract class FleetContract : ServerTest
+internal abstract partial class FleetContract : ServerTest
 {
     protected static readonly FleetConsumerOptions Quick = new()
     {

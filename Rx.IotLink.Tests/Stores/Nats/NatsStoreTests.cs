@@ -85,13 +85,13 @@ internal sealed class NatsStoreTests : ServerTest
         Assert.That(pieces, Has.Length.EqualTo(4));
         var log = new Reading();
         log.Add(Entry.Of(EntryKind.Claim, token: 0), sequence: 1);
-        log.Add(Entry.Begin(new() { Token = 1, LastPosition = 9 }), 2);
+        log.Add(Entry.Begin(new() { Token = 1, Numbers = { LastPosition = 9 } }), 2);
         log.Add(pieces[0], 3);
         log.Add(pieces[1], 4);
-        Assert.That((log.Memory.Lines.Count, log.Memory.LastPosition), Is.EqualTo((0, 0)));
+        Assert.That((log.Memory.Lines.Count, log.Memory.Numbers.LastPosition), Is.EqualTo((0, 0)));
         for (var at = 0; at < pieces.Length; at++)
             log.Add(pieces[at], 5 + at);
-        Assert.That((log.Memory.Lines.Count, log.Memory.LastPosition), Is.EqualTo((1, 1)), "the memory that was begun anew does not count");
+        Assert.That((log.Memory.Lines.Count, log.Memory.Numbers.LastPosition), Is.EqualTo((1, 1)), "the memory that was begun anew does not count");
         Assert.That(() => log.Add(pieces[1], 10), Throws.InstanceOf<InvalidDataException>());
         Assert.That(() => log.Add(new byte[] { 2, 1 }, 11), Throws.InstanceOf<InvalidDataException>());
     }

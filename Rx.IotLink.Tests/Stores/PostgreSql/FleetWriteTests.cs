@@ -76,6 +76,58 @@ internal sealed class FleetWriteTests : ServerTest
         Assert.That(heard, Has.Count.EqualTo(Writers * Lines));
     }
 
+    /// <summary>The server that took the line is gone before the device accepts it.</summary>
+    [Test]
+    public async Task A_writer_elsewhere_is_told_of_the_acceptance_though_the_server_that_took_the_line_is_gone()
+    {
+        var (one, storeOfOne) = await StartServerAsync("one");
+        var (two, _) = await StartServerAsync("two");
+        await using var writer = await OpenAsync("no server");
+        await using var proxy = new MovingProxy(one.EndPoint.Port);
+        var device = StartClient(ClientOptions(proxy.EndPoint, "pump-1"));
+        var held = new List<ReceivedLine>();
+        Own(device.Received.Synchronize(held).Subscribe(held.Add));
+        await one.WaitForAsync("pump-1").Within();
+        var writing = Enumerable.Range(0, 50).Select(n => writer.Fleet.WriteAsync("pump-1", Text(n), new WriteOptions())).ToArray();
+        await Bound.EventuallyAsync(() => held.Count == 50);
+        Assert.That(writing.Select(write => write.IsCompleted), Has.None.True);
+        Assert.That(await NumberAsync("SELECT count(*) FROM iotlink.lines WHERE writer IS NOT NULL"), Is.EqualTo(50));
+        proxy.MoveTo(two.EndPoint.Port);
+        await one.DisposeAsync();
+        await storeOfOne.DisposeAsync();
+        await two.WaitForAsync("pump-1").Within();
+        held.ForEach(line => line.Accept());
+        await Task.WhenAll(writing).Within();
+        await UntilAsync("SELECT count(*) FROM iotlink.reports", 0);
+        Assert.That(held, Has.Count.EqualTo(50), "none came twice");
+    }
+
+    /// <summary>
+    /// The next server cannot know whether the first one has sent the line. It keeps its number, which the device
+    /// acknowledges: that is no acceptance of the line.
+    /// </summary>
+    [Test]
+    public async Task A_writer_is_not_told_of_an_acceptance_if_only_the_number_of_its_line_was_acknowledged()
+    {
+        var (one, storeOfOne) = await StartServerAsync("one");
+        await using var writer = await OpenAsync("no server");
+        var first = StartClient(one, "pump-1");
+        var link = await one.WaitForAsync("pump-1").Within();
+        await first.DisposeAsync();
+        await link.State.FirstAsync(state => !state.IsUp, "down").Within();
+        var brief = writer.Fleet.WriteAsync("pump-1", "too late", new WriteOptions { TimeToLive = TimeSpan.FromSeconds(2) });
+        var other = writer.Fleet.WriteAsync("pump-1", "in time", new WriteOptions());
+        await UntilAsync("SELECT count(*) FROM iotlink.lines WHERE writer IS NOT NULL", 2);
+        await one.DisposeAsync();
+        await storeOfOne.DisposeAsync();
+        await UntilAsync("SELECT count(*) FROM iotlink.lines WHERE expires < extract(epoch FROM clock_timestamp()) * 10000000", 1);
+        var (two, _) = await StartServerAsync("two");
+        var heard = Hear(StartClient(two, "pump-1"));
+        await other.Within();
+        Assert.That(() => brief.Within(), Throws.InstanceOf<LineExpiredException>());
+        Assert.That(heard, Is.EqualTo(["in time"]));
+    }
+
     [Test]
     public async Task A_line_of_a_transaction_is_sent_if_and_when_that_is_committed()
     {

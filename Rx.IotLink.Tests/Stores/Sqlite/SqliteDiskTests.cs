@@ -24,7 +24,9 @@ public sealed class SqliteDiskTests
         var disk = folder["disk"];
         using var mount = Mount.Small(disk, kilobytes: 2_048);
         var ballast = Path.Combine(disk, "ballast");
-        await File.WriteAllBytesAsync(ballast, new byte[1_000_000]);
+        await File.WriteAllBytesAsync(ballast, new byte[900_000]);
+        var reserve = Path.Combine(disk, "reserve");
+        await File.WriteAllBytesAsync(reserve, new byte[100_000]);
         await using var store = SqliteSessionStore.Open(Path.Combine(disk, "fleet.db"));
         await BatchStream.WriteAsync(store, Devices, 5);
         var claim = (await store.ClaimAsync("pump-1")).Claim;
@@ -39,6 +41,8 @@ public sealed class SqliteDiskTests
         kept = await FillAsync(store, claim, kept);
         var read = await store.ReadLinesAsync(claim, 0, int.MaxValue);
         Assert.That(read.Select(line => line.Position), Is.EqualTo(Enumerable.Range(1, (int)kept)));
+        // A claim is written, too.
+        File.Delete(reserve);
         Assert.That(await BatchStream.CheckAsync(store, Devices), Is.EqualTo(5));
     }
 

@@ -53,7 +53,7 @@ public sealed class SqliteVersion1Tests
             Assert.That(third, Is.EqualTo(new SessionMemory(9, 1, PeerEpoch: ulong.MaxValue, long.MaxValue, 0, 0, 0, 0)));
         }
 
-        Assert.That(Number("PRAGMA user_version"), Is.EqualTo(4));
+        Assert.That(Number("PRAGMA user_version"), Is.EqualTo(5));
     }
 
     [Test]

@@ -126,17 +126,20 @@ internal sealed class Sender(Outbox outbox, IProtocolHost host, bool isKept)
             return true;
         Progress(now);
         ulong position = 0;
+        List<long>? givenUp = null;
         while (ring.First <= number)
         {
             var accepted = ring.RemoveFirst();
             position = accepted.Ticket;
+            if (accepted.IsGivenUp)
+                (givenUp ??= []).Add((long)position);
             host.Finished(accepted);
         }
 
         next = Math.Max(next, ring.First);
         arrived = Math.Max(arrived, number);
         if (isKept)
-            (removing ??= new()).Add(host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number)), number);
+            (removing ??= new()).Add(host.Save(new(SessionRecordKind.RemoveThrough, Position: (long)position, Number: number) { GivenUp = givenUp }), number);
         return true;
     }
 

@@ -35,7 +35,7 @@ internal sealed partial class Version2Protocol
         {
             outbox.Remove(line);
             if (settings.IsKept)
-                sender.SendAfter(host.Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket)));
+                sender.SendAfter(host.Save(new(SessionRecordKind.Remove, Position: (long)line.Ticket) { IsAccepted = true }));
             host.Finished(line);
         }
     }
