@@ -5,8 +5,8 @@ using System.Reactive.Threading.Tasks;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Completes the writes of a fleet's lines with what has become of these. Some stores say so by themselves; the others are
-/// asked, while somebody waits: soon after something has happened, then less and less often.
+/// Completes the writes of a fleet's lines with what has become of these. Some stores say so by themselves; the others
+/// are asked, while somebody waits: soon after something has happened, then less and less often.
 /// </summary>
 /// <param name="collect">Asks the store, which forgets what it says here; null: it says so by itself.</param>
 internal sealed class FleetReports(Func<Task<IReadOnlyList<FleetReport>>>? collect)
