@@ -43,7 +43,7 @@ internal static class Growth
     private static async Task WriteAsync(Rx.IotLink.IotLinkClient device, CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)
-            await device.WriteAsync("reading 00000 of a sensor, in 40 bytes..", CancellationToken.None);
+            await device.WriteAsync("reading 00000 of a sensor, in 40 bytes..", cancellationToken: CancellationToken.None);
     }
 
     private static long Accepted(Rx.IotLink.IotLinkClient[] devices) => devices.Sum(device => device.Counters.LinesAcknowledged);
