@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
@@ -16,6 +17,7 @@ internal static class ConfigurationNames
     /// <exception cref="ArgumentException">
     /// A name is not an option, an option cannot be given as text, or its text has the wrong form.
     /// </exception>
+    [RequiresUnreferencedCode("The options are found by reflection.")]
     public static void Check(IConfiguration section, Type options)
     {
         var known = options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
@@ -26,6 +28,7 @@ internal static class ConfigurationNames
         }
     }
 
+    [RequiresUnreferencedCode("The options are found by reflection.")]
     private static void CheckShape(IConfigurationSection given, Type type)
     {
         var hasChildren = given.GetChildren().Any();
