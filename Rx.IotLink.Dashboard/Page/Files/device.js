@@ -52,8 +52,10 @@ class Panel {
         make("label", { for: "line" }, "Send a line"), this.input, make("button", { type: "submit", class: "main" }, "Send")),
       make("div", { class: "buttons", role: "group", "aria-label": "Actions" },
         this.action("Ping", "ping"), this.measure, this.action("Kick", "kick", "End the connection. The link stays, and no line is lost."),
-        make("button", { type: "button", class: "danger", title: "Nobody can connect with the keys of this device any more.", click: () => this.revoke() }, "Revoke keys…"),
-        make("button", { type: "button", class: "danger", click: () => this.forget() }, "Forget…")),
+        // These two stay together, also where the others fill the row.
+        make("span", { class: "buttons" },
+          make("button", { type: "button", class: "danger", title: "Nobody can connect with the keys of this device any more.", click: () => this.revoke() }, "Revoke keys…"),
+          make("button", { type: "button", class: "danger", click: () => this.forget() }, "Forget…"))),
       this.entries,
       make("h3", {}, "Outages"), this.bar, this.barLegend, this.outages,
       make("h3", {}, "Last lines"), this.lines, this.noLines,
