@@ -30,7 +30,8 @@ public sealed class NativeTests : ServerTest
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20);
 
     // One for all tests: each test has a fixture of its own.
-    private static readonly Lazy<Task<string>> Publishing = new(PublishAsync);
+    private static readonly Lock Gate = new();
+    private static Task<string>? publishing;
     private static TemporaryFolder? published;
 
     private string program = "";
@@ -39,7 +40,7 @@ public sealed class NativeTests : ServerTest
     public static void Remove() => published?.Dispose();
 
     [SetUp]
-    public async Task UsePublishedAsync() => program = Path.Combine(await Publishing.Value, "iotlink");
+    public async Task UsePublishedAsync() => program = Path.Combine(await GetAsync(), "iotlink");
 
     [Test]
     public async Task It_says_its_version_and_help_without_any_NET()
@@ -216,6 +217,12 @@ public sealed class NativeTests : ServerTest
     private Task<Ended> RunAsync(params string[] arguments) => ShellAsync(program, arguments);
 
     private static Task<Ended> ShellAsync(string what, params string[] arguments) => Dotnet.RunAsync(what, Path.GetTempPath(), [], arguments);
+
+    private static Task<string> GetAsync()
+    {
+        lock (Gate)
+            return publishing ??= Task.Run(PublishAsync);
+    }
 
     private static async Task<string> PublishAsync()
     {

@@ -38,10 +38,10 @@ internal sealed class Receiver : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.Zero);
-        var app = builder.Build();
-        var receiver = new Receiver(app, port);
-        app.Run(receiver.ReceiveAsync);
-        await app.StartAsync().Within();
+        var built = builder.Build();
+        var receiver = new Receiver(built, port);
+        built.Run(receiver.ReceiveAsync);
+        await built.StartAsync().Within();
         return receiver;
     }
 
