@@ -84,7 +84,7 @@ public static class IotLinkServerServices
     /// <param name="minimumUp">
     /// The share of the expected devices that must be up to be healthy: 0 to 1. Default 1: all of them.
     /// </param>
-    /// <param name="serverKey">The key of the server (<see cref="AddKeyedIotLinkServer(IServiceCollection, string, Func{IotLinkServerOptions, IotLinkServerOptions})"/>); default: none.</param>
+    /// <param name="serverKey">The key of the server (<c>AddKeyedIotLinkServer</c>); default: none.</param>
     public static IHealthChecksBuilder AddIotLink(this IHealthChecksBuilder checks, string name = "iotlink", double minimumUp = 1, string? serverKey = null)
     {
         ArgumentNullException.ThrowIfNull(checks);

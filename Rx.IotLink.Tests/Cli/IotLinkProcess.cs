@@ -40,7 +40,9 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         reading = Task.WhenAll(ReadAsync(process.StandardOutput, output), ReadAsync(process.StandardError, events));
     }
 
-    /// <summary>The command: the one that was built with the tests, or that of IOTLINK_COMMAND (a native one).</summary>
+    /// <summary>
+    /// The command: the one that was built with the tests, or that of IOTLINK_COMMAND (a native one).
+    /// </summary>
     private static string[] Command { get; } = Environment.GetEnvironmentVariable("IOTLINK_COMMAND") is { Length: > 0 } other
         ? [other]
         : [Host, Path.Combine(AppContext.BaseDirectory, "iotlink.dll")];
