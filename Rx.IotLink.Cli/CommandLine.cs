@@ -80,12 +80,13 @@ internal static class CommandLine
         var (keyFile, insecure, tls, anyId) = (Options.ServerKeyFile(), Options.InsecureKeyFile(), TlsOptions.OfServer(), Options.AnyId());
         var (limits, store, postgres, node, consumer) = (new LimitOptions(), Options.ServerStore(), Options.Postgres(), Options.Node(), Options.Consumer());
         var (page, tokenFile) = (RemoteOptions.Page(), RemoteOptions.TokenFile("without which --page refuses a request"));
-        var (lineTtl, key, mqtt) = (Options.TimeToLive(), Options.LineKey(), new MqttOptions());
+        var (lineTtl, key, mqtt, webhook) = (Options.TimeToLive(), Options.LineKey(), new MqttOptions(), new WebhookOption());
         var command = new Command("serve", HelpTexts.Serve)
         {
             port, bind, proxies, expected, timeout, protocols, keyFile, insecure, store, postgres, node, consumer, lineTtl, key, page, tokenFile,
         };
         mqtt.AddTo(command);
+        webhook.AddTo(command);
         tls.AddTo(command);
         limits.AddTo(command);
         foreach (var option in new Option[] { anyId, echo, drain, Options.Json })
@@ -114,6 +115,7 @@ internal static class CommandLine
             Page = parsed.GetValue(page),
             TokenFile = parsed.GetValue(tokenFile),
             Mqtt = mqtt.Of(parsed),
+            Webhook = webhook.Of(parsed),
         }));
         return command;
     }

@@ -120,6 +120,12 @@ internal static class HelpTexts
         without a broker lines wait at their devices. Messages for devices are kept with
         --store; else in memory. docs/mqtt.md has the topics and what can be lost.
 
+        With --webhook each line is a POST with JSON. A line is acknowledged to its device
+        when the answer is 2xx; until then it is posted again, with the same header
+        Idempotency-Key, and what comes from its device waits behind it. 'iotlink send', or
+        a POST to api/devices/ID/lines of --page, is the way back. docs/webhook.md says
+        what a receiver has to do.
+
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it
         says so and goes on with all of them as they were. What was read counts for new

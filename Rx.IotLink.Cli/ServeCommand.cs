@@ -61,6 +61,12 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>What was said of an MQTT broker.</summary>
     public required MqttOptions.MqttSettings Mqtt { get; init; }
 
+    /// <summary>What was said of a webhook.</summary>
+    public required WebhookOption.WebhookSettings Webhook { get; init; }
+
+    /// <summary>Whether lines are printed as they come, and not when somebody else has them.</summary>
+    public bool Prints => this is { Postgres: null, Mqtt.Address: null, Webhook.Address: null };
+
     /// <summary>Puts the limits that were given into the server's options.</summary>
     public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
 
@@ -102,6 +108,9 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
             throw new UsageException("--mqtt and --postgres cannot both be given: each server would write what comes from the broker.");
         if (mqtt is not null && settings.Echo)
             throw new UsageException("--mqtt and --echo cannot both be given: an echo would accept lines that the broker does not have yet.");
+        var webhook = settings.Webhook.Read();
+        if (webhook is not null && (mqtt is not null || settings.Postgres is not null || settings.Echo))
+            throw new UsageException($"--webhook and {(mqtt is not null ? "--mqtt" : settings.Echo ? "--echo" : "--postgres")} cannot both be given: who accepts a line first accepts it for both.");
         var token = AccessToken.Read(settings.TokenFile, given: null);
         if (settings.Page is { } at && token is null && !IPAddress.IsLoopback(at.Address))
             throw new UsageException($"--page {at} can be reached from other machines, so it needs a token: give it with --token-file FILE or {AccessToken.Variable}.");
@@ -146,7 +155,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var page = await ControlPage.TryStartAsync(server, settings.Page, token, context.Output).ConfigureAwait(false);
         try
         {
-            code = page is null && settings.Page is not null ? ExitCode.Usage : await RunAsync(server, options, files, mqtt, over.Token).ConfigureAwait(false);
+            code = page is null && settings.Page is not null ? ExitCode.Usage : await RunAsync(server, options, files, mqtt, webhook, over.Token).ConfigureAwait(false);
         }
         finally
         {
@@ -165,8 +174,15 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         return code;
     }
 
-    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, ServerFiles files, MqttGatewayOptions? mqtt, CancellationToken over)
+    private async Task<int> RunAsync(IotLinkServer server, IotLinkServerOptions options, ServerFiles files, MqttGatewayOptions? mqtt, WebhookOptions? webhook, CancellationToken over)
     {
+        if (webhook is not null)
+        {
+            var posting = Webhook.Start(server, webhook with { Scheduler = context.Scheduler, Posted = context.Output.Line });
+            await using var posted = posting.ConfigureAwait(false);
+            return await RunAsync(server, options, files, over).ConfigureAwait(false);
+        }
+
         if (mqtt is null)
             return await RunAsync(server, options, files, over).ConfigureAwait(false);
         // A line is printed when the broker has it: whoever else observed lines would accept them for both.
@@ -337,7 +353,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var echoes = settings is { Echo: true, Postgres: null } ? windows.Open(LinkReport.MaxEchoes) : null;
         var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
         var report = LinkReport.Start(
-            link, settings is { Postgres: null, Mqtt.Address: null } ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
+            link, settings.Prints ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
         reports.Add(report);
         link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
 

@@ -16,13 +16,6 @@ public static class IotLinkDashboard
     /// </summary>
     private const long MaxBodyBytes = 6 * 1_048_576 + 1_024;
 
-    /// <summary>Adds what the endpoint needs: problem details and the document of OpenAPI.</summary>
-    public static IServiceCollection AddIotLinkDashboard(this IServiceCollection services)
-    {
-        services.AddProblemDetails();
-        return services.AddOpenApi("iotlink");
-    }
-
     /// <summary>
     /// Maps the endpoint: a page for people at a path, and <c>api/devices</c>, <c>api/summary</c>,
     /// <c>api/events</c> and <c>health</c> below it. The server is the <see cref="IotLinkServer"/> of the

@@ -1,12 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink;
 using Rx.IotLink.Server;
 
-namespace Rx.IotLink.Hosting;
+// Where those who write ASP.NET Core look for it.
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Runs a client in a host.</summary>
 public static partial class IotLinkClientHosting

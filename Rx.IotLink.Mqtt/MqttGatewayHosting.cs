@@ -1,9 +1,11 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Rx.IotLink;
+using Rx.IotLink.Mqtt;
 using Rx.IotLink.Server;
 
-namespace Rx.IotLink.Mqtt;
+// Where those who write ASP.NET Core look for it.
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>A gateway as a part of a host.</summary>
 public static partial class MqttGatewayHosting

@@ -1,7 +1,9 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Rx.IotLink;
+using Rx.IotLink.PostgreSql;
 
-namespace Rx.IotLink.PostgreSql;
+// Where those who write ASP.NET Core look for it.
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>A session store as a part of a host.</summary>
 public static class PostgreSqlSessionsHosting

@@ -1,6 +1,8 @@
-using Microsoft.Extensions.DependencyInjection;
+using Rx.IotLink;
+using Rx.IotLink.Sqlite;
 
-namespace Rx.IotLink.Sqlite;
+// Where those who write ASP.NET Core look for it.
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>A session store as a part of a host.</summary>
 public static class SqliteSessionsHosting
@@ -37,7 +39,7 @@ public static class SqliteSessionsHosting
         if (services.Any(service => service.ServiceType == typeof(ISessionStore)))
         {
             throw new InvalidOperationException(
-                $"A session store is added already, so '{Protocol.Printable.Of(options.Path)}' cannot be: a host has one.");
+                $"A session store is added already, so '{Rx.IotLink.Protocol.Printable.Of(options.Path)}' cannot be: a host has one.");
         }
 
         services.AddSingleton(_ => SqliteSessionStore.Open(options));

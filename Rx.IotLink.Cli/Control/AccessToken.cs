@@ -19,6 +19,16 @@ internal static class AccessToken
             : throw new UsageException("The token has fewer than 16 characters, or one that is not printable ASCII.");
     }
 
+    /// <summary>
+    /// The token of somebody else's endpoint, of a file or of the environment: it may be as short as that likes. Null:
+    /// none is given.
+    /// </summary>
+    /// <exception cref="UsageException">The file cannot be read.</exception>
+    public static string? OfOthers(string option, string? file, string variable) =>
+        file is not null ? PrivateFile.Read(option, file, () => ReadFile(file))
+        : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } given ? given
+        : null;
+
     private static string ReadFile(string path) => new FileInfo(path).Length <= MaxBytes
         ? File.ReadAllText(path).Trim()
         : throw new FormatException($"{path} has more than {MaxBytes} bytes: it holds no token.");

@@ -33,7 +33,9 @@ internal static class PageFiles
             using var content = assembly.GetManifestResourceStream(resource)!;
             var bytes = new byte[content.Length];
             content.ReadExactly(bytes);
-            group.MapMethods(name == "index.html" ? "/" : $"/{name}", Methods, Answer(name, bytes, guard)).ExcludeFromDescription();
+            var answer = Answer(name, bytes, guard);
+            // A lambda, and not the delegate itself: the generator must see its type.
+            group.MapMethods(name == "index.html" ? "/" : $"/{name}", Methods, (HttpContext context) => answer(context)).ExcludeFromDescription();
         }
     }
 

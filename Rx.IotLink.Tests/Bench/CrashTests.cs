@@ -27,6 +27,7 @@ internal sealed class CrashTests
             Seed = TestContext.CurrentContext.Random.Next(100_000),
             Folder = folder.ToString(),
             LongestLife = TimeSpan.FromMilliseconds(400),
+            Length = TimeSpan.FromMinutes(2),
         });
         var (toServer, toDevice) = await run.RunAsync(CancellationToken.None);
 

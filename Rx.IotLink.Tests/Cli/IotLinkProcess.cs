@@ -17,7 +17,6 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(40);
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "iotlink.dll");
     private readonly Process process;
     private readonly ReplaySubject<string> output = new();
     private readonly ReplaySubject<string> events = new();
@@ -41,6 +40,13 @@ internal sealed class IotLinkProcess : IAsyncDisposable
         reading = Task.WhenAll(ReadAsync(process.StandardOutput, output), ReadAsync(process.StandardError, events));
     }
 
+    /// <summary>
+    /// The command: the one that was built with the tests, or that of IOTLINK_COMMAND (a native one).
+    /// </summary>
+    private static string[] Command { get; } = Environment.GetEnvironmentVariable("IOTLINK_COMMAND") is { Length: > 0 } other
+        ? [other]
+        : [Host, Path.Combine(AppContext.BaseDirectory, "iotlink.dll")];
+
     private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
     /// <summary>The lines of standard output, those so far first; ends with the stream.</summary>
@@ -49,7 +55,7 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <summary>The lines of standard error, likewise.</summary>
     public IObservable<string> Events => events;
 
-    public static IotLinkProcess Start(params string[] arguments) => new(Host, [Program, .. arguments]);
+    public static IotLinkProcess Start(params string[] arguments) => new(Command[0], [.. Command[1..], .. arguments]);
 
     /// <summary>Another program than the command, which is treated in the same way.</summary>
     public static IotLinkProcess StartProgram(string path) => new(Host, [path]);
@@ -68,7 +74,7 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     /// <param name="arguments">The arguments of the command.</param>
     /// <param name="environment">What is set beside the environment of the tests.</param>
     public static IotLinkProcess StartByShell(string script, string[] arguments, Dictionary<string, string>? environment = null) =>
-        new("sh", ["-c", script, "sh", Host, Program, .. arguments], environment);
+        new("sh", ["-c", script, "sh", .. Command, .. arguments], environment);
 
     /// <summary>A server on a port that the system chose.</summary>
     public static Task<(IotLinkProcess Server, int Port)> ServeAsync(params string[] arguments) => ListeningAsync(Start(["serve", "--port", "0", .. arguments]));
@@ -77,7 +83,8 @@ internal sealed class IotLinkProcess : IAsyncDisposable
     public static Task<(IotLinkProcess Server, int Port)> ServeWithinAsync(int descriptors, params string[] arguments) => ListeningAsync(StartByShell(
         string.Create(CultureInfo.InvariantCulture, $"ulimit -n {descriptors} && exec \"$@\""), ["serve", "--port", "0", .. arguments]));
 
-    private static async Task<(IotLinkProcess Server, int Port)> ListeningAsync(IotLinkProcess server)
+    /// <summary>Waits until a server listens.</summary>
+    public static async Task<(IotLinkProcess Server, int Port)> ListeningAsync(IotLinkProcess server)
     {
         var listening = await server.EventAsync("listening");
         var port = listening.TrimEnd('"', '}')[(listening.TrimEnd('"', '}').LastIndexOf(':') + 1)..];

@@ -32,7 +32,7 @@ public sealed class PublicApiTests
     [TestCase(typeof(Rx.IotLink.Dashboard.IotLinkDashboard))]
     [TestCase(typeof(Rx.IotLink.Bridge.BridgeTransport))]
     [TestCase(typeof(Rx.IotLink.Mqtt.MqttGateway))]
-    [TestCase(typeof(Rx.IotLink.Hosting.IotLinkClientHosting))]
+    [TestCase(typeof(Microsoft.Extensions.DependencyInjection.IotLinkClientHosting))]
 #if DYNAMICDATA
     [TestCase(typeof(Rx.IotLink.Server.ConnectionCache))]
 #endif

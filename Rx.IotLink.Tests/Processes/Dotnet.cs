@@ -9,7 +9,8 @@ internal static class Dotnet
     /// <summary>Only ever reached by a test that fails: generous, since the machine may be busy.</summary>
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(300);
 
-    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+    /// <summary>The <c>dotnet</c> that runs the tests.</summary>
+    public static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
     /// <summary>Runs one of the programs that were built with the tests.</summary>
     public static Task<Ended> RunProgramAsync(string program, params string[] arguments) =>
@@ -36,7 +37,11 @@ internal static class Dotnet
         RunAsync(Host, folder, environment, arguments);
 
     /// <summary>Runs any program.</summary>
-    public static async Task<Ended> RunAsync(string program, string folder, Dictionary<string, string> environment, params string[] arguments)
+    public static Task<Ended> RunAsync(string program, string folder, Dictionary<string, string> environment, params string[] arguments) =>
+        RunAsync(Bound, program, folder, environment, arguments);
+
+    /// <summary>The same, for what takes long.</summary>
+    public static async Task<Ended> RunAsync(TimeSpan bound, string program, string folder, Dictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         // What the runner of the tests found out about its own SDK is of no concern to another build.
@@ -50,7 +55,7 @@ internal static class Dotnet
         {
             var output = process.StandardOutput.ReadToEndAsync();
             var errors = process.StandardError.ReadToEndAsync();
-            await process.WaitForExitAsync().WaitAsync(Bound);
+            await process.WaitForExitAsync().WaitAsync(bound);
             return new Ended(process.ExitCode, await output, await errors);
         }
         finally

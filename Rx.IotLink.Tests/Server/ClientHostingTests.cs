@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
-using Rx.IotLink.Hosting;
 using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Server;

@@ -119,6 +119,38 @@ public sealed class HostingTests : ServerTest
         Assert.That(server.EndPoint.Address, Is.EqualTo(IPAddress.IPv6Loopback));
     }
 
+    [Test]
+    public async Task Code_alone_is_the_only_argument_and_a_token_is_the_last()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddIotLinkServer(options => options with { Port = 0, Bind = IPAddress.Loopback, DrainTimeout = TimeSpan.Zero });
+        builder.Services.AddKeyedIotLinkServer("other", options => options with { Port = 0, Bind = IPAddress.Loopback, DrainTimeout = TimeSpan.Zero });
+        var host = Own(builder.Build());
+        await host.StartAsync().Within();
+        var server = host.Services.GetRequiredService<IotLinkServer>();
+        Assert.That(host.Services.GetRequiredKeyedService<IotLinkServer>("other").EndPoint, Is.Not.EqualTo(server.EndPoint));
+        var client = StartClient(server, "pump-1");
+        var line = client.ReadLineAsync();
+        using var token = new CancellationTokenSource();
+        var link = await server.WaitForAsync("pump-1").Within();
+        await link.WriteAsync("line", token.Token).Within();
+        Assert.That(await line.Within(), Is.EqualTo("line"));
+        await host.StopAsync().Within();
+    }
+
+    /// <summary>The binder of .NET would pass over wrong names, and the options cannot be changed in place.</summary>
+    [Test]
+    public async Task Options_that_would_be_ignored_in_silence_fail_the_start()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection([new("IotLink:KeyFil", "devices.keys")]);
+        builder.Services.Configure<IotLinkServerOptions>(builder.Configuration.GetSection("IotLink"));
+        builder.Services.AddIotLinkServer(options => options with { Port = 0 });
+        var host = Own(builder.Build());
+        var failure = await Assert.CatchAsync<InvalidOperationException>(async () => await host.StartAsync().Within());
+        Assert.That(failure!.Message, Is.EqualTo("Configure<IotLinkServerOptions> has no effect, since the options are immutable: give the section, or options => options with { … }, to AddIotLinkServer."));
+    }
+
     [TestCase("Timeout", "00:00:00")]
     [TestCase("Timeout", "soon")]
     [TestCase("Port", "65536")]

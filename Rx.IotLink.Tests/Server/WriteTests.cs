@@ -92,6 +92,7 @@ public sealed class WriteTests : ServerTest
         var (_, link) = await LinkThatIsUpAsync();
 
         Assert.That(async () => await link.WriteAsync("never", cancellationToken: new CancellationToken(canceled: true)).Within(), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await link.WriteAsync("never", new CancellationToken(canceled: true)).Within(), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(link.Counters.LinesWritten, Is.Zero);
     }
 

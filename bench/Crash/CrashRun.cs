@@ -84,7 +84,14 @@ internal sealed class CrashRun(CrashPlan plan)
         await Task.WhenAll(all);
     }
 
-    private bool IsEnough => (serverKills >= plan.Kills && deviceKills >= plan.Kills) || lasting.Elapsed >= plan.Length;
+    private bool IsEnough => (serverKills >= plan.Kills && deviceKills >= plan.Kills && AllHaveWritten) || lasting.Elapsed >= plan.Length;
+
+    /// <summary>
+    /// Whether lines were stored both ways for each device. All lives so far may have been too short for that.
+    /// </summary>
+    private bool AllHaveWritten => plan.Ids.All(id => Has(EndProgram.FolderOf(plan.Folder, id), id) && Has(EndProgram.FolderOf(plan.Folder, "server"), id));
+
+    private static bool Has(string folder, string id) => Sent.Read(EndProgram.NotesOf(folder, id)).Any();
 
     private async Task LivesAsync(Random random, Func<EndProcess> start, Action killed, CancellationToken cancellationToken)
     {

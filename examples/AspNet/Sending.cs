@@ -22,7 +22,7 @@ internal static class Sending
             return TypedResults.NotFound($"No device '{id}' has connected yet.");
         try
         {
-            await link.WriteAsync(wanted.Line, cancellationToken: gone);
+            await link.WriteAsync(wanted.Line, gone);
             return TypedResults.NoContent();
         }
         catch (ArgumentException fault)

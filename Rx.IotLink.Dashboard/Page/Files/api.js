@@ -48,6 +48,7 @@ async function ask(method, path, body) {
 export const send = (id, line) => ask("POST", `${pathOf(id)}/lines`, { line });
 export const ping = id => ask("POST", `${pathOf(id)}/ping`);
 export const kick = id => ask("POST", `${pathOf(id)}/disconnect`);
+export const revoke = id => ask("DELETE", `${pathOf(id)}/keys`);
 export const forget = id => ask("DELETE", pathOf(id));
 
 /** Calls back for each event until the stream ends, or is aborted. EventSource could not send the token. */

@@ -52,7 +52,10 @@ class Panel {
         make("label", { for: "line" }, "Send a line"), this.input, make("button", { type: "submit", class: "main" }, "Send")),
       make("div", { class: "buttons", role: "group", "aria-label": "Actions" },
         this.action("Ping", "ping"), this.measure, this.action("Kick", "kick", "End the connection. The link stays, and no line is lost."),
-        make("button", { type: "button", class: "danger", click: () => this.forget() }, "Forget…")),
+        // These two stay together, also where the others fill the row.
+        make("span", { class: "buttons" },
+          make("button", { type: "button", class: "danger", title: "Nobody can connect with the keys of this device any more.", click: () => this.revoke() }, "Revoke keys…"),
+          make("button", { type: "button", class: "danger", click: () => this.forget() }, "Forget…"))),
       this.entries,
       make("h3", {}, "Outages"), this.bar, this.barLegend, this.outages,
       make("h3", {}, "Last lines"), this.lines, this.noLines,
@@ -165,6 +168,11 @@ class Panel {
 
   async kick() {
     await this.tellEnd(this.log("Kick…", "busy"), async () => (await api.kick(this.id)).wasConnected ? "Disconnected" : "It was not connected");
+  }
+
+  async revoke() {
+    if (!await confirm(`Revoke the keys of ${visible(this.id)}?`, "The server deletes them, and the connection ends. The device cannot connect again until it has a new key. Its memory, and the lines that wait for it, stay.", "Revoke")) return;
+    await this.tellEnd(this.log("Revoke…", "busy"), async () => (await api.revoke(this.id)).hadKey ? "Keys revoked" : "It had no key");
   }
 
   async forget() {

@@ -2,6 +2,8 @@ using System.Reactive.Linq;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using NUnit.Framework;
+using Rx.IotLink.Server;
+using Rx.IotLink.Tests.Security;
 using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Dashboard.Browser;
@@ -81,6 +83,51 @@ public sealed class DevicePageTests : PageTest
         await Expect(Page.Locator("#device .state").First).ToHaveTextAsync("not known");
         await Expect(Page.Locator("#rows tr")).ToHaveCountAsync(0);
         Assert.That(Server.GetConnection("pump-1"), Is.Null);
+    }
+
+    [Test]
+    public async Task Keys_are_revoked_by_keyboard_only_when_that_is_confirmed()
+    {
+        using var files = new TestFiles();
+        var key = DeviceKeys.NewKey();
+        var path = files.Write("keys", $"pump-1 {key}\npump-2 {key}\n");
+        await StartAsync(Often, serverOptions: ServerOptions with { KeyFile = path });
+        var device = StartClient(ClientOptions(Server.EndPoint, "pump-1") with { Key = Convert.FromHexString(key) });
+        await device.WaitUntilUpAsync().Within();
+        await OpenAsync("#device=pump-1");
+        var dialog = Page.GetByRole(AriaRole.Dialog, new() { Name = "Revoke the keys of pump-1?" });
+
+        await Button("Revoke keys…").FocusAsync();
+        await Page.Keyboard.PressAsync("Enter");
+        await Expect(dialog).ToBeVisibleAsync();
+        // Cancel has the focus: whoever presses Enter once too often revokes nothing.
+        await Page.Keyboard.PressAsync("Enter");
+        await Expect(dialog).ToBeHiddenAsync();
+        Assert.That(DeviceKeys.Load(path).Count, Is.EqualTo(2));
+        await Page.Keyboard.PressAsync("Enter");
+        await Expect(dialog).ToBeVisibleAsync();
+        await Page.Keyboard.PressAsync("Tab");
+        await Page.Keyboard.PressAsync("Enter");
+        await Expect(Page.Locator(".log li").First).ToHaveTextAsync(Pattern("Keys revoked"));
+        await Expect(Page.Locator("#device .why")).ToContainTextAsync("key revoked");
+        Assert.That(await File.ReadAllTextAsync(path), Is.EqualTo($"pump-2 {key}\n"));
+        await Expect(Button("Revoke keys…")).ToBeFocusedAsync();
+    }
+
+    [Test]
+    public async Task Keys_that_the_server_cannot_remove_are_said_to_be_elsewhere()
+    {
+        var key = DeviceKeys.NewKey();
+        await StartAsync(Often, serverOptions: ServerOptions with { KeyOf = _ => Convert.FromHexString(key) });
+        var device = StartClient(ClientOptions(Server.EndPoint, "pump-1") with { Key = Convert.FromHexString(key) });
+        await device.WaitUntilUpAsync().Within();
+        await OpenAsync("#device=pump-1");
+        Expected = "501";
+
+        await Button("Revoke keys…").ClickAsync();
+        await Button("Revoke").ClickAsync();
+        await Expect(Page.Locator(".log li.failed")).ToContainTextAsync("The server cannot remove these keys: remove them where they are kept.");
+        await Expect(Page.Locator("#device .state").First).ToHaveTextAsync("up");
     }
 
     [Test]

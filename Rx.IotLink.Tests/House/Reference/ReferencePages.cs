@@ -14,7 +14,7 @@ internal static partial class ReferencePages
     [
         typeof(ILink).Assembly, typeof(IotLinkServer).Assembly, typeof(Rx.IotLink.Sqlite.SqliteSessionStore).Assembly, typeof(Rx.IotLink.PostgreSql.PostgreSqlSessionStore).Assembly,
         typeof(Rx.IotLink.Nats.NatsSessionStore).Assembly,
-        typeof(Rx.IotLink.Dashboard.IotLinkDashboard).Assembly, typeof(Rx.IotLink.Mqtt.MqttGateway).Assembly, typeof(Rx.IotLink.Hosting.IotLinkClientHosting).Assembly, typeof(Rx.IotLink.Bridge.BridgeTransport).Assembly, typeof(Rx.IotLink.Testing.SimulatedNetwork).Assembly,
+        typeof(Rx.IotLink.Dashboard.IotLinkDashboard).Assembly, typeof(Rx.IotLink.Mqtt.MqttGateway).Assembly, typeof(Microsoft.Extensions.DependencyInjection.IotLinkClientHosting).Assembly, typeof(Rx.IotLink.Bridge.BridgeTransport).Assembly, typeof(Rx.IotLink.Testing.SimulatedNetwork).Assembly,
     ];
 
     private static readonly Dictionary<Assembly, XmlDocs> Docs = Assemblies.ToDictionary(assembly => assembly, assembly => new XmlDocs(assembly));
@@ -25,7 +25,7 @@ internal static partial class ReferencePages
 
     /// <summary>The category of the log, where the libraries log: an assembly that logs needs one here.</summary>
     private static readonly Dictionary<Assembly, string> Categories = ((Type[])[typeof(IotLinkServer), typeof(IotLinkClient), typeof(Rx.IotLink.Mqtt.MqttGateway)])
-        .ToDictionary(type => type == typeof(IotLinkClient) ? typeof(Rx.IotLink.Hosting.IotLinkClientHosting).Assembly : type.Assembly, type => type.FullName!);
+        .ToDictionary(type => type == typeof(IotLinkClient) ? typeof(Microsoft.Extensions.DependencyInjection.IotLinkClientHosting).Assembly : type.Assembly, type => type.FullName!);
 
     private static IEnumerable<Type> WordsOfOptions => OptionTypes.SelectMany(Settable).Select(option => Nullable.GetUnderlyingType(option.PropertyType) ?? option.PropertyType)
         .Where(type => type.IsEnum && Docs.ContainsKey(type.Assembly)).Distinct();
