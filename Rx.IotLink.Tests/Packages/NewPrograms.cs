@@ -67,10 +67,13 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
         await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), code);
     }
 
-    /// <summary>The packages whose namespaces a program uses. Each of ours brings Rx.IotLink with it.</summary>
+    /// <summary>
+    /// The packages whose namespaces a program uses. Each of ours brings Rx.IotLink with it. That of the hosting is seen
+    /// by its method, whose namespace is not of the package.
+    /// </summary>
     private static List<string> PackagesOf(string code) =>
         ((string[])["Rx.IotLink.Testing", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Server"])
-            .Where(package => code.Contains($"using {package}", StringComparison.Ordinal))
+            .Where(package => code.Contains($"using {package}", StringComparison.Ordinal) || (package == "Rx.IotLink.Hosting" && code.Contains("AddIotLinkClient", StringComparison.Ordinal)))
             .DefaultIfEmpty("Rx.IotLink")
             .Concat(((string[])["Microsoft.Data.Sqlite"]).Where(package => code.Contains($"using {package};", StringComparison.Ordinal)))
             .ToList();
