@@ -68,8 +68,8 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
     }
 
     /// <summary>
-    /// The packages whose namespaces a program uses. Each of ours brings Rx.IotLink with it. That of the hosting is seen
-    /// by its method, whose namespace is not of the package.
+    /// The packages whose namespaces a program uses. Each of ours brings Rx.IotLink with it. That of the hosting has no
+    /// namespace of its own: its method shows it.
     /// </summary>
     private static List<string> PackagesOf(string code) =>
         ((string[])["Rx.IotLink.Testing", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Server"])
