@@ -84,9 +84,9 @@ internal sealed class BadNetwork : IAsyncDisposable
             while (true)
                 _ = CarryAsync(await listener.AcceptTcpClientAsync());
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or InvalidOperationException or OperationCanceledException)
         {
-            // Stopped.
+            // The listener was stopped: in an accept, or between two.
         }
     }
 

@@ -60,8 +60,9 @@ internal sealed class Balancer : IAsyncDisposable
             {
                 _ = ServeAsync(await listener.AcceptSocketAsync(), next);
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is SocketException or InvalidOperationException)
             {
+                // The listener was stopped: in this accept, or before it.
                 return;
             }
         }

@@ -56,9 +56,9 @@ internal sealed class Wire : IDisposable
             while (true)
                 _ = CarryAsync(await listener.AcceptSocketAsync());
         }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is SocketException or InvalidOperationException)
         {
-            // Disposed.
+            // The listener was stopped: in an accept, or between two.
         }
     }
 

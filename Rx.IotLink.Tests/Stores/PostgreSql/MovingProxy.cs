@@ -53,8 +53,9 @@ internal sealed class MovingProxy : IAsyncDisposable
             {
                 device = await listener.AcceptSocketAsync();
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is SocketException or InvalidOperationException)
             {
+                // The listener was stopped: in this accept, or before it.
                 return;
             }
 
