@@ -53,8 +53,8 @@ internal static class HelpTexts
         printed a second time, after a crash, has the same (not over protocol 1). Within
         an epoch NUMBER grows.
         TIME is UTC, as in 2026-01-31T12:00:00.5Z. EVENT is listening, page, joined, up, down, asleep,
-        bridge, mqtt, refused, notice, waiting, skipped, draining, undelivered, reloaded,
-        warning or error.
+        bridge, mqtt, webhook, refused, notice, waiting, skipped, draining, undelivered,
+        reloaded, warning or error.
 
         A shell completes words with what 'iotlink "[suggest:N]" "LINE"' prints for the
         N characters before the cursor. For bash, in ~/.bashrc:
@@ -125,6 +125,11 @@ internal static class HelpTexts
         Idempotency-Key, and what comes from its device waits behind it. 'iotlink send', or
         a POST to api/devices/ID/lines of --page, is the way back. docs/webhook.md says
         what a receiver has to do.
+
+        With --mqtt or --webhook, and --postgres, each line is published, posted and printed
+        by one of the servers. It is acknowledged to its device when the database has it,
+        and waits there for the broker or the receiver. One server at a time takes what
+        comes from the broker, and publishes the states; if it ends, another one does.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

@@ -22,7 +22,7 @@ internal sealed class MqttOptions
     private readonly Option<string?> prefix = new("--mqtt-prefix")
     {
         HelpName = "PREFIX",
-        Description = "With --mqtt: what topics begin with. Each server at a broker needs its own. Default: iotlink.",
+        Description = "With --mqtt: what topics begin with. Each server at a broker needs its own; those with the same database of --postgres have the same. Default: iotlink.",
     };
 
     private readonly Option<string?> discovery = new("--mqtt-discovery")

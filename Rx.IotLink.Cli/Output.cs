@@ -62,6 +62,9 @@ internal abstract class Output(TextWriter lines, EventQueue events)
 
     public void Mqtt(MqttNotice notice) => Event("mqtt", null, $"{notice.Kind}, {notice.Detail}");
 
+    /// <summary>What a webhook says of a fleet.</summary>
+    public void Webhook(LinkNotice notice) => Event("webhook", null, $"{notice.Kind}, {notice.Detail}");
+
     public void Skipped(long number, string fault) => Event("skipped", null, $"line {number} of standard input was skipped: {fault}");
 
     public void Waiting(string id, string detail) => Event("waiting", id, detail);

@@ -37,7 +37,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>The name of this server in the database, or null: the machine's.</summary>
     public required string? Node { get; init; }
 
-    /// <summary>The name under which servers share the received lines, or null: <c>iotlink</c>.</summary>
+    /// <summary>
+    /// The name under which servers share the received lines, or null: <c>iotlink</c>, <c>mqtt</c> or <c>webhook</c>.
+    /// </summary>
     public required string? Consumer { get; init; }
 
     /// <summary>Whether sessions outlive the process.</summary>
@@ -64,8 +66,8 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>What was said of a webhook.</summary>
     public required WebhookOption.WebhookSettings Webhook { get; init; }
 
-    /// <summary>Whether lines are printed as they come, and not when somebody else has them.</summary>
-    public bool Prints => this is { Postgres: null, Mqtt.Address: null, Webhook.Address: null };
+    /// <summary>Whether lines are printed when somebody else has them, and not as they come.</summary>
+    public bool HandsOn => this is not { Mqtt.Address: null, Webhook.Address: null };
 
     /// <summary>Puts the limits that were given into the server's options.</summary>
     public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
@@ -104,13 +106,11 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         if (settings is { AnyId: true, Tls.Ca: null })
             throw new UsageException("--any-id is of no use without --ca.");
         var mqtt = settings.Mqtt.Read();
-        if (mqtt is not null && settings.Postgres is not null)
-            throw new UsageException("--mqtt and --postgres cannot both be given: each server would write what comes from the broker.");
         if (mqtt is not null && settings.Echo)
             throw new UsageException("--mqtt and --echo cannot both be given: an echo would accept lines that the broker does not have yet.");
         var webhook = settings.Webhook.Read();
-        if (webhook is not null && (mqtt is not null || settings.Postgres is not null || settings.Echo))
-            throw new UsageException($"--webhook and {(mqtt is not null ? "--mqtt" : settings.Echo ? "--echo" : "--postgres")} cannot both be given: who accepts a line first accepts it for both.");
+        if (webhook is not null && (mqtt is not null || settings.Echo))
+            throw new UsageException($"--webhook and {(mqtt is not null ? "--mqtt" : "--echo")} cannot both be given: who accepts a line first accepts it for both.");
         var token = AccessToken.Read(settings.TokenFile, given: null);
         if (settings.Page is { } at && token is null && !IPAddress.IsLoopback(at.Address))
             throw new UsageException($"--page {at} can be reached from other machines, so it needs a token: give it with --token-file FILE or {AccessToken.Variable}.");
@@ -178,15 +178,16 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     {
         if (webhook is not null)
         {
-            var posting = Webhook.Start(server, webhook with { Scheduler = context.Scheduler, Posted = context.Output.Line });
+            var posting = Webhook.Start(server, webhook with { Consumer = ConsumerOr("webhook"), Scheduler = context.Scheduler, Posted = context.Output.Line });
             await using var posted = posting.ConfigureAwait(false);
+            using var failed = posting.Notices.Subscribe(context.Output.Webhook);
             return await RunAsync(server, options, files, over).ConfigureAwait(false);
         }
 
         if (mqtt is null)
             return await RunAsync(server, options, files, over).ConfigureAwait(false);
         // A line is printed when the broker has it: whoever else observed lines would accept them for both.
-        var gateway = MqttGateway.Start(server, mqtt with { Scheduler = context.Scheduler, Published = context.Output.Line });
+        var gateway = MqttGateway.Start(server, mqtt with { Consumer = ConsumerOr("mqtt"), Scheduler = context.Scheduler, Published = context.Output.Line });
         await using var ended = gateway.ConfigureAwait(false);
         using var said = gateway.Notices.Subscribe(context.Output.Mqtt);
         return await RunAsync(server, options, files, over).ConfigureAwait(false);
@@ -205,7 +206,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
             .Subscribe(events.Refused));
         reports.Add(server.Links.Subscribe(link => Report(link, server, reports, over)));
         var fleet = (options.SessionStore as PostgreSqlSessionStore)?.Fleet;
-        if (fleet is not null)
+        if (fleet is not null && !settings.HandsOn)
             reports.Add(Print(fleet, over));
 
         // The end of the input does not end the command, so it is waited for only when something else does.
@@ -224,6 +225,9 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var kept = !settings.IsKept ? "" : $"; what is for devices that it knows is in {settings.StoreName}, and the next command with it delivers that";
         return ExitReport.Tell(context.Output, left + Stored() + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
     }
+
+    /// <summary>Who takes the lines of the fleet; null: there is none that servers share.</summary>
+    private string? ConsumerOr(string name) => settings.Postgres is null ? null : settings.Consumer ?? name;
 
     /// <summary>Prints the lines of the fleet that fall to this server, and writes them back with --echo.</summary>
     private IDisposable Print(PostgreSqlFleet fleet, CancellationToken over)
@@ -353,7 +357,7 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         var echoes = settings is { Echo: true, Postgres: null } ? windows.Open(LinkReport.MaxEchoes) : null;
         var echo = echoes is null ? null : LinkReport.Echo(link, echoes, Delivery.ExactlyOnce, over);
         var report = LinkReport.Start(
-            link, settings.Prints ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
+            link, settings is { HandsOn: false, Postgres: null } ? context.Output.Line : null, context.Output, echo, notice => events.Hushes(server.SubjectOf(link), notice), State);
         reports.Add(report);
         link.State.IgnoreElements().Finally(End).Subscribe(_ => { }, _ => { });
 

@@ -14,7 +14,7 @@ internal sealed class TextOutput(TextWriter lines, EventQueue events, bool withI
     {
         ("listening", _) => $"listening on {detail}",
         ("page", _) => $"page on {detail}",
-        ("mqtt", _) => $"mqtt: {detail}",
+        ("mqtt" or "webhook", _) => $"{name}: {detail}",
         ("warning", _) => $"iotlink: warning: {detail}",
         ("error", _) => $"iotlink: {detail}",
         ("up", _) => $"{id} up ({detail})",

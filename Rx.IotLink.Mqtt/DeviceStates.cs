@@ -1,16 +1,14 @@
-using Rx.IotLink.Server;
-
 namespace Rx.IotLink.Mqtt;
 
 /// <summary>
 /// The state of each device as a retained message: <c>up</c> or <c>down</c>. Of a device that changes quickly only the
 /// last state is published.
 /// </summary>
-/// <param name="server">The fleet.</param>
+/// <param name="devices">The devices.</param>
 /// <param name="topics">Where they are published.</param>
 /// <param name="publish">Publishes a retained message; completes when the broker has it, or does not want it.</param>
 /// <param name="discovery">What is published of a device besides, or null.</param>
-internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<string, string, Task> publish, Discovery? discovery) : IObserver<DeviceConnection>
+internal sealed class DeviceStates(IKnownDevices devices, Topics topics, Func<string, string, Task> publish, Discovery? discovery)
 {
     private const int MostAtATime = 16;
 
@@ -25,21 +23,30 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
     private readonly HashSet<string> found = new(StringComparer.Ordinal);
     private readonly HashSet<string> forgotten = new(StringComparer.Ordinal);
     private int running;
-    private bool isOver;
+    private bool isOver = true;
 
-    public void OnNext(DeviceConnection value) => Add(value.Id);
+    /// <summary>From now on they are published here.</summary>
+    public void Begin()
+    {
+        lock (gate)
+        {
+            isOver = false;
+            published.Clear();
+            found.Clear();
+            forgotten.Clear();
+        }
+    }
 
-    public void OnCompleted() => End();
-
-    public void OnError(Exception error) => End();
+    /// <summary>The state of a device has changed.</summary>
+    public void Changed(string id) => Add(id);
 
     /// <summary>Publishes the states of all devices: the broker has none.</summary>
     public void PublishAll()
     {
         lock (gate)
             published.Clear();
-        foreach (var device in server.GetConnections())
-            Add(device.Id);
+        foreach (var id in devices.Ids)
+            Add(id);
     }
 
     /// <summary>The broker has this state: one of an earlier process may be wrong.</summary>
@@ -47,7 +54,7 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
     {
         lock (gate)
         {
-            if (!isUp || published.ContainsKey(id) || changed.Count >= MostFound)
+            if (isOver || !isUp || published.ContainsKey(id) || changed.Count >= MostFound)
                 return;
             published[id] = true;
             found.Add(id);
@@ -69,6 +76,7 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
         Add(id);
     }
 
+    /// <summary>No further state is published.</summary>
     public void End()
     {
         lock (gate)
@@ -132,14 +140,14 @@ internal sealed class DeviceStates(IotLinkServer server, Topics topics, Func<str
     private async Task PublishAsync(string id)
     {
         // Looked at now: what comes later is another change.
-        var device = server.GetConnection(id);
-        var isUp = device is { IsUp: true };
+        var status = devices.StatusOf(id);
+        var isUp = status == LinkStatus.Up;
         bool isForgotten;
         lock (gate)
         {
             // One that only an earlier process knew is down: it may come back. And a link that is closed may still be
             // there for a moment.
-            isForgotten = device is null ? !found.Contains(id) : forgotten.Contains(id) && device.State.Status == LinkStatus.Closed;
+            isForgotten = status is null ? !found.Contains(id) : forgotten.Contains(id) && status == LinkStatus.Closed;
             forgotten.Remove(id);
             found.Remove(id);
             if (published.TryGetValue(id, out var last) ? last == isUp && !isForgotten : isForgotten)

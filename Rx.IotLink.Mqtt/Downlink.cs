@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Reactive.Concurrency;
+using System.Reactive.Linq;
 using System.Text;
 using System.Threading.Channels;
 using MQTTnet.Packets;
@@ -14,17 +16,51 @@ namespace Rx.IotLink.Mqtt;
 /// acknowledged when its line is in the outbox of its device, in the session store if there is one; the broker gets
 /// acknowledgements in the order of its messages.
 /// </summary>
-internal sealed class Downlink(MqttGatewayOptions options, Topics topics, MessageWriter writer) : IBrokerUser
+/// <param name="options">Which broker, and the limits.</param>
+/// <param name="topics">The topics of the fleet.</param>
+/// <param name="writer">Writes messages to devices.</param>
+/// <param name="turn">When servers share the fleet: whose turn it is.</param>
+/// <param name="holds">Learns whether this server takes the messages.</param>
+internal sealed class Downlink(MqttGatewayOptions options, Topics topics, MessageWriter writer, Turn? turn, Action<bool> holds) : IBrokerUser
 {
+    private readonly IStopwatch clock = options.Scheduler.StartStopwatch();
+
     // Messages of QoS 2 from their arrival until the broker has released their ids: one that comes again under its id
     // is the same message. They outlive connections.
     private readonly ConcurrentDictionary<ushort, Task<MqttPubRecReasonCode>> taken = new();
     private Channel<Arrival>? arrivals;
     private int loose;
+    private BrokerConnection? held;
+    private IDisposable? beating;
+    private TimeSpan? heardAt;
 
     public string Name => "messages for devices";
 
-    public MqttConnectPacket Hello() => new()
+    public Task ReadyAsync(CancellationToken cancellationToken) => turn?.ComesAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public MqttConnectPacket Hello()
+    {
+        var hello = Plain();
+        if (turn is not null)
+        {
+            hello.WillFlag = true;
+            hello.WillTopic = topics.OfGateway;
+            hello.WillMessage = Encoding.UTF8.GetBytes(Uplink.StateDown);
+            hello.WillRetain = true;
+            hello.WillDelayInterval = (uint)Turn.WillDelay.TotalSeconds;
+            hello.WillUserProperties = [Sign(turn)];
+        }
+
+        return hello;
+    }
+
+    /// <summary>Says that this server gives the messages up.</summary>
+    public Task ResignAsync() => turn is not null && held is { } connection ? connection.SendAsync(Said(turn, topics.OfGateway, Uplink.StateDown, isKept: true)) : Task.CompletedTask;
+
+    /// <summary>The broker has published an old last will: this server is there all the same.</summary>
+    public Task ContradictAsync() => turn is not null && held is { } connection ? connection.SendAsync(Said(turn, topics.OfGateway, Uplink.StateUp, isKept: true)) : Task.CompletedTask;
+
+    private MqttConnectPacket Plain() => new()
     {
         ClientId = options.ClientIdOrDefault + "-down",
         CleanSession = false,
@@ -36,24 +72,28 @@ internal sealed class Downlink(MqttGatewayOptions options, Topics topics, Messag
         Password = options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password),
     };
 
-    public Task BeginAsync(BrokerConnection connection)
+    public async Task BeginAsync(BrokerConnection connection)
     {
-        if (!connection.Answer.IsSessionPresent)
+        // Where another server may have had the session meanwhile, an id may be that of another message.
+        if (!connection.Answer.IsSessionPresent || (turn is not null && !(clock.Elapsed - heardAt < Turn.WillDelay)))
             taken.Clear();
         writer.Resume();
         // The broker has no more under way than it was allowed to.
         arrivals = Channel.CreateUnbounded<Arrival>(new() { SingleReader = true, SingleWriter = true });
         _ = AcknowledgeAsync(connection, arrivals.Reader);
-        return connection.SendAsync(new MqttSubscribePacket
+        await connection.SendAsync(new MqttSubscribePacket
         {
             PacketIdentifier = 1,
             // A message that is retained is one of the past: it would be written again with each connection.
             TopicFilters = [new() { Topic = topics.AllDown, QualityOfServiceLevel = connection.Answer.MaximumQoS, RetainHandling = MqttRetainHandling.DoNotSendOnSubscribe }],
-        });
+        }).ConfigureAwait(false);
+        if (turn is not null)
+            await BeginTurnAsync(turn, connection).ConfigureAwait(false);
     }
 
     public async Task ReceivedAsync(BrokerConnection connection, MqttPacket packet)
     {
+        heardAt = clock.Elapsed;
         switch (packet)
         {
             case MqttSubAckPacket { ReasonCodes: [>= MqttSubscribeReasonCode.UnspecifiedError and var refused] } answer:
@@ -72,7 +112,41 @@ internal sealed class Downlink(MqttGatewayOptions options, Topics topics, Messag
         }
     }
 
-    public void Lost() => arrivals?.Writer.TryComplete();
+    public void Lost()
+    {
+        arrivals?.Writer.TryComplete();
+        if (Interlocked.Exchange(ref held, null) is not { } ended)
+            return;
+        beating?.Dispose();
+        // The one that has it now does not know what this one has written.
+        if (ended.WasTakenOver)
+            heardAt = null;
+        holds(false);
+    }
+
+    private async Task BeginTurnAsync(Turn its, BrokerConnection connection)
+    {
+        // Behind the subscription: who sees it may publish.
+        await connection.SendAsync(Said(its, topics.OfGateway, Uplink.StateUp, isKept: true)).ConfigureAwait(false);
+        await connection.SendAsync(Said(its, topics.OfTurn, Uplink.StateUp, isKept: false)).ConfigureAwait(false);
+        held = connection;
+        beating = Observable.Interval(Turn.Beat, options.Scheduler)
+            .Subscribe(tick => _ = connection.SendAsync(Said(its, topics.OfTurn, Uplink.StateUp, isKept: false)).IgnoreAsync());
+        holds(true);
+    }
+
+    /// <summary>
+    /// Of QoS 0: what is sent on a connection comes in order, and before its last will.
+    /// </summary>
+    private static MqttPublishPacket Said(Turn its, string topic, string state, bool isKept)
+    {
+        var message = Uplink.Retained(topic, state);
+        message.Retain = isKept;
+        message.UserProperties = [Sign(its)];
+        return message;
+    }
+
+    private static MqttUserProperty Sign(Turn its) => new(Turn.Sign, Encoding.UTF8.GetBytes(its.Node));
 
     private void Take(MqttPublishPacket message)
     {
@@ -104,9 +178,9 @@ internal sealed class Downlink(MqttGatewayOptions options, Topics topics, Messag
             else
                 writer.Refuse(topics.IdOfDown(message.Topic) ?? "", $"{options.MaxInFlight} messages of QoS 0 are being written already", MqttPubRecReasonCode.QuotaExceeded);
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // The server has stopped.
+            // The server has stopped, or the gateway has.
         }
         finally
         {

@@ -11,6 +11,7 @@ internal sealed class MessageWriter
     private const int MostTails = 1_000;
 
     private readonly IotLinkServer server;
+    private readonly IFleet? fleet;
     private readonly MqttGatewayOptions options;
     private readonly Action<MqttNoticeKind, string> notify;
     private readonly CancellationToken over;
@@ -21,9 +22,9 @@ internal sealed class MessageWriter
     private long written;
     private long refused;
 
-    public MessageWriter(IotLinkServer server, MqttGatewayOptions options, Action<MqttNoticeKind, string> notify, CancellationToken over)
+    public MessageWriter(IotLinkServer server, IFleet? fleet, MqttGatewayOptions options, Action<MqttNoticeKind, string> notify, CancellationToken over)
     {
-        (this.server, this.options, this.notify, this.over) = (server, options, notify, over);
+        (this.server, this.fleet, this.options, this.notify, this.over) = (server, fleet, options, notify, over);
         clock = options.Scheduler.StartStopwatch();
     }
 
@@ -117,12 +118,18 @@ internal sealed class MessageWriter
 
     private async Task WriteOnceAsync(string id, string line, uint expiry)
     {
-        var link = server.Find(id) ?? await OpenAsync(id).ConfigureAwait(false);
         var write = new WriteOptions
         {
             Until = server.KeepsSessions ? WrittenUntil.Stored : WrittenUntil.Accepted,
             TimeToLive = expiry == 0 ? null : TimeSpan.FromSeconds(Math.Min(expiry, TimeSpan.FromDays(3_650).TotalSeconds)),
         };
+        if (fleet is not null)
+        {
+            await fleet.WriteAsync(id, line, write, over).ConfigureAwait(false);
+            return;
+        }
+
+        var link = server.Find(id) ?? await OpenAsync(id).ConfigureAwait(false);
         if (server.KeepsSessions)
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(over);

@@ -22,6 +22,11 @@ namespace Rx.IotLink.Mqtt;
 /// A message for a device is acknowledged to the broker when it is in the outbox of the device: with a session store
 /// when it is kept there. docs/mqtt.md has the topics, and what can be lost.
 /// </para>
+/// <para>
+/// With <see cref="MqttGatewayOptions.Consumer"/> servers that share a fleet share the broker, too: each has a gateway,
+/// each line is published by one of them, and one of them at a time takes the messages for devices and publishes their
+/// states. If that one dies, is stopped or is cut off, another one does.
+/// </para>
 /// </remarks>
 public sealed class MqttGateway : IAsyncDisposable
 {
@@ -35,8 +40,11 @@ public sealed class MqttGateway : IAsyncDisposable
     private readonly BrokerClient downClient;
     private readonly CancellationTokenSource endingUp = new();
     private readonly CancellationTokenSource endingDown = new();
-    private readonly IDisposable processing;
-    private readonly CompositeDisposable observing;
+    private readonly Turn? turn;
+    private readonly Downlink down;
+    private readonly FleetConsumer? consumer;
+    private readonly IDisposable? processing;
+    private readonly SerialDisposable observing = new();
     private readonly Task running;
     private int isOver;
 
@@ -45,15 +53,29 @@ public sealed class MqttGateway : IAsyncDisposable
         this.options = options;
         notices = new(options.Scheduler, Replay.Latest, NoticesKept, nameof(Notices), faults: null);
         var topics = new Topics(options.Prefix);
-        up = new(server, options, topics, Notify);
-        writer = new(server, options, Notify, endingDown.Token);
+        var shared = options.Consumer is { } name ? server.Share(name) : null;
+        turn = shared is null ? null : new(shared.Node, options.Scheduler);
+        var ofServer = new DevicesOfServer(server);
+        var ofFleet = shared is null ? null : new DevicesOfFleet(shared.Fleet, options);
+        up = new(ofFleet is null ? ofServer : ofFleet, options, topics, turn, () => _ = down!.ContradictAsync().IgnoreAsync(), Notify);
+        writer = new(server, shared?.Fleet, options, Notify, endingDown.Token);
+        down = new(options, topics, writer, turn, holds => Hold(ofFleet!, holds));
         upClient = new(options, up, Notify);
-        downClient = new(options, new Downlink(options, topics, writer), Notify);
-        observing = new CompositeDisposable(
-            server.ObserveConnections().Subscribe(up.States),
-            server.Changes.Where(change => change.Kind == LinkChangeKind.Forgotten).Subscribe(change => up.States.Forgotten(change.Id)));
+        downClient = new(options, down, Notify);
         // A handler lasts until the broker has the line: it cannot be taken back.
-        processing = server.Process((line, _) => up.PublishAsync(line), new() { MaxConcurrent = options.MaxInFlight, HandlerTimeout = TimeSpan.FromDays(1) });
+        var limit = TimeSpan.FromDays(1);
+        if (shared is null)
+        {
+            up.States.Begin();
+            observing.Disposable = ofServer.Observe(up.States);
+            processing = server.Process((line, _) => up.PublishAsync(line), new() { MaxConcurrent = options.MaxInFlight, HandlerTimeout = limit });
+        }
+        else
+        {
+            consumer = shared.Process(options.Consumer!, (line, _) => up.PublishAsync(line), new() { HandlerTimeout = limit, Scheduler = options.Scheduler });
+            consumer.Notices.Subscribe(notice => Notify(KindOf(notice.Kind), notice.Detail));
+        }
+
         running = Task.Run(() => Task.WhenAll(upClient.RunAsync(endingUp.Token), downClient.RunAsync(endingDown.Token)), CancellationToken.None);
     }
 
@@ -91,7 +113,10 @@ public sealed class MqttGateway : IAsyncDisposable
     /// </summary>
     /// <param name="server">The fleet.</param>
     /// <param name="options">Which broker, and how.</param>
-    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range; the message names it. Or there is a <see cref="MqttGatewayOptions.Consumer"/>, and
+    /// the session store of the server has no fleet that servers share, or does not keep received lines for it.
+    /// </exception>
     public static MqttGateway Start(IotLinkServer server, MqttGatewayOptions options)
     {
         ArgumentNullException.ThrowIfNull(server);
@@ -113,19 +138,38 @@ public sealed class MqttGateway : IAsyncDisposable
             return;
         }
 
-        processing.Dispose();
+        processing?.Dispose();
+        var consumed = consumer?.DisposeAsync().AsTask() ?? Task.CompletedTask;
         observing.Dispose();
         up.States.End();
+        await down.ResignAsync().IgnoreAsync().ConfigureAwait(false);
         await endingDown.CancelAsync().ConfigureAwait(false);
         if (upClient.IsUp)
             await WithinAsync(Task.WhenAll(up.EndAsync(), up.Outgoing.EmptyAsync())).ConfigureAwait(false);
         await endingUp.CancelAsync().ConfigureAwait(false);
         up.Outgoing.End();
         await running.ConfigureAwait(false);
+        // Published may block.
+        await WithinAsync(consumed).ConfigureAwait(false);
+        turn?.Dispose();
         notices.End();
         notices.Publish();
         endingUp.Dispose();
         endingDown.Dispose();
+    }
+
+    private static MqttNoticeKind KindOf(LinkNoticeKind kind) => kind switch
+    {
+        LinkNoticeKind.StoreFailed => MqttNoticeKind.StoreFailed,
+        LinkNoticeKind.StoreWorks => MqttNoticeKind.StoreWorks,
+        _ => MqttNoticeKind.PublishRefused,
+    };
+
+    /// <summary>Whether this server publishes the states of the fleet.</summary>
+    private void Hold(DevicesOfFleet devices, bool holds)
+    {
+        up.Hold(holds);
+        observing.Disposable = holds ? devices.Observe(up.States, () => _ = up.FindStatesAsync().IgnoreAsync()) : null;
     }
 
     private async Task WithinAsync(Task task) => await task.ToObservable().Select(_ => true)

@@ -37,8 +37,8 @@ public sealed record MqttGatewayOptions
 
     /// <summary>
     /// What each topic begins with: <c>iotlink/ID/up</c>. Default <c>iotlink</c>; 1 to 1,024 bytes, without <c>+</c>
-    /// and <c>#</c>, not beginning or ending with <c>/</c>. Each server needs its own: two servers under one prefix
-    /// would take each other's messages.
+    /// and <c>#</c>, not beginning or ending with <c>/</c>. Each server needs its own, unless they share a fleet
+    /// (<see cref="Consumer"/>): two servers under one prefix would take each other's messages.
     /// </summary>
     public string Prefix { get; init; } = "iotlink";
 
@@ -47,6 +47,15 @@ public sealed record MqttGatewayOptions
     /// connections. It must stay the same, since the broker keeps messages for it. Default null: made of the prefix.
     /// </summary>
     public string? ClientId { get; init; }
+
+    /// <summary>
+    /// The name under which servers that share a fleet take its lines in turns: each line is published by one of them,
+    /// from the inbox of their session store (PostgreSQL, with its option Inbox). A line is acknowledged to its device
+    /// when it is in the inbox, and 8 of a server are under way at a time. All servers have the same
+    /// <see cref="Prefix"/> and <see cref="ClientId"/> then, and each a name of its own in the store (Node). 1 to 100
+    /// characters. Default null: the lines of the links of this server.
+    /// </summary>
+    public string? Consumer { get; init; }
 
     /// <summary>
     /// Where Home Assistant looks for devices, usually <c>homeassistant</c>. Then each member of a device's JSON lines
@@ -143,6 +152,8 @@ public sealed record MqttGatewayOptions
         Require.NotFaulty(FaultOfPrefix(Prefix), Printable.Of(Prefix), nameof(Prefix));
         if (ClientId is not null)
             Require.NotFaulty(FaultOf(ClientId, MaxPrefixBytes), Printable.Of(ClientId), nameof(ClientId));
+        if (Consumer is not null)
+            FleetConsumer.Check(Consumer, options: null);
         if (DiscoveryPrefix is not null)
             Require.NotFaulty(FaultOfPrefix(DiscoveryPrefix), Printable.Of(DiscoveryPrefix), nameof(DiscoveryPrefix));
         Require.InRange(MaxInFlight, 1, 65_000, nameof(MaxInFlight));

@@ -32,8 +32,8 @@ public enum MqttNoticeKind
     SessionLost,
 
     /// <summary>
-    /// The broker has refused a state or a description for Home Assistant. (A refused line is a notice of its link, and
-    /// is tried again.)
+    /// The broker has refused a state or a description for Home Assistant; or a line of a fleet, which is tried again.
+    /// (Without <see cref="MqttGatewayOptions.Consumer"/> a refused line is a notice of its link.)
     /// </summary>
     PublishRefused,
 
@@ -44,9 +44,13 @@ public enum MqttNoticeKind
     MessageRefused,
 
     /// <summary>
-    /// A message could not be kept, since the session store fails. It is tried again, and messages behind it wait.
+    /// A message could not be kept, since the session store fails. It is tried again, and messages behind it wait. Or
+    /// the lines of a fleet wait in the store, since it is away.
     /// </summary>
     StoreFailed,
+
+    /// <summary>The lines of a fleet go on: the session store works again.</summary>
+    StoreWorks,
 }
 
 /// <summary>Counts of a gateway since its start.</summary>

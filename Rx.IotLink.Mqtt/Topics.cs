@@ -10,6 +10,9 @@ internal sealed class Topics(string prefix)
     /// <summary>Whether the gateway itself is there: the last will is here.</summary>
     public string OfGateway { get; } = prefix + StateEnd;
 
+    /// <summary>Which server of a fleet takes the messages for devices: its signs of life.</summary>
+    public string OfTurn { get; } = prefix + "/turn";
+
     /// <summary>Lines of a device.</summary>
     public string Up(string id) => $"{prefix}/{Escape(id)}/up";
 

@@ -22,15 +22,28 @@ internal sealed class Uplink : IBrokerUser
     private readonly Outgoing outgoing;
     private readonly DeviceStates states;
     private readonly Discovery? discovery;
+    private readonly Turn? turn;
+    private readonly Action contradict;
+    private volatile BrokerConnection? current;
+    private volatile bool holds;
     private bool hasBegun;
     private long dropped;
 
-    public Uplink(IotLinkServer server, MqttGatewayOptions options, Topics topics, Action<MqttNoticeKind, string> notify)
+    /// <summary>Creates it; nothing is sent before its connection is up.</summary>
+    /// <param name="devices">Whose states are published.</param>
+    /// <param name="options">Which broker, and the limits.</param>
+    /// <param name="topics">The topics of the fleet.</param>
+    /// <param name="turn">
+    /// When servers share the fleet: which of them takes messages for devices. That one publishes the states, too.
+    /// </param>
+    /// <param name="contradict">Says that this server is there, though its last will was published.</param>
+    /// <param name="notify">Takes what operators should know.</param>
+    public Uplink(IKnownDevices devices, MqttGatewayOptions options, Topics topics, Turn? turn, Action contradict, Action<MqttNoticeKind, string> notify)
     {
-        (this.options, this.topics, this.notify) = (options, topics, notify);
+        (this.options, this.topics, this.turn, this.contradict, this.notify) = (options, topics, turn, contradict, notify);
         outgoing = new(options.MaxInFlight);
         discovery = options.DiscoveryPrefix is { } prefix ? new(prefix, topics) : null;
-        states = new(server, topics, PublishAsync, discovery);
+        states = new(devices, topics, PublishAsync, discovery);
     }
 
     public string Name => "lines of devices";
@@ -42,39 +55,67 @@ internal sealed class Uplink : IBrokerUser
     /// <summary>Best-effort lines that found no connection.</summary>
     public long Dropped => Interlocked.Read(ref dropped);
 
-    public MqttConnectPacket Hello() => new()
+    public Task ReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public MqttConnectPacket Hello()
     {
-        ClientId = options.ClientIdOrDefault + "-up",
-        CleanSession = !hasBegun,
-        SessionExpiryInterval = (uint)options.SessionExpiry.TotalSeconds,
-        KeepAlivePeriod = (ushort)options.KeepAlive.TotalSeconds,
-        Username = options.UserName,
-        Password = options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password),
-        WillFlag = true,
-        WillTopic = topics.OfGateway,
-        WillMessage = Encoding.UTF8.GetBytes(StateDown),
-        WillQoS = MqttQualityOfServiceLevel.AtLeastOnce,
-        WillRetain = true,
-    };
+        var hello = new MqttConnectPacket
+        {
+            ClientId = $"{options.ClientIdOrDefault}{(turn is null ? "" : "-" + turn.Node)}-up",
+            CleanSession = !hasBegun,
+            SessionExpiryInterval = (uint)options.SessionExpiry.TotalSeconds,
+            KeepAlivePeriod = (ushort)options.KeepAlive.TotalSeconds,
+            Username = options.UserName,
+            Password = options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password),
+        };
+        if (turn is null)
+        {
+            hello.WillFlag = true;
+            hello.WillTopic = topics.OfGateway;
+            hello.WillMessage = Encoding.UTF8.GetBytes(StateDown);
+            hello.WillQoS = MqttQualityOfServiceLevel.AtLeastOnce;
+            hello.WillRetain = true;
+        }
+
+        return hello;
+    }
 
     public async Task BeginAsync(BrokerConnection connection)
     {
         if (outgoing.Begin(connection))
             notify(MqttNoticeKind.SessionLost, "the broker has lost its session: lines that were under way are published again, and may come twice");
         hasBegun = true;
-        _ = TellAsync(Retained(topics.OfGateway, StateUp), first: true);
+        current = connection;
+        if (turn is null)
+            _ = TellAsync(Retained(topics.OfGateway, StateUp), first: true);
+        if (turn is not null)
+        {
+            turn.Begin();
+            await connection.SendAsync(Subscription([topics.OfGateway, topics.OfTurn])).ConfigureAwait(false);
+        }
+
         if (connection.Answer.IsSessionPresent)
             return;
         // A broker that has lost this has lost what was retained, perhaps. And an earlier process may have left a
         // device as up that is not.
         discovery?.Forget();
         states.PublishAll();
-        await connection.SendAsync(new MqttSubscribePacket
-        {
-            PacketIdentifier = Outgoing.LastId + 1,
-            TopicFilters = [new() { Topic = topics.AllStates, NoLocal = true, RetainHandling = MqttRetainHandling.SendAtSubscribe }],
-        }).ConfigureAwait(false);
+        if (turn is null || holds)
+            await FindStatesAsync().ConfigureAwait(false);
     }
+
+    /// <summary>Servers share the fleet, and this one publishes the states from now on, or no more.</summary>
+    public void Hold(bool isHeld)
+    {
+        holds = isHeld;
+        if (isHeld)
+            states.Begin();
+        else
+            states.End();
+    }
+
+    /// <summary>Has the broker say which states it keeps.</summary>
+    public Task FindStatesAsync() => current?.SendAsync(Subscription([topics.AllStates])) ?? Task.CompletedTask;
 
     public Task ReceivedAsync(BrokerConnection connection, MqttPacket packet)
     {
@@ -89,15 +130,23 @@ internal sealed class Uplink : IBrokerUser
             case MqttPubCompPacket completed:
                 outgoing.Completed(completed);
                 break;
+            case MqttPublishPacket sign when turn is not null && (sign.Topic == topics.OfGateway || sign.Topic == topics.OfTurn):
+                Saw(turn, sign);
+                break;
             case MqttPublishPacket { Retain: true, QualityOfServiceLevel: MqttQualityOfServiceLevel.AtMostOnce } state when topics.IdOfState(state.Topic) is { } id:
-                states.Found(id, isUp: !state.Payload.IsEmpty && state.Payload.FirstSpan.SequenceEqual("up"u8));
+                states.Found(id, IsUp(state));
                 break;
         }
 
         return Task.CompletedTask;
     }
 
-    public void Lost() => outgoing.Lost();
+    public void Lost()
+    {
+        current = null;
+        outgoing.Lost();
+        turn?.Lost();
+    }
 
     /// <summary>Completes when the broker has the line: then it is acknowledged to its device.</summary>
     public async Task PublishAsync(ReceivedLine line)
@@ -118,7 +167,24 @@ internal sealed class Uplink : IBrokerUser
     }
 
     /// <summary>Publishes that the gateway ends, as the last will would.</summary>
-    public Task EndAsync() => TellAsync(Retained(topics.OfGateway, StateDown));
+    public Task EndAsync() => turn is null ? TellAsync(Retained(topics.OfGateway, StateDown)) : Task.CompletedTask;
+
+    private void Saw(Turn its, MqttPublishPacket sign)
+    {
+        var by = sign.UserProperties?.Find(property => property.Name == Turn.Sign) is { } property ? Encoding.UTF8.GetString(property.ValueBuffer.Span) : "";
+        var isUp = IsUp(sign);
+        its.Saw(by, isUp);
+        if (!isUp && holds)
+            contradict();
+    }
+
+    private static bool IsUp(MqttPublishPacket state) => !state.Payload.IsEmpty && state.Payload.FirstSpan.SequenceEqual("up"u8);
+
+    private static MqttSubscribePacket Subscription(string[] to) => new()
+    {
+        PacketIdentifier = Outgoing.LastId + 1,
+        TopicFilters = [.. to.Select(topic => new MqttTopicFilter { Topic = topic, NoLocal = true, RetainHandling = MqttRetainHandling.SendAtSubscribe })],
+    };
 
     private Task PublishAsync(string topic, string payload) => TellAsync(Retained(topic, payload));
 

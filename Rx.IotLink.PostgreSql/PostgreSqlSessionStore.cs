@@ -187,6 +187,8 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
 
     bool IFleetStore.KeepsReceived => options.Inbox;
 
+    IFleet? IFleetStore.SharedFleet => Fleet;
+
     ValueTask<string?> IFleetStore.FindUpElsewhereAsync(string id) => presence.FindUpElsewhereAsync(id);
 
     IDisposable IFleetStore.DeliverTo(IObservable<ILink> links, IScheduler scheduler) => new Deliveries(

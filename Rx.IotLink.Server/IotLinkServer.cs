@@ -145,6 +145,18 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <summary>Whether what is written outlives this process.</summary>
     internal bool KeepsSessions => options.SessionStore is not null;
 
+    /// <summary>The fleet that this server shares with others, for those that take its lines in turns.</summary>
+    /// <param name="consumer">Their name.</param>
+    /// <exception cref="ArgumentException">The session store has no such fleet, or keeps no lines for it.</exception>
+    internal SharedFleet Share(string consumer)
+    {
+        if (options.SessionStore is not IFleetStore { SharedFleet: { } fleet } store)
+            throw new ArgumentException($"Consumer '{Printable.Of(consumer)}' needs a session store with a fleet that servers share: PostgreSQL.", nameof(consumer));
+        return store.KeepsReceived
+            ? new(fleet, store.Node)
+            : throw new ArgumentException($"Consumer '{Printable.Of(consumer)}' needs a session store that keeps received lines: set its option Inbox.", nameof(consumer));
+    }
+
     /// <summary>The subject of a log entry about a link: a device, or strangers of one origin.</summary>
     internal Subject SubjectOf(ILink link) => registry.SubjectOf(link);
 

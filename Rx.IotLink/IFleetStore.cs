@@ -11,6 +11,12 @@ internal interface IFleetStore
     /// </summary>
     bool KeepsReceived { get; }
 
+    /// <summary>The fleet that several servers share; null: one process has the store.</summary>
+    IFleet? SharedFleet => null;
+
+    /// <summary>The name of this server among those.</summary>
+    string Node => "";
+
     /// <summary>The name of another server where a device is up now, as far as is known; null: there is none.</summary>
     /// <param name="id">The device.</param>
     /// <exception cref="SessionStoreException">The store cannot be used.</exception>

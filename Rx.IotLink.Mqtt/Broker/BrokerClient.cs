@@ -25,7 +25,7 @@ internal sealed class BrokerClient(MqttGatewayOptions options, IBrokerUser user,
     public async Task RunAsync(CancellationToken ending)
     {
         var (failures, told) = (0, "");
-        while (!ending.IsCancellationRequested)
+        while (await IsReadyAsync(ending).ConfigureAwait(false))
         {
             var began = clock.Elapsed;
             var (wasUp, why) = await ConnectAsync(ending).ConfigureAwait(false);
@@ -38,6 +38,13 @@ internal sealed class BrokerClient(MqttGatewayOptions options, IBrokerUser user,
             told = wasUp ? "" : why;
             await WaitAsync(options.BackOff.Delay(Math.Min(failures++, 30), Random.Shared.NextDouble()), ending).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Waits until the next connection may be made. False: it has ended.</summary>
+    private async Task<bool> IsReadyAsync(CancellationToken ending)
+    {
+        await user.ReadyAsync(ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return !ending.IsCancellationRequested;
     }
 
     /// <summary>One connection, from its beginning to its end: whether it was up, and why it has ended.</summary>

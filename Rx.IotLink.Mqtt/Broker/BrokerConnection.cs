@@ -41,6 +41,9 @@ internal sealed class BrokerConnection : IDisposable
     /// <summary>What the broker has said to the first packet.</summary>
     public MqttConnAckPacket Answer { get; private set; } = null!;
 
+    /// <summary>Whether the broker has ended it for another one of the same name.</summary>
+    public bool WasTakenOver { get; private set; }
+
     /// <summary>Connects. The caller owns the connection.</summary>
     /// <exception cref="IOException">The broker cannot be reached, or refuses.</exception>
     public static async Task<BrokerConnection> OpenAsync(MqttGatewayOptions options, MqttConnectPacket hello, CancellationToken cancellationToken)
@@ -80,6 +83,7 @@ internal sealed class BrokerConnection : IDisposable
         }
 
         Volatile.Write(ref heardAt, clock.Elapsed.Ticks);
+        WasTakenOver = packet is MqttDisconnectPacket { ReasonCode: MqttDisconnectReasonCode.SessionTakenOver };
         return packet is MqttDisconnectPacket end
             ? throw new IOException($"the broker ended the connection: {Words.Of(end.ReasonCode.ToString(), end.ReasonString)}")
             : packet;

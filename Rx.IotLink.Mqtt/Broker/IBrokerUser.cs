@@ -8,6 +8,9 @@ internal interface IBrokerUser
     /// <summary>What a sentence calls the connection.</summary>
     string Name { get; }
 
+    /// <summary>Completes when the next connection may be made.</summary>
+    Task ReadyAsync(CancellationToken cancellationToken);
+
     /// <summary>The first packet of the next connection.</summary>
     MqttConnectPacket Hello();
 

@@ -23,6 +23,10 @@ namespace Rx.IotLink.Server;
 /// the same name (<see cref="LineId"/>), and so the same header <c>Idempotency-Key</c>. docs/webhook.md says what a
 /// receiver does with it.
 /// </para>
+/// <para>
+/// With <see cref="WebhookOptions.Consumer"/> the lines are those of a fleet that several servers share: each is posted
+/// by one of them.
+/// </para>
 /// </remarks>
 public sealed class Webhook : IAsyncDisposable
 {
@@ -31,7 +35,8 @@ public sealed class Webhook : IAsyncDisposable
 
     private readonly WebhookOptions options;
     private readonly HttpClient http;
-    private readonly IDisposable processing;
+    private readonly IDisposable? processing;
+    private readonly FleetConsumer? consumer;
     private readonly CancellationTokenSource givingUp = new();
     private readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock gate = new();
@@ -44,6 +49,7 @@ public sealed class Webhook : IAsyncDisposable
 
     private Webhook(IotLinkServer server, WebhookOptions options)
     {
+        var shared = options.Consumer is { } name ? server.Share(name) : null;
         this.options = options;
         http = new(new SocketsHttpHandler
         {
@@ -60,8 +66,18 @@ public sealed class Webhook : IAsyncDisposable
         };
         if (options.Token is { } token)
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        processing = server.Process(PostAsync, options.Process);
+        var (process, clock) = (options.Process, options.Scheduler);
+        if (shared is not null)
+            consumer = shared.Process(options.Consumer!, PostAsync, new() { HandlerTimeout = process.HandlerTimeout, BackOff = process.BackOff, Scheduler = clock });
+        else
+            processing = server.Process(PostAsync, process);
     }
+
+    /// <summary>
+    /// With <see cref="WebhookOptions.Consumer"/>: requests that failed (<see cref="LinkNoticeKind.HandlerFailed"/>),
+    /// and a store that is away or is back. From now on. Without it there are none: the links report failures.
+    /// </summary>
+    public IObservable<LinkNotice> Notices => consumer?.Notices ?? Observable.Empty<LinkNotice>();
 
     /// <summary>Counts since the start, as a snapshot.</summary>
     public WebhookCounters Counters
@@ -80,7 +96,10 @@ public sealed class Webhook : IAsyncDisposable
     /// </summary>
     /// <param name="server">The fleet.</param>
     /// <param name="options">Where to, and how.</param>
-    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range; the message names it. Or there is a <see cref="WebhookOptions.Consumer"/>, and the
+    /// session store of the server has no fleet that servers share, or does not keep received lines for it.
+    /// </exception>
     public static Webhook Start(IotLinkServer server, WebhookOptions options)
     {
         ArgumentNullException.ThrowIfNull(server);
@@ -104,13 +123,18 @@ public sealed class Webhook : IAsyncDisposable
                 idle.TrySetResult();
         }
 
-        processing.Dispose();
-        await idle.Task.ToObservable().Select(_ => true)
-            .TakeUntil(Observable.Timer(options.DrainTimeout, options.Scheduler))
-            .DefaultIfEmpty().ToTask(CancellationToken.None).ConfigureAwait(false);
+        processing?.Dispose();
+        var ended = consumer?.DisposeAsync().AsTask() ?? Task.CompletedTask;
+        await WithinAsync(idle.Task).ConfigureAwait(false);
         await givingUp.CancelAsync().ConfigureAwait(false);
+        // Posted may block.
+        await WithinAsync(ended).ConfigureAwait(false);
         http.Dispose();
     }
+
+    private async Task WithinAsync(Task task) => await task.ToObservable().Select(_ => true)
+        .TakeUntil(Observable.Timer(options.DrainTimeout, options.Scheduler))
+        .DefaultIfEmpty().ToTask(CancellationToken.None).ConfigureAwait(false);
 
     /// <summary>Completes when the receiver has the line: then it is acknowledged to its device.</summary>
     private async Task PostAsync(ReceivedLine line, CancellationToken cancelled)

@@ -30,6 +30,14 @@ public sealed record WebhookOptions
     public ProcessOptions Process { get; init; } = ProcessOptions.Default;
 
     /// <summary>
+    /// The name under which servers that share a fleet take its lines in turns: each line is posted by one of them,
+    /// from the inbox of their session store (PostgreSQL, with its option Inbox). A line is acknowledged to its device
+    /// when it is in the inbox. Of <see cref="Process"/> the times count; 8 requests of a server run at a time, and
+    /// there are no dead letters. 1 to 100 characters. Default null: the lines of the links of this server.
+    /// </summary>
+    public string? Consumer { get; init; }
+
+    /// <summary>
     /// Called with each line that the receiver has, before it is acknowledged to its device; the lines of one device in
     /// order. If it throws, the line is posted again, with the same name. Default null: nothing.
     /// </summary>
@@ -61,6 +69,12 @@ public sealed record WebhookOptions
             Require.NotFaulty(Token.Length is 0 or > MaxTokenLength || Token.Any(c => c is <= ' ' or > '~') ? $"is empty, has more than {MaxTokenLength} characters, or one that is not printable ASCII" : null, "…", nameof(Token));
         Require.NotNull(Process, nameof(Process));
         Process.Validate();
+        if (Consumer is not null)
+        {
+            FleetConsumer.Check(Consumer, options: null);
+            Require.NotFaulty(Process.DeadLetters is null ? null : "must be null with a Consumer: a line of its is tried until the receiver has it", "…", nameof(Process.DeadLetters));
+        }
+
         Require.InRange(DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(DrainTimeout));
         Require.NotNull(Scheduler, nameof(Scheduler));
     }

@@ -72,7 +72,6 @@ public sealed class OptionsTests : MqttTest
     [TestCase("--mqtt: Prefix '#' holds a + or #, which only a filter may have.", "--mqtt", "mqtt://localhost", "--mqtt-prefix", "#")]
     [TestCase("--mqtt and --echo cannot both be given", "--mqtt", "mqtt://localhost", "--echo")]
     [TestCase("--mqtt-prefix is of no use without --mqtt.", "--mqtt-prefix", "plant")]
-    [TestCase("--mqtt and --postgres cannot both be given", "--mqtt", "mqtt://localhost", "--postgres", "Host=nowhere")]
     public async Task The_command_says_what_is_wrong(string sentence, params string[] arguments)
     {
         await using var command = IotLinkProcess.Start(["serve", .. arguments]);

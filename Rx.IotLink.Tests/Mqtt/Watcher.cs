@@ -13,10 +13,13 @@ namespace Rx.IotLink.Tests.Mqtt;
 /// <summary>A message as a subscriber gets it.</summary>
 internal sealed record Message(string Topic, string Text, string Name, bool IsRetained)
 {
+    /// <summary>Which server of a fleet says it; empty: it does not say.</summary>
+    public string Node { get; private init; } = "";
+
     public static Message Of(MqttPublishPacket message)
     {
         string Property(string name) => message.UserProperties?.FirstOrDefault(p => p.Name == name) is { } property ? Encoding.UTF8.GetString(property.ValueBuffer.Span) : "";
-        return new(message.Topic, Encoding.UTF8.GetString(message.Payload.ToArray()), $"{Property("epoch")}/{Property("number")}", message.Retain);
+        return new(message.Topic, Encoding.UTF8.GetString(message.Payload.ToArray()), $"{Property("epoch")}/{Property("number")}", message.Retain) { Node = Property("node") };
     }
 }
 

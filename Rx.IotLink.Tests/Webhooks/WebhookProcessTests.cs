@@ -77,7 +77,6 @@ public sealed class WebhookProcessTests : ServerTest
     [TestCase("--webhook http://host/ --webhook-token-file /none", "--webhook-token-file: ")]
     [TestCase("--webhook http://host/ --mqtt mqtt://host", "--webhook and --mqtt cannot both be given: ")]
     [TestCase("--webhook http://host/ --echo", "--webhook and --echo cannot both be given: ")]
-    [TestCase("--webhook http://host/ --postgres x", "--webhook and --postgres cannot both be given: ")]
     public async Task What_is_wrong_is_said_at_once(string arguments, string sentence)
     {
         await using var server = IotLinkProcess.Start(["serve", "--port", "0", .. arguments.Split(' ')]);

@@ -10,6 +10,9 @@ internal static class FleetDevices
 
     private static readonly TimeSpan EverySecond = TimeSpan.FromSeconds(1);
 
+    /// <summary>Whether this is the last word on a device, which is forgotten.</summary>
+    public static bool IsForgotten(FleetDevice device) => device is { IsUp: false, LastOutage: Forgotten };
+
     /// <summary>Asks again and again, and gives what is other than before.</summary>
     public static IObservable<FleetDevice> Observe(Func<CancellationToken, Task<IReadOnlyList<FleetDevice>>> ask, TimeSpan? refresh, IScheduler? scheduler)
     {
