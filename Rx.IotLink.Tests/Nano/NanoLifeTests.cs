@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using NUnit.Framework;
 using Rx.IotLink.Nano;
+using Rx.IotLink.Tests.Server.Tools;
 
 namespace NanoTests;
 
@@ -34,9 +35,9 @@ public sealed class NanoLifeTests
         var connecting = new HashSet<int>();
         using var client = Start(new NanoClientOptions { Transport = new Watched(transport, connecting), BackOffMs = 0, BackOffCapMs = 0 });
         Soon.Holds(() => client.Counters.Connections >= 100, "the first hundred");
-        var (threadsBefore, memoryBefore) = (Process.GetCurrentProcess().Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
+        var (threadsBefore, memoryBefore) = (Process.GetCurrentProcess().Threads.Count, Heap.Bytes());
         Soon.Holds(() => client.Counters.Connections >= Times, "the rest");
-        var (threadsAfter, memoryAfter) = (Process.GetCurrentProcess().Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
+        var (threadsAfter, memoryAfter) = (Process.GetCurrentProcess().Threads.Count, Heap.Bytes());
         client.Dispose();
 
         TestContext.Out.WriteLine($"{client.Counters.Connections} connections; open at most {mostOpen}, in the end {transport.Open}; threads {threadsBefore} -> {threadsAfter}; memory {memoryBefore} -> {memoryAfter}");

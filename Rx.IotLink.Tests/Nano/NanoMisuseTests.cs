@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Rx.IotLink.Nano;
+using Rx.IotLink.Tests.Server.Tools;
 
 namespace NanoTests;
 
@@ -43,14 +44,14 @@ public sealed class NanoMisuseTests
         var taken = 0;
         while (client.Write("reading") == WriteResult.Taken)
             taken++;
-        var memory = GC.GetTotalMemory(forceFullCollection: true);
+        var memory = Heap.Bytes();
         for (var times = 0; times < 100_000; times++)
         {
             Assert.That(client.Write("reading"), Is.EqualTo(WriteResult.Full));
             client.WriteBestEffort("reading");
         }
 
-        Assert.That(GC.GetTotalMemory(forceFullCollection: true) - memory, Is.LessThan(100_000));
+        Assert.That(Heap.Bytes() - memory, Is.LessThan(100_000));
         Assert.That(taken, Is.EqualTo(32));
         Assert.That(client.Write("reading", 20), Is.EqualTo(WriteResult.Full));
         Assert.That(client.Drain(20), Is.False);
@@ -161,10 +162,10 @@ public sealed class NanoMisuseTests
         });
         using var client = Start(transport, new NanoClientOptions { BackOffMs = 0, BackOffCapMs = 1 });
         Soon.Holds(() => client.Counters.Attempts >= 50, "fifty attempts");
-        var memory = GC.GetTotalMemory(forceFullCollection: true);
+        var memory = Heap.Bytes();
         var attempts = client.Counters.Attempts;
         Soon.Holds(() => client.Counters.Attempts >= attempts + 500, "five hundred more");
-        Assert.That(GC.GetTotalMemory(forceFullCollection: true) - memory, Is.LessThan(300_000));
+        Assert.That(Heap.Bytes() - memory, Is.LessThan(300_000));
     }
 
     [Test]

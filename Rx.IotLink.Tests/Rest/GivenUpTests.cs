@@ -3,6 +3,7 @@ using Microsoft.Reactive.Testing;
 using NUnit.Framework;
 using Rx.IotLink.Server;
 using Rx.IotLink.Testing;
+using Rx.IotLink.Tests.Server.Tools;
 using Rx.IotLink.Tests.Simulation;
 
 namespace Rx.IotLink.Tests.Rest;
@@ -56,11 +57,11 @@ public sealed class GivenUpTests : IDisposable
         link.Run(5.s());
         _ = link.Client.WriteAsync("waits");
         GiveUp(0);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = Heap.Bytes();
 
         GiveUp(Calls);
 
-        Assert.That((GC.GetTotalMemory(forceFullCollection: true) - before) / Calls, Is.LessThan(MostBytesEach), "bytes each");
+        Assert.That((Heap.Bytes() - before) / Calls, Is.LessThan(MostBytesEach), "bytes each");
 
         void GiveUp(int from)
         {
@@ -85,11 +86,11 @@ public sealed class GivenUpTests : IDisposable
     public void Waiting_that_came_to_an_end_leaves_nothing_at_its_token()
     {
         Wait(0);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = Heap.Bytes();
 
         Wait(Calls);
 
-        Assert.That((GC.GetTotalMemory(forceFullCollection: true) - before) / Calls, Is.LessThan(MostBytesEach), "bytes each");
+        Assert.That((Heap.Bytes() - before) / Calls, Is.LessThan(MostBytesEach), "bytes each");
 
         void Wait(int from)
         {
