@@ -6,121 +6,42 @@ namespace Rx.IotLink.Engine;
 /// </summary>
 internal struct LinkCounts
 {
-    private Rare? rare;
+    // Made when the first of them is counted.
+    private long[]? rare;
 
     public long LinesWritten { get; set; }
 
     public long LinesAcknowledged { get; set; }
 
-    public long BestEffortSent
-    {
-        readonly get => rare?.BestEffortSent ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.BestEffortSent = value;
-        }
-    }
+    public long BestEffortSent { readonly get => Get(Rare.BestEffortSent); set => Set(Rare.BestEffortSent, value); }
 
-    public long LinesRepeated
-    {
-        readonly get => rare?.LinesRepeated ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.LinesRepeated = value;
-        }
-    }
+    public long LinesRepeated { readonly get => Get(Rare.LinesRepeated); set => Set(Rare.LinesRepeated, value); }
 
-    public long LinesDropped
-    {
-        readonly get => rare?.LinesDropped ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.LinesDropped = value;
-        }
-    }
+    public long LinesDropped { readonly get => Get(Rare.LinesDropped); set => Set(Rare.LinesDropped, value); }
 
     public long LinesReceived { get; set; }
 
-    public long BestEffortReceived
-    {
-        readonly get => rare?.BestEffortReceived ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.BestEffortReceived = value;
-        }
-    }
+    public long BestEffortReceived { readonly get => Get(Rare.BestEffortReceived); set => Set(Rare.BestEffortReceived, value); }
 
     public long BytesAcknowledged { get; set; }
 
-    public long BestEffortBytesSent
-    {
-        readonly get => rare?.BestEffortBytesSent ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.BestEffortBytesSent = value;
-        }
-    }
+    public long BestEffortBytesSent { readonly get => Get(Rare.BestEffortBytesSent); set => Set(Rare.BestEffortBytesSent, value); }
 
     public long BytesReceived { get; set; }
 
-    public long BestEffortBytesReceived
-    {
-        readonly get => rare?.BestEffortBytesReceived ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.BestEffortBytesReceived = value;
-        }
-    }
+    public long BestEffortBytesReceived { readonly get => Get(Rare.BestEffortBytesReceived); set => Set(Rare.BestEffortBytesReceived, value); }
 
-    public long DuplicatesReceived
-    {
-        readonly get => rare?.DuplicatesReceived ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.DuplicatesReceived = value;
-        }
-    }
+    public long DuplicatesReceived { readonly get => Get(Rare.DuplicatesReceived); set => Set(Rare.DuplicatesReceived, value); }
 
-    public long LinesWithheld
-    {
-        readonly get => rare?.LinesWithheld ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.LinesWithheld = value;
-        }
-    }
+    public long LinesWithheld { readonly get => Get(Rare.LinesWithheld); set => Set(Rare.LinesWithheld, value); }
 
     public long Heartbeats { get; set; }
 
     public long Outages { get; set; }
 
-    public long ProtocolErrors
-    {
-        readonly get => rare?.ProtocolErrors ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.ProtocolErrors = value;
-        }
-    }
+    public long ProtocolErrors { readonly get => Get(Rare.ProtocolErrors); set => Set(Rare.ProtocolErrors, value); }
 
-    public long SlowObservers
-    {
-        readonly get => rare?.SlowObservers ?? 0;
-        set
-        {
-            if (value != 0 || rare is not null)
-                Rarely.SlowObservers = value;
-        }
-    }
+    public long SlowObservers { readonly get => Get(Rare.SlowObservers); set => Set(Rare.SlowObservers, value); }
 
     public readonly LinkCounters Snapshot(int outbox, int inbox, long received, (long Expired, long Replaced) givenUp) => new()
     {
@@ -164,20 +85,27 @@ internal struct LinkCounts
         SlowObservers += of.SlowObservers;
     }
 
-    private Rare Rarely => rare ??= new();
+    private readonly long Get(Rare count) => rare?[(int)count] ?? 0;
 
-    /// <summary>Made when the first of them is counted.</summary>
-    private sealed class Rare
+    private void Set(Rare count, long value)
     {
-        public long BestEffortSent;
-        public long LinesRepeated;
-        public long LinesDropped;
-        public long BestEffortReceived;
-        public long BestEffortBytesSent;
-        public long BestEffortBytesReceived;
-        public long DuplicatesReceived;
-        public long LinesWithheld;
-        public long ProtocolErrors;
-        public long SlowObservers;
+        if (value != 0 || rare is not null)
+            (rare ??= new long[(int)Rare.Counts])[(int)count] = value;
+    }
+
+    /// <summary>What most links never count; the last one is their number.</summary>
+    private enum Rare
+    {
+        BestEffortSent,
+        LinesRepeated,
+        LinesDropped,
+        BestEffortReceived,
+        BestEffortBytesSent,
+        BestEffortBytesReceived,
+        DuplicatesReceived,
+        LinesWithheld,
+        ProtocolErrors,
+        SlowObservers,
+        Counts,
     }
 }
