@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
 using Rx.IotLink.Nats.Log;
+using Rx.IotLink.Nats.Received;
 
 namespace Rx.IotLink.Nats;
 
@@ -20,12 +23,14 @@ namespace Rx.IotLink.Nats;
 /// though they were kept: lines may then be lost or come twice.</item>
 /// <item>A batch of several devices that fails may be kept for some of them. It is written again, which changes
 /// nothing.</item>
-/// <item>No transaction spans the store and tables of the application, so there is no inbox and no fleet API.</item>
+/// <item>No transaction spans the store and tables of the application. So the lines of the inbox
+/// (<see cref="NatsSessionStoreOptions.Inbox"/>) may come to a handler more than once, with the same names, and nobody
+/// writes to a device from another process: that takes <see cref="IFleet"/>, which this store has not.</item>
 /// <item>The lines that wait are in the memory of the process, too, while it has their devices.</item>
 /// </list>
 /// <para>Safe for any number of threads. No call blocks.</para>
 /// </remarks>
-public sealed class NatsSessionStore : ISessionStore, IAsyncDisposable
+public sealed class NatsSessionStore : ISessionStore, IFleetStore, IAsyncDisposable
 {
     private const int MostAtOnce = 64;
 
@@ -38,6 +43,7 @@ public sealed class NatsSessionStore : ISessionStore, IAsyncDisposable
     private readonly NatsSessionStoreOptions options;
     private readonly NatsConnection connection;
     private readonly DeviceLogs logs;
+    private readonly InboxStream inbox;
     private readonly StoreFaults faults;
     private readonly SemaphoreSlim opening = new(1, 1);
     private readonly SemaphoreSlim places = new(MostAtOnce, MostAtOnce);
@@ -58,11 +64,22 @@ public sealed class NatsSessionStore : ISessionStore, IAsyncDisposable
             ConnectTimeout = options.Timeout,
             RequestTimeout = options.Timeout,
             CommandTimeout = options.Timeout,
+            // Of what is said of dead letters.
+            HeaderEncoding = System.Text.Encoding.UTF8,
             ReconnectWaitMin = TimeSpan.FromMilliseconds(100),
             ReconnectWaitMax = TimeSpan.FromSeconds(1),
         });
-        logs = new(new NatsJSContext(connection, new NatsJSOpts(connection.Opts)), options.Stream);
+        var js = new NatsJSContext(connection, new NatsJSOpts(connection.Opts));
+        logs = new(js, options.Stream);
+        inbox = new(js, new(js), options, faults);
+        Fleet = new(options, inbox, faults, this);
     }
+
+    /// <summary>
+    /// The lines that devices sent, in any process that has the servers. They are there if the servers of the fleet
+    /// have <see cref="NatsSessionStoreOptions.Inbox"/>.
+    /// </summary>
+    public NatsFleet Fleet { get; }
 
     /// <summary>The stream.</summary>
     public string Stream => options.Stream;
@@ -147,11 +164,30 @@ public sealed class NatsSessionStore : ISessionStore, IAsyncDisposable
             (IReadOnlyList<StoredLine>)[.. (await session.LinesAsync(claim).ConfigureAwait(false)).SkipWhile(line => line.Position <= after).Take(count)]).ConfigureAwait(false);
     }
 
-    /// <summary>Closes the connection.</summary>
+    /// <summary>
+    /// Ends the consumers of this process, so that others take over at once, and closes the connection.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        await Fleet.EndAsync().ConfigureAwait(false);
         isDisposed = true;
         await connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    bool IFleetStore.KeepsReceived => options.Inbox;
+
+    IDisposable IFleetStore.DeliverTo(IObservable<ILink> links, IScheduler scheduler) => options.Inbox ? Fleet.KeepRoom(scheduler) : Disposable.Empty;
+
+    /// <summary>Does something with the servers, connected.</summary>
+    internal Task UseAsync(Func<Task> work)
+    {
+        if (isOpen && !IsConnected)
+            throw faults.NotConnected();
+        return GuardAsync(async () =>
+        {
+            await work().ConfigureAwait(false);
+            return true;
+        });
     }
 
     private async Task<bool> WriteAsync(SessionClaim claim, List<SessionRecord> records)
@@ -171,7 +207,7 @@ public sealed class NatsSessionStore : ISessionStore, IAsyncDisposable
 
     private Task<T> UseAsync<T>(string id, Func<Session, Task<T>> work) => GuardAsync(async () =>
     {
-        var session = sessions.GetOrAdd(id, static (id, logs) => new(logs, id), logs);
+        var session = sessions.GetOrAdd(id, static (id, store) => new(store.logs, store.inbox, id), this);
         await session.Turn.WaitAsync().ConfigureAwait(false);
         try
         {

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using NATS.Client.Core;
 using NATS.Client.JetStream;
 using NATS.Client.JetStream.Models;
 
@@ -14,29 +12,10 @@ namespace Rx.IotLink.Nats.Log;
 /// <param name="stream">The stream.</param>
 internal sealed class DeviceLogs(INatsJSContext js, string stream)
 {
-    // Of JetStream's errors: the last message is another one; there is no such message; there is no such stream.
-    private const int WrongLastSequence = 10_071;
-    private const int NoMessage = 10_037;
-    private const int NoStream = 10_059;
+    private readonly Streams streams = new(js);
 
     /// <summary>Makes the stream if it is not there.</summary>
-    public async Task PrepareAsync(int replicas)
-    {
-        try
-        {
-            _ = await js.GetStreamAsync(stream).ConfigureAwait(false);
-        }
-        catch (NatsJSApiException e) when (e.Error.ErrCode == NoStream)
-        {
-            _ = await js.CreateStreamAsync(new StreamConfig(stream, [stream + ".*"])
-            {
-                Storage = StreamConfigStorage.File,
-                Retention = StreamConfigRetention.Limits,
-                Discard = StreamConfigDiscard.New,
-                NumReplicas = replicas,
-            }).ConfigureAwait(false);
-        }
-    }
+    public Task PrepareAsync(int replicas) => streams.PrepareAsync(stream, stream + ".*", replicas);
 
     /// <summary>Appends a message behind one that was seen.</summary>
     /// <param name="id">The device.</param>
@@ -49,7 +28,7 @@ internal sealed class DeviceLogs(INatsJSContext js, string stream)
         var last = (ulong?)after;
         foreach (var piece in Entry.Pieces(bytes, most))
         {
-            last = await TryAppendAsync(id, piece, last.Value).ConfigureAwait(false);
+            last = await streams.TryAppendAsync(SubjectOf(id), piece, last.Value).ConfigureAwait(false);
             if (last is null)
                 return null;
         }
@@ -57,18 +36,8 @@ internal sealed class DeviceLogs(INatsJSContext js, string stream)
         return last;
     }
 
-    private async Task<ulong?> TryAppendAsync(string id, byte[] bytes, ulong after)
-    {
-        // One attempt: whether a lost one was kept, the log says.
-        var ack = await js.PublishAsync(SubjectOf(id), bytes, opts: new NatsJSPubOpts { ExpectedLastSubjectSequence = after, RetryAttempts = 1 }).ConfigureAwait(false);
-        if (ack.Error is { ErrCode: WrongLastSequence })
-            return null;
-        ack.EnsureSuccess();
-        return (ulong)ack.Seq;
-    }
-
     /// <summary>The sequence of the last message of a device; 0: there is none.</summary>
-    public async Task<ulong> LastAsync(string id) => await GetAsync(new() { LastBySubj = SubjectOf(id) }).ConfigureAwait(false) is { } last ? (ulong)last.Seq : 0;
+    public async Task<ulong> LastAsync(string id) => await streams.GetAsync(stream, new() { LastBySubj = SubjectOf(id) }).ConfigureAwait(false) is { } last ? (ulong)last.Seq : 0;
 
     /// <summary>Reads the log of a device.</summary>
     /// <exception cref="InvalidDataException">A message is none of this library's, or is damaged.</exception>
@@ -76,7 +45,7 @@ internal sealed class DeviceLogs(INatsJSContext js, string stream)
     {
         var subject = SubjectOf(id);
         var (reading, last, messages) = (new Reading(), 0UL, 0);
-        while (await GetAsync(new() { Seq = last + 1, NextBySubj = subject }).ConfigureAwait(false) is { } message)
+        while (await streams.GetAsync(stream, new() { Seq = last + 1, NextBySubj = subject }).ConfigureAwait(false) is { } message)
         {
             (last, messages) = ((ulong)message.Seq, messages + 1);
             try
@@ -96,21 +65,7 @@ internal sealed class DeviceLogs(INatsJSContext js, string stream)
     public async Task DeleteBeforeAsync(string id, ulong sequence) =>
         _ = await js.PurgeStreamAsync(stream, new StreamPurgeRequest { Filter = SubjectOf(id), Seq = sequence }).ConfigureAwait(false);
 
-    /// <summary>An id may hold what a subject may not.</summary>
-    private string SubjectOf(string id) => $"{stream}.{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(id))}";
-
-    private async Task<StoredMessage?> GetAsync(StreamMsgGetRequest request)
-    {
-        try
-        {
-            var answer = await js.JSRequestResponseAsync<StreamMsgGetRequest, StreamMsgGetResponse>($"{js.Opts.Prefix}.STREAM.MSG.GET.{stream}", request).ConfigureAwait(false);
-            return answer.Message;
-        }
-        catch (NatsJSApiException e) when (e.Error.ErrCode == NoMessage)
-        {
-            return null;
-        }
-    }
+    private string SubjectOf(string id) => $"{stream}.{Streams.TokenOf(id)}";
 }
 
 /// <summary>What a log says.</summary>

@@ -1,13 +1,16 @@
+using Rx.IotLink.Nats.Received;
+
 namespace Rx.IotLink.Nats.Log;
 
 /// <summary>What this process knows of the log of one device. One call at a time uses it.</summary>
-internal sealed class Session(DeviceLogs logs, string id)
+internal sealed class Session(DeviceLogs logs, InboxStream inbox, string id)
 {
     /// <summary>A log is said anew when it has so many messages more than that takes.</summary>
     private const int MostBehind = 64;
 
     private const int MostAttempts = 8;
 
+    private readonly DeviceInbox received = new(inbox, id);
     private LogState? state;
 
     /// <summary>Whoever has it uses the session.</summary>
@@ -49,7 +52,11 @@ internal sealed class Session(DeviceLogs logs, string id)
             if (now.Memory.IsForgotten)
                 return true;
             state = null;
-            if (await TryWriteAsync(now, records, most).ConfigureAwait(false) is not { } after)
+            // First the lines, then their acceptance: between the two a line may come again, and is found.
+            if (await received.KeepAsync(claim, records, () => HoldsAsync(claim)).ConfigureAwait(false) is not true and var end)
+                return end;
+            state = null;
+            if (await TryWriteAsync(now, [.. records.Where(record => record.Kind != SessionRecordKind.Receive)], most).ConfigureAwait(false) is not { } after)
                 continue;
             state = after;
             return true;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
 using Rx.IotLink.Protocol;
@@ -33,6 +34,10 @@ internal sealed class StoreFaults(NatsSessionStoreOptions options)
 
     public SessionStoreException Busy(string id) => New(SessionStoreFault.InUse,
         $"has other writers that write the log of '{Printable.Of(id)}' again and again", "It is tried again");
+
+    public SessionStoreException TooLong(string id, int bytes, int most) => New(SessionStoreFault.Full,
+        string.Create(CultureInfo.InvariantCulture, $"takes messages of at most {most} bytes, and a line of '{Printable.Of(id)}' needs {bytes}"),
+        "Raise max_payload of the servers, or lower MaxLineBytes");
 
     private SessionStoreException NotAnswered(Exception e) => New(SessionStoreFault.Unavailable,
         $"has not answered within {options.Timeout.TotalSeconds:0.#} s",

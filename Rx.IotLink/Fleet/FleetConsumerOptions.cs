@@ -21,7 +21,7 @@ public sealed record FleetConsumerOptions
     /// How long a handler may run. Then its token is cancelled; if it does not end within another second, its
     /// connection is ended, too, and the line counts as failed. Default 1 min; 10 ms to 1 day. A store in one file
     /// allows at most half of its busy timeout, since nothing else is written meanwhile. Not for
-    /// <see cref="IFleet.Lines"/>.
+    /// <see cref="IFleetInbox.Lines"/>.
     /// </summary>
     public TimeSpan HandlerTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
@@ -32,21 +32,23 @@ public sealed record FleetConsumerOptions
     public BackOff BackOff { get; init; } = BackOff.Default;
 
     /// <summary>
-    /// After how many attempts a line is a dead letter: it stays in the table <c>set_aside</c>, with the reason, and
-    /// the next line of its device is handled. Default null: it is tried until it succeeds, and its device waits.
-    /// 1 to 1,000,000.
+    /// After how many attempts a line is a dead letter: it stays in the table <c>set_aside</c> (in NATS: in the stream
+    /// of dead letters), with the reason, and the next line of its device is handled. Default null: it is tried until
+    /// it succeeds, and its device waits. 1 to 1,000,000.
     /// </summary>
     public int? MaxAttempts { get; init; }
 
     /// <summary>
-    /// How long another process waits for this one before it takes its partitions, if this one dies or is stopped.
-    /// Default 10 s; 1 s to 10 min. Give all processes of a consumer the same. Of no use where there is one process.
+    /// How long another process waits for this one before it takes its partitions (in NATS: the line that it has), if
+    /// this one dies or is stopped. Default 10 s; 1 s to 10 min. Give all processes of a consumer the same. Of no use
+    /// where there is one process.
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// How often the database is asked for new lines while there are none. Default 100 ms; 1 ms to 1 min. Of no use
-    /// where there is one process, which knows.
+    /// where there is one process, which knows. The servers of NATS answer when there is one: they are asked again
+    /// after so long if they do not.
     /// </summary>
     public TimeSpan Poll { get; init; } = TimeSpan.FromMilliseconds(100);
 

@@ -11,7 +11,7 @@ namespace Rx.IotLink;
 /// Received lines are there if the store keeps them (its option <c>Inbox</c>): they are kept in the commit that accepts
 /// them, so a device is done with its line although no consumer runs.
 /// </remarks>
-public interface IFleet
+public interface IFleet : IFleetInbox
 {
     /// <summary>
     /// Writes a line. Completes when it is kept. Lines of one process keep their order for each device.
@@ -108,27 +108,11 @@ public interface IFleet
     /// <exception cref="ArgumentException">The name or an option is out of range.</exception>
     FleetConsumer Process(string consumer, Func<FleetLine, DbTransaction, CancellationToken, Task> handler, FleetConsumerOptions? options = null);
 
-    /// <summary>
-    /// The received lines. All subscriptions of one consumer get each line once together. A line counts as handled soon
-    /// after <c>OnNext</c> has returned: after a crash the last ones, at most
-    /// <see cref="FleetConsumerOptions.BatchLines"/>, come again, with the same names (<see cref="FleetLine.Line"/>).
-    /// </summary>
-    /// <param name="consumer">The name of the consumer: <see cref="Process"/>.</param>
-    /// <param name="options">Limits and times. Default <see cref="FleetConsumerOptions.Default"/>.</param>
-    /// <remarks>
-    /// It never completes, and never fails: while the store is away, it waits. An observer that throws gets nothing
-    /// more, and its line goes to another one.
-    /// </remarks>
-    /// <exception cref="ArgumentException">The name or an option is out of range.</exception>
-    IObservable<FleetLine> Lines(string consumer, FleetConsumerOptions? options = null);
-
-    /// <summary>
-    /// Removes a consumer that nobody needs any more: lines are not kept for it any longer, and its dead letters are
-    /// deleted. If it runs again, it is a new one.
-    /// </summary>
-    /// <param name="consumer">The name of the consumer. An unknown one changes nothing.</param>
-    /// <exception cref="SessionStoreException">The store failed.</exception>
-    Task ForgetConsumerAsync(string consumer);
+    FleetConsumer IFleetInbox.Process(string consumer, Func<FleetLine, CancellationToken, Task> handler, FleetConsumerOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return Process(consumer, (line, _, ct) => handler(line, ct), options);
+    }
 
     /// <summary>
     /// The devices in the order of their ids: which server has each, whether it is up and since when, and why it was

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Rx.IotLink;
+using Rx.IotLink.Nats;
 using Rx.IotLink.Sqlite;
 using Stores;
 
@@ -26,7 +27,24 @@ hold.SetAction((parsed, cancelled) => RunAsync(async () =>
     _ = await Console.In.ReadToEndAsync(cancelled);
 }));
 
-return await new RootCommand("Session stores: how fast they are, and what they keep when their process is killed.") { speed, stream, hold }.Parse(args).InvokeAsync();
+var url = new Argument<string>("url") { Description = "The servers of NATS." };
+var consumer = new Argument<string>("consumer") { Description = "The name of the consumer." };
+var consume = new Command("consume", "Prints the lines of a fleet in NATS as its handler begins them. A line 'hold' is held until the standard input ends.") { url, consumer };
+consume.SetAction((parsed, cancelled) => RunAsync(async () =>
+{
+    // The console blocks whoever reads it.
+    var over = Task.Run(Console.In.ReadToEnd, cancelled);
+    await using var store = await NatsSessionStore.OpenAsync(new NatsSessionStoreOptions { Url = parsed.GetRequiredValue(url), Inbox = true });
+    await using var running = store.Fleet.Process(parsed.GetRequiredValue(consumer), async (line, _) =>
+    {
+        await Console.Out.WriteLineAsync(line.Text);
+        if (line.Text == "hold")
+            await over;
+    }, new FleetConsumerOptions { Lease = TimeSpan.FromSeconds(3) });
+    _ = await over;
+}));
+
+return await new RootCommand("Session stores: how fast they are, and what they keep when their process is killed.") { speed, stream, hold, consume }.Parse(args).InvokeAsync();
 
 static async Task<int> RunAsync(Func<Task> work)
 {

@@ -7,15 +7,11 @@ using Rx.IotLink.Tests.Server.Tools;
 
 namespace Rx.IotLink.Tests.Stores.Fleet;
 
-/// <summary>What an application may rely on, whichever store has the fleet: each check runs on each of them.</summary>
-internal abstract partial class FleetContract : ServerTest
+/// <summary>
+/// What an application may rely on, whichever database has the fleet: each check runs on each of them.
+/// </summary>
+internal abstract partial class FleetContract : FleetInboxContract
 {
-    protected static readonly FleetConsumerOptions Quick = new()
-    {
-        Poll = TimeSpan.FromMilliseconds(10), Lease = TimeSpan.FromSeconds(1), MaxConcurrent = 2,
-        BackOff = new() { Initial = TimeSpan.FromMilliseconds(20), Cap = TimeSpan.FromMilliseconds(100) },
-    };
-
     /// <summary>
     /// Makes an empty database, with the table of the application (id, text, who; place counts its rows).
     /// </summary>
@@ -24,91 +20,8 @@ internal abstract partial class FleetContract : ServerTest
     /// <summary>A connection of the application to the database of the store.</summary>
     protected abstract Task<DbConnection> ConnectAsync();
 
-    /// <summary>Two devices whose lines one process handles one after the other.</summary>
-    protected abstract string Beside(string id);
-
     /// <summary>The SQL of the table of dead letters, for its rows.</summary>
     protected abstract string SetAside { get; }
-
-    [Test]
-    public async Task Lines_are_accepted_without_an_application_and_a_consumer_gets_them_later_each_once_and_in_order()
-    {
-        const int Devices = 5;
-        const int Lines = 100;
-        var (server, fleet) = await StartAsync();
-        var devices = Enumerable.Range(0, Devices).Select(d => StartClient(server, $"pump-{Text(d)}")).ToArray();
-        await Task.WhenAll(Enumerable.Range(0, Lines).SelectMany(n => devices.Select(device => device.WriteAsync(Text(n))))).Within();
-        await using var consumer = fleet.Process("billing", Insert("a"), Quick);
-        await UntilAsync("SELECT count(*) FROM had", Devices * Lines);
-        for (var d = 0; d < Devices; d++)
-            Assert.That(await HadAsync($"pump-{Text(d)}"), Is.EqualTo(Numbers(Lines)));
-    }
-
-    [Test]
-    public async Task Best_effort_and_protocol_1_come_too_and_have_names_of_their_own()
-    {
-        var (server, fleet) = await StartAsync();
-        var old = StartClient(ClientOptions(server.EndPoint, "old") with { Protocol = 1 });
-        var quick = StartClient(server, "quick");
-        await old.WriteAsync("one").Within();
-        await old.WriteAsync("two").Within();
-        await quick.WriteAsync("now", Delivery.BestEffort).Within();
-        await quick.WriteAsync("sure\0line").Within();
-        var lines = await fleet.Lines("dashboard", Quick).Take(4).ToList().Timeout(Bound.Limit);
-        Assert.That(lines.Select(line => line.Text), Is.EquivalentTo(["one", "two", "now", "sure\0line"]));
-        Assert.That(lines.Select(line => (line.DeviceId, line.Line)).Distinct().Count(), Is.EqualTo(4));
-        Assert.That(lines.Where(line => line.DeviceId == "old").Select(line => line.Text), Is.EqualTo(["one", "two"]));
-        Assert.That(lines.Select(line => line.Received), Has.All.GreaterThan(DateTimeOffset.UnixEpoch.AddYears(50)));
-    }
-
-    [Test]
-    public async Task An_observer_in_the_server_holds_up_the_acceptance()
-    {
-        var (server, fleet) = await StartAsync();
-        var device = StartClient(server, "pump-1");
-        var observed = new TaskCompletionSource<ReceivedLine>();
-        Own((await server.WaitForAsync("pump-1").Within()).Received.Subscribe(l => observed.TrySetResult(l)));
-        var heard = new List<FleetLine>();
-        Own(fleet.Lines("a", Quick).Synchronize(heard).Subscribe(heard.Add));
-        var writing = device.WriteAsync("slow");
-        var line = await observed.Task.Within();
-        Assert.That(heard, Is.Empty);
-        Assert.That(writing.IsCompleted, Is.False);
-        line.Accept();
-        await writing.Within();
-        await Bound.EventuallyAsync(() => heard.Count == 1);
-        Assert.That(heard[0].Line, Is.EqualTo(line.Line));
-    }
-
-    [Test]
-    public async Task A_line_that_fails_is_tried_again_and_holds_up_its_own_device_alone()
-    {
-        var (server, fleet) = await StartAsync();
-        var (bad, good) = (StartClient(server, "bad"), StartClient(server, Beside("bad")));
-        var may = 0;
-        var failures = new List<LinkNotice>();
-        await using var consumer = fleet.Process("billing", async (line, transaction, ct) =>
-        {
-            await Insert("a")(line, transaction, ct);
-            if (line.Text == "poison" && Volatile.Read(ref may) == 0)
-                throw new FormatException("no number");
-        }, Quick);
-        using var noticing = consumer.Notices.Synchronize(failures).Subscribe(failures.Add);
-        foreach (var text in new[] { "before", "poison", "after" })
-            await bad.WriteAsync(text).Within();
-        for (var n = 0; n < 5; n++)
-            await good.WriteAsync(Text(n)).Within();
-        await UntilAsync("SELECT count(*) FROM had WHERE id <> 'bad'", 5);
-        await Bound.EventuallyAsync(() => failures.Count >= 3);
-        Assert.That(await HadAsync("bad"), Is.EqualTo("before"), "its transaction was undone");
-        Volatile.Write(ref may, 1);
-        await UntilAsync("SELECT count(*) FROM had WHERE id = 'bad'", 3);
-        Assert.That(await HadAsync("bad"), Is.EqualTo("before poison after"));
-        await UntilAsync($"SELECT count(*) FROM {SetAside}", 0);
-        Assert.That(failures[0].Kind, Is.EqualTo(LinkNoticeKind.HandlerFailed));
-        Assert.That(failures[0].Detail, Does.Contain("attempt 1: FormatException: no number").And.Not.Contain("poison"));
-        Assert.That(failures[1].Detail, Does.Contain("attempt 2"));
-    }
 
     [Test]
     public async Task A_line_that_never_succeeds_is_a_dead_letter_in_the_end()
@@ -159,86 +72,6 @@ internal abstract partial class FleetContract : ServerTest
         Assert.That(await after.Task.Within(), Is.Not.Null, "its connection writes nothing any more");
         Assert.That(await TextAsync("SELECT string_agg(text, ' ') FROM (SELECT text FROM had ORDER BY text) t"), Is.EqualTo("fine next"));
         Assert.That(await TextAsync($"SELECT error FROM {SetAside}"), Does.Contain("has not ended for 0.2 s"));
-    }
-
-    [Test]
-    public async Task Consumers_of_one_name_share_the_lines_and_each_one_counts_once()
-    {
-        const int Devices = 8;
-        const int Lines = 100;
-        var (server, fleet) = await StartAsync();
-        var devices = Enumerable.Range(0, Devices).Select(d => StartClient(server, $"pump-{Text(d)}")).ToArray();
-        await using var a = fleet.Process("billing", Insert("a"), Quick with { BatchLines = 10 });
-        await using var b = fleet.Process("billing", Insert("b"), Quick with { BatchLines = 10 });
-        await Task.WhenAll(Enumerable.Range(0, Lines).SelectMany(n => devices.Select(device => device.WriteAsync(Text(n))))).Within();
-        await UntilAsync("SELECT count(*) FROM had", Devices * Lines);
-        for (var d = 0; d < Devices; d++)
-            Assert.That(await HadAsync($"pump-{Text(d)}"), Is.EqualTo(Numbers(Lines)));
-    }
-
-    [Test]
-    public async Task One_that_leaves_gives_its_lines_to_the_others_at_once()
-    {
-        var (server, fleet) = await StartAsync();
-        var device = StartClient(server, "pump-1");
-        var patient = Quick with { Lease = TimeSpan.FromMinutes(10) };
-        var a = fleet.Process("billing", Insert("a"), patient);
-        await device.WriteAsync("first").Within();
-        await UntilAsync("SELECT count(*) FROM had WHERE who = 'a'", 1);
-        await a.DisposeAsync();
-        await using var b = fleet.Process("billing", Insert("b"), patient);
-        await device.WriteAsync("second").Within();
-        await UntilAsync("SELECT count(*) FROM had WHERE who = 'b'", 1);
-        Assert.That(await HadAsync("pump-1"), Is.EqualTo("first second"));
-    }
-
-    [Test]
-    public async Task Each_consumer_gets_all_lines_and_one_that_begins_now_gets_the_later_ones()
-    {
-        var (server, fleet) = await StartAsync();
-        var device = StartClient(server, "pump-1");
-        var heard = new List<string>();
-        Own(fleet.Lines("a", Quick).Synchronize(heard).Subscribe(line => heard.Add("a " + line.Text)));
-        Own(fleet.Lines("b", Quick).Synchronize(heard).Subscribe(line => heard.Add("b " + line.Text)));
-        await device.WriteAsync("one").Within();
-        await Bound.EventuallyAsync(() => heard.Count == 2);
-        var begun = fleet.Lines("c", Quick with { FromNow = true }).Synchronize(heard).Subscribe(line => heard.Add("c " + line.Text));
-        Own(begun);
-        // It begins at some moment from now on; what comes after its first line comes, too.
-        for (var n = 0; !heard.Any(line => line.StartsWith("c ", StringComparison.Ordinal)); n++)
-        {
-            await device.WriteAsync("more").Within();
-            await Bound.EventuallyAsync(() => heard.Count(line => line == "a more") == n + 1);
-        }
-
-        await device.WriteAsync("last").Within();
-        await Bound.EventuallyAsync(() => heard.Contains("c last") && heard.Contains("a last") && heard.Contains("b last"));
-        Assert.That(heard, Does.Not.Contain("c one"));
-        await fleet.ForgetConsumerAsync("nobody").Within();
-    }
-
-    [Test]
-    public async Task An_observer_that_throws_gets_nothing_more_and_the_line_goes_to_another()
-    {
-        var (server, fleet) = await StartAsync();
-        var had = new List<string>();
-        var threw = new TaskCompletionSource();
-        using var bad = fleet.Lines("a", Quick).Subscribe(line =>
-        {
-            had.Add(line.Text);
-            if (line.Text != "two")
-                return;
-            threw.SetResult();
-            throw new InvalidOperationException("no");
-        });
-        var device = StartClient(server, "pump-1");
-        await device.WriteAsync("one").Within();
-        await device.WriteAsync("two").Within();
-        await device.WriteAsync("three").Within();
-        await threw.Task.Within();
-        var rest = await fleet.Lines("a", Quick).Select(line => line.Text).Take(2).ToList().Timeout(Bound.Limit);
-        Assert.That(had, Is.EqualTo(["one", "two"]));
-        Assert.That(rest, Is.EqualTo(["two", "three"]));
     }
 
     [Test]
@@ -357,16 +190,6 @@ internal abstract partial class FleetContract : ServerTest
         GC.KeepAlive(one);
     }
 
-    [TestCase("", 1)]
-    [TestCase("a", 0)]
-    [TestCase("a\0", 1)]
-    public async Task What_is_out_of_range_is_said(string name, int concurrent)
-    {
-        var (_, fleet) = await StartAsync();
-        Assert.That(() => fleet.Process(name, (_, _, _) => Task.CompletedTask, Quick with { MaxConcurrent = concurrent }), Throws.InstanceOf<ArgumentException>());
-        Assert.That(() => fleet.Lines(name, Quick with { MaxConcurrent = concurrent }), Throws.InstanceOf<ArgumentException>());
-    }
-
     protected static Func<FleetLine, DbTransaction, CancellationToken, Task> Insert(string by) => async (line, transaction, ct) =>
     {
         await using var command = transaction.Connection!.CreateCommand();
@@ -382,8 +205,6 @@ internal abstract partial class FleetContract : ServerTest
         await command.ExecuteNonQueryAsync(ct);
     };
 
-    protected static string Text(long n) => n.ToString(CultureInfo.InvariantCulture);
-
     protected async Task<(IotLinkServer Server, IFleet Fleet)> StartAsync(TimeSpan? inboxFor = null)
     {
         var (store, fleet) = await OpenAsync(inboxFor ?? TimeSpan.FromDays(1), fleetLines: 10_000);
@@ -398,7 +219,22 @@ internal abstract partial class FleetContract : ServerTest
         return heard;
     }
 
-    protected Task<string> HadAsync(string id) => TextAsync($"SELECT string_agg(text, ' ') FROM (SELECT text FROM had WHERE id = '{id}' ORDER BY place) t");
+    protected override async Task<(ISessionStore Store, IFleetInbox Fleet)> OpenInboxAsync() => await OpenAsync(TimeSpan.FromDays(1), fleetLines: 10_000);
+
+    protected override FleetConsumer Consume(IFleetInbox fleet, string by, FleetConsumerOptions options, Func<FleetLine, bool>? fails = null) =>
+        ((IFleet)fleet).Process("billing", async (line, transaction, ct) =>
+        {
+            await Insert(by)(line, transaction, ct);
+            if (fails?.Invoke(line) == true)
+                throw new FormatException("no number");
+        }, options);
+
+    protected override Task UntilHadAsync(int count, string? id = null, string? by = null) =>
+        UntilAsync($"SELECT count(*) FROM had WHERE id = {(id is null ? "id" : $"'{id}'")} AND who = {(by is null ? "who" : $"'{by}'")}", count);
+
+    protected override Task UntilNothingIsAsideAsync() => UntilAsync($"SELECT count(*) FROM {SetAside}", 0);
+
+    protected override Task<string> HadAsync(string id) => TextAsync($"SELECT string_agg(text, ' ') FROM (SELECT text FROM had WHERE id = '{id}' ORDER BY place) t");
 
     protected async Task<string> TextAsync(string sql) => await ScalarAsync(sql) as string ?? "";
 
@@ -406,8 +242,6 @@ internal abstract partial class FleetContract : ServerTest
     protected Task UntilAsync(string sql, long expected) => Observable.Interval(TimeSpan.FromMilliseconds(20))
         .Select(_ => Observable.FromAsync(async () => Convert.ToInt64(await ScalarAsync(sql) ?? 0L, CultureInfo.InvariantCulture))).Concat()
         .FirstAsync(number => expected == 0 ? number == 0 : number >= expected, $"{sql} gives {expected}");
-
-    private static string Numbers(int count) => string.Join(' ', Enumerable.Range(0, count));
 
     private static async Task ExecuteAsync(DbTransaction transaction, string sql)
     {
