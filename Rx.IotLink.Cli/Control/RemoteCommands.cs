@@ -46,8 +46,8 @@ internal static class RemoteCommands
 
     private static Option<string?> State()
     {
-        var state = new Option<string?>("--state") { HelpName = "STATE", Description = "Only devices in this state: up, down or connecting." };
-        state.CompletionSources.Add("up", "down", "connecting");
+        var state = new Option<string?>("--state") { HelpName = "STATE", Description = "Only devices in this state: up, down, asleep or connecting." };
+        state.CompletionSources.Add("up", "down", "asleep", "connecting");
         return state;
     }
 

@@ -10,14 +10,18 @@ internal sealed class AsleepTests
     [Test]
     public async Task A_device_that_sleeps_is_said_to_sleep_and_keeps_its_lines()
     {
-        var (server, port) = await IotLinkProcess.ServeAsync();
+        var (server, port) = await IotLinkProcess.ServeAsync("--page", "0");
         await using var serving = server;
+        var page = await server.EventAsync("page on ");
         await using var device = IotLinkClient.Start(new() { Host = "127.0.0.1", Port = port, Id = "meter-1", DrainTimeout = TimeSpan.Zero });
         await device.State.FirstAsync(state => state.Status == LinkStatus.Up).Timeout(IotLinkProcess.Bound);
         using var wake = new CancellationTokenSource();
         var sleep = device.SleepAsync(TimeSpan.FromHours(1), wake.Token);
 
         Assert.That(await server.EventAsync("meter-1 asleep"), Does.Match("meter-1 asleep: until [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}Z"));
+        await using var list = IotLinkProcess.Start("ls", "--state", "asleep", "--url", page[page.IndexOf("http", StringComparison.Ordinal)..]);
+        Assert.That(await list.ExitAsync(), Is.Zero);
+        Assert.That(await IotLinkProcess.AllAsync(list.Output), Has.Some.StartWith("meter-1  asleep"));
         await server.WriteAsync("meter-1\tfor when it wakes\n");
         var line = device.ReadLineAsync();
         await wake.CancelAsync();

@@ -30,6 +30,7 @@ internal sealed partial class CompletionTests
     [TestCase("iotlink ser", "serve")]
     [TestCase("iotlink connect host --key", "--key-file")]
     [TestCase("iotlink serve --protocol b", "both")]
+    [TestCase("iotlink ls --state as", "asleep")]
     [TestCase("iotlink serve --nothing-like-it", "")]
     public async Task Bash_completes_a_word(string typed, string word)
     {
