@@ -168,6 +168,14 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
         return await ReadAsync(connection => lines.ReadKeysAsync(connection, claim, after, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<string>?> FindIdsAsync(long least, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(least, 1);
+        await EnsureOpenAsync(cancellationToken).ConfigureAwait(false);
+        return await ReadAsync(connection => claimant.FindIdsAsync(connection, least, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Closes the connections that are not in use; a running call closes its own when it has ended.</summary>
     public void Dispose()
     {

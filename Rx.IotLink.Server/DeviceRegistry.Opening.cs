@@ -150,6 +150,8 @@ internal sealed partial class DeviceRegistry
                 unopened.Remove(id);
             }
 
+            if (KeptSleep.Of(kept.Memory.Connections) is { } sleep)
+                link.SleepsOn(sleep, hasCome: wanted.IsConnecting);
             Announce(member, wanted.Remote);
             opened.TrySetResult(new(member, null));
         }

@@ -287,6 +287,7 @@ internal sealed partial class DeviceRegistry
             waiting.Clear();
         }
 
+        askingAgain?.Dispose();
         foreach (var (id, waiter) in unmet)
             waiter.TrySetException(Closed(id));
         foreach (var opened in unopenedYet)

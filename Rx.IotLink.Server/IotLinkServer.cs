@@ -265,6 +265,7 @@ public sealed partial class IotLinkServer : IAsyncDisposable
             await ListenByItselfAsync(cancellationToken).ConfigureAwait(false);
         (options.Keys as KeyFileWatch)?.Start();
         delivering = (options.SessionStore as IFleetStore)?.DeliverTo(Links, options.Scheduler);
+        registry.OpenAsleep(HasKey, closed.Token);
     }
 
     private async Task ListenByItselfAsync(CancellationToken cancellationToken)

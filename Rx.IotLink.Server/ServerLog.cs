@@ -93,6 +93,15 @@ internal sealed partial class ServerLog : IObserverFaults
     [LoggerMessage(7, LogLevel.Error, "The keys failed, {What}")]
     private partial void KeysFailed(string what, Exception error);
 
+    public void SleepersNotFound(Exception error)
+    {
+        CountFailure();
+        LogSleepersNotFound(error);
+    }
+
+    [LoggerMessage(9, LogLevel.Error, "The session store did not say which devices sleep; it is asked again in 10 s")]
+    private partial void LogSleepersNotFound(Exception error);
+
     [LoggerMessage(EventId = 8, Message = "{Count} more within {Seconds} s: {Who} {What}")]
     private partial void More(LogLevel level, int count, double seconds, string who, string what);
 

@@ -140,6 +140,13 @@ public sealed partial class SqliteSessionStore : ISessionStore, IFleetStore, IAs
         return Do(() => Read(from => from.ReadKeys(claim, after, cancellationToken)), cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>?> FindIdsAsync(long least, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(least, 1);
+        return Do(() => (IReadOnlyList<string>?)Read(from => from.FindIds(least, cancellationToken)), cancellationToken);
+    }
+
     /// <summary>
     /// Copies all kept data into a new file, while the store is in use. The copy is complete when it appears under its
     /// name.

@@ -120,6 +120,19 @@ public sealed class MemorySessionStore : ISessionStore
         }
     }
 
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>?> FindIdsAsync(long least, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(least, 1);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (gate)
+        {
+            if (Fault is not null)
+                throw Fault;
+            return new([.. sessions.Where(one => one.Value.Connections >= (ulong)least).Select(one => one.Key)]);
+        }
+    }
+
     private Session Of(string id)
     {
         if (!sessions.TryGetValue(id, out var session))
@@ -143,6 +156,8 @@ public sealed class MemorySessionStore : ISessionStore
         private SessionMemory memory = SessionMemory.Empty;
 
         public long Token { get; set; }
+
+        public ulong Connections => memory.Connections;
 
         public bool IsBegun => lines.Count > 0 || memory != SessionMemory.Empty;
 

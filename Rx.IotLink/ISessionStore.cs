@@ -99,6 +99,19 @@ public interface ISessionStore
 
         return keys;
     }
+
+    /// <summary>
+    /// Finds the memories with a great number in <see cref="SessionMemory.Connections"/>. A server asks once, when it
+    /// starts, for the devices that sleep, and shows them as <see cref="LinkStatus.Asleep"/>. Default: null.
+    /// </summary>
+    /// <param name="least">The least number; at least 1.</param>
+    /// <param name="cancellationToken">The server stops.</param>
+    /// <returns>
+    /// The ids, in any order; where other processes may claim memories too, only those that this server has claimed
+    /// last. Null: this store cannot find them. Then a server knows that a device sleeps once its link is opened.
+    /// </returns>
+    /// <exception cref="SessionStoreException">The store cannot be used. The server asks again later.</exception>
+    ValueTask<IReadOnlyList<string>?> FindIdsAsync(long least, CancellationToken cancellationToken = default) => new((IReadOnlyList<string>?)null);
 }
 
 /// <summary>The right to write the memory of a device.</summary>
@@ -118,7 +131,10 @@ public sealed record ClaimedSession(SessionClaim Claim, SessionMemory Memory);
 /// <param name="First">The number of the oldest line that waits, or of the next one if none does. At least 1.</param>
 /// <param name="PeerEpoch">The peer's memory that was met last, or null.</param>
 /// <param name="Accepted">The number of the last line that was accepted from it.</param>
-/// <param name="Connections">The number of the client's last connection.</param>
+/// <param name="Connections">
+/// At a client: the number of its last connection. At a server: 0, or a number of at least 2^62 that says since when
+/// its device sleeps, and for how long.
+/// </param>
 /// <param name="LastPosition">The greatest position that a line ever had; 0 if there was no line.</param>
 /// <param name="Waiting">How many lines wait (<see cref="ISessionStore.ReadLinesAsync"/> gives them).</param>
 /// <param name="WaitingBytes">How many bytes of UTF-8 they have together.</param>
@@ -203,7 +219,9 @@ public enum SessionRecordKind
     Begin,
 
     /// <summary>
-    /// A client opens a connection with this number: the next number is never lower, also if this connection fails.
+    /// A client opens a connection with this number: the next number is never lower, also if this connection fails. Or
+    /// a server learns that its device sleeps, or is awake again (<see cref="SessionMemory.Connections"/>). A store
+    /// keeps the last number, whatever it is.
     /// </summary>
     Connect,
 

@@ -51,6 +51,9 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
         FROM unnest($1::bytea[]) AS g(id) JOIN {schema}.sessions s USING (id) JOIN {schema}.lines l USING (session) GROUP BY s.id
         """;
 
+    // A negative one is a number without sign that is greater than all.
+    private readonly string find = $"SELECT id FROM {schema}.sessions WHERE (connections >= $1 OR connections < 0) AND node = $2";
+
     /// <summary>Runs work on a connection, and makes the exception of a failure.</summary>
     public delegate Task Run(Func<NpgsqlConnection, Task> work);
 
@@ -68,6 +71,21 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
 
         _ = ClaimAllAsync();
         return wish.Result.Task;
+    }
+
+    /// <summary>
+    /// Finds the memories that this server claimed last, with at least so great a number of connections.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> FindIdsAsync(NpgsqlConnection connection, long least, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(find, connection) { Parameters = { new() { Value = least }, new() { Value = node } } };
+        await using var end = command.ConfigureAwait(false);
+        var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var endOfReader = reader.ConfigureAwait(false);
+        var found = new List<string>();
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            found.Add(Id(reader));
+        return found;
     }
 
     private async Task ClaimAllAsync()

@@ -10,6 +10,7 @@ internal sealed class Reader : IDisposable
     private readonly Statement lines;
     private readonly Statement count;
     private readonly Statement keys;
+    private readonly Statement ids;
 
     /// <summary>Prepares to read.</summary>
     /// <param name="connection">The reader owns it, also when this throws.</param>
@@ -29,6 +30,8 @@ internal sealed class Reader : IDisposable
                 SELECT l.position, l.key, octet_length(l.text) FROM sessions s JOIN lines l INDEXED BY keyed_lines ON l.session = s.session
                 WHERE s.id = ?1 AND s.token = ?2 AND l.position > ?3 AND l.key IS NOT NULL ORDER BY l.position
                 """);
+            // A negative one is a number without sign that is greater than all.
+            ids = connection.Prepare("SELECT id FROM sessions WHERE connections >= ?1 OR connections < 0");
             Fleet = new(connection, faults);
             count = connection.Prepare("SELECT count(*), coalesce(sum(octet_length(text)), 0) FROM lines WHERE session = ?1");
         }
@@ -49,6 +52,28 @@ internal sealed class Reader : IDisposable
         var counted = (count.Long(0), count.Long(1));
         count.Reset();
         return counted;
+    }
+
+    /// <summary>Finds the sessions with at least so great a number of connections.</summary>
+    public IReadOnlyList<string> FindIds(long least, CancellationToken cancellationToken)
+    {
+        var found = new List<string>();
+        ids.Bind(1, least);
+        try
+        {
+            while (ids.Step())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (Protocol.Utf8.Decode(ids.Utf8(0)) is { } id)
+                    found.Add(id);
+            }
+        }
+        finally
+        {
+            ids.Reset();
+        }
+
+        return found;
     }
 
     /// <summary>Reads lines, oldest first.</summary>

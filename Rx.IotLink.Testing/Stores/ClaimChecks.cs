@@ -11,6 +11,7 @@ internal static class ClaimChecks
         ("A claim from before the store was closed is fenced out by one after it", FencesAfterReopeningAsync),
         ("Of claims at the same time one is the last, and all tokens differ", AtOnceAsync),
         ("A claim of one id does not write the memory of another", OtherIdAsync),
+        ("Memories with great numbers of connections are found, and no others, if the store can find any", FindsAsync),
         ("A call that nobody waits for from the start does nothing, or all", CancelledAsync),
     ];
 
@@ -86,6 +87,35 @@ internal static class ClaimChecks
         _ = await store.KeepsAsync("pump-1", Empty(1)).ConfigureAwait(false);
         _ = await store.KeepsAsync("pump-2", Empty(4)).ConfigureAwait(false);
         _ = await store.KeepsAsync("pump-3", null).ConfigureAwait(false);
+    }
+
+    /// <summary>So a server finds the devices that sleep.</summary>
+    private static async Task FindsAsync(StoreSubject store)
+    {
+        const ulong Least = 1UL << 62;
+        (string Id, ulong[] Numbers)[] memories =
+        [
+            ("pump-1", [Least]), ("pump-2", [Least - 1]), ("pump-3", []), ("pump-4", [Least, 0]), ("pump-5", [7, long.MaxValue]), ("pümp-6", [ulong.MaxValue]),
+            ("pump-7", [Least + 5]),
+        ];
+        SessionClaim last = default;
+        foreach (var (id, numbers) in memories)
+        {
+            last = await store.BeginAsync(id).ConfigureAwait(false);
+            foreach (var number in numbers)
+                await store.WriteAsync(last, Connect(number)).ConfigureAwait(false);
+        }
+
+        await store.WriteAsync(last, Forget()).ConfigureAwait(false);
+        await HasAsync().ConfigureAwait(false);
+        await store.ReopenAsync().ConfigureAwait(false);
+        await HasAsync().ConfigureAwait(false);
+
+        async Task HasAsync()
+        {
+            if (await store.Store.FindIdsAsync((long)Least).ConfigureAwait(false) is { } found)
+                store.Equal("pump-1 pump-5 pümp-6", string.Join(' ', found.Order(StringComparer.Ordinal)), "the list of what is found");
+        }
     }
 
     private static async Task CancelledAsync(StoreSubject store)

@@ -214,4 +214,5 @@ internal sealed record EndOfConnection(Outage Outage, bool SendIsUnderWay);
 /// <param name="Outage">Why it is not up.</param>
 /// <param name="Connections">How often the link came up.</param>
 /// <param name="Healed">It came up again: how long it was down.</param>
-internal readonly record struct StateChange(LinkStatus Status, Outage? Outage, int Connections, TimeSpan? Healed = null);
+/// <param name="Since">When it began, if that is kept; null: now.</param>
+internal readonly record struct StateChange(LinkStatus Status, Outage? Outage, int Connections, TimeSpan? Healed = null, DateTimeOffset? Since = null);

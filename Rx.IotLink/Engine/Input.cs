@@ -30,6 +30,9 @@ internal enum InputKind : byte
     /// <summary>This end is awake again, and cannot connect.</summary>
     Woken,
 
+    /// <summary>The store says that the device sleeps, or slept before it came.</summary>
+    Slept,
+
     /// <summary>The application asks for the time of a round trip.</summary>
     Pinged,
 
@@ -112,7 +115,9 @@ internal readonly struct Input
     /// <summary>Wrote, TookBack: the line.</summary>
     public OutLine? Line { get; private init; }
 
-    /// <summary>Wrote, Loaded: the time of day, where lines are kept.</summary>
+    /// <summary>
+    /// Connected, Wrote, Loaded: the time of day, where lines are kept. Slept: since when.
+    /// </summary>
     public DateTimeOffset TimeOfDay { get; private init; }
 
     /// <summary>Wrote: whether the send may come later, so that it takes more lines.</summary>
@@ -124,7 +129,7 @@ internal readonly struct Input
     /// <summary>Dismissed: the text of the farewell, if the protocol has one.</summary>
     public string? Word => what as string;
 
-    /// <summary>Ended, Dismissed, Woken, Closed, Refused, SaveFailed, SaveWaits, LoadFailed: why.</summary>
+    /// <summary>Ended, Dismissed, Woken, Slept, Closed, Refused, SaveFailed, SaveWaits, LoadFailed: why.</summary>
     public Outage? Outage => why as Outage;
 
     /// <summary>SaveFailed, LoadFailed: the exception of the store.</summary>
@@ -144,8 +149,8 @@ internal readonly struct Input
 
     public static Input Handled(in Moment at) => new(InputKind.Handled, at);
 
-    public static Input Connected(in Moment at, OutputBuffer output, PeerOpening? opening, int? version = null) =>
-        new(InputKind.Connected, at, output, opening, version ?? 0);
+    public static Input Connected(in Moment at, OutputBuffer output, PeerOpening? opening, int? version = null, DateTimeOffset timeOfDay = default) =>
+        new(InputKind.Connected, at, output, opening, version ?? 0) { TimeOfDay = timeOfDay };
 
     public static Input Bytes(in Moment at, in ReadOnlySequence<byte> bytes) => new(InputKind.Bytes, at) { Received = bytes };
 
@@ -160,6 +165,8 @@ internal readonly struct Input
     public static Input Dismissed(in Moment at, string word, Outage outage) => new(InputKind.Dismissed, at, word, outage);
 
     public static Input Woken(in Moment at, Outage outage) => new(InputKind.Woken, at, why: outage);
+
+    public static Input Slept(in Moment at, Outage? outage, DateTimeOffset since) => new(InputKind.Slept, at, why: outage) { TimeOfDay = since };
 
     public static Input Wrote(in Moment at, OutLine line, bool maySendLater, bool moreFollow = false, DateTimeOffset timeOfDay = default) =>
         new(InputKind.Wrote, at) { Line = line, MaySendLater = maySendLater, MoreFollow = moreFollow, TimeOfDay = timeOfDay };

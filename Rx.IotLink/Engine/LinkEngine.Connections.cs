@@ -8,7 +8,7 @@ namespace Rx.IotLink.Engine;
 /// <summary>Connections, the change of the protocol's version, and the end.</summary>
 internal sealed partial class LinkEngine
 {
-    private void Connect(OutputBuffer to, PeerOpening? opening, int? version)
+    private void Connect(OutputBuffer to, PeerOpening? opening, int? version, DateTimeOffset timeOfDay)
     {
         if (IsFinal || output is not null)
         {
@@ -23,6 +23,8 @@ internal sealed partial class LinkEngine
         // speak it.
         if (opening is not null)
             TakeOver();
+        if (kept is not null && timeOfDay != default)
+            outbox.Limits.Origin = timeOfDay - now;
         (output, sending) = (to, false);
         protocol.Connect(to, now, opening);
     }
@@ -95,8 +97,43 @@ internal sealed partial class LinkEngine
     private void FallAsleep(Outage outage, TimeSpan time)
     {
         var isPeer = outage.Reason == OutageReason.PeerLeft;
-        sleep = new(time, isPeer ? now + time + (time / 10) + Attempts : null);
-        Become(LinkStatus.Asleep, outage);
+        sleep = new(time, isPeer ? now + WaitFor(time) : null);
+        DateTimeOffset? since = null;
+        if (isPeer && kept is not null)
+        {
+            var keeps = KeptSleep.From(outbox.Limits.Origin + now, time);
+            (since, kept.SaysAsleep) = (keeps.Since, true);
+            Save(new(SessionRecordKind.Connect, Number: keeps.Number));
+        }
+
+        Become(LinkStatus.Asleep, outage, since);
+    }
+
+    private static TimeSpan WaitFor(TimeSpan sleep) => sleep + (sleep / 10) + Attempts;
+
+    /// <summary>
+    /// The store says that the device sleeps since some time. One that woke while there was no server tries again, so
+    /// it gets the time for that. Null: it has come.
+    /// </summary>
+    private void SleepsOn(Outage? outage, DateTimeOffset since)
+    {
+        kept!.SaysAsleep = true;
+        if (IsUp)
+            SayAwake();
+        if (outage is not { SleepsFor: { } time } || Status != LinkStatus.Connecting)
+            return;
+        var (over, least) = (since - outbox.Limits.Origin + WaitFor(time), now + Attempts);
+        sleep = new(time, over > least ? over : least);
+        Become(LinkStatus.Asleep, outage, since);
+    }
+
+    /// <summary>The store learns that the device is awake.</summary>
+    private void SayAwake()
+    {
+        if (kept is not { SaysAsleep: true })
+            return;
+        kept.SaysAsleep = false;
+        Save(new(SessionRecordKind.Connect, Number: 0));
     }
 
     /// <summary>It should be awake.</summary>
@@ -148,7 +185,7 @@ internal sealed partial class LinkEngine
         }
     }
 
-    private void Become(LinkStatus status, Outage? outage)
+    private void Become(LinkStatus status, Outage? outage, DateTimeOffset? since = null)
     {
         TimeSpan? healed = null;
         if (status == LinkStatus.Up)
@@ -158,7 +195,9 @@ internal sealed partial class LinkEngine
         Status = status;
         if (status != LinkStatus.Asleep)
             sleep = null;
-        (Collected.States ??= []).Add(new(status, outage, Connections, healed));
+        if (IsUp)
+            SayAwake();
+        (Collected.States ??= []).Add(new(status, outage, Connections, healed, since));
     }
 
     /// <summary>The sleep of a device.</summary>

@@ -228,6 +228,9 @@ internal sealed partial class LinkEngine
 
         public bool IsLoading { get; set; }
 
+        /// <summary>Whether the store says that the device sleeps.</summary>
+        public bool SaysAsleep { get; set; }
+
         /// <summary>When to read again after a read has failed or has found nothing.</summary>
         public TimeSpan? LoadAt { get; set; }
 

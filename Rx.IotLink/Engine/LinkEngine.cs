@@ -265,7 +265,7 @@ internal sealed partial class LinkEngine
         switch (input.Kind)
         {
             case InputKind.Connected:
-                Connect(input.Output!, input.Opening, input.Opening?.Version ?? input.Version);
+                Connect(input.Output!, input.Opening, input.Opening?.Version ?? input.Version, input.TimeOfDay);
                 break;
             case InputKind.Bytes when output is not null:
                 Receive(input);
@@ -315,6 +315,9 @@ internal sealed partial class LinkEngine
                 break;
             case InputKind.Woken:
                 Oversleep(input.Outage!);
+                break;
+            case InputKind.Slept when kept is not null:
+                SleepsOn(input.Outage, input.TimeOfDay);
                 break;
             case InputKind.Closed:
                 End(LinkStatus.Closed, input.Outage!);

@@ -95,7 +95,7 @@ internal sealed partial class Link
     private void Become(StateChange change)
     {
         Measure(change);
-        state = new LinkState(change.Status, options.Scheduler.Now, change.Connections, change.Outage);
+        state = new LinkState(change.Status, change.Since ?? options.Scheduler.Now, change.Connections, change.Outage);
         if (state is { AsleepUntil: { } until, Outage: { } outage })
             state = state with { Outage = outage with { Detail = $"asleep until {until:u}" } };
 

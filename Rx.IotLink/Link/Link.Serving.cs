@@ -42,7 +42,7 @@ internal sealed partial class Link
             serving.Heard(Now);
             serving.Said(Now);
             served = serving;
-            Step(Input.Connected(Moment(), serving.Output, opening, version), out work);
+            Step(Input.Connected(Moment(), serving.Output, opening, version, origin + Now), out work);
         }
 
         if (displaced.Ended is not null)
@@ -116,6 +116,18 @@ internal sealed partial class Link
         Work work;
         lock (gate)
             Step(Input.Woken(Moment(), outage), out work);
+        Perform(ref work);
+    }
+
+    /// <summary>The store says that the device sleeps. Before it is served.</summary>
+    /// <param name="sleep">Since when, and for how long.</param>
+    /// <param name="hasCome">Whether it is awake by now: it is connecting.</param>
+    public void SleepsOn(KeptSleep sleep, bool hasCome)
+    {
+        Work work;
+        var outage = hasCome ? null : new Outage(OutageReason.PeerLeft, "it sleeps") { SleepsFor = sleep.For };
+        lock (gate)
+            Step(Input.Slept(Moment(), outage, sleep.Since), out work);
         Perform(ref work);
     }
 

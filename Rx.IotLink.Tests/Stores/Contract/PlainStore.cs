@@ -60,6 +60,18 @@ internal sealed class PlainStore(PlainStore.Memory kept, PlantedFault fault) : I
         }
     }
 
+    public ValueTask<IReadOnlyList<string>?> FindIdsAsync(long least, CancellationToken cancellationToken = default)
+    {
+        lock (kept)
+            return new([.. kept.Sessions.Where(one => IsFound(one.Value)).Select(one => one.Key)]);
+
+        bool IsFound(Session session)
+        {
+            var number = fault == FindsWhatWas ? session.GreatestConnections : session.Begun.Connections;
+            return (fault != FindsWhatIsSigned || number <= long.MaxValue) && (number > (ulong)least || (number == (ulong)least && fault != FindsOneTooFew));
+        }
+    }
+
     private void Apply(IEnumerable<SessionWrite> batch, HashSet<SessionClaim> fenced)
     {
         var writes = batch.ToArray();
@@ -88,6 +100,7 @@ internal sealed class PlainStore(PlainStore.Memory kept, PlantedFault fault) : I
                 break;
             case SessionRecordKind.Connect:
                 session.Begun = session.Begun with { Connections = Bits(record.Number) };
+                session.GreatestConnections = Math.Max(session.GreatestConnections, record.Number);
                 break;
             case SessionRecordKind.Add:
                 session.Lines[record.Position] = new(record.Position, Text(record.Text!), Ends(record.Expires), fault == KeysAreNotKept ? null : record.Key);
@@ -169,6 +182,8 @@ internal sealed class PlainStore(PlainStore.Memory kept, PlantedFault fault) : I
         public SessionMemory Begun { get; set; } = SessionMemory.Empty;
 
         public long LastPosition { get; set; }
+
+        public ulong GreatestConnections { get; set; }
 
         public SortedDictionary<long, StoredLine> Lines { get; } = [];
     }

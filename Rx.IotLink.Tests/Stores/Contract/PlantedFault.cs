@@ -34,4 +34,7 @@ internal enum PlantedFault
     AcceptKeepsTheGreatest,
     HalfABatchIsKept,
     CancelledBatchesAreKeptInPart,
+    FindsOneTooFew,
+    FindsWhatIsSigned,
+    FindsWhatWas,
 }

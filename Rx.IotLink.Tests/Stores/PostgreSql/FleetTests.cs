@@ -12,6 +12,7 @@ internal sealed class FleetTests : ServerTest
 {
     private static readonly WriteOptions Stored = new() { Until = WrittenUntil.Stored };
 
+    private readonly Dictionary<IotLinkServer, PostgreSqlSessionStore> stores = [];
     private PostgresCluster cluster = null!;
     private string database = "";
 
@@ -127,6 +128,29 @@ internal sealed class FleetTests : ServerTest
         await UntilAsync("SELECT seen > clock_timestamp() - interval '5 s' FROM iotlink.servers WHERE node = 'one'");
     }
 
+    /// <summary>Another server leaves it alone, and says in the list of the fleet that it sleeps.</summary>
+    [Test]
+    public async Task A_device_sleeps_on_at_the_server_that_starts_in_place_of_its_own()
+    {
+        var (one, _) = await StartServerAsync("one");
+        var device = StartClient(ClientOptions(one.EndPoint, "meter-1"));
+        await device.WaitUntilUpAsync().Within();
+        using var wake = new CancellationTokenSource();
+        var sleeping = device.SleepAsync(TimeSpan.FromHours(1), wake.Token);
+        await UntilAsync("SELECT connections > 0 AND NOT is_up FROM iotlink.sessions");
+        var until = (await one.Find("meter-1")!.State.FirstAsync()).AsleepUntil;
+
+        var (two, _) = await StartServerAsync("two");
+        var (again, _) = await StartServerAsync("one");
+        var link = await again.WaitForAsync("meter-1").Within();
+        Assert.That((await link.State.FirstAsync(state => state.Status == LinkStatus.Asleep).Timeout(Bound.Limit)).AsleepUntil, Is.EqualTo(until));
+        Assert.That(two.Find("meter-1"), Is.Null);
+        var listed = await stores[two].Fleet.GetDeviceAsync("meter-1");
+        Assert.That((listed!.Node, listed.IsUp, listed.LastOutage), Is.EqualTo(("one", false, $"PeerLeft, asleep until {until:u}")));
+        await wake.CancelAsync();
+        Assert.That(async () => await sleeping, Throws.InstanceOf<OperationCanceledException>());
+    }
+
     /// <summary>Each line is in the table of the application once and in order, whoever had it first.</summary>
     [Test]
     public async Task A_device_that_moves_again_and_again_under_load_loses_and_repeats_nothing()
@@ -193,6 +217,7 @@ internal sealed class FleetTests : ServerTest
             ConnectionString = cluster.ConnectionString(database), Node = node, MaxConnections = 4,
         }));
         var server = await StartServerAsync(ServerOptions with { SessionStore = store, PinAddresses = false });
+        stores[server] = store;
         var lines = new List<string>();
         if (TestContext.CurrentContext.Test.Name.StartsWith("A_device_that_comes_back", StringComparison.Ordinal))
             Own(server.Links.SelectMany(link => link.Lines).Synchronize(lines).Subscribe(lines.Add));
