@@ -132,8 +132,20 @@ public sealed class NanoMemoryTests
         }
     }
 
+    /// <summary>
+    /// On a busy machine a thread may stand still for longer than the link's timeout. The outage that follows allocates
+    /// as any outage does, so it is measured again: of some attempts one is quiet.
+    /// </summary>
     [Test]
     public void The_threads_allocate_nothing_per_keepalive()
+    {
+        const int Attempts = 10;
+        for (var attempt = 1; !AllocateNothingPerKeepalive(); attempt++)
+            Assert.That(attempt, Is.LessThan(Attempts), "each time the link went down");
+    }
+
+    /// <returns>False: there was an outage, and nothing is measured.</returns>
+    private static bool AllocateNothingPerKeepalive()
     {
         const int Times = 2000;
         long firstSend = 0, lastSend = 0, firstReceive = 0, lastReceive = 0;
@@ -168,11 +180,15 @@ public sealed class NanoMemoryTests
                 return 1;
             });
         using var client = IotLinkNanoClient.Start(new NanoClientOptions { Id = "pump-1", Transport = transport });
-        Assert.That(enough.Wait(Soon.Bound), Is.True);
+        WaitHandle.WaitAny([enough.WaitHandle, transport.Ended.WaitHandle], Soon.Bound);
+        if (transport.Ended.IsSet)
+            return false;
+        Assert.That(enough.IsSet, Is.True);
         var (received, sent) = (lastReceive - firstReceive, lastSend - firstSend);
         TestContext.Out.WriteLine($"{receives} keepalives heard: {received} bytes; {sends} said: {sent} bytes");
         Assert.That(received, Is.LessThan(Times), "not even a byte each");
         Assert.That(sent, Is.LessThan(100), "what the first lock that two threads want costs, and nothing more");
+        return true;
     }
 
     [Test]
@@ -241,6 +257,9 @@ public sealed class NanoMemoryTests
         private readonly ManualResetEventSlim opened = new();
         private bool closed;
 
+        /// <summary>The connection was given up.</summary>
+        public ManualResetEventSlim Ended { get; } = new();
+
         public INanoConnection Create() => this;
 
         public void Connect()
@@ -266,9 +285,14 @@ public sealed class NanoMemoryTests
         public void Close()
         {
             closed = true;
+            Ended.Set();
             opened.Set();
         }
 
-        public void Dispose() => opened.Dispose();
+        public void Dispose()
+        {
+            opened.Dispose();
+            Ended.Dispose();
+        }
     }
 }
