@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Cli;
 using Rx.IotLink.Tests.Server.Tools;
@@ -61,6 +62,15 @@ internal sealed class Mosquitto : IAsyncDisposable
             await process.DisposeAsync();
             Assert.That(attempt, Is.LessThan(100), first);
         }
+    }
+
+    /// <summary>Has it write its file, and waits until a retained message of this topic is there.</summary>
+    public async Task SaveAsync(string topic)
+    {
+        process!.Signal("USR1");
+        // It writes a new file, and then gives it its name.
+        var file = Path.Combine(folder.FullName, "mosquitto.db");
+        await Bound.EventuallyAsync(() => File.Exists(file) && File.ReadAllBytes(file).AsSpan().IndexOf(Encoding.UTF8.GetBytes(topic)) >= 0);
     }
 
     /// <summary>Ends it as a power failure of its process does: what it has not written to its file is gone.</summary>

@@ -129,13 +129,14 @@ public sealed class SharedBrokerTests : MqttTest
     [Test]
     public async Task A_broker_that_is_killed_and_keeps_the_state_of_a_server_that_is_gone_too_is_joined_by_another_one()
     {
-        var broker = await StartBrokerAsync("autosave_interval 1\nautosave_on_changes true");
+        var broker = await StartBrokerAsync();
         var watcher = await WatchAsync(broker, "iotlink/state");
         var proxy = StartProxy(broker);
         var one = await StartServerAsync("one");
         var gateway = StartGateway(one, GatewayOptions(proxy.EndPoint) with { Consumer = "mqtt" });
         await watcher.Seen.FirstAsync(m => m is { Text: "up", Node: "one" });
         await ConnectedAsync(gateway);
+        await broker.SaveAsync("iotlink/state");
         await broker.KillAsync();
         // It does not come back, and the broker has forgotten its last will: 'up' stays.
         proxy.Away();
