@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Reactive;
 using System.Reactive.Linq;
+using System.Security.Cryptography.X509Certificates;
 using NUnit.Framework;
 using Rx.IotLink.Tests.Protocol2.Driving;
 using Rx.IotLink.Tests.Server.Tools;
@@ -27,12 +28,21 @@ internal sealed class ClientCallbackTests
     private static readonly string[] AtTheStart = ["SessionStore.ClaimAsync", "SessionStore.ReadLinesAsync", "SessionStore.ReadKeysAsync"];
 
     private Authority authority = null!;
+    private X509Certificate2 certificate = null!;
 
     [OneTimeSetUp]
-    public void MakeAuthority() => authority = new();
+    public void MakeAuthority()
+    {
+        authority = new();
+        certificate = authority.IssueServer();
+    }
 
     [OneTimeTearDown]
-    public void ReleaseAuthority() => authority.Dispose();
+    public void ReleaseAuthority()
+    {
+        certificate.Dispose();
+        authority.Dispose();
+    }
 
     [TestCaseSource(nameof(Names))]
     public async Task What_it_throws_is_reported_to_the_owner_alone(string name)
@@ -64,7 +74,8 @@ internal sealed class ClientCallbackTests
         using var lines = client.Lines.Subscribe();
         _ = TryWriteAsync(client);
         using var over = new CancellationTokenSource();
-        var serving = ServeAsync(listener, options, over.Token);
+        // Not on this thread: where a client comes again at once, nothing that is awaited there may ever be late.
+        var serving = Task.Run(() => ServeAsync(listener, options, over.Token));
 
         await thrown.Task.WaitAsync(Ends.Bound);
         await Bound.EventuallyAsync(() => notices.Values.Any(n => $"{n.Detail} {n.Error}".Contains("hunter2", StringComparison.Ordinal)), "a notice reports it");
@@ -136,7 +147,7 @@ internal sealed class ClientCallbackTests
 
     private Task HandshakeAsync(SslStream tls) => tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
     {
-        ServerCertificate = authority.IssueServer(),
+        ServerCertificate = certificate,
         ClientCertificateRequired = true,
         RemoteCertificateValidationCallback = (_, _, _, errors) => errors is SslPolicyErrors.None or SslPolicyErrors.RemoteCertificateNotAvailable,
     });
