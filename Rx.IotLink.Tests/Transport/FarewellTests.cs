@@ -65,6 +65,10 @@ internal sealed class FarewellTests : ServerTest
     }
 
     /// <summary>What was accepted is acknowledged before the end, and the acknowledgement is not lost either.</summary>
+    /// <remarks>
+    /// A client with no time to drain may close between the moment its reader has the line and the moment the line
+    /// counts as accepted.
+    /// </remarks>
     [Test]
     public async Task After_the_last_acknowledgement([Values] bool tls)
     {
@@ -72,7 +76,7 @@ internal sealed class FarewellTests : ServerTest
         var server = await StartServerAsync(OverTls(ServerOptions, tls ? authority : null));
         for (var close = 0; close < Closes; close++)
         {
-            var client = StartClient(OverTls(ClientOptions(server.EndPoint, $"{close}"), tls ? authority : null));
+            var client = StartClient(OverTls(ClientOptions(server.EndPoint, $"{close}"), tls ? authority : null) with { DrainTimeout = Long });
             var heard = client.ReadLineAsync();
             var link = await server.WaitForAsync($"{close}").Within();
             var write = link.WriteAsync("the last line");
