@@ -23,6 +23,7 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
     private readonly PostgreSqlSessionStoreOptions options;
     private readonly Server server;
     private readonly Claimant claimant;
+    private readonly Ownership ownership;
     private readonly WriteBatch writes;
     private readonly Lines lines;
     private readonly FleetOutbox outbox;
@@ -47,6 +48,7 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
         // One writes, and one hears of lines of other processes.
         others = new(options.MaxConnections - 2);
         claimant = new(options.Schema, options.Node, DoAsync);
+        ownership = new(options.Schema, DoAsync);
         outbox = new(options.Schema);
         presence = new(options.Schema, options.Node, Guid.NewGuid(), DoAsync);
         Fleet = new(options, outbox, server.Faults, DoAsync);
@@ -147,8 +149,9 @@ public sealed class PostgreSqlSessionStore : ISessionStore, IFleetStore, IAsyncD
     public async ValueTask<bool> IsFencedOutAsync(SessionClaim claim, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(claim.Id, nameof(claim));
+        cancellationToken.ThrowIfCancellationRequested();
         await EnsureOpenAsync(cancellationToken).ConfigureAwait(false);
-        return !await ReadAsync(connection => lines.IsOwnedAsync(connection, claim, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return !await ownership.IsOwnedAsync(claim).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -6,20 +6,16 @@ using NpgsqlTypes;
 namespace Rx.IotLink.PostgreSql.Database;
 
 /// <summary>
-/// Claims memories together: while one statement runs, the next claims gather. So a fleet that comes back at once needs
-/// one connection, and few commits.
+/// Claims memories, many in one statement. Two claims of one memory are two statements: the later one fences out the
+/// other.
 /// </summary>
 /// <param name="schema">The schema of the tables.</param>
 /// <param name="node">The name of this server.</param>
 /// <param name="run">Runs work on a connection, and makes the exception of a failure.</param>
-internal sealed class Claimant(string schema, string node, Claimant.Run run)
+internal sealed class Claimant(string schema, string node, Claimant.Run run) : Gathering<string, ClaimedSession>(MostAtOnce, isEachOnce: true)
 {
     /// <summary>The most claims of one statement.</summary>
     public const int MostAtOnce = 256;
-
-    private readonly Lock gate = new();
-    private readonly Queue<Wish> waiting = new();
-    private bool atWork;
 
     // A token is never given twice, even if the newest ones were lost with a server: so it follows the clock, and is
     // always greater than the one before it. Rows are locked in the order of their ids, as batches lock them.
@@ -58,20 +54,7 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
     public delegate Task Run(Func<NpgsqlConnection, Task> work);
 
     /// <summary>Claims the memory of an id.</summary>
-    public Task<ClaimedSession> ClaimAsync(string id)
-    {
-        var wish = new Wish(id);
-        lock (gate)
-        {
-            waiting.Enqueue(wish);
-            if (atWork)
-                return wish.Result.Task;
-            atWork = true;
-        }
-
-        _ = ClaimAllAsync();
-        return wish.Result.Task;
-    }
+    public Task<ClaimedSession> ClaimAsync(string id) => AskAsync(id);
 
     /// <summary>
     /// Finds the memories that this server claimed last, with at least so great a number of connections.
@@ -88,64 +71,43 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
         return found;
     }
 
-    private async Task ClaimAllAsync()
-    {
-        while (Next() is { Count: > 0 } some)
-        {
-            if (await TryAsync(some).ConfigureAwait(false) is not { } failure)
-                continue;
-            // Another transaction may hold the row of one of them, which must not delay the others.
-            var others = some.Count > 1 && failure is SessionStoreException { Fault: SessionStoreFault.InUse };
-            foreach (var wish in some)
-            {
-                if (others)
-                    _ = ClaimAloneAsync(wish);
-                else
-                    wish.Result.TrySetException(failure);
-            }
-        }
-    }
-
-    private async Task ClaimAloneAsync(Wish wish)
-    {
-        if (await TryAsync([wish]).ConfigureAwait(false) is { } failure)
-            wish.Result.TrySetException(failure);
-    }
-
-    /// <summary>The next claims, each of another id.</summary>
-    private List<Wish> Next()
-    {
-        var ids = new HashSet<string>(StringComparer.Ordinal);
-        var some = new List<Wish>();
-        lock (gate)
-        {
-            while (some.Count < MostAtOnce && waiting.TryPeek(out var next) && ids.Add(next.Id))
-                some.Add(waiting.Dequeue());
-            atWork = some.Count > 0;
-        }
-
-        return some;
-    }
-
-    private async Task<Exception?> TryAsync(List<Wish> some)
+    protected override async Task AnswerAsync(IReadOnlyList<Asked<string, ClaimedSession>> some)
     {
         try
         {
-            var claimed = new Dictionary<string, ClaimedSession>(StringComparer.Ordinal);
-            await run(connection => ClaimAsync(connection, some, claimed)).ConfigureAwait(false);
-            foreach (var wish in some)
-                wish.Result.TrySetResult(claimed[wish.Id]);
-            return null;
+            await ClaimTogetherAsync(some).ConfigureAwait(false);
         }
-        catch (Exception exception)
+        catch (SessionStoreException failure) when (failure.Fault == SessionStoreFault.InUse && some.Count > 1)
         {
-            return exception;
+            // Another transaction may hold the row of one of them, which must not delay the others.
+            foreach (var wish in some)
+                _ = ClaimAloneAsync(wish);
         }
     }
 
-    private async Task ClaimAsync(NpgsqlConnection connection, List<Wish> some, Dictionary<string, ClaimedSession> claimed)
+    private async Task ClaimAloneAsync(Asked<string, ClaimedSession> wish)
     {
-        var ids = some.Select(wish => Changes.Utf8.GetBytes(wish.Id)).ToArray();
+        try
+        {
+            await ClaimTogetherAsync([wish]).ConfigureAwait(false);
+        }
+        catch (Exception failure)
+        {
+            wish.Result.TrySetException(failure);
+        }
+    }
+
+    private async Task ClaimTogetherAsync(IReadOnlyList<Asked<string, ClaimedSession>> some)
+    {
+        var claimed = new Dictionary<string, ClaimedSession>(StringComparer.Ordinal);
+        await run(connection => ClaimAsync(connection, some, claimed)).ConfigureAwait(false);
+        foreach (var wish in some)
+            wish.Result.TrySetResult(claimed[wish.Question]);
+    }
+
+    private async Task ClaimAsync(NpgsqlConnection connection, IReadOnlyList<Asked<string, ClaimedSession>> some, Dictionary<string, ClaimedSession> claimed)
+    {
+        var ids = some.Select(wish => Changes.Utf8.GetBytes(wish.Question)).ToArray();
         var batch = new NpgsqlBatch(connection);
         await using var end = batch.ConfigureAwait(false);
         var (claims, anew, counts) = (new NpgsqlBatchCommand(claim), new NpgsqlBatchCommand(beginAnew), new NpgsqlBatchCommand(count));
@@ -197,10 +159,4 @@ internal sealed class Claimant(string schema, string node, Claimant.Run run)
     private static string Id(NpgsqlDataReader reader) => Changes.Utf8.GetString(reader.GetFieldValue<byte[]>(0));
 
     private static ulong? Unsigned(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : unchecked((ulong)reader.GetInt64(column));
-
-    /// <summary>Someone who waits for a claim.</summary>
-    private sealed record Wish(string Id)
-    {
-        public TaskCompletionSource<ClaimedSession> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
 }

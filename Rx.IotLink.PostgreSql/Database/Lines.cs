@@ -3,7 +3,7 @@ using NpgsqlTypes;
 
 namespace Rx.IotLink.PostgreSql.Database;
 
-/// <summary>Reads lines that wait, and who may write them.</summary>
+/// <summary>Reads lines that wait.</summary>
 /// <param name="schema">The schema of the tables.</param>
 internal sealed class Lines(string schema)
 {
@@ -17,19 +17,6 @@ internal sealed class Lines(string schema)
         SELECT l.position, l.key, octet_length(l.text) FROM {schema}.sessions s JOIN {schema}.lines l USING (session)
         WHERE s.id = $1 AND s.token = $2 AND l.position > $3 AND l.key IS NOT NULL ORDER BY l.position
         """;
-
-    // A claim of before a failover counts no more: a later one may have been lost with the last commits.
-    private readonly string isOwned = $"""
-        WITH {History.Here} SELECT EXISTS (SELECT FROM {schema}.sessions s, here h WHERE s.id = $1 AND s.token = $2 AND {History.IsSame})
-        """;
-
-    /// <summary>Whether no later claim has fenced this one out.</summary>
-    public async Task<bool> IsOwnedAsync(NpgsqlConnection connection, SessionClaim claim, CancellationToken cancellationToken)
-    {
-        var command = Ask(connection, isOwned, claim);
-        await using var end = command.ConfigureAwait(false);
-        return (bool)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
-    }
 
     /// <summary>Reads lines, oldest first.</summary>
     public Task<IReadOnlyList<StoredLine>> ReadAsync(NpgsqlConnection connection, SessionClaim claim, long after, int count, CancellationToken cancellationToken)

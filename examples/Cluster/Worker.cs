@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
+using System.Reflection;
 
 namespace Examples.Cluster;
 
@@ -73,10 +74,10 @@ internal sealed class Worker(string[] within, string database, params string[] a
 
     private Process Start()
     {
-        // Its program may be this process's own, or 'dotnet' with the file of this program.
+        // Its program may be this process's own, or 'dotnet' with the file of the program that uses this.
         var self = Environment.ProcessPath!;
         var isHost = string.Equals(Path.GetFileNameWithoutExtension(self), "dotnet", StringComparison.OrdinalIgnoreCase);
-        string[] command = isHost ? [typeof(Worker).Assembly.Location, .. arguments] : arguments;
+        string[] command = isHost ? [Assembly.GetEntryAssembly()!.Location, .. arguments] : arguments;
         string[] whole = [.. within, self, .. command];
         var start = new ProcessStartInfo(whole[0], whole[1..]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment[Variable] = database;

@@ -73,6 +73,19 @@ internal sealed class PostgreSqlStoreTests
     }
 
     [Test]
+    public async Task Many_questions_at_once_whether_claims_hold_get_their_own_answers()
+    {
+        const int Count = 2_000;
+        await using var store = await OpenAsync();
+        var first = await Task.WhenAll(Enumerable.Range(0, Count).Select(n => store.ClaimAsync(Id(n)).AsTask()));
+        await Task.WhenAll(first.Where((_, n) => n % 3 == 0).Select(one => store.ClaimAsync(one.Claim.Id).AsTask()));
+
+        var isFencedOut = await Task.WhenAll(first.Select(one => store.IsFencedOutAsync(one.Claim).AsTask()));
+
+        Assert.That(isFencedOut, Is.EqualTo(Enumerable.Range(0, Count).Select(n => n % 3 == 0)));
+    }
+
+    [Test]
     public async Task A_row_that_another_transaction_holds_holds_up_its_device_alone()
     {
         await using var store = await OpenAsync(options => new() { ConnectionString = options.ConnectionString, Timeout = TimeSpan.FromSeconds(4) });
