@@ -16,8 +16,8 @@ public sealed class TcpSoakTests
     [TestCase(1, false)]
     public async Task Nothing_is_lost_in_dozens_of_outages(int protocol, bool keys)
     {
-        // Protocol 1 distinguishes a repetition from a new line by times, too: a machine that stands still for three timeouts
-        // breaks what it rests on (docs/protocol-1.md, "Repeated or restarted").
+        // Protocol 1 distinguishes a repetition from a new line by times, too: a machine that stands still for three
+        // timeouts breaks what it rests on (docs/protocol-1.md, "Repeated or restarted").
         var timeout = TimeSpan.FromMilliseconds(protocol == 1 ? 1_000 : 400);
         var plan = new SoakPlan { Links = 8, Outages = 24, Length = TimeSpan.FromSeconds(20), Timeout = timeout, Protocol = protocol, Keys = keys, Seed = 1 };
         using var progress = new Subject<SoakProgress>();
