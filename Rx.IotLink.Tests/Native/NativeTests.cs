@@ -24,23 +24,10 @@ namespace Rx.IotLink.Tests.Native;
 [Platform("Linux")]
 public sealed class NativeTests : ServerTest
 {
-    private const string Install = "apt-get install clang zlib1g-dev";
-
-    /// <summary>Two minutes on an idle machine of two cores.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20);
-
-    // One for all tests: each test has a fixture of its own.
-    private static readonly Lock Gate = new();
-    private static Task<string>? publishing;
-    private static TemporaryFolder? published;
-
     private string program = "";
 
-    [OneTimeTearDown]
-    public static void Remove() => published?.Dispose();
-
     [SetUp]
-    public async Task UsePublishedAsync() => program = Path.Combine(await GetAsync(), "iotlink");
+    public async Task UsePublishedAsync() => program = Path.Combine(await NativeProgram.GetAsync(), "iotlink");
 
     [Test]
     public async Task It_says_its_version_and_help_without_any_NET()
@@ -188,7 +175,7 @@ public sealed class NativeTests : ServerTest
     public async Task A_Debian_package_of_it_has_the_command_and_the_service()
     {
         using var folder = new TemporaryFolder();
-        var made = await ShellAsync(Path.Combine(Repository.Root, "packaging", "deb"), Path.GetDirectoryName(program)!, folder.ToString());
+        var made = await MakePackageAsync(folder.ToString());
         Assert.That(made.Exit, Is.Zero, made.ToString());
         var package = made.Output.Trim();
         Assert.That(Path.GetFileName(package), Is.EqualTo($"iotlink_0.1.0_{(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64")}.deb"));
@@ -206,7 +193,7 @@ public sealed class NativeTests : ServerTest
         await server.EventAsync("listening");
         // The same sources make the same package.
         var before = await File.ReadAllBytesAsync(package);
-        await ShellAsync(Path.Combine(Repository.Root, "packaging", "deb"), Path.GetDirectoryName(program)!, folder.ToString());
+        await MakePackageAsync(folder.ToString());
         Assert.That(await File.ReadAllBytesAsync(package), Is.EqualTo(before));
     }
 
@@ -218,27 +205,10 @@ public sealed class NativeTests : ServerTest
 
     private static Task<Ended> ShellAsync(string what, params string[] arguments) => Dotnet.RunAsync(what, Path.GetTempPath(), [], arguments);
 
-    private static Task<string> GetAsync()
-    {
-        lock (Gate)
-            return publishing ??= Task.Run(PublishAsync);
-    }
-
-    private static async Task<string> PublishAsync()
-    {
-        // For who changes these tests: a folder that was published before.
-        if (Environment.GetEnvironmentVariable("IOTLINK_NATIVE") is { Length: > 0 } before)
-            return before;
-        if (!IsInstalled("clang") || !File.Exists("/usr/include/zlib.h"))
-            throw new AssertionException($"clang or zlib is not on this machine, and a native binary is linked with them: '{Install}' installs them on Debian and Ubuntu.");
-        published = new();
-        // What others build at the same time stays as it is: all that is made here is in this folder.
-        var ended = await Dotnet.RunAsync(Limit, Dotnet.Host, Repository.Root, new(StringComparer.Ordinal) { ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" },
-            "publish", "Rx.IotLink.Cli", "-c", "Release", "-p:Native=true", "-p:RunAnalyzers=false", "--artifacts-path", published["artifacts"], "-o", published["out"]);
-        Assert.That(ended.Exit, Is.Zero, ended.ToString());
-        Assert.That(ended.Output, Does.Not.Contain("warning IL"), "of what the native binary may lack");
-        return published["out"];
-    }
-
-    private static bool IsInstalled(string tool) => Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, tool)));
+    /// <summary>
+    /// At the quickest level of compression: what is in the package, and that it is the same again, does not depend on
+    /// the level.
+    /// </summary>
+    private Task<Ended> MakePackageAsync(string folder) => Dotnet.RunAsync(
+        Path.Combine(Repository.Root, "packaging", "deb"), Path.GetTempPath(), new(StringComparer.Ordinal) { ["DPKG_DEB_COMPRESSOR_LEVEL"] = "0" }, Path.GetDirectoryName(program)!, folder);
 }

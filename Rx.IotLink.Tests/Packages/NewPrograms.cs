@@ -32,7 +32,7 @@ internal sealed partial class NewPrograms(string folder, int port, Dictionary<st
 
         var projects = names.Select(name => $"""<Project Path="{name}/{name}.csproj" />""");
         await File.WriteAllTextAsync(Path.Combine(folder, "all.slnx"), $"<Solution>{string.Concat(projects)}</Solution>");
-        return await Dotnet.RunAsync(folder, environment, "build", "all.slnx", "-p:UseSharedCompilation=false");
+        return await Dotnet.RunAsync(folder, environment, "build", "all.slnx");
     }
 
     /// <summary>The program that a snippet became.</summary>
