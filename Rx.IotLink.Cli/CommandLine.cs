@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Reactive.Concurrency;
 using Rx.IotLink.PostgreSql;
 
@@ -38,14 +39,19 @@ internal static class CommandLine
             settings => StartAsync(ContextOf(withIds: false), context => new BenchCommand(settings, lines, context).RunAsync()),
             settings => new RemoteCommand(settings, lines, linesLook, ContextOf(withIds: false).Output, signals.Token),
             lines).Parse(args, Parsing);
+        // The help of a command has its subcommands in one line each; their own help has the rest.
+        foreach (var command in parsed.CommandResult.Command.Subcommands)
+            command.Description = command.Description?.Split('\n', 2)[0].TrimEnd('\r');
         if (parsed.Action is not ParseErrorAction)
             return parsed.InvokeAsync(new() { Output = lines, Error = streams.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
 
         // An unknown word is a better message than the options that are missing because of it.
         var fault = parsed.UnmatchedTokens is [var word, ..] ? $"'{word}' is not a command, option or argument here.{Meant(word, parsed.CommandResult.Command)}" : parsed.Errors[0].Message;
-        ContextOf(withIds: false).Output.Error($"{fault} See 'iotlink --help'.");
+        ContextOf(withIds: false).Output.Error($"{fault} See '{PathOf(parsed.CommandResult)} --help'.");
         return Task.FromResult(ExitCode.Usage);
     }
+
+    private static string PathOf(SymbolResult command) => command.Parent is CommandResult parent ? $"{PathOf(parent)} {((CommandResult)command).Command.Name}" : "iotlink";
 
     private static string Meant(string word, Command command) => NearestWord.To(word, command) is { } nearest ? $" Did you mean '{nearest}'?" : "";
 

@@ -236,7 +236,7 @@ internal sealed class ConnectCommand(ConnectSettings settings, CommandContext co
     /// </summary>
     private string? RefusalOf(LinkNotice notice) => notice.Kind switch
     {
-        LinkNoticeKind.PeerNotProven => "the server did not prove that it has this device's key: it has another one, or none, or is an impostor; it is tried again",
+        LinkNoticeKind.PeerNotProven => "the server did not prove that it has this device's key: it has another one, or none, or is an impostor; it is tried again as long as there is input",
         LinkNoticeKind.Refused when settings.KeyFile is null && notice.Detail.StartsWith(WantsProof, StringComparison.Ordinal) =>
             $"the server wants a key, and this device gave none: give it with --key-file ({notice.Detail})",
         LinkNoticeKind.Refused => notice.Detail,

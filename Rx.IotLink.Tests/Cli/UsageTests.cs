@@ -82,6 +82,20 @@ internal sealed class UsageTests
         Assert.That(told.GetProperty("event").GetString(), Is.EqualTo("error"));
     }
 
+    [Test]
+    public async Task The_help_of_all_fits_on_a_screen()
+    {
+        await using var command = IotLinkProcess.Start("--help");
+        Assert.That(await IotLinkProcess.AllAsync(command.Output), Has.Count.LessThan(45));
+    }
+
+    [Test]
+    public async Task What_is_wrong_with_a_command_leads_to_its_own_help()
+    {
+        await using var command = IotLinkProcess.Start("key", "new", "pump-1", "--unheard-of");
+        Assert.That((await IotLinkProcess.AllAsync(command.Events)).Single(), Does.EndWith("See 'iotlink key new --help'."));
+    }
+
     [TestCase("--help", "iotlink COMMAND --help")]
     [TestCase("help", "Exit codes:")]
     [TestCase("serve --help", "[default: 8123]")]

@@ -36,6 +36,7 @@ class App:
         while True:
             number += 1
             await self.link.write(json.dumps({"number": number, "celsius": 21.5}))
+            print("the server has reading", number)
             await asyncio.sleep(self.every)
 
     async def obey(self):
@@ -43,6 +44,7 @@ class App:
             line = await self.link.readline()
             try:
                 self.every = max(0.1, float(json.loads(line)["every"]))
+                print("a reading every", self.every, "s from now on")
             except (KeyError, TypeError, ValueError):
                 print("not understood:", repr(line))
 
