@@ -28,7 +28,7 @@ internal sealed class ServeEvents(Output output, IScheduler scheduler)
 
     public void Refused(LinkChange change)
     {
-        if (digest.MaySay(new("refused", null, Origin.Of(change.RemoteEndPoint)?.ToString() ?? "one that has no address", change.Refusal)))
+        if (digest.MaySay(new("refused", null, Origin.Of(change.RemoteEndPoint)?.ToString() ?? "one that has no address", change.Refusal), AtOnce))
             output.Refused(change.Id.Length == 0 ? null : change.Id, $"{change.Detail} (from {change.RemoteEndPoint})");
     }
 

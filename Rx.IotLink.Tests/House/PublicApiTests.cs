@@ -47,7 +47,7 @@ public sealed class PublicApiTests
             File.WriteAllText(file, api);
         }
 
-        Assert.That(api, Is.EqualTo(File.ReadAllText(file)), $"The public API differs from {file}.");
+        Assert.That(api, Is.EqualTo(File.ReadAllText(file)), $"The public API differs from {file}. If that is wanted, run this test with UPDATE_PUBLIC_API=1.");
     }
 
     private static IEnumerable<string> Describe(string assembly)

@@ -62,6 +62,6 @@ public sealed class ReferenceTests
         if (Environment.GetEnvironmentVariable("UPDATE_REFERENCE") == "1")
             File.WriteAllText(PathOf(page), text);
 
-        Assert.That(text, Is.EqualTo(File.ReadAllText(PathOf(page))), $"docs/reference/{page} is not up to date.");
+        Assert.That(text, Is.EqualTo(File.ReadAllText(PathOf(page))), $"docs/reference/{page} is not up to date. Run this test with UPDATE_REFERENCE=1.");
     }
 }
