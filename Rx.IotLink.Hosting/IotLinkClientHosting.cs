@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Rx.IotLink;
 using Rx.IotLink.Server;
 
@@ -18,6 +19,11 @@ public static partial class IotLinkClientHosting
     /// and notices go to the host's log. When the host stops, it is closed after the services that were added after it:
     /// they can still write.
     /// </summary>
+    /// <remarks>
+    /// The options are made as .NET makes options: <c>Configure&lt;IotLinkClientOptions&gt;(section)</c>,
+    /// <c>BindConfiguration</c>, <c>PostConfigure</c> and <c>Validate</c> work, in the order of their registration,
+    /// together with <paramref name="configure"/>. The name of options is the key of a client.
+    /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="configure">
     /// Gives the options. It gets those of the host, with an empty <see cref="IotLinkClientOptions.Host"/> and
@@ -83,7 +89,8 @@ public static partial class IotLinkClientHosting
     private static IServiceCollection Add(
         this IServiceCollection services, Func<IotLinkClientOptions, IotLinkClientOptions>? configure, Func<IotLinkClientOptions, IotLinkClientOptions>? read)
     {
-        services.AddSingleton(provider => Make(provider, provider.GetService<ISessionStore>(), name: null, read, configure));
+        HostedOptions.Add<IotLinkClientOptions, Factory>(services, Options.Options.DefaultName, read, configure);
+        services.AddSingleton(provider => IotLinkClient.Start(HostedOptions.Get<IotLinkClientOptions>(provider, key: null)));
         services.AddSingleton<ILink>(provider => provider.GetRequiredService<IotLinkClient>());
         return services.AddSingleton<IHostedService>(provider => new Service(provider.GetRequiredService<IotLinkClient>, LogOf(provider)));
     }
@@ -92,32 +99,13 @@ public static partial class IotLinkClientHosting
         this IServiceCollection services, string key, Func<IotLinkClientOptions, IotLinkClientOptions>? configure, Func<IotLinkClientOptions, IotLinkClientOptions>? read)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        services.AddKeyedSingleton(key, (provider, _) => Make(provider, provider.GetKeyedService<ISessionStore>(key), key, read, configure));
+        HostedOptions.Add<IotLinkClientOptions, Factory>(services, key, read, configure);
+        services.AddKeyedSingleton(key, (provider, _) => IotLinkClient.Start(HostedOptions.Get<IotLinkClientOptions>(provider, key)));
         services.AddKeyedSingleton<ILink>(key, (provider, _) => provider.GetRequiredKeyedService<IotLinkClient>(key));
         return services.AddSingleton<IHostedService>(provider => new Service(() => provider.GetRequiredKeyedService<IotLinkClient>(key), LogOf(provider)));
     }
 
     private static ILogger<IotLinkClient> LogOf(IServiceProvider provider) => provider.GetRequiredService<ILogger<IotLinkClient>>();
-
-    private static IotLinkClient Make(
-        IServiceProvider provider,
-        ISessionStore? store,
-        string? name,
-        Func<IotLinkClientOptions, IotLinkClientOptions>? read,
-        Func<IotLinkClientOptions, IotLinkClientOptions>? configure)
-    {
-        var options = new IotLinkClientOptions
-        {
-            Host = "",
-            Id = "",
-            SessionStore = store,
-            // Its own, since the binder would change the shared default.
-            Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name },
-            BackOff = new BackOff(),
-        };
-        options = read?.Invoke(options) ?? options;
-        return IotLinkClient.Start(configure?.Invoke(options) ?? options);
-    }
 
     [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
     [RequiresDynamicCode(ConfigurationNames.Reflection)]
@@ -126,6 +114,24 @@ public static partial class IotLinkClientHosting
         ConfigurationNames.Check(configuration, typeof(IotLinkClientOptions));
         configuration.Bind(options);
         return options;
+    }
+
+    private sealed class Factory(
+        IServiceProvider provider,
+        IEnumerable<IConfigureOptions<IotLinkClientOptions>> steps,
+        IEnumerable<IPostConfigureOptions<IotLinkClientOptions>> postSteps,
+        IEnumerable<IValidateOptions<IotLinkClientOptions>> checks,
+        IEnumerable<IOptionsChangeTokenSource<IotLinkClientOptions>> sources) : HostedOptions<IotLinkClientOptions>(steps, postSteps, checks, sources)
+    {
+        protected override IotLinkClientOptions Defaults(string name) => new()
+        {
+            Host = "",
+            Id = "",
+            SessionStore = name.Length == 0 ? provider.GetService<ISessionStore>() : provider.GetKeyedService<ISessionStore>(name),
+            // Its own, since the binder would change the shared default.
+            Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name.Length == 0 ? null : name },
+            BackOff = new BackOff(),
+        };
     }
 
     private sealed partial class Service(Func<IotLinkClient> get, ILogger logger) : IHostedService

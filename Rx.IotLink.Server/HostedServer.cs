@@ -14,25 +14,6 @@ namespace Rx.IotLink.Server;
 /// <summary>A server as a part of a host.</summary>
 internal static class HostedServer
 {
-    /// <summary>Makes one, with options of a section and then of code.</summary>
-    public static IotLinkServer Make(
-        IServiceProvider provider, ISessionStore? store, string? name, Func<IotLinkServerOptions, IotLinkServerOptions>? read, Func<IotLinkServerOptions, IotLinkServerOptions>? configure)
-    {
-        // It would be ignored in silence: the options cannot be changed in place, and the binder passes over names that
-        // are wrong.
-        if (provider.GetServices<IConfigureOptions<IotLinkServerOptions>>().Any())
-            throw new InvalidOperationException($"Configure<{nameof(IotLinkServerOptions)}> has no effect, since the options are immutable: give the section, or options => options with {{ … }}, to AddIotLinkServer.");
-        var options = new IotLinkServerOptions
-        {
-            LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
-            SessionStore = store,
-            // Its own, since the binder would change the shared default.
-            Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name },
-        };
-        options = read?.Invoke(options) ?? options;
-        return new IotLinkServer(configure?.Invoke(options) ?? options);
-    }
-
     /// <summary>What reads options of a section.</summary>
     [RequiresUnreferencedCode(ConfigurationNames.Reflection)]
     [RequiresDynamicCode(ConfigurationNames.Reflection)]
@@ -47,7 +28,12 @@ internal static class HostedServer
     {
         ConfigurationNames.Check(configuration, typeof(IotLinkServerOptions));
         configuration.Bind(options);
-        // The binder cannot convert a text to an address or a network, and silently ignores it.
+        return Addresses(configuration, options);
+    }
+
+    /// <summary>The binder cannot convert a text to an address or a network, and silently ignores it.</summary>
+    private static IotLinkServerOptions Addresses(IConfiguration configuration, IotLinkServerOptions options)
+    {
         if (configuration.GetSection(nameof(options.TrustedProxies)).GetChildren().Select(Network).ToArray() is { Length: > 0 } proxies)
             options = options with { TrustedProxies = proxies };
         if (configuration[nameof(options.Bind)] is not { } bind)
@@ -60,6 +46,25 @@ internal static class HostedServer
     {
         Require.NotFaulty(ProxyNetwork.Fault(given.Value ?? "", out var network), Printable.Message(given.Value ?? ""), nameof(IotLinkServerOptions.TrustedProxies));
         return network;
+    }
+
+    /// <summary>Makes the options of a host's servers.</summary>
+    internal sealed class Factory(
+        IServiceProvider provider,
+        IEnumerable<IConfigureOptions<IotLinkServerOptions>> steps,
+        IEnumerable<IPostConfigureOptions<IotLinkServerOptions>> postSteps,
+        IEnumerable<IValidateOptions<IotLinkServerOptions>> checks,
+        IEnumerable<IOptionsChangeTokenSource<IotLinkServerOptions>> sources) : HostedOptions<IotLinkServerOptions>(steps, postSteps, checks, sources)
+    {
+        protected override IotLinkServerOptions Defaults(string name) => new()
+        {
+            LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
+            SessionStore = name.Length == 0 ? provider.GetService<ISessionStore>() : provider.GetKeyedService<ISessionStore>(name),
+            // Its own, since the binder would change the shared default.
+            Telemetry = new TelemetryOptions { MeterFactory = provider.GetService<IMeterFactory>(), Name = name.Length == 0 ? null : name },
+        };
+
+        protected override IotLinkServerOptions Convert(IConfiguration section, IotLinkServerOptions options) => Addresses(section, options);
     }
 
     /// <summary>Starts and stops a server with its host.</summary>

@@ -16,6 +16,13 @@ public static class IotLinkServerServices
     /// ASP.NET Core application, set <see cref="IotLinkServerOptions.Listen"/> to false and call
     /// <see cref="IotLinkHosting.UseIotLink"/> on an endpoint.
     /// </summary>
+    /// <remarks>
+    /// The options are made as .NET makes options: <c>Configure&lt;IotLinkServerOptions&gt;(section)</c>,
+    /// <c>BindConfiguration</c>, <c>PostConfigure</c> and <c>Validate</c> work, and
+    /// <c>IOptions&lt;IotLinkServerOptions&gt;</c> gives them. They run in the order of their registration, together
+    /// with <paramref name="configure"/>. Code cannot change the options in place: give a function here. They are read
+    /// once, at the start. A section that the configuration binding generator binds fails the start.
+    /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="configure">
     /// Changes the defaults: <c>options => options with { Port = 8123 }</c>; null: all are as they are. The start fails
@@ -45,7 +52,8 @@ public static class IotLinkServerServices
     /// <summary>
     /// The same for one of several servers of a host, which is a keyed service. Its session store is the one with the
     /// same key, if there is one: servers that share a store would take each other's devices. The metrics of the server
-    /// have its key as <see cref="TelemetryOptions.Name"/>.
+    /// have its key as <see cref="TelemetryOptions.Name"/>. The key is also the name of its options:
+    /// <c>Configure&lt;IotLinkServerOptions&gt;("plant", section)</c>.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="key">The key of the server: <c>[FromKeyedServices("plant")] IotLinkServer server</c>.</param>
@@ -90,7 +98,8 @@ public static class IotLinkServerServices
     private static IServiceCollection Add(
         IServiceCollection services, Func<IotLinkServerOptions, IotLinkServerOptions>? read, Func<IotLinkServerOptions, IotLinkServerOptions>? configure)
     {
-        services.AddSingleton(provider => HostedServer.Make(provider, provider.GetService<ISessionStore>(), name: null, read, configure));
+        HostedOptions.Add<IotLinkServerOptions, HostedServer.Factory>(services, Options.Options.DefaultName, read, configure);
+        services.AddSingleton(provider => new IotLinkServer(HostedOptions.Get<IotLinkServerOptions>(provider, key: null)));
         return services.AddHostedService<HostedServer.Service>();
     }
 
@@ -98,7 +107,8 @@ public static class IotLinkServerServices
         IServiceCollection services, string key, Func<IotLinkServerOptions, IotLinkServerOptions>? read, Func<IotLinkServerOptions, IotLinkServerOptions>? configure)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        services.AddKeyedSingleton(key, (provider, _) => HostedServer.Make(provider, provider.GetKeyedService<ISessionStore>(key), key, read, configure));
+        HostedOptions.Add<IotLinkServerOptions, HostedServer.Factory>(services, key, read, configure);
+        services.AddKeyedSingleton(key, (provider, _) => new IotLinkServer(HostedOptions.Get<IotLinkServerOptions>(provider, key)));
         return services.AddSingleton<IHostedService>(provider => new HostedServer.Service(provider.GetRequiredKeyedService<IotLinkServer>(key)));
     }
 }

@@ -138,19 +138,6 @@ public sealed class HostingTests : ServerTest
         await host.StopAsync().Within();
     }
 
-    /// <summary>The binder of .NET would pass over wrong names, and the options cannot be changed in place.</summary>
-    [Test]
-    public async Task Options_that_would_be_ignored_in_silence_fail_the_start()
-    {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration.AddInMemoryCollection([new("IotLink:KeyFil", "devices.keys")]);
-        builder.Services.Configure<IotLinkServerOptions>(builder.Configuration.GetSection("IotLink"));
-        builder.Services.AddIotLinkServer(options => options with { Port = 0 });
-        var host = Own(builder.Build());
-        var failure = await Assert.CatchAsync<InvalidOperationException>(async () => await host.StartAsync().Within());
-        Assert.That(failure!.Message, Is.EqualTo("Configure<IotLinkServerOptions> has no effect, since the options are immutable: give the section, or options => options with { … }, to AddIotLinkServer."));
-    }
-
     [TestCase("Timeout", "00:00:00")]
     [TestCase("Timeout", "soon")]
     [TestCase("Port", "65536")]
