@@ -130,6 +130,8 @@ internal static class HelpTexts
         by one of the servers. It is acknowledged to its device when the database has it,
         and waits there for the broker or the receiver. One server at a time takes what
         comes from the broker, and publishes the states; if it ends, another one does.
+        With --postgres both may be given: each line goes to the broker and the receiver,
+        neither waits for the other, and a line is printed when the broker has it.
 
         The files of --key-file, --cert, --cert-key and --ca are read at the start, and
         again on SIGHUP: 'kill -HUP', 'systemctl reload'. If one of them is bad then, it

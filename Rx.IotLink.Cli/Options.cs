@@ -117,7 +117,7 @@ internal static class Options
     public static Option<string?> Consumer() => new("--consumer")
     {
         HelpName = "NAME",
-        Description = "With --postgres: servers of the same name print each received line once together (1 to 100 characters). Default: iotlink, with --mqtt mqtt, with --webhook webhook.",
+        Description = "With --postgres: servers of the same name print each received line once together (1 to 100 characters). Default: iotlink, with --mqtt mqtt, with --webhook webhook; with both, NAME-mqtt and NAME-webhook.",
     };
 
     public static Option<string> Schema() => new("--schema")

@@ -69,6 +69,9 @@ internal sealed record ServeSettings(int Port, IPAddress Bind, IReadOnlyList<str
     /// <summary>Whether lines are printed when somebody else has them, and not as they come.</summary>
     public bool HandsOn => this is not { Mqtt.Address: null, Webhook.Address: null };
 
+    /// <summary>Whether each line goes to a broker and to a receiver.</summary>
+    public bool HandsOnTwice => this is { Mqtt.Address: not null, Webhook.Address: not null };
+
     /// <summary>Puts the limits that were given into the server's options.</summary>
     public required Func<IotLinkServerOptions, IotLinkServerOptions> Limits { get; init; }
 
@@ -109,8 +112,10 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         if (mqtt is not null && settings.Echo)
             throw new UsageException("--mqtt and --echo cannot both be given: an echo would accept lines that the broker does not have yet.");
         var webhook = settings.Webhook.Read();
-        if (webhook is not null && (mqtt is not null || settings.Echo))
-            throw new UsageException($"--webhook and {(mqtt is not null ? "--mqtt" : "--echo")} cannot both be given: who accepts a line first accepts it for both.");
+        if (webhook is not null && settings.Echo)
+            throw new UsageException("--webhook and --echo cannot both be given: an echo would accept lines that the receiver does not have yet.");
+        if (settings.HandsOnTwice && settings.Postgres is null)
+            throw new UsageException("--webhook and --mqtt cannot both be given without --postgres: who accepts a line first accepts it for both. The database of --postgres keeps each line until both have it.");
         var token = AccessToken.Read(settings.TokenFile, given: null);
         if (settings.Page is { } at && token is null && !IPAddress.IsLoopback(at.Address))
             throw new UsageException($"--page {at} can be reached from other machines, so it needs a token: give it with --token-file FILE or {AccessToken.Variable}.");
@@ -178,10 +183,11 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
     {
         if (webhook is not null)
         {
-            var posting = Webhook.Start(server, webhook with { Consumer = ConsumerOr("webhook"), Scheduler = context.Scheduler, Posted = context.Output.Line });
+            // A line of a server with both is printed when the broker has it.
+            var posting = Webhook.Start(server, webhook with { Consumer = ConsumerOr("webhook"), Scheduler = context.Scheduler, Posted = mqtt is null ? context.Output.Line : null });
             await using var posted = posting.ConfigureAwait(false);
             using var failed = posting.Notices.Subscribe(context.Output.Webhook);
-            return await RunAsync(server, options, files, over).ConfigureAwait(false);
+            return await RunAsync(server, options, files, mqtt, webhook: null, over).ConfigureAwait(false);
         }
 
         if (mqtt is null)
@@ -226,8 +232,17 @@ internal sealed class ServeCommand(ServeSettings settings, CommandContext contex
         return ExitReport.Tell(context.Output, left + Stored() + pump.Unsent, "acknowledged" + inVain + kept, pump.Failed);
     }
 
-    /// <summary>Who takes the lines of the fleet; null: there is none that servers share.</summary>
-    private string? ConsumerOr(string name) => settings.Postgres is null ? null : settings.Consumer ?? name;
+    /// <summary>
+    /// Who takes the lines of the fleet; null: there is none that servers share. A broker and a receiver at one server
+    /// have a cursor each, so each gets every line.
+    /// </summary>
+    private string? ConsumerOr(string name) => settings switch
+    {
+        { Postgres: null } => null,
+        { Consumer: null } => name,
+        { HandsOnTwice: true } => $"{settings.Consumer}-{name}",
+        _ => settings.Consumer,
+    };
 
     /// <summary>Prints the lines of the fleet that fall to this server, and writes them back with --echo.</summary>
     private IDisposable Print(PostgreSqlFleet fleet, CancellationToken over)

@@ -21,6 +21,8 @@ internal sealed record Sessions(ISessionStore? Store) : IAsyncDisposable
             throw new UsageException("--consumer is of no use without --postgres.");
         if (settings.Consumer is { Length: 0 or > 100 })
             throw new UsageException("--consumer must be 1 to 100 characters.");
+        if (settings is { HandsOnTwice: true, Consumer.Length: > 92 })
+            throw new UsageException("--consumer must be 1 to 92 characters with --mqtt and --webhook: -mqtt and -webhook are appended.");
         if (settings is { Postgres: not null, Store: not null })
             throw new UsageException("--store and --postgres cannot both be given: a server has one store.");
         return settings.Postgres is { } connection

@@ -75,7 +75,7 @@ public sealed class WebhookProcessTests : ServerTest
     [TestCase("--webhook", "--webhook needs a URL, or the environment variable IOTLINK_WEBHOOK.")]
     [TestCase("--webhook-token-file secret", "--webhook-token-file is of no use without --webhook.")]
     [TestCase("--webhook http://host/ --webhook-token-file /none", "--webhook-token-file: ")]
-    [TestCase("--webhook http://host/ --mqtt mqtt://host", "--webhook and --mqtt cannot both be given: ")]
+    [TestCase("--webhook http://host/ --mqtt mqtt://host", "--webhook and --mqtt cannot both be given without --postgres: ")]
     [TestCase("--webhook http://host/ --echo", "--webhook and --echo cannot both be given: ")]
     public async Task What_is_wrong_is_said_at_once(string arguments, string sentence)
     {
