@@ -13,6 +13,8 @@ namespace Bench.Servers;
 /// <summary>Servers as processes, and what their database says.</summary>
 internal sealed class Fleet(Postgres postgres) : IAsyncDisposable
 {
+    private static readonly byte[] Key = [.. Enumerable.Range(0, 32).Select(n => (byte)n)];
+
     private readonly List<Worker> workers = [];
 
     public IReadOnlyList<Worker> Servers => workers;
@@ -35,11 +37,11 @@ internal sealed class Fleet(Postgres postgres) : IAsyncDisposable
     public static async Task<int> ServeAsync(string node, IPEndPoint at)
     {
         await using var store = await PostgreSqlSessionStore.OpenAsync(new PostgreSqlSessionStoreOptions { ConnectionString = Worker.Database, Node = node, Inbox = true });
-        // All devices come from one address here, and nobody knows them: the limits for that are not what is measured.
+        // All devices come from one address here, which strangers may not: so they have a key.
         await using var server = await IotLinkServer.StartAsync(new IotLinkServerOptions
         {
-            Bind = at.Address, Port = at.Port, SessionStore = store, PinAddresses = false, DrainTimeout = TimeSpan.Zero,
-            MaxUnknownIds = 100_000, MaxConnectionsPerAddress = 100_000, MaxOpenings = 20_000, MaxOpeningRatePerAddress = null,
+            Bind = at.Address, Port = at.Port, SessionStore = store, DrainTimeout = TimeSpan.Zero, KeyOf = _ => Key,
+            MaxOpenings = 20_000, MaxOpeningRatePerAddress = null,
         });
         await Worker.SayReadyAsync(CancellationToken.None);
         return 0;
@@ -48,7 +50,7 @@ internal sealed class Fleet(Postgres postgres) : IAsyncDisposable
     /// <summary>A device of this process, for one of the servers or for what stands before them.</summary>
     public static IotLinkClient Connect(string id, int port, int outbox = 1_024) => IotLinkClient.Start(new IotLinkClientOptions
     {
-        Host = "127.0.0.1", Port = port, Id = id, OutboxLines = outbox, DrainTimeout = TimeSpan.Zero,
+        Host = "127.0.0.1", Port = port, Id = id, Key = Key, OutboxLines = outbox, DrainTimeout = TimeSpan.Zero,
         BackOff = new() { Initial = TimeSpan.FromMilliseconds(100), Cap = TimeSpan.FromSeconds(1) },
     });
 
@@ -57,7 +59,7 @@ internal sealed class Fleet(Postgres postgres) : IAsyncDisposable
     /// </summary>
     public IotLinkClient ConnectInTurns(string id, int first) => IotLinkClient.Start(new IotLinkClientOptions
     {
-        Host = "127.0.0.1", Id = id, OutboxLines = 16, DrainTimeout = TimeSpan.Zero, Transport = new InTurns(Addresses, first),
+        Host = "127.0.0.1", Id = id, Key = Key, OutboxLines = 16, DrainTimeout = TimeSpan.Zero, Transport = new InTurns(Addresses, first),
         BackOff = new() { Initial = TimeSpan.FromMilliseconds(100), Cap = TimeSpan.FromSeconds(1) },
     });
 

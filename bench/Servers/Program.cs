@@ -23,7 +23,7 @@ switch (what)
     case "rolling":
         return await Rolling.RunAsync(postgres, TimeSpan.FromSeconds(given == 0 ? 40 : given)) ? 0 : 1;
     case "storm":
-        await Storm.RunAsync(postgres, given == 0 ? 8_000 : given);
+        await Storm.RunAsync(postgres, given == 0 ? 10_000 : given);
         return 0;
     default:
         await Console.Error.WriteLineAsync($"'{what}' is neither growth, rolling nor storm.");
