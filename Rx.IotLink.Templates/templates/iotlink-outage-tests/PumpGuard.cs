@@ -14,7 +14,7 @@ public static class PumpGuard
     public static IDisposable Run(IotLinkServer server, TimeSpan patience, IScheduler clock) =>
         server.Links.Where(link => link.Id == "tank")
             .SelectMany(tank => tank.Lines.StartWith("").Throttle(patience, clock))
-            .SelectMany(_ => server.Links.FirstAsync(link => link.Id == "pump")) // waits for one that has never come
+            .SelectMany(_ => server.Links.Where(link => link.Id == "pump").Take(1)) // waits for one that has never come
             .SelectMany(pump => pump.Write("close"))
             .Subscribe();
 }

@@ -57,4 +57,16 @@ public sealed class PumpGuardTests
         Assert.That(pump.Select(command => command.Line), Is.EqualTo(["close"]));
         Assert.That(pump[0].At, Is.GreaterThan(130.s()).And.LessThan(3.min()));
     }
+
+    [Test]
+    public void A_pump_that_comes_only_after_the_alarm_closes_its_valve()
+    {
+        network.Between("pump", server).Stalls(at: TimeSpan.Zero, lasting: 2.min());
+        network.Between("tank", server).Stalls(at: 65.s(), lasting: 5.min());
+
+        network.RunFor(5.min());
+
+        Assert.That(pump.Select(command => command.Line), Is.EqualTo(["close"]));
+        Assert.That(pump[0].At, Is.GreaterThan(2.min()).And.LessThan(3.min()));
+    }
 }
