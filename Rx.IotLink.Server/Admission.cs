@@ -19,7 +19,7 @@ namespace Rx.IotLink.Server;
 /// <param name="random">The source of challenges.</param>
 /// <param name="log">Where refusals are logged.</param>
 /// <param name="stopped">Ends the wait for openings.</param>
-internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRegistry registry, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
+internal sealed partial class Admission(IotLinkServerOptions options, int room, DeviceRegistry registry, Revocation revocation, FillRandom random, ServerLog log, CancellationToken stopped)
 {
     /// <summary>
     /// How long a connection beyond the limits may take for its first line, so that it can get the reason in its
@@ -57,41 +57,6 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
         LinksSlowed = registry.Budget.TimesSlowed,
         ConnectionsTurnedAway = Interlocked.Read(ref turnedAway),
     };
-
-    /// <summary>Serves a connection; completes when it has ended.</summary>
-    public async Task ReceiveAsync(IConnection connection)
-    {
-        try
-        {
-            // While it is served, nothing of its opening is kept.
-            if (await LetInAsync(connection).ConfigureAwait(false) is { } visit)
-            {
-                try
-                {
-                    using var expiry = CertificateExpiry.Watch(
-                        options, clock, (connection as ICertifiedConnection)?.ClientCertificate, visit.Member.Link, visit.Connection);
-                    await visit.Connection.Finished.ConfigureAwait(false);
-                }
-                finally
-                {
-                    registry.Leave(visit.Member);
-                }
-            }
-
-            connection.Dispose();
-        }
-        catch (Exception)
-        {
-            // A connection may belong to the application, and any call of it may throw: one that was reset throws when
-            // it is ended. Nothing is left to do for it.
-            _ = TryDispose(connection);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref connections);
-            (connection as SocketConnection)?.Served();
-        }
-    }
 
     /// <summary>
     /// Takes a slot for a connection that has not finished its opening. If all slots are taken, it replaces another
@@ -138,15 +103,15 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     /// virtual clock.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Visit?> LetInAsync(IConnection connection)
+    private async ValueTask<ServedConnection?> LetInAsync(Visit visit)
     {
+        var connection = visit.Connection;
         Interlocked.Increment(ref accepted);
         var isOneTooMany = Interlocked.Increment(ref connections) > most;
         using var opening = new ConnectionOpening(connection, options, form, random, isOneTooMany ? Briefly : null, stopped);
         var changesBefore = revocation.Changes;
         var began = clock.Now;
         ServedConnection? served = null;
-        DeviceRegistry.Member? member = null;
         try
         {
             var remote = connection.RemoteEndPoint;
@@ -161,7 +126,7 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             var isProven = opening.Proven || (certificate is not null && options.IsCertificateOf is null);
             if (isProven || registry.IsExpected(peer.Id))
                 IsNoStranger(origin, connection);
-            member = await registry.AdmitAsync(peer, isProven, remote, stopped).ConfigureAwait(false);
+            var member = visit.Member = await registry.AdmitAsync(peer, isProven, remote, stopped).ConfigureAwait(false);
             var givesWay = registry.MakeRoom(member, Volatile.Read(ref connections) > most, remote);
             served = member.Link.TryServe(connection, peer, replaces: opening.Proven) ?? throw new RefusedException(Refusal.IdLive, "a connection of this id is live");
             if (givesWay is not null)
@@ -169,14 +134,14 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             revocation.Served(opening.Id, changesBefore);
             registry.Served(member, remote);
             Measure(began, refusal: null);
-            return new(served, member);
+            return served;
         }
         catch (Exception exception)
         {
             // An error after it is served is not its fault.
             if (served is not null)
-                return new(served, member!);
-            if (member is not null)
+                return served;
+            if (visit.Member is { } member)
                 registry.Leave(member);
             var refusal = exception as RefusedException ?? Failed(exception);
             Note(connection.RemoteEndPoint, opening.Id, refusal, opening.IsSilent);
@@ -248,19 +213,6 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
     /// </summary>
     private static RefusedException Failed(Exception exception) => new(Refusal.ServerFailed, $"{exception.GetType().Name}: {exception.Message}", told: "", exception);
 
-    private static bool TryDispose(IConnection connection)
-    {
-        try
-        {
-            connection.Dispose();
-            return true;
-        }
-        catch (Exception)
-        {
-            return false;
-        }
-    }
-
     /// <summary>Opens a connection, one of a limited number at a time.</summary>
     /// <remarks>
     /// A pooled builder continues on the thread that completes it, in any context, so all stays on the thread of a
@@ -300,7 +252,4 @@ internal sealed class Admission(IotLinkServerOptions options, int room, DeviceRe
             throw new RefusedException(Refusal.NoId, exception.Message, told: "the connection broke before it had said its id");
         }
     }
-
-    /// <summary>A served connection and its device.</summary>
-    private readonly record struct Visit(ServedConnection Connection, DeviceRegistry.Member Member);
 }

@@ -273,7 +273,7 @@ public sealed partial class IotLinkServer : IAsyncDisposable
         var most = room is { } within ? within + Descriptors.Margin(within) : int.MaxValue;
         var acceptor = SocketAcceptor.Listen(options, most, admission.TurnAway, log);
         listener = options.Tls is null
-            ? new SocketListener(acceptor, ServeAsync)
+            ? new SocketListener(acceptor, Serve)
             : await KestrelListener.StartAsync(acceptor, options.Tls, logging, proxies, new TlsAdmission(admission, options, closed.Token), ServeAsync, cancellationToken).ConfigureAwait(false);
         log.Listening(listener.EndPoint);
     }
@@ -281,15 +281,20 @@ public sealed partial class IotLinkServer : IAsyncDisposable
     /// <summary>Reads the headers of trusted proxies, which name the clients' addresses.</summary>
     internal ProxyGate Proxies => proxies;
 
-    /// <summary>Serves one connection of our own sockets; completes when it has ended.</summary>
-    private Task ServeAsync(SocketConnection connection) =>
-        options.IsTrustedProxy(connection.RemoteEndPoint) ? ServeProxiedAsync(connection) : admission.ReceiveAsync(connection);
+    /// <summary>Serves one connection of our own sockets.</summary>
+    private void Serve(SocketConnection connection)
+    {
+        if (options.IsTrustedProxy(connection.RemoteEndPoint))
+            _ = ServeProxiedAsync(connection);
+        else
+            admission.Admit(connection);
+    }
 
     private async Task ServeProxiedAsync(SocketConnection connection)
     {
         if (await proxies.PassAsync(connection).ConfigureAwait(false))
         {
-            await admission.ReceiveAsync(connection).ConfigureAwait(false);
+            admission.Admit(connection);
             return;
         }
 

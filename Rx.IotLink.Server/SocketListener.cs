@@ -10,10 +10,10 @@ namespace Rx.IotLink.Server;
 internal sealed class SocketListener : IListener
 {
     private readonly SocketAcceptor acceptor;
-    private readonly Func<SocketConnection, Task> serve;
+    private readonly Action<SocketConnection> serve;
 
     /// <summary>Starts to accept.</summary>
-    public SocketListener(SocketAcceptor acceptor, Func<SocketConnection, Task> serve)
+    public SocketListener(SocketAcceptor acceptor, Action<SocketConnection> serve)
     {
         (this.acceptor, this.serve) = (acceptor, serve);
         _ = AcceptAsync();
@@ -37,6 +37,6 @@ internal sealed class SocketListener : IListener
     private void Serve(SocketAcceptor.OpenSocket socket)
     {
         if (acceptor.Open(socket) is { } connection)
-            _ = serve(connection);
+            serve(connection);
     }
 }

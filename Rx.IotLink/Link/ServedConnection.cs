@@ -25,6 +25,9 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
     private TaskCompletionSource? released;
     private Outage? end;
 
+    // Whom to call when it is finished; after that, a visit that is over.
+    private IVisit? visit;
+
     private Silence? silence;
     private Keepalives? keepalives;
     private long heardAt;
@@ -55,10 +58,14 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
     }
 
     /// <summary>
-    /// Completes when the connection is finished: nothing more is read from it, and the last bytes are sent. Await it
-    /// at most once.
+    /// Calls <see cref="IVisit.Finished"/> when the connection is finished: nothing more is read from it, and the last
+    /// bytes are sent. At most one visit is called. A callback, not a task: thousands of connections at rest hold it.
     /// </summary>
-    public ValueTask Finished { get; private set; }
+    public void WhenFinished(IVisit visitor)
+    {
+        if (Interlocked.CompareExchange(ref visit, visitor, null) is not null)
+            visitor.Finished();
+    }
 
     /// <summary>Completes when the connection is released: its last bytes are sent, or cannot be.</summary>
     public Task Released => (Interlocked.CompareExchange(ref released, new TaskCompletionSource(Continuations.Options(link.Options.Continuations)), null) ?? released).Task;
@@ -99,23 +106,15 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
 
     public void Said(TimeSpan now) => Volatile.Write(ref saidAt, now.Ticks);
 
-#pragma warning disable CA2012 // Kept to be awaited later, once.
     public void StartReading()
     {
         // Bytes that have come already are handled here, on a thread that has other work.
-        Finished = ReadAsync();
+        _ = ReadAsync();
         isStarted = true;
     }
 
-#pragma warning restore CA2012
-
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
-    /// <remarks>
-    /// Pooled builders continue on the thread that completes them, in any context, so all stays on the thread of a
-    /// virtual clock.
-    /// </remarks>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask ReadAsync()
+    private async Task ReadAsync()
     {
         try
         {
@@ -129,14 +128,14 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
                 if (!result.Buffer.IsEmpty)
                 {
                     if (link.Receive(this, result.Buffer) is not { } consumed)
-                        return;
+                        break;
                     connection.Input.AdvanceTo(consumed, result.Buffer.End);
                 }
 
                 if (result.IsCompleted)
                 {
                     link.End(this, new Outage(OutageReason.ClosedByPeer, "the peer closed the connection"));
-                    return;
+                    break;
                 }
             }
         }
@@ -144,12 +143,31 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
         {
             link.End(this, new Outage(OutageReason.ConnectionLost, exception.GetBaseException().Message));
         }
-        finally
+
+        // Not awaited here: what an async method awaits is kept with it, also while it waits for something else.
+        _ = FinishAsync();
+    }
+
+    private async Task FinishAsync()
+    {
+        _ = await TryEndReadingAsync().ConfigureAwait(false);
+        // The visit closes the transport, which would lose the last bytes.
+        await Released.ConfigureAwait(false);
+        Interlocked.Exchange(ref visit, FinishedVisit.Instance)?.Finished();
+    }
+
+    private async ValueTask<bool> TryEndReadingAsync()
+    {
+        try
         {
             TakeRest().RunElsewhere(this);
             await connection.Input.CompleteAsync().ConfigureAwait(false);
-            // The code that waits for the end of reading closes the transport, which would lose the last bytes.
-            await Released.ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception)
+        {
+            // A reader may belong to the application, and any call of it may throw. Nothing is left to do for it.
+            return false;
         }
     }
 
@@ -354,6 +372,17 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
         var completed = new TaskCompletionSource();
         completed.SetResult();
         return completed;
+    }
+
+    /// <summary>In the place of the visit, once the connection is finished.</summary>
+    private sealed class FinishedVisit : IVisit
+    {
+        public static FinishedVisit Instance { get; } = new();
+
+        void IVisit.Finished()
+        {
+            // Nobody is called twice.
+        }
     }
 
     private sealed class SilenceOf(ServedConnection connection, Deadlines deadlines, TimeSpan limit) : Silence(deadlines, limit)
