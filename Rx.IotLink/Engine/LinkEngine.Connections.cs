@@ -148,7 +148,7 @@ internal sealed partial class LinkEngine
     private void Disconnect(Outage outage)
     {
         Collected.Ended = new(outage, sending);
-        (output, sending, pingedAt) = (null, false, null);
+        (output, sending, pingedAt) = (null, false, Never);
         protocol.Disconnect(now);
     }
 

@@ -27,9 +27,9 @@ internal sealed partial class LinkEngine : IProtocolHost
 
     void IProtocolHost.Answered()
     {
-        if (pingedAt is not { } at)
+        if (pingedAt == Never)
             return;
-        (pingedAt, Collected.RoundTrip) = (null, now - at);
+        (pingedAt, Collected.RoundTrip) = (Never, now - pingedAt);
     }
 
     /// <summary>Takes a line if its kind has room. Each kind has room of its own.</summary>

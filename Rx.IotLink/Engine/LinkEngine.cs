@@ -72,8 +72,9 @@ internal sealed partial class LinkEngine
     private Sleep? sleep;
 
     // When the ping was sent whose answer has not come.
-    private TimeSpan? pingedAt;
+    private TimeSpan pingedAt = Never;
     private TimeSpan toldOpenSince = Never;
+    private TimeSpan lastLineAt = Never;
 
     /// <summary>The place of the last record to keep.</summary>
     private long records;
@@ -140,7 +141,7 @@ internal sealed partial class LinkEngine
     public TimeSpan LastUp { get; private set; }
 
     /// <summary>When the bytes that completed the last line arrived.</summary>
-    public TimeSpan? LastLineAt { get; private set; }
+    public TimeSpan? LastLineAt => lastLineAt == Never ? null : lastLineAt;
 
     /// <summary>Written lines that are not complete.</summary>
     public int Unfinished { get; private set; }
@@ -339,7 +340,7 @@ internal sealed partial class LinkEngine
         {
             // Once for all lines of these bytes.
             if (tookLines)
-                LastLineAt = now;
+                lastLineAt = now;
         }
     }
 
@@ -401,10 +402,10 @@ internal sealed partial class LinkEngine
     {
         if (output is null || !IsUp)
             Collected.Rejection = Rejection.NotUp;
-        else if (pingedAt is null && !protocol.Ping())
+        else if (pingedAt == Never && !protocol.Ping())
             Collected.Rejection = Rejection.NoPing;
-        else
-            pingedAt ??= now;
+        else if (pingedAt == Never)
+            pingedAt = now;
     }
 
     private long Save(in SessionRecord record)

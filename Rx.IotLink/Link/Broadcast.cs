@@ -5,7 +5,7 @@ using Rx.IotLink.Time;
 namespace Rx.IotLink;
 
 /// <summary>What a <see cref="Broadcast{T}"/> gives to a new observer first.</summary>
-internal enum Replay
+internal enum Replay : byte
 {
     Nothing,
     Latest,

@@ -8,14 +8,8 @@ namespace Rx.IotLink;
 /// </summary>
 internal sealed partial class Inbox
 {
-    // Set before the first line. Guarded by the lock: lines that were handed out and are not accepted.
-    private Queue<SessionRecord>? kept;
-    private long keptLines;
-    private int keptBytes;
-    private long takenKept;
-
-    // Written under the lock: whether the store is so far behind that no further line is handed out.
-    private volatile bool isKeptFull;
+    // Set before the first line. An object, since most links have none.
+    private KeptLines? kept;
 
     /// <summary>Whether lines are kept in the store.</summary>
     [MemberNotNullWhen(true, nameof(kept))]
@@ -30,15 +24,15 @@ internal sealed partial class Inbox
     public bool TryTakeKept(long handled, out SessionRecord record)
     {
         record = default;
-        if (takenKept >= handled || !kept!.TryDequeue(out record))
+        if (kept!.Taken >= handled || !kept.Lines.TryDequeue(out record))
             return false;
-        takenKept++;
-        keptBytes -= BytesOf(record);
+        kept.Taken++;
+        kept.Bytes -= BytesOf(record);
         return true;
     }
 
     /// <summary>Whether further lines are handed out while this many wait for the store. Under the lock.</summary>
-    public void MayHandOut(int unsaved) => isKeptFull = unsaved >= options.InboxLines;
+    public void MayHandOut(int unsaved) => kept!.IsFull = unsaved >= options.InboxLines;
 
     private void Keep(ref Line line)
     {
@@ -49,11 +43,31 @@ internal sealed partial class Inbox
                 return;
             if (line.Id.Number == 0)
                 line.Id = names.Next(options);
-            var record = new SessionRecord(SessionRecordKind.Receive, ++keptLines, line.Id.Number, line.Id.Epoch, text);
-            kept!.Enqueue(record);
-            keptBytes += BytesOf(record);
+            var record = new SessionRecord(SessionRecordKind.Receive, ++kept!.Count, line.Id.Number, line.Id.Epoch, text);
+            kept.Lines.Enqueue(record);
+            kept.Bytes += BytesOf(record);
         }
     }
 
     private static int BytesOf(in SessionRecord record) => 2 * (record.Text?.Length ?? 0);
+
+    /// <summary>Lines that were handed out and are not accepted. Guarded by the lock.</summary>
+    private sealed class KeptLines
+    {
+        // Written under the lock.
+        private volatile bool isFull;
+
+        public Queue<SessionRecord> Lines { get; } = new();
+
+        /// <summary>All lines, ever.</summary>
+        public long Count;
+
+        /// <summary>Those that were accepted, and given to the store.</summary>
+        public long Taken;
+
+        public int Bytes { get; set; }
+
+        /// <summary>Whether the store is so far behind that no further line is handed out.</summary>
+        public bool IsFull { get => isFull; set => isFull = value; }
+    }
 }

@@ -61,7 +61,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
     public LineBuffer Arrived => arrived;
 
     /// <summary>The bytes that it holds. The drain may be releasing its part at this moment. Under the lock.</summary>
-    public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0) + keptBytes;
+    public int Capacity => arrived.Capacity + taken.Capacity + (open?.Bytes ?? 0) + (kept?.Bytes ?? 0);
 
     public IObservable<string> Lines => field ??= new TextLines(this);
 
@@ -75,7 +75,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
         (ended, error, readersError) = (true, withError, forReaders);
         arrived.Clear();
         open?.Clear();
-        kept?.Clear();
+        kept?.Lines.Clear();
     }
 
     /// <summary>
@@ -151,7 +151,9 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
         return reader.Task;
     }
 
-    private bool HasWork => (ended || (!paused && !isKeptFull && (!arrived.IsEmpty || !taken.IsEmpty || newcomers))) && (observers.Length > 0 || (kept is not null && !ended) || readers is { IsEmpty: false });
+    private bool IsKeptFull => kept is { IsFull: true };
+
+    private bool HasWork => (ended || (!paused && !IsKeptFull && (!arrived.IsEmpty || !taken.IsEmpty || newcomers))) && (observers.Length > 0 || (kept is not null && !ended) || readers is { IsEmpty: false });
 
     // Under the lock.
     public long HandledExactlyOnce => Volatile.Read(ref handledExactlyOnce) + (open?.ExactlyOnce ?? 0);
@@ -191,7 +193,7 @@ internal sealed partial class Inbox(LinkOptions options, IScheduler scheduler, L
                 Hold(time);
             if (newcomers && !ended && !paused)
                 GiveOpenLines();
-            while (!ended && !paused && !isKeptFull && !taken.IsEmpty && TryHandOut(observers))
+            while (!ended && !paused && !IsKeptFull && !taken.IsEmpty && TryHandOut(observers))
             {
                 if (taken.IsEmpty)
                     break;

@@ -69,11 +69,11 @@ internal sealed partial class Link
 
         if (effects.IsLast)
             CollectEnd(work.Ended);
-        if (pings is { IsEmpty: false } && (effects.RoundTrip is not null || effects.Ended is not null))
+        if (waiters is { Pings: { IsEmpty: false } pings } && (effects.RoundTrip is not null || effects.Ended is not null))
             work.Pings = pings.TakeAll();
         work.Resumed = Settle(effects.RoomWanted);
         if (engine.Unfinished == 0)
-            TellLater(drains, state.IsFinal ? WhyEnded(state) : null);
+            TellLater(waiters?.Drains, state.IsFinal ? WhyEnded(state) : null);
         work.Saves = journal?.TryBegin() ?? false;
         work.Drains = inbox.TryBeginDrain();
         (work.Told, toTell) = (toTell, null);
@@ -238,12 +238,12 @@ internal sealed partial class Link
     /// <summary>
     /// Marks all these waiters for completion: their event has come, or (with an error) never will. Under the lock.
     /// </summary>
-    private void TellLater(Waiters<Unit>? waiters, Exception? error)
+    private void TellLater(Waiters<Unit>? waiting, Exception? error)
     {
-        if (waiters is null or { IsEmpty: true })
+        if (waiting is null or { IsEmpty: true })
             return;
         toTell ??= [];
-        foreach (var waiter in waiters.TakeAll())
+        foreach (var waiter in waiting.TakeAll())
             toTell.Add((waiter, error));
     }
 

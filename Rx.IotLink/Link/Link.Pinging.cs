@@ -6,15 +6,12 @@ namespace Rx.IotLink;
 /// <summary>The part of a link that measures round trips.</summary>
 internal sealed partial class Link
 {
-    private Waiters<TimeSpan>? pings;
-
     /// <summary>The time until the peer has answered. Its application sees nothing of it.</summary>
     /// <exception cref="LinkDownException">The link is not up, or went down before the answer came.</exception>
     /// <exception cref="NotSupportedException">The device speaks protocol 1.</exception>
     public Task<TimeSpan> PingAsync(CancellationToken cancellationToken)
     {
-        lock (gate)
-            pings ??= new(gate, options.Continuations);
+        var pings = Waiters.Pings;
         var waiter = pings.Make(cancellationToken);
         Work work;
         lock (gate)

@@ -247,7 +247,7 @@ internal sealed partial class Link
             if (goesOn && mayWait)
                 return true;
             if (!inbox.IsHandingOut)
-                TellLater(standStills, error: null);
+                TellLater(waiters?.StandStills, error: null);
             Step(Input.Handled(Moment()), out work);
         }
 

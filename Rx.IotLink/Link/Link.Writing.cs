@@ -12,8 +12,6 @@ namespace Rx.IotLink;
 /// <summary>The part of a link that takes the application's writes.</summary>
 internal sealed partial class Link
 {
-    private Waiters<Unit>? drains;
-    private Waiters<Unit>? standStills;
 
     public Task WriteAsync(string line, Delivery delivery = Delivery.ExactlyOnce, Ordering ordering = Ordering.Ordered, CancellationToken cancellationToken = default)
     {
@@ -144,9 +142,9 @@ internal sealed partial class Link
         {
             if (engine.Unfinished == 0)
                 return Task.CompletedTask;
-            drains ??= new(gate, options.Continuations);
         }
 
+        var drains = Waiters.Drains;
         var drain = drains.Make(cancellationToken);
         lock (gate)
         {
@@ -193,9 +191,9 @@ internal sealed partial class Link
             inbox.Pause();
             if (state.IsFinal || !inbox.IsHandingOut)
                 return Task.CompletedTask;
-            standStills ??= new(gate, options.Continuations);
         }
 
+        var standStills = Waiters.StandStills;
         var standStill = standStills.Make(cancellationToken);
         lock (gate)
         {

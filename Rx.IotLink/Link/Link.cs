@@ -42,7 +42,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
     // The time of day at which the monotonic clock was zero, as measured at the last connection.
     private DateTimeOffset origin;
     private readonly LinkTelemetry? telemetry;
-    private Waiters<Unit>? waitUntilUp;
+    private LinkWaiters? waiters;
 
     /// <summary>A link that is connecting.</summary>
     /// <param name="id">The device's name.</param>
@@ -229,12 +229,11 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
 
     public Task WaitUntilUpAsync(CancellationToken cancellationToken = default)
     {
-        lock (gate)
-            waitUntilUp ??= new(gate, options.Continuations);
-        var waiter = waitUntilUp.Make(cancellationToken);
+        var untilUp = Waiters.UntilUp;
+        var waiter = untilUp.Make(cancellationToken);
         lock (gate)
         {
-            waitUntilUp.Add(waiter);
+            untilUp.Add(waiter);
             UpOrEnded();
         }
 
@@ -294,6 +293,16 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
         Perform(ref work);
     }
 
+    /// <summary>Made at the first use.</summary>
+    private LinkWaiters Waiters
+    {
+        get
+        {
+            lock (gate)
+                return waiters ??= new(gate, options.Continuations);
+        }
+    }
+
     private IOException WhyEnded(LinkState final) => final.Status == LinkStatus.Refused
         ? new LinkRefusedException(Id, final.Outage!)
         : new LinkClosedException(Id, final.Outage!.Detail);
@@ -301,7 +310,7 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
     private void UpOrEnded()
     {
         if (state.IsUp || state.IsFinal)
-            TellLater(waitUntilUp, state.IsUp ? null : WhyEnded(state));
+            TellLater(waiters?.UntilUp, state.IsUp ? null : WhyEnded(state));
     }
 
     void IObserverFaults.ObserverFailed(string stream, Exception exception)

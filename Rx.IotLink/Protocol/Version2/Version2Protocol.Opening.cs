@@ -112,7 +112,7 @@ internal sealed partial class Version2Protocol
             return;
         }
 
-        if (openingAfter is not null)
+        if (openingAfter != NoRecord)
             throw new ProtocolException("the server spoke before the client had said its opening");
         var answer = Tokens.Parse(Text(line));
         switch (answer.Word)
@@ -195,9 +195,9 @@ internal sealed partial class Version2Protocol
     /// </summary>
     private void SayOpening()
     {
-        if (openingAfter is not { } record || record > saved)
+        if (openingAfter == NoRecord || openingAfter > saved)
             return;
-        openingAfter = null;
+        openingAfter = NoRecord;
         SayLine(greeting!.Open(Offer()));
     }
 }

@@ -8,6 +8,8 @@ namespace Rx.IotLink.Protocol.Version2;
 /// </summary>
 internal sealed partial class Version2Protocol : IProtocol
 {
+    private const long NoRecord = -1;
+
     private readonly Version2Settings settings;
     private readonly Outbox outbox;
     private readonly IProtocolHost host;
@@ -29,7 +31,7 @@ internal sealed partial class Version2Protocol : IProtocol
     private long saved;
 
     // Client: the record that must be kept before the opening is sent, until it is sent.
-    private long? openingAfter;
+    private long openingAfter = NoRecord;
 
     // The record that keeps this end's epoch; and, at a server, the opening that is answered when it is kept.
     private long begun;
@@ -160,7 +162,7 @@ internal sealed partial class Version2Protocol : IProtocol
         Move(Step.Disconnect);
         output = null;
         isInLine = false;
-        openingAfter = null;
+        openingAfter = NoRecord;
         unanswered = null;
         Timeout = settings.Timeout;
         // The next connection may be from another peer.
