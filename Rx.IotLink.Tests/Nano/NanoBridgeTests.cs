@@ -16,7 +16,6 @@ namespace NanoTests;
 /// The device's ends of the wire, with their threads: as a host and as a bridge, with each other and with those of a
 /// PC, on a serial cable of Linux (a pair of pseudo-terminals) and against a real server.
 /// </summary>
-[NonParallelizable]
 public sealed class NanoBridgeTests
 {
     private const int Lines = 100;

@@ -12,7 +12,6 @@ namespace NanoTests;
 /// <summary>
 /// The device as host and as bridge, with their threads, on a simulated I2C bus, against a real server.
 /// </summary>
-[NonParallelizable]
 public sealed class NanoI2cTests
 {
     private const int Lines = 60;

@@ -48,7 +48,8 @@ public sealed class NativeProgram
             throw new AssertionException($"clang or zlib is not on this machine, and a native binary is linked with them: '{Install}' installs them on Debian and Ubuntu.");
         published = new();
         // What others build at the same time stays as it is: all that is made here is in this folder.
-        var ended = await Dotnet.RunAsync(Limit, "nice", Repository.Root, new(StringComparer.Ordinal) { ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" },
+        using var compiler = new CompilerServer();
+        var ended = await Dotnet.RunAsync(Limit, "nice", Repository.Root, compiler.AddTo(new(StringComparer.Ordinal) { ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" }),
             "-n", "5", Dotnet.Host, "publish", "Rx.IotLink.Cli", "-c", "Release", "-p:Native=true", "-p:RunAnalyzers=false", "--artifacts-path", published["artifacts"], "-o", published["out"]);
         Assert.That(ended.Exit, Is.Zero, ended.ToString());
         Assert.That(ended.Output, Does.Not.Contain("warning IL"), "of what the native binary may lack");

@@ -16,6 +16,7 @@ public sealed class PackageTests
     private static readonly string[] Libraries = ["Rx.IotLink", "Rx.IotLink.Server", "Rx.IotLink.Sqlite", "Rx.IotLink.PostgreSql", "Rx.IotLink.Nats", "Rx.IotLink.Dashboard", "Rx.IotLink.Mqtt", "Rx.IotLink.Hosting", "Rx.IotLink.Bridge", "Rx.IotLink.Testing"];
     private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
 
+    private readonly CompilerServer compiler = new();
     private string root = "";
     private string feed = "";
 
@@ -31,7 +32,11 @@ public sealed class PackageTests
     }
 
     [OneTimeTearDown]
-    public void CleanUp() => Directory.Delete(root, recursive: true);
+    public void CleanUp()
+    {
+        compiler.Dispose();
+        Directory.Delete(root, recursive: true);
+    }
 
     [Test]
     public void There_is_one_package_and_its_symbols_for_each_library_and_the_tool()
@@ -257,11 +262,8 @@ public sealed class PackageTests
         from version in Directory.EnumerateDirectories(package)
         select version;
 
-    /// <summary>
-    /// No build server outlives the test. The compiler's server is the one that has built the tests: it is warm, and
-    /// builds the many small programs of the documents in a third of the time.
-    /// </summary>
-    private static Dictionary<string, string> Quiet => new(Environments.Root, StringComparer.Ordinal) { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0" };
+    /// <summary>No build server outlives the test.</summary>
+    private Dictionary<string, string> Quiet => compiler.AddTo(new(Environments.Root, StringComparer.Ordinal) { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0" });
 
     /// <summary>The version of a package that this repository uses.</summary>
     internal static string VersionOf(string package) => XDocument.Parse(Repository.Read("Directory.Packages.props"))

@@ -9,6 +9,7 @@ namespace Rx.IotLink.Tests.Dashboard.Browser;
 /// may be done.
 /// </summary>
 [SetUpFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class Chromium
 {
     private const string Install = "apt-get install --no-install-recommends chromium fonts-dejavu-core";

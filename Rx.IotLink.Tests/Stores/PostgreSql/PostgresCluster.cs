@@ -211,8 +211,9 @@ internal sealed class PostgresCluster : IAsyncDisposable
     }
 }
 
-/// <summary>Ends the shared server after the tests.</summary>
+/// <summary>Ends the shared server after the tests of this folder. Without the attribute they would all run alone.</summary>
 [SetUpFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class PostgresOfTests
 {
     [OneTimeTearDown]
