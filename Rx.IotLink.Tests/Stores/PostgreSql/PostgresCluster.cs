@@ -211,7 +211,9 @@ internal sealed class PostgresCluster : IAsyncDisposable
     }
 }
 
-/// <summary>Ends the shared server after the tests of this folder. Without the attribute they would all run alone.</summary>
+/// <summary>
+/// Ends the shared server after the tests of this folder. They run beside others: without the attribute they would not.
+/// </summary>
 [SetUpFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class PostgresOfTests
