@@ -4,6 +4,9 @@ namespace Rx.IotLink.PostgreSql.Database;
 /// Answers questions together: while one call runs, the next questions gather. So a fleet that comes back at once needs
 /// one connection, and few statements.
 /// </summary>
+/// <remarks>
+/// Who asks waits for the answer, so no more questions gather than there are askers: one of each link.
+/// </remarks>
 /// <param name="most">The most questions of one call.</param>
 /// <param name="isEachOnce">Whether questions that are equal go into calls of their own.</param>
 internal abstract class Gathering<TQuestion, TAnswer>(int most, bool isEachOnce)
