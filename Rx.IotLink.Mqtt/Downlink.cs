@@ -72,8 +72,12 @@ internal sealed class Downlink(MqttGatewayOptions options, Topics topics, Messag
         Password = options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password),
     };
 
+    /// <summary>Whether the broker has answered the subscription.</summary>
+    public bool IsReady { get; private set; }
+
     public async Task BeginAsync(BrokerConnection connection)
     {
+        IsReady = false;
         // Where another server may have had the session meanwhile, an id may be that of another message.
         if (!connection.Answer.IsSessionPresent || (turn is not null && !(clock.Elapsed - heardAt < Turn.WillDelay)))
             taken.Clear();
@@ -98,6 +102,9 @@ internal sealed class Downlink(MqttGatewayOptions options, Topics topics, Messag
         {
             case MqttSubAckPacket { ReasonCodes: [>= MqttSubscribeReasonCode.UnspecifiedError and var refused] } answer:
                 throw new IOException($"the broker refuses the subscription: {Words.Of(refused.ToString(), answer.ReasonString)}");
+            case MqttSubAckPacket:
+                IsReady = true;
+                break;
             case MqttPublishPacket message:
                 Take(message);
                 break;

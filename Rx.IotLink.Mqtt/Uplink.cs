@@ -117,6 +117,9 @@ internal sealed class Uplink : IBrokerUser
     /// <summary>Has the broker say which states it keeps.</summary>
     public Task FindStatesAsync() => current?.SendAsync(Subscription([topics.AllStates])) ?? Task.CompletedTask;
 
+    // It only publishes.
+    public bool IsReady => true;
+
     public Task ReceivedAsync(BrokerConnection connection, MqttPacket packet)
     {
         switch (packet)

@@ -53,8 +53,6 @@ internal sealed class BrokerClient(MqttGatewayOptions options, IBrokerUser user,
         try
         {
             using var connection = await BrokerConnection.OpenAsync(options, user.Hello(), ending).ConfigureAwait(false);
-            Interlocked.Increment(ref connections);
-            isUp = true;
             using var leaving = ending.UnsafeRegister(static c => _ = ((BrokerConnection)c!).LeaveAsync(), connection);
             await ServeAsync(connection).ConfigureAwait(false);
             return (true, "");
@@ -72,11 +70,19 @@ internal sealed class BrokerClient(MqttGatewayOptions options, IBrokerUser user,
 
     private async Task ServeAsync(BrokerConnection connection)
     {
-        notify(MqttNoticeKind.Connected, $"{user.Name}: connected to {options.Host}:{options.PortOrDefault}");
         await user.BeginAsync(connection).ConfigureAwait(false);
+        // Who reads that it is connected may publish messages at once, and they must find the subscription.
+        while (!user.IsReady)
+            await ReceiveAsync(connection).ConfigureAwait(false);
+        Interlocked.Increment(ref connections);
+        isUp = true;
+        notify(MqttNoticeKind.Connected, $"{user.Name}: connected to {options.Host}:{options.PortOrDefault}");
         while (true)
-            await user.ReceivedAsync(connection, await connection.ReceiveAsync().ConfigureAwait(false)).ConfigureAwait(false);
+            await ReceiveAsync(connection).ConfigureAwait(false);
     }
+
+    private async Task ReceiveAsync(BrokerConnection connection) =>
+        await user.ReceivedAsync(connection, await connection.ReceiveAsync().ConfigureAwait(false)).ConfigureAwait(false);
 
     private async Task WaitAsync(TimeSpan time, CancellationToken ending)
     {

@@ -17,6 +17,9 @@ internal interface IBrokerUser
     /// <summary>The broker has answered: the connection is up.</summary>
     Task BeginAsync(BrokerConnection connection);
 
+    /// <summary>Whether the broker has granted what this connection needs. False until it has answered.</summary>
+    bool IsReady { get; }
+
     /// <summary>A packet of the broker.</summary>
     Task ReceivedAsync(BrokerConnection connection, MqttPacket packet);
 
