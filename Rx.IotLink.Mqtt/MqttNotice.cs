@@ -14,7 +14,7 @@ public sealed record MqttNotice(MqttNoticeKind Kind, string Detail)
 /// <summary>The kinds of <see cref="MqttNotice"/>.</summary>
 public enum MqttNoticeKind
 {
-    /// <summary>A connection to the broker is up: that for messages, once the broker has granted its subscription.</summary>
+    /// <summary>A connection to the broker is up. Messages find their subscription.</summary>
     Connected,
 
     /// <summary>A connection to the broker has ended. The gateway connects again.</summary>
