@@ -134,7 +134,7 @@ public sealed class GivingUpTests
         Assert.That(end.Written.Select(line => line.Outcome), Is.All.EqualTo(Outcome.Accepted));
     }
 
-    /// <summary>They may have been sent. So they keep their numbers, and are complete when the peer knows these.</summary>
+    /// <summary>They may have been sent. So they keep their numbers, which the peer must know.</summary>
     [Test]
     public void Lines_of_an_earlier_process_that_are_too_old_are_given_up_where_their_numbers_are()
     {
