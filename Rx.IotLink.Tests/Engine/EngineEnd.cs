@@ -154,6 +154,9 @@ internal sealed partial class EngineEnd
 
     public List<LinkNoticeKind> Notices { get; } = [];
 
+    /// <summary>Their sentences.</summary>
+    public List<string> NoticeDetails { get; } = [];
+
     public int Outages { get; private set; }
 
     public Moment Moment => new(Now, handledExactlyOnce, handledBestEffort);
@@ -278,6 +281,7 @@ internal sealed partial class EngineEnd
         Deliver(input.Kind, wasConnected);
         CheckStates(before, effects);
         Notices.AddRange((effects.Notices ?? []).Select(n => n.Kind));
+        NoticeDetails.AddRange((effects.Notices ?? []).Select(n => n.Detail));
         if (effects.Ended is { } ended)
             End(ended);
         Require(!wasOver || effects is { Send: SendEffect.None, Ended: null, IsLast: false, Opened: false, States: null }, () => $"{kind} has effects after the end");

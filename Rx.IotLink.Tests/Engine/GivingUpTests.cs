@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Rx.IotLink.Engine;
 using Rx.IotLink.Protocol;
+using Rx.IotLink.Protocol.Version1;
 using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Server;
 using Rx.IotLink.Tests.Protocol.Driving;
@@ -169,6 +170,35 @@ public sealed class GivingUpTests
         Hear(end, "=0002\n");
 
         Assert.That((Counters(end).LinesReplaced, end.Engine.Unfinished), Is.EqualTo((1, 0)));
+    }
+
+    /// <summary>
+    /// The device has other software now, and the lines wait again. The oldest of them says nothing of the others.
+    /// </summary>
+    [Test]
+    public void Lines_that_wait_again_for_another_protocol_are_looked_at_one_by_one()
+    {
+        var end = new EngineEnd(new(Side.Server, 2, IsKept: false), limits: new IotLinkServerOptions { WriterOverflow = OverflowPolicy.Fail });
+        end.Connect(new ClientOpening(EngineEnd.Id, 1, new(2, 1, null, 0, 0, Window: 9, 100), Nonce: null));
+        end.Write(new("good", mayBeDropped: true));
+        end.Write(new("for two seconds", mayBeDropped: true, timeToLive: Seconds(2)));
+        end.Write(new("old", mayBeDropped: true, key: "k"));
+        end.Write(new("for three seconds", mayBeDropped: true, timeToLive: Seconds(3)));
+        end.Write(new("newer", mayBeDropped: true, key: "k"));
+        end.Write(new("for an hour", mayBeDropped: true, timeToLive: Seconds(3600)));
+        end.Write(new("somebody waits", timeToLive: Seconds(2)));
+        end.End(OutageReason.ConnectionLost);
+
+        end.Now = Seconds(4);
+        end.Connect(new IdOpening(EngineEnd.Id));
+        while (end.IsSending)
+            end.TakeOutput();
+        end.Receive("\n");
+
+        Assert.That(end.Engine.Status, Is.EqualTo(LinkStatus.Up));
+        Assert.That(end.Written.Where(line => line.Outcome?.Expiry is not null).Select(line => line.Text), Is.EqualTo(["for two seconds", "for three seconds"]));
+        Assert.That(end.Written.Where(line => line.Outcome == Outcome.Replaced).Select(line => line.Text), Is.EqualTo(["old"]));
+        Assert.That(end.NoticeDetails, Has.Some.EqualTo("2 lines had waited for too long to be sent: dropped, 2 so far"));
     }
 
     [Test]
