@@ -13,10 +13,11 @@ namespace Rx.IotLink;
 /// All members may be used from any thread. No observer is called under a lock or inside the loop that serves the
 /// connection.
 /// <para>
-/// Code that awaits a task of a link continues on the thread pool (or in its own context), never on a thread that calls
-/// observers. With a <see cref="LinkOptions.Scheduler"/> other than the default one, it continues as an action of the
-/// scheduler that calls observers. In virtual time that is the thread of the clock, at the same virtual time, so code
-/// with <c>await</c> has one history for one seed. Such a task completes only while the clock runs.
+/// Code that awaits a task of a link continues on the thread pool (or in its own context), never on a thread of our own
+/// that calls observers, and never inside a call of an observer. With a <see cref="LinkOptions.Scheduler"/> other than
+/// the default one, it continues as an action of the scheduler that calls observers. In virtual time that is the thread
+/// of the clock, at the same virtual time, so code with <c>await</c> has one history for one seed. Such a task
+/// completes only while the clock runs.
 /// </para>
 /// </remarks>
 public interface ILink

@@ -13,7 +13,8 @@ namespace Rx.IotLink;
 
 /// <summary>
 /// One connection while it serves a link: the loop that reads, the loop that sends, the silence and the keepalives. It
-/// owns the connection, and knows nothing about lines.
+/// owns the connection. It does not know what is in a line. It cuts the output at line feeds if the peer needs that. It
+/// keeps writes to complete, and an inbox to drain, until the thread that has read has nothing else to do.
 /// </summary>
 internal sealed class ServedConnection(Link link, IConnection connection) : IDisposable, IThreadPoolWorkItem
 {
