@@ -101,22 +101,25 @@ internal sealed class TimeoutOnTests : ReactiveTest
         using var leave = new ManualResetEventSlim();
         var failed = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         var busy = false;
-        using var subscription = source.TimeoutOn(TimeSpan.FromMilliseconds(5)).Subscribe(
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // The value comes with the subscription: a thread of its own might come too late on a busy machine.
+        var subscribing = Task.Run(() => source.StartWith(1).TimeoutOn(TimeSpan.FromMilliseconds(20)).Subscribe(
             _ =>
             {
                 busy = true;
+                entered.SetResult();
                 leave.Wait(Bound.Limit);
                 busy = false;
             },
-            _ => failed.TrySetResult(busy));
-        // Another watch with the same limit, begun later, says when the first one's ring has been carried out for
+            _ => failed.TrySetResult(busy)));
+        await entered.Task.Within();
+        // Another watch with a longer limit, begun later, says when the first one's ring has been carried out for
         // certain.
-        var speaking = Task.Run(() => source.OnNext(1));
-        await Observable.Never<Unit>().QuietFor(TimeSpan.FromMilliseconds(50)).FirstAsync(_ => true);
+        await Observable.Never<Unit>().QuietFor(TimeSpan.FromMilliseconds(100)).FirstAsync(_ => true);
 
         Assert.That(failed.Task.IsCompleted, Is.False, "the observer is busy");
         leave.Set();
-        await speaking.Within();
+        using var subscription = await subscribing.Within();
         Assert.That(await failed.Task.Within(), Is.False, "beside a busy observer");
     }
 

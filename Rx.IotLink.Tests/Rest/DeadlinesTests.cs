@@ -1,4 +1,5 @@
 using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Reactive.Testing;
@@ -85,6 +86,38 @@ public sealed class DeadlinesTests
         }
     }
 
+    /// <summary>
+    /// A scheduler is somebody else's code: what it does when a timer is disposed of may wait for another thread, which
+    /// sets a deadline.
+    /// </summary>
+    [Test]
+    public void No_timer_of_a_scheduler_is_disposed_of_under_the_lock()
+    {
+        var asking = new AskingScheduler(scheduler);
+        var queue = Deadlines.On(asking);
+        var free = new List<bool>();
+        asking.Ask = () =>
+        {
+            using var asked = new ManualResetEventSlim();
+            var other = new Thread(() =>
+            {
+                _ = queue.Count;
+                asked.Set();
+            });
+            other.Start();
+            free.Add(asked.Wait(TimeSpan.FromSeconds(2)));
+        };
+        var (late, early) = (new Once(queue, "late", 50, Tell), new Once(queue, "early", 10, Tell));
+
+        late.Set();
+        early.Set();
+        Assert.That(free, Is.EqualTo([true]), "the timer of the later one");
+        early.Dispose();
+        late.Dispose();
+
+        Assert.That(free, Is.EqualTo([true, true]), "that of the last one, too");
+    }
+
     /// <summary>Against a list that is searched: whatever is set, moved and removed, in whatever order.</summary>
     [Test]
     public void Any_number_ring_as_a_list_of_them_would()
@@ -137,5 +170,25 @@ public sealed class DeadlinesTests
         public override void Rang(TimeSpan now) => At = null;
 
         public override void Execute() => tell(name);
+    }
+
+    /// <summary>Asks something whenever one of its timers is disposed of.</summary>
+    private sealed class AskingScheduler(TestScheduler clock) : IScheduler
+    {
+        public Action Ask { get; set; } = static () => { };
+
+        public DateTimeOffset Now => clock.Now;
+
+        public IDisposable Schedule<TState>(TState state, Func<IScheduler, TState, IDisposable> action) => Asking(clock.Schedule(state, action));
+
+        public IDisposable Schedule<TState>(TState state, TimeSpan dueTime, Func<IScheduler, TState, IDisposable> action) => Asking(clock.Schedule(state, dueTime, action));
+
+        public IDisposable Schedule<TState>(TState state, DateTimeOffset dueTime, Func<IScheduler, TState, IDisposable> action) => Asking(clock.Schedule(state, dueTime, action));
+
+        private IDisposable Asking(IDisposable timer) => Disposable.Create(() =>
+        {
+            timer.Dispose();
+            Ask();
+        });
     }
 }

@@ -55,45 +55,50 @@ internal sealed class Deadlines
 
     public void Set(Deadline deadline)
     {
+        Countdown? ended;
         Countdown? started;
         lock (gate)
         {
             if (deadline.IsOver)
                 return;
             Place(deadline, deadline.Due);
-            started = Arm();
+            started = Arm(out ended);
         }
 
-        Start(started);
+        Start(started, ended);
     }
 
     public void Remove(Deadline deadline)
     {
+        Countdown? ended;
         lock (gate)
         {
             deadline.IsOver = true;
             Place(deadline, at: null);
             if (count > 0)
                 return;
-            timer?.Dispose();
-            timer = null;
+            (ended, timer) = (timer, null);
         }
+
+        ended?.Dispose();
     }
 
     /// <summary>
-    /// Makes a new timer if the first deadline is before the current one. The caller starts it after the lock: a
-    /// scheduler must not be called under a lock.
+    /// Makes a new timer if the first deadline is before the current one. The caller ends that one and starts this one
+    /// after the lock: a scheduler must not be called under a lock, and its timers are its own code, too.
     /// </summary>
-    private Countdown? Arm()
+    private Countdown? Arm(out Countdown? ended)
     {
+        ended = null;
         if (count == 0 || (timer is not null && timer.At <= heap[0].At))
             return null;
-        timer?.Dispose();
+        ended = timer;
         return timer = new Countdown(this, heap[0].At);
     }
 
-    private void Start(Countdown? started)
+    private void Start(Countdown? started, Countdown? ended)
     {
+        ended?.Dispose();
         if (started is null)
             return;
         // Another thread may have replaced it by now. Then it is disposed already, and disposes what it gets.
@@ -108,6 +113,7 @@ internal sealed class Deadlines
 
     private void Fire(Countdown fired)
     {
+        Countdown? ended;
         Countdown? started;
         var due = Interlocked.Exchange(ref spare, null) ?? [];
         lock (gate)
@@ -117,10 +123,10 @@ internal sealed class Deadlines
             var now = Now;
             while (count > 0 && Earliest(heap[0]) <= now)
                 TakeFirst(now, due);
-            started = Arm();
+            started = Arm(out ended);
         }
 
-        Start(started);
+        Start(started, ended);
         // The work of one link must not delay another. On any other clock the work stays on the clock's thread.
         if (!isShared)
             due.ForEach(static deadline => deadline.Execute());
