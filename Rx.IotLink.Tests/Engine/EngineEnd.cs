@@ -152,6 +152,9 @@ internal sealed partial class EngineEnd
     /// <summary>Lines whose writers learn what became of them, in that order.</summary>
     public Action<OutLine>? Told { get; init; }
 
+    /// <summary>Lines whose writers learn that they are kept.</summary>
+    public Action<OutLine>? Stored { get; set; }
+
     public List<LinkNoticeKind> Notices { get; } = [];
 
     /// <summary>Their sentences.</summary>
@@ -401,6 +404,7 @@ internal sealed partial class EngineEnd
         {
             Require(stored.IsDoneWhenStored && toldStored.Add(stored), () => $"'{stored.Text}' is reported twice as kept, or its writer did not ask");
             Require(0 < stored.Record && stored.Record <= saved.UpTo, () => $"'{stored.Text}' is reported as kept, and it is not");
+            Stored?.Invoke(stored);
         }
     }
 

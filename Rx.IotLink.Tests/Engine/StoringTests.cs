@@ -1,4 +1,5 @@
 using NUnit.Framework;
+using Rx.IotLink.Engine;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
 using Rx.IotLink.Server;
@@ -137,6 +138,129 @@ public sealed class StoringTests
         }
 
         Assert.That(next.Engine.Unfinished, Is.Zero, "what is kept later goes on");
+    }
+
+    [Test]
+    public void The_store_takes_so_many_lines_and_one_that_replaces_another_is_none_more()
+    {
+        var end = new EngineEnd(Kept);
+        for (var line = 1; line < end.Limits.StoredLines; line++)
+            Assert.That(Write(end, new($"{line}", untilStored: true)), Is.EqualTo(Rejection.None));
+        Assert.That(Write(end, new("with a key", untilStored: true, key: "k")), Is.EqualTo(Rejection.None), "the last one");
+
+        Assert.That(Write(end, new("one more", untilStored: true)), Is.EqualTo(Rejection.StoredLines));
+        Assert.That(Write(end, new("newer", untilStored: true, key: "k")), Is.EqualTo(Rejection.None));
+    }
+
+    [Test]
+    public void The_store_takes_so_many_bytes_and_those_of_a_line_that_is_replaced_are_free()
+    {
+        var end = new EngineEnd(Kept);
+        Assert.That(Write(end, new(new('a', 70), untilStored: true)), Is.EqualTo(Rejection.None));
+        Assert.That(Write(end, new(new('b', 30), untilStored: true, key: "k")), Is.EqualTo(Rejection.None), "a hundred");
+        end.Save(end.Records.Count);
+
+        Assert.That(Write(end, new("c", untilStored: true)), Is.EqualTo(Rejection.StoredBytes));
+        Assert.That(Write(end, new(new('d', 31), untilStored: true, key: "k")), Is.EqualTo(Rejection.StoredBytes));
+        Assert.That(Write(end, new(new('e', 30), untilStored: true, key: "k")), Is.EqualTo(Rejection.None));
+    }
+
+    /// <summary>What was given up is in memory until the store knows it.</summary>
+    [TestCase("k", null)]
+    [TestCase(null, 1)]
+    public void A_store_that_keeps_nothing_bounds_what_is_given_up_meanwhile(string? key, int? secondsToLive)
+    {
+        var end = new EngineEnd(Kept);
+        var most = end.Limits.OutboxLines + end.Limits.MaxWaitingWrites;
+        var taken = 0;
+        TestLine Next() => new($"{taken}", untilStored: true, key: key, timeToLive: secondsToLive is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
+        for (; taken < 100 && Write(end, Next()) == Rejection.None; taken++)
+        {
+            end.Now += TimeSpan.FromSeconds(2);
+            end.Step(Input.Time(end.Moment));
+        }
+
+        Assert.That(taken, Is.EqualTo(key is null ? most : most + 1), "the last one waits, if it lives");
+        Assert.That(Write(end, Next()), Is.EqualTo(Rejection.OutboxFull));
+        Assert.That(Write(end, new("without a limit of its own", untilStored: true)), Is.EqualTo(Rejection.None));
+        end.Save(end.Records.Count);
+        Assert.That(Write(end, Next()), Is.EqualTo(Rejection.None));
+    }
+
+    [Test]
+    public void So_many_keys_are_known_at_a_time()
+    {
+        var end = new EngineEnd(Kept);
+        var most = end.Limits.OutboxLines + end.Limits.MaxWaitingWrites;
+        for (var key = 0; key < most; key++)
+            Assert.That(Write(end, new($"{key}", untilStored: true, key: $"{key}")), Is.EqualTo(Rejection.None));
+
+        Assert.That(Write(end, new("x", untilStored: true, key: "one more")), Is.EqualTo(Rejection.OutboxFull));
+        Assert.That(Write(end, new("y", untilStored: true, key: "0")), Is.EqualTo(Rejection.None), "a newer one of a key that is known");
+        Assert.That(Write(end, new("z", untilStored: true)), Is.EqualTo(Rejection.None));
+    }
+
+    [Test]
+    public void A_writer_that_waits_for_the_store_alone_learns_when_its_line_is_kept_and_no_other()
+    {
+        var end = new EngineEnd(Kept);
+        end.Write(new("first", untilStored: true));
+        end.Write(new("awaited"));
+        end.Write(new("second", untilStored: true));
+
+        var learned = new List<string>();
+        end.Stored = line => learned.Add(line.Text);
+        end.Save((int)end.Written[0].Record - 1);
+        Assert.That(learned, Is.Empty);
+        end.Save((int)end.Written[0].Record);
+        Assert.That(learned, Is.EqualTo(["first"]));
+        end.Save((int)end.Written[1].Record);
+        Assert.That(learned, Is.EqualTo(["first"]));
+        end.Save(end.Records.Count);
+        end.Save(end.Records.Count);
+        Assert.That(learned, Is.EqualTo(["first", "second"]));
+    }
+
+    [Test]
+    public void A_store_that_cannot_be_read_is_reported_once_and_read_again_a_second_later()
+    {
+        var end = Overfull();
+        end.TakeBack(end.Written[0]);
+        end.TakeBack(end.Written[1]);
+        Assert.That(end.Load?.Count, Is.EqualTo(end.Limits.OutboxLines - 1), "one is in memory");
+        end.FailRead();
+        Assert.That(end.Notices, Is.EqualTo([LinkNoticeKind.StoreFailed]));
+        Assert.That((end.Load, end.WakeAt, end.Engine.StoreFault is null), Is.EqualTo(((Load?)null, (TimeSpan?)end.Now + TimeSpan.FromSeconds(1), false)));
+
+        end.Now += TimeSpan.FromSeconds(1);
+        end.Step(Input.Time(end.Moment));
+        end.FailRead();
+        Assert.That(end.Notices, Has.Count.EqualTo(1));
+        end.Now += TimeSpan.FromSeconds(1);
+        end.Step(Input.Time(end.Moment));
+        end.TellRead();
+
+        Assert.That(end.Notices, Is.EqualTo([LinkNoticeKind.StoreFailed, LinkNoticeKind.StoreWorks]));
+        Assert.That((end.Engine.StoreFault, end.InStoreAlone), Is.EqualTo(((Outage?)null, 0)));
+    }
+
+    [Test]
+    public void No_more_lines_may_be_read_than_wait_in_the_store_alone()
+    {
+        var end = Overfull();
+        StoredLine At(long position) => new(position, "any");
+        Assert.Multiple(() =>
+        {
+            Assert.That(end.Engine.MayBeLoaded([At(1), At(2), At(3), At(4)]), Is.True, "three of them are in memory");
+            Assert.That(end.Engine.MayBeLoaded([At(4), At(5)]), Is.False);
+            Assert.That(new EngineEnd(new(Side.Client, 2, IsKept: false)).Engine.MayBeLoaded([At(4), At(5)]), Is.True, "nobody reads");
+        });
+    }
+
+    private static Rejection Write(EngineEnd end, TestLine line)
+    {
+        end.Written.Add(line);
+        return end.Step(Input.Wrote(end.Moment, line, maySendLater: false, timeOfDay: end.TimeOfDay)).Rejection;
     }
 
     /// <summary>How many lines it says now.</summary>
