@@ -45,6 +45,21 @@ internal sealed class OpeningRatesTests
         Assert.That(rates.Count, Is.EqualTo(1));
     }
 
+    [Test]
+    public void A_token_that_is_given_back_can_be_taken_again_and_no_more_than_the_burst_is_there()
+    {
+        var rates = new OpeningRates(perSecond: 1, burst: 2);
+        rates.GiveBack(Host(1));
+        Assert.That(Taken(rates, 1, at: 0, tries: 3), Is.EqualTo(2));
+        rates.GiveBack(Host(1));
+        Assert.That(Taken(rates, 1, at: 0, tries: 3), Is.EqualTo(1));
+        for (var times = 0; times < 5; times++)
+            rates.GiveBack(Host(1));
+        Assert.That(Taken(rates, 1, at: 0, tries: 5), Is.EqualTo(2));
+    }
+
+    private static Origin Host(byte host) => Origin.Of(new IPEndPoint(new IPAddress([10, 0, 0, host]), 1))!.Value;
+
     private static int Taken(OpeningRates rates, byte host, double at, int tries) =>
-        Enumerable.Range(0, tries).Count(_ => rates.TryTake(Origin.Of(new IPEndPoint(new IPAddress([10, 0, 0, host]), 1))!.Value, TimeSpan.FromSeconds(at)));
+        Enumerable.Range(0, tries).Count(_ => rates.TryTake(Host(host), TimeSpan.FromSeconds(at)));
 }
