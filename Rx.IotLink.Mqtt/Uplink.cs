@@ -117,7 +117,7 @@ internal sealed class Uplink : IBrokerUser
     /// <summary>Has the broker say which states it keeps.</summary>
     public Task FindStatesAsync() => current?.SendAsync(Subscription([topics.AllStates])) ?? Task.CompletedTask;
 
-    // It only publishes.
+    // It waits for no subscription: what it asks for is retained, or is said again.
     public bool IsReady => true;
 
     public Task ReceivedAsync(BrokerConnection connection, MqttPacket packet)

@@ -202,7 +202,7 @@ public sealed class GivingUpTests
     }
 
     [Test]
-    public void The_same_where_the_older_one_is_in_the_store_alone()
+    public void Of_two_lines_of_a_key_that_a_crash_left_in_the_store_alone_the_older_is_replaced_at_the_start()
     {
         var earlier = new EngineEnd(Kept);
         foreach (var text in new[] { "a", "b", "c" })
