@@ -38,7 +38,7 @@ public sealed class ReadinessTests : MqttTest
         Assert.That(gateway.Counters.Connections, Is.EqualTo(2));
     }
 
-    /// <summary>Accepts both connections of the gateway, and gives the one that has subscribed.</summary>
+    /// <summary>Accepts both connections of the gateway, and gives that of the messages when it has subscribed.</summary>
     private async Task<Socket> SubscriberAsync(TcpListener listener)
     {
         var first = Own(await listener.AcceptSocketAsync());
@@ -47,18 +47,45 @@ public sealed class ReadinessTests : MqttTest
         return await found;
     }
 
-    /// <summary>Completes when it subscribes.</summary>
+    /// <summary>
+    /// Completes when it subscribes to messages. The connection of the lines subscribes too, to what was retained: the
+    /// client identifiers are what differs.
+    /// </summary>
     private static async Task<Socket> ServeAsync(Socket socket)
     {
-        var bytes = new byte[4_096];
-        while (await socket.ReceiveAsync(bytes) is > 0 and var count)
+        var stream = new NetworkStream(socket);
+        var isOfMessages = false;
+        while (true)
         {
-            if (bytes[0] == Connect)
-                await socket.SendAsync(Accepted);
-            if (bytes.AsSpan(0, count).Contains(Subscribe))
+            var (type, body) = await ReadPacketAsync(stream);
+            if (type == Connect)
+            {
+                isOfMessages = body.AsSpan().IndexOf("-down"u8) >= 0;
+                await stream.WriteAsync(Accepted);
+            }
+            else if (type == Subscribe && isOfMessages)
+            {
                 return socket;
+            }
         }
+    }
 
-        return await new TaskCompletionSource<Socket>().Task;
+    private static async Task<(byte Type, byte[] Body)> ReadPacketAsync(NetworkStream stream)
+    {
+        var one = new byte[1];
+        await stream.ReadExactlyAsync(one);
+        var type = one[0];
+        var (length, shift) = (0, 0);
+        do
+        {
+            await stream.ReadExactlyAsync(one);
+            length |= (one[0] & 0x7f) << shift;
+            shift += 7;
+        }
+        while (one[0] >= 0x80);
+
+        var body = new byte[length];
+        await stream.ReadExactlyAsync(body);
+        return (type, body);
     }
 }
