@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reactive.Concurrency;
 
 namespace Rx.IotLink.Server;
 
@@ -13,6 +14,14 @@ internal static class Descriptors
     /// connections.
     /// </summary>
     private const int LeastReserve = 128;
+
+    /// <summary>
+    /// For how many connections there is room in a server of these options. Null for a simulated server, too, which is
+    /// one that does not listen and whose clock is not the real one: its connections need no descriptors, and what
+    /// happens to it must not depend on how many this process has.
+    /// </summary>
+    public static int? RoomFor(IotLinkServerOptions options) =>
+        options.Listen || ReferenceEquals(options.Scheduler, DefaultScheduler.Instance) ? Room() : null;
 
     /// <summary>
     /// For how many connections there is room: the descriptors that the process may still open, minus a reserve. Null:

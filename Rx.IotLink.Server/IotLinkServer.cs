@@ -33,7 +33,7 @@ public sealed partial class IotLinkServer : IAsyncDisposable
         options.Validate();
         logging = new(options.LoggerFactory);
         log = new(logging.CreateLogger<IotLinkServer>(), options.Scheduler);
-        room = Descriptors.Room();
+        room = Descriptors.RoomFor(options);
         this.options = options = Within(room, options.WithKeys(log));
         var random = Randomness.From(options.Seed);
         registry = new(options, random, log);

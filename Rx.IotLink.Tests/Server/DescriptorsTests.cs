@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Reactive.Concurrency;
 using System.Text;
+using Microsoft.Reactive.Testing;
 using NUnit.Framework;
 using Rx.IotLink.Server;
 using Rx.IotLink.Tests.Cli;
@@ -29,6 +31,16 @@ public sealed class DescriptorsTests : ServerTest
 
     [Test]
     public void Nothing_is_kept_of_what_is_not_limited() => Assert.That(Descriptors.RoomWithin(null, 100), Is.Null);
+
+    /// <summary>Its connections need none; and one seed gives one history, however many this process has.</summary>
+    [Test]
+    public void A_simulated_server_does_not_ask_for_them()
+    {
+        var simulated = ServerOptions with { Listen = false, Scheduler = new TestScheduler() };
+        Assert.That(Descriptors.RoomFor(simulated), Is.Null);
+        Assert.That(Descriptors.RoomFor(simulated with { Listen = true }) is null, Is.EqualTo(Descriptors.Room() is null));
+        Assert.That(Descriptors.RoomFor(simulated with { Scheduler = DefaultScheduler.Instance }) is null, Is.EqualTo(Descriptors.Room() is null));
+    }
 
     [Test]
     public async Task That_fewer_connections_are_served_than_were_asked_for_is_logged_at_the_start()
