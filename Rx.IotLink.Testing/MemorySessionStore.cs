@@ -79,33 +79,49 @@ public sealed class MemorySessionStore : ISessionStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
+    public ValueTask<IReadOnlyCollection<SessionClaim>> WriteAsync(IReadOnlyList<SessionWrite> batch, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
         cancellationToken.ThrowIfCancellationRequested();
-        if (disk is { IsSlow: true })
-            await disk.WaitAsync().ConfigureAwait(false);
-        return Write(batch);
+        return disk is { IsSlow: true } ? WriteSlowlyAsync(disk, batch) : new(Keep(batch));
     }
 
-    internal IReadOnlyCollection<SessionClaim> Write(IReadOnlyList<SessionWrite> batch)
+    private async ValueTask<IReadOnlyCollection<SessionClaim>> WriteSlowlyAsync(SimulatedDisk slow, IReadOnlyList<SessionWrite> batch)
+    {
+        await slow.WaitAsync().ConfigureAwait(false);
+        return Keep(batch);
+    }
+
+    internal IReadOnlyCollection<SessionClaim> Keep(IReadOnlyList<SessionWrite> batch)
     {
         lock (gate)
         {
             // All of it or nothing: steps that can fail come first.
-            Check(batch.Any(write => write.Record.Kind is SessionRecordKind.Begin or SessionRecordKind.Add));
-            var fenced = new HashSet<SessionClaim>();
-            foreach (var (claim, record) in batch)
+            Check(Grows(batch));
+            HashSet<SessionClaim>? fenced = null;
+            for (var at = 0; at < batch.Count; at++)
             {
+                var (claim, record) = batch[at];
                 if (Holder(claim) is { } session)
                     session.Take(record);
                 else
-                    fenced.Add(claim);
+                    (fenced ??= []).Add(claim);
             }
 
             disk?.Written();
-            return fenced;
+            return fenced ?? (IReadOnlyCollection<SessionClaim>)[];
         }
+    }
+
+    private static bool Grows(IReadOnlyList<SessionWrite> batch)
+    {
+        for (var at = 0; at < batch.Count; at++)
+        {
+            if (batch[at].Record.Kind is SessionRecordKind.Begin or SessionRecordKind.Add)
+                return true;
+        }
+
+        return false;
     }
 
     /// <inheritdoc/>
@@ -152,53 +168,74 @@ public sealed class MemorySessionStore : ISessionStore
 
     private sealed class Session
     {
-        private readonly SortedDictionary<long, StoredLine> lines = [];
+        private static readonly Comparer<StoredLine> ByPosition = Comparer<StoredLine>.Create(static (a, b) => a.Position.CompareTo(b.Position));
+
+        private readonly SortedSet<StoredLine> lines = new(ByPosition);
+
+        // The fields behind it change with each line; a new memory each time would be the most that a line costs here.
         private SessionMemory memory = SessionMemory.Empty;
+        private ulong accepted;
+        private ulong first = 1;
+        private long lastPosition;
 
         public long Token { get; set; }
 
         public ulong Connections => memory.Connections;
 
-        public bool IsBegun => lines.Count > 0 || memory != SessionMemory.Empty;
+        public bool IsBegun => lines.Count > 0 || Memory != SessionMemory.Empty;
+
+        private SessionMemory Memory
+        {
+            get => memory with { Accepted = accepted, First = first, LastPosition = lastPosition };
+            set => (memory, accepted, first, lastPosition) = (value, value.Accepted, value.First, value.LastPosition);
+        }
 
         public SessionSnapshot Snapshot() => new(
-            memory with { Waiting = lines.Count, WaitingBytes = lines.Values.Sum(line => (long)System.Text.Encoding.UTF8.GetByteCount(line.Text)) },
-            [.. lines.Values]);
+            Memory with { Waiting = lines.Count, WaitingBytes = lines.Sum(line => (long)System.Text.Encoding.UTF8.GetByteCount(line.Text)) },
+            [.. lines]);
 
         public void Restore(SessionSnapshot? to)
         {
             lines.Clear();
-            foreach (var line in to?.Lines ?? [])
-                lines.Add(line.Position, line);
-            memory = to is null ? SessionMemory.Empty : to.Memory with { Waiting = 0, WaitingBytes = 0 };
+            lines.UnionWith(to?.Lines ?? []);
+            Memory = to is null ? SessionMemory.Empty : to.Memory with { Waiting = 0, WaitingBytes = 0 };
         }
 
-        public IEnumerable<StoredLine> LinesAfter(long position) => lines.Values.Where(line => line.Position > position);
+        public IEnumerable<StoredLine> LinesAfter(long position) => lines.Where(line => line.Position > position);
 
         public void Take(in SessionRecord record)
         {
             switch (record.Kind)
             {
                 case SessionRecordKind.Begin:
-                    memory = memory with { Epoch = record.Epoch, First = 1, PeerEpoch = null, Accepted = 0 };
+                    Memory = Memory with { Epoch = record.Epoch, First = 1, PeerEpoch = null, Accepted = 0 };
                     break;
                 case SessionRecordKind.Connect:
                     memory = memory with { Connections = record.Number };
                     break;
                 case SessionRecordKind.Add:
-                    lines[record.Position] = new(record.Position, record.Text!, record.Expires, record.Key);
-                    memory = memory with { LastPosition = Math.Max(memory.LastPosition, record.Position) };
+                    var line = new StoredLine(record.Position, record.Text!, record.Expires, record.Key);
+                    // It may come a second time.
+                    if (!lines.Add(line))
+                    {
+                        lines.Remove(line);
+                        lines.Add(line);
+                    }
+
+                    lastPosition = Math.Max(lastPosition, record.Position);
                     break;
                 case SessionRecordKind.Remove:
-                    lines.Remove(record.Position);
+                    lines.Remove(new(record.Position, ""));
                     break;
                 case SessionRecordKind.RemoveThrough:
-                    while (lines.Count > 0 && lines.First().Key is var first && first <= record.Position)
-                        lines.Remove(first);
-                    memory = memory with { First = record.Number + 1 };
+                    while (lines.Count > 0 && lines.Min is var oldest && oldest.Position <= record.Position)
+                        lines.Remove(oldest);
+                    first = record.Number + 1;
                     break;
                 case SessionRecordKind.Accept:
-                    memory = memory with { PeerEpoch = record.Epoch, Accepted = record.Number };
+                    if (memory.PeerEpoch != record.Epoch)
+                        memory = memory with { PeerEpoch = record.Epoch };
+                    accepted = record.Number;
                     break;
                 case SessionRecordKind.Forget:
                     Restore(to: null);

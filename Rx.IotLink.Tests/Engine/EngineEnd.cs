@@ -75,7 +75,7 @@ internal sealed partial class EngineEnd
         };
         saved = new(world.IsKept);
         Effects effects = new(arrived);
-        engine = new(Limits, world.Version, protocols.Create, world.IsKept ? kept : null, ref effects, Origin);
+        engine = new(Limits, world.Version, protocols.Create, world.IsKept ? kept : null, effects, Origin);
         Keep(effects);
     }
 
@@ -223,7 +223,7 @@ internal sealed partial class EngineEnd
     public void Save(int upTo)
     {
         for (; saved.UpTo < Math.Min(upTo, records.Count); saved.UpTo++)
-            Store.Write([new(claim, records[(int)saved.UpTo])]);
+            Store.Keep([new(claim, records[(int)saved.UpTo])]);
         Step(Input.Saved(Moment, upTo));
     }
 
@@ -267,8 +267,10 @@ internal sealed partial class EngineEnd
     public Effects Step(in Input input)
     {
         var (kind, before, wasOver, wasConnected) = (input.Kind, engine.Status, isOver, output is not null);
+        var isWithinLine = input.Kind == InputKind.Bytes && engine.IsWithinLine(input.Received);
         Effects effects = new(arrived);
-        engine.Step(input, ref effects);
+        engine.Step(input, effects);
+        Require(!isWithinLine || (effects.Consumed is { } consumed && consumed.Equals(input.Received.Start) && effects is { Opened: false, Heartbeat: false, RoundTrip: null }), () => "a part of a line has effects of its own");
         if (input.Kind == InputKind.Wrote && effects.Rejection != Rejection.None)
             Written.Remove((TestLine)input.Line!);
         Keep(effects);
@@ -304,7 +306,7 @@ internal sealed partial class EngineEnd
         foreach (var record in effects.Records ?? [])
         {
             records.Add(record);
-            ahead.Write([new(claimAhead, record)]);
+            ahead.Keep([new(claimAhead, record)]);
             saved.Add(record, isOfLine: Handled > accounted);
         }
 

@@ -47,7 +47,7 @@ internal sealed class MemoryStore : ISessionStore
     {
         if (Fault is not null)
             throw Fault;
-        _ = kept.Write([new(claim, record)]);
+        _ = kept.Keep([new(claim, record)]);
         steps.Add(KeptMemory.Of(kept.SnapshotOf(id)));
     }
 
