@@ -38,7 +38,9 @@ public sealed class ReadinessTests : MqttTest
         Assert.That(gateway.Counters.Connections, Is.EqualTo(2));
     }
 
-    /// <summary>Accepts both connections of the gateway, and gives that of the messages when it has subscribed.</summary>
+    /// <summary>
+    /// Accepts both connections of the gateway, and gives that of the messages when it has subscribed.
+    /// </summary>
     private async Task<Socket> SubscriberAsync(TcpListener listener)
     {
         var first = Own(await listener.AcceptSocketAsync());
