@@ -27,6 +27,17 @@ public sealed class LineReaderTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(10 * Rounds), "less than one small array a round");
     }
 
+    /// <summary>However it lies in pieces, and up to its longest length.</summary>
+    [Test]
+    public void A_part_of_a_line_has_no_end_and_is_not_too_long([Values(0, 1, 9, 10, 11)] int length, [Values(-1, 0, 5)] int lineFeedAt, [Values(1, 4, 20)] int piece)
+    {
+        var text = Enumerable.Range(0, length).Select(at => (byte)(at == lineFeedAt ? '\n' : 'x')).ToArray();
+        var bytes = Pieces.Of([.. text.Chunk(piece)]);
+        var hasEnd = text.Contains((byte)'\n');
+
+        Assert.That(LineReader.IsPart(bytes, maxBytes: 10), Is.EqualTo(length <= 10 && !hasEnd));
+    }
+
     private static int Read(in ReadOnlySequence<byte> bytes)
     {
         using var reader = new LineReader(bytes);

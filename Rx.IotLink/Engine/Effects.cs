@@ -3,36 +3,37 @@ using Rx.IotLink.Protocol;
 namespace Rx.IotLink.Engine;
 
 /// <summary>
-/// The effects of an input, as a value. The shell performs each effect once, after it has left its lock. Rare effects
+/// The effects of an input, as values. The shell performs each effect once, after it has left its lock. Rare effects
 /// come in lists; a line costs no allocation.
 /// </summary>
 /// <remarks>
-/// It is copied at each step, and each reference in it costs there. So the rare effects are in an object of their own,
-/// which is made at the first of them.
+/// The engine writes them where the shell reads them: a copy at each step costs more than the step around it. A thread
+/// uses its object again, so nothing of it may be kept.
 /// </remarks>
-internal struct Effects
+/// <param name="delivered">The buffer for lines for the application. It belongs to the shell.</param>
+internal sealed class Effects(LineBuffer delivered)
 {
-    private LineBuffer delivered;
-    private RareEffects? rare;
+    /// <summary>So many records are room for most steps. A list that is longer is not kept.</summary>
+    private const int MostKept = 16;
+
+    /// <summary>
+    /// So many are spare on a thread, at most. What a step brings about can be a further step: of a send, for example.
+    /// </summary>
+    private const int MostSpare = 8;
+
+    [ThreadStatic]
+    private static Effects? spare;
+
+    // Of the spare ones: the next of them, and how many follow.
+    private Effects? next;
+    private int following;
+
+    private List<SessionRecord>? records;
     private long wakeAt;
     private bool wakes;
 
-    /// <summary>No effects yet.</summary>
-    /// <param name="delivered">The buffer for lines for the application. It belongs to the shell.</param>
-    public Effects(LineBuffer delivered) => this.delivered = delivered;
-
     /// <summary>The lines for the application, in their order.</summary>
-    public readonly LineBuffer Delivered => delivered;
-
-    /// <summary>
-    /// Begins anew, in place: a new value would be copied here, and a copy of references to where the heap may be costs
-    /// more than the step around it.
-    /// </summary>
-    public void Begin(LineBuffer with)
-    {
-        this = default;
-        delivered = with;
-    }
+    public LineBuffer Delivered { get; private set; } = delivered;
 
     /// <summary>
     /// The first of the lines that are complete; the others follow it (<see cref="OutLine.DoneNext"/>).
@@ -73,77 +74,75 @@ internal struct Effects
     public bool IsLast;
 
     /// <summary>
+    /// The connection must end, once all bytes that it got are sent. The engine writes nothing more for it.
+    /// </summary>
+    public EndOfConnection? Ended;
+
+    /// <summary>Lines that are kept now, and whose writes were waiting only for that. Null: none.</summary>
+    public List<OutLine>? Stored;
+
+    /// <summary>The lines to read from the store.</summary>
+    public Load? Load;
+
+    /// <summary>The changes of state, in this order. Null: none.</summary>
+    public List<StateChange>? States;
+
+    /// <summary>Notices for the application. Null: none.</summary>
+    public List<LinkNotice>? Notices;
+
+    /// <summary>The answer to a ping came after this time.</summary>
+    public TimeSpan? RoundTrip;
+
+    /// <summary>The records to keep, in this order. Null: none.</summary>
+    public List<SessionRecord>? Records => records is { Count: > 0 } ? records : null;
+
+    /// <summary>
     /// When the engine next needs <see cref="InputKind.Time"/>. Any other step may change this, or remove it.
     /// </summary>
     public TimeSpan? WakeAt
     {
-        readonly get => wakes ? new TimeSpan(wakeAt) : null;
+        get => wakes ? new TimeSpan(wakeAt) : null;
         set => (wakes, wakeAt) = (value.HasValue, value.GetValueOrDefault().Ticks);
     }
 
-    /// <summary>Whether there are rare effects: those that follow.</summary>
-    public readonly bool HasRare => rare is not null;
-
-    /// <summary>
-    /// The connection must end, once all bytes that it got are sent. The engine writes nothing more for it.
-    /// </summary>
-    public EndOfConnection? Ended
+    /// <summary>No effects yet, in an object that <see cref="Release"/> gives back.</summary>
+    public static Effects Rent(LineBuffer delivered)
     {
-        readonly get => rare?.Ended;
-        set => (rare ??= new()).Ended = value;
+        if (spare is not { } rented)
+            return new(delivered);
+        (spare, rented.next) = (rented.next, null);
+        rented.Delivered = delivered;
+        return rented;
     }
 
-    /// <summary>The records to keep, in this order. Null: none.</summary>
-    public List<SessionRecord>? Records
-    {
-        readonly get => rare?.Records;
-        set => (rare ??= new()).Records = value;
-    }
+    /// <summary>A further record to keep.</summary>
+    public void Add(in SessionRecord record) => (records ??= []).Add(record);
 
-    /// <summary>Lines that are kept now, and whose writes were waiting only for that. Null: none.</summary>
-    public List<OutLine>? Stored
+    /// <summary>All is performed. Nothing of it may be used any more.</summary>
+    public void Release()
     {
-        readonly get => rare?.Stored;
-        set => (rare ??= new()).Stored = value;
-    }
-
-    /// <summary>The lines to read from the store.</summary>
-    public Load? Load
-    {
-        readonly get => rare?.Load;
-        set => (rare ??= new()).Load = value;
-    }
-
-    /// <summary>The changes of state, in this order. Null: none.</summary>
-    public List<StateChange>? States
-    {
-        readonly get => rare?.States;
-        set => (rare ??= new()).States = value;
-    }
-
-    /// <summary>Notices for the application. Null: none.</summary>
-    public List<LinkNotice>? Notices
-    {
-        readonly get => rare?.Notices;
-        set => (rare ??= new()).Notices = value;
-    }
-
-    /// <summary>The answer to a ping came after this time.</summary>
-    public TimeSpan? RoundTrip
-    {
-        readonly get => rare?.RoundTrip;
-        set => (rare ??= new()).RoundTrip = value;
-    }
-
-    private sealed class RareEffects
-    {
-        public TimeSpan? RoundTrip;
-        public EndOfConnection? Ended;
-        public List<SessionRecord>? Records;
-        public List<OutLine>? Stored;
-        public Load? Load;
-        public List<StateChange>? States;
-        public List<LinkNotice>? Notices;
+        Delivered = null!;
+        FirstDone = LastDone = null;
+        Bytes = default;
+        Consumed = null;
+        RoomWanted = 0;
+        Send = SendEffect.None;
+        Rejection = Rejection.None;
+        WasSent = null;
+        Opened = Heartbeat = IsLast = wakes = false;
+        Ended = null;
+        Stored = null;
+        Load = null;
+        States = null;
+        Notices = null;
+        RoundTrip = null;
+        if (records is { Capacity: > MostKept })
+            records = null;
+        else
+            records?.Clear();
+        following = spare is { } before ? before.following + 1 : 0;
+        if (following < MostSpare)
+            (next, spare) = (spare, this);
     }
 }
 

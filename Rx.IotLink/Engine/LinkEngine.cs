@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Rx.IotLink.Protocol;
 using Rx.IotLink.Protocol.Version2;
@@ -79,10 +80,8 @@ internal sealed partial class LinkEngine
     /// <summary>The place of the last record to keep.</summary>
     private long records;
 
-    // For this step only. The effects are apart: thousands of links at rest hold an engine.
-    [ThreadStatic]
-    private static Collecting? spare;
-    private Collecting? collecting;
+    // For this step only.
+    private Effects? collecting;
     private TimeSpan now;
     private long mayHold;
     private bool isBounded;
@@ -103,12 +102,11 @@ internal sealed partial class LinkEngine
     /// <param name="effects">The records to keep from the beginning.</param>
     /// <param name="origin">The time of day at which the clock was zero, where lines are kept.</param>
     public LinkEngine(
-        LinkOptions limits, int version, CreateProtocol create, KeptSession? session, ref Effects effects, DateTimeOffset origin = default)
+        LinkOptions limits, int version, CreateProtocol create, KeptSession? session, Effects effects, DateTimeOffset origin = default)
     {
         (this.limits, this.create, kept) = (limits, create, session is null ? null : new());
         Version = Wanted = session?.FirstVersion(version) ?? version;
-        BeginToCollect();
-        Collected = effects;
+        collecting = effects;
         if (session is not null)
             outbox.Limits.Origin = origin;
         session?.PutInto(outbox);
@@ -120,7 +118,7 @@ internal sealed partial class LinkEngine
         if (kept is not null)
             (kept.Count, kept.LoadedThrough, kept.Bytes) = (Unfinished - held, (long)last, session!.Memory.WaitingBytes);
         FindKeys(session?.Keys);
-        effects = EndToCollect();
+        collecting = null;
     }
 
     /// <summary>The current version of the protocol.</summary>
@@ -215,11 +213,16 @@ internal sealed partial class LinkEngine
         totals.AddCounts(counts, outbox.HasLimits ? (outbox.Limits.Expired, outbox.Limits.Replaced) : default);
     }
 
-    /// <summary>Takes an input, and gives its effects, in place of what was there.</summary>
-    public void Step(in Input input, ref Effects effects)
+    /// <summary>
+    /// Whether these bytes are no more than a further part of an unfinished line, so that they need no step. Any other
+    /// input brings what happened meanwhile.
+    /// </summary>
+    public bool IsWithinLine(in ReadOnlySequence<byte> bytes) => output is not null && protocol.IsWithinLine(bytes);
+
+    /// <summary>Takes an input, and adds its effects.</summary>
+    public void Step(in Input input, Effects effects)
     {
-        BeginToCollect();
-        Collected.Begin(effects.Delivered);
+        collecting = effects;
         // A thread that has read the clock a moment ago may come after another one (Loan).
         now = input.At.Now > now ? input.At.Now : now;
         // Most links share no budget; then nothing need be counted.
@@ -246,20 +249,10 @@ internal sealed partial class LinkEngine
         LoadIfRoom();
         Collected.WakeAt = IsFinal ? null : Earlier(Earlier(Earlier(protocol.Deadline, HeldTooLongAt(input.At)), kept?.LoadAt), Earlier(ExpiresAt, sleep?.OverAt));
         CheckCounts();
-        effects = EndToCollect();
+        collecting = null;
     }
 
-    private ref Effects Collected => ref collecting!.Effects;
-
-    private void BeginToCollect() => (collecting, spare) = (spare ?? new(), null);
-
-    private Effects EndToCollect()
-    {
-        var all = Collected;
-        Collected = default;
-        (spare, collecting) = (collecting, null);
-        return all;
-    }
+    private Effects Collected => collecting!;
 
     private void Take(in Input input)
     {
@@ -410,8 +403,7 @@ internal sealed partial class LinkEngine
 
     private long Save(in SessionRecord record)
     {
-        // Most steps have one, and an empty list would make room for four: 300 bytes more for each line.
-        (Collected.Records ??= new(1)).Add(record);
+        Collected.Add(record);
         return ++records;
     }
 
@@ -472,10 +464,5 @@ internal sealed partial class LinkEngine
         public long Of(Delivery delivery) => delivery == Delivery.BestEffort ? BestEffort : ExactlyOnce;
 
         public Tally Plus(Delivery delivery) => delivery == Delivery.BestEffort ? this with { BestEffort = BestEffort + 1 } : this with { ExactlyOnce = ExactlyOnce + 1 };
-    }
-
-    private sealed class Collecting
-    {
-        public Effects Effects;
     }
 }

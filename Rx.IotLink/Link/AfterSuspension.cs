@@ -4,20 +4,20 @@ using System.Runtime.CompilerServices;
 namespace Rx.IotLink;
 
 /// <summary>
-/// Awaits a read. If it has not completed, it does the rest of the work for the last bytes meanwhile: on this thread,
-/// which has no other work now. Another thread will handle the next bytes.
+/// Awaits the read of a connection. If it has not completed, it does the rest of the work for the last bytes meanwhile:
+/// on this thread, which has no other work now. Another thread will handle the next bytes.
 /// </summary>
-internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, ServedConnection on) : ICriticalNotifyCompletion
+/// <remarks>
+/// The read itself is in the connection: an awaiter is copied several times at each await, and a read is large.
+/// </remarks>
+internal readonly struct AfterSuspension(ServedConnection on) : ICriticalNotifyCompletion
 {
-    // A value task may be awaited once: both uses have the same awaiter.
-    private readonly ConfiguredValueTaskAwaitable<ReadResult>.ConfiguredValueTaskAwaiter awaiter = reading.ConfigureAwait(false).GetAwaiter();
-
     public AfterSuspension GetAwaiter() => this;
 
-    public bool IsCompleted => awaiter.IsCompleted;
+    public bool IsCompleted => on.Reading.IsCompleted;
 
 #pragma warning disable VSTHRD002 // Asked when it has completed.
-    public ReadResult GetResult() => awaiter.GetResult();
+    public ReadResult GetResult() => on.Reading.GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002
 
     public void OnCompleted(Action continuation) => UnsafeOnCompleted(continuation);
@@ -27,7 +27,7 @@ internal readonly struct AfterSuspension(ValueTask<ReadResult> reading, ServedCo
         // A copy: the next lines may run at the same time as the continuation, which reuses the memory of this struct.
         var connection = on;
         var rest = connection.TakeRest();
-        awaiter.UnsafeOnCompleted(continuation);
+        connection.Reading.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(continuation);
         rest.Run(connection);
     }
 }

@@ -37,9 +37,9 @@ internal sealed partial class Link
     {
         work = default;
         Steps++;
-        work.Effects.Begin(inbox.Arrived);
+        work.Effects = Effects.Rent(inbox.Arrived);
         work.On = served;
-        engine.Step(input, ref work.Effects);
+        engine.Step(input, work.Effects);
         if (input.Kind == InputKind.Bytes)
             NoteUnfinished(input.Received, work.Effects.Consumed);
         Collect(ref work, input.At.Now);
@@ -50,7 +50,7 @@ internal sealed partial class Link
     /// </summary>
     private void Collect(ref Work work, TimeSpan now)
     {
-        ref var effects = ref work.Effects;
+        var effects = work.Effects;
         KeepReceived();
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(effects.Records))
             journal!.Append(record);
@@ -113,10 +113,13 @@ internal sealed partial class Link
             telemetry?.Healed(outage.Reason, took);
     }
 
-    /// <summary>Performs the collected work. After the lock: here foreign code is called.</summary>
+    /// <summary>
+    /// Performs the collected work. After the lock: here foreign code is called. Nothing of the effects may be used
+    /// after it.
+    /// </summary>
     private void Perform(ref Work work)
     {
-        ref var effects = ref work.Effects;
+        var effects = work.Effects;
         if (effects.Opened)
             WatchLiveness(work.On!);
         if (effects.WakeAt is { } due)
@@ -138,7 +141,7 @@ internal sealed partial class Link
 
     private void PerformRest(ref Work work)
     {
-        ref var effects = ref work.Effects;
+        var effects = work.Effects;
         if (effects.FirstDone is { } done)
             Tell(done, work.Reader);
 
@@ -161,6 +164,8 @@ internal sealed partial class Link
             Tell(pinged, effects.RoundTrip);
         if (effects.IsLast)
             PerformEnd();
+        work.Effects = null!;
+        effects.Release();
     }
 
     private static void Tell(List<(Waiter<Unit> Waiter, Exception? Error)> told)
@@ -229,10 +234,11 @@ internal sealed partial class Link
     /// <summary>Completes the waiters whose event has come. After the lock.</summary>
     private void TellWaiters()
     {
-        Work work = default;
+        List<(Waiter<Unit> Waiter, Exception? Error)>? told;
         lock (gate)
-            (work.Told, toTell) = (toTell, null);
-        PerformRest(ref work);
+            (told, toTell) = (toTell, null);
+        if (told is not null)
+            Tell(told);
     }
 
     /// <summary>
@@ -261,6 +267,7 @@ internal sealed partial class Link
     /// <summary>The work after the lock. Each part is given once.</summary>
     private struct Work
     {
+        /// <summary>The effects, until all is performed.</summary>
         public Effects Effects;
 
         /// <summary>The connection that served when the step began.</summary>

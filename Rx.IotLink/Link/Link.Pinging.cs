@@ -14,17 +14,19 @@ internal sealed partial class Link
         var pings = Waiters.Pings;
         var waiter = pings.Make(cancellationToken);
         Work work;
+        Rejection rejection;
         lock (gate)
         {
             Step(Input.Pinged(Moment()), out work);
-            if (work.Effects.Rejection == Rejection.None)
+            rejection = work.Effects.Rejection;
+            if (rejection == Rejection.None)
                 pings.Add(waiter);
         }
 
         Perform(ref work);
-        if (work.Effects.Rejection == Rejection.NoPing)
+        if (rejection == Rejection.NoPing)
             waiter.TrySetException(new NotSupportedException($"Link '{Id}' speaks protocol 1, in which nothing is answered but lines, and a line is shown to the application."));
-        else if (work.Effects.Rejection != Rejection.None)
+        else if (rejection != Rejection.None)
             waiter.TrySetException(new LinkDownException(Id, Current));
         return waiter.Task;
     }

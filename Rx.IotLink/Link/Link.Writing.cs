@@ -231,23 +231,19 @@ internal sealed partial class Link
     private void Take(PendingWrite line)
     {
         var timeOfDay = journal is null ? default : options.Scheduler.Now;
-        Work work = default;
-        bool isFull;
+        Work work;
         lock (gate)
         {
-            isFull = line.Delivery == Delivery.ExactlyOnce && !state.IsFinal && journal is { IsFull: true };
-            if (!isFull)
-            {
-                var lent = Loan.TimeOn(served, deadlines);
-                Step(Input.Wrote(Moment(lent ?? Now), line, mayLeaveSends, moreFollow: lent is not null, timeOfDay), out work);
-            }
+            if (line.Delivery == Delivery.ExactlyOnce && !state.IsFinal && journal is { IsFull: true })
+                throw WhyNot(Rejection.OutboxFull);
+            var lent = Loan.TimeOn(served, deadlines);
+            Step(Input.Wrote(Moment(lent ?? Now), line, mayLeaveSends, moreFollow: lent is not null, timeOfDay), out work);
         }
 
-        if (isFull)
-            throw WhyNot(Rejection.OutboxFull);
+        var rejection = work.Effects.Rejection;
         Perform(ref work);
-        if (work.Effects.Rejection != Rejection.None)
-            throw WhyNot(work.Effects.Rejection);
+        if (rejection != Rejection.None)
+            throw WhyNot(rejection);
     }
 
     private Exception WhyNot(Rejection rejection) => rejection switch
@@ -270,8 +266,9 @@ internal sealed partial class Link
         Work work;
         lock (gate)
             Step(Input.TookBack(Moment(), line), out work);
+        var wasSent = work.Effects.WasSent;
         Perform(ref work);
-        return work.Effects.WasSent;
+        return wasSent;
     }
 
     private sealed class LinkWriter(Link link) : IObserver<string>

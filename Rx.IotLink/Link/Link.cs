@@ -75,9 +75,10 @@ internal sealed partial class Link : IOwnLink, IJournalOwner, IInboxOwner, IDisp
             journal = new Journal(claim, kept.Memory.LastPosition, StoreJournal.Of(keeps, options), gate, options, deadlines, this);
         if (keepsReceived)
             inbox.KeepLines();
-        Effects effects = new(inbox.Arrived);
-        engine = new(options, version, create, store?.Kept, ref effects, options.Scheduler.Now - Now);
+        var effects = Effects.Rent(inbox.Arrived);
+        engine = new(options, version, create, store?.Kept, effects, options.Scheduler.Now - Now);
         effects.Records?.ForEach(record => journal!.Append(record));
+        effects.Release();
         budget?.Join();
     }
 

@@ -42,6 +42,7 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
     // alone.
     private readonly bool frees = connection is ISocketBelow { HasSocketBelow: true };
     private AfterReceipt rest;
+    private ValueTask<ReadResult> reading;
     private volatile bool isStarted;
     private Pause? pause;
     private bool isSlowed;
@@ -114,6 +115,9 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
         isStarted = true;
     }
 
+    /// <summary>The current read. For the reading loop alone, which awaits each of them once.</summary>
+    public ref readonly ValueTask<ReadResult> Reading => ref reading;
+
     /// <summary>Reads until the connection ends. Bytes that belong to an unfinished line stay in the pipe.</summary>
     private async Task ReadAsync()
     {
@@ -124,7 +128,10 @@ internal sealed class ServedConnection(Link link, IConnection connection) : IDis
                 if (link.HasBudget)
                     await PaceAsync().ConfigureAwait(false);
                 // If more bytes are there, they are read first. Their number is bounded: then others get their turn.
-                var result = await new AfterSuspension(connection.Input.ReadAsync(), this);
+#pragma warning disable CA2012 // It is awaited in the next line, once.
+                reading = connection.Input.ReadAsync();
+#pragma warning restore CA2012
+                var result = await new AfterSuspension(this);
 
                 if (!result.Buffer.IsEmpty)
                 {

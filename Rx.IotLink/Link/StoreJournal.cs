@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reactive.Concurrency;
 using System.Runtime.CompilerServices;
 using Rx.IotLink.Telemetry;
@@ -202,17 +203,7 @@ internal sealed class StoreJournal : IWork
         Exception? failure = null;
         try
         {
-            var writing = store.WriteAsync(batch.Records).AsTask();
-            if (!writing.IsCompleted)
-            {
-                await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                // The code after this calls the store again, which may block: it must not run on a thread that others
-                // need.
-                if (hasThreads)
-                    await SwitchToStores().ConfigureAwait(false);
-            }
-
-            foreach (var claim in CheckedAnswers.Of(await writing.ConfigureAwait(false)))
+            foreach (var claim in CheckedAnswers.Of(await WriteBatchAsync().ConfigureAwait(false)))
                 Fence(claim);
             return null;
         }
@@ -228,6 +219,22 @@ internal sealed class StoreJournal : IWork
         }
     }
 
+    private ValueTask<IReadOnlyCollection<SessionClaim>> WriteBatchAsync()
+    {
+        var writing = store.WriteAsync(batch.Records);
+        // Most stores of tests have written by now, and need no task.
+        return writing.IsCompleted ? writing : WaitAsync(writing.AsTask());
+    }
+
+    private async ValueTask<IReadOnlyCollection<SessionClaim>> WaitAsync(Task<IReadOnlyCollection<SessionClaim>> writing)
+    {
+        await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // The code after this calls the store again, which may block: it must not run on a thread that others need.
+        if (hasThreads)
+            await SwitchToStores().ConfigureAwait(false);
+        return await writing.ConfigureAwait(false);
+    }
+
     private void Measure(TimeSpan took, Exception? failure)
     {
         Tag[] tags = failure is null ? [] : [new("error.type", failure.GetType().FullName)];
@@ -239,16 +246,21 @@ internal sealed class StoreJournal : IWork
     /// <summary>Reports the result to the links of the batch.</summary>
     private void Tell(Exception? failure)
     {
-        Journal[] links;
-        lock (gate)
-            links = [.. taken];
-        foreach (var link in links)
+        for (var at = 0; TryGet(at, out var link); at++)
         {
             if (failure is not null)
                 link.Failed(failure);
             else if (link.Written())
                 Again(link);
         }
+    }
+
+    /// <summary>One of the links of the batch. Only the writer changes which these are, and it is the caller.</summary>
+    private bool TryGet(int at, [NotNullWhen(true)] out Journal? link)
+    {
+        lock (gate)
+            link = at < taken.Count ? taken[at] : null;
+        return link is not null;
     }
 
     private void Again(Journal link)

@@ -47,6 +47,12 @@ internal interface IProtocol
     /// </exception>
     SequencePosition Receive(in ReadOnlySequence<byte> bytes, TimeSpan now);
 
+    /// <summary>
+    /// Whether these bytes are no more than a further part of an unfinished line, so that <see cref="Receive"/> would
+    /// take nothing of them, and change nothing.
+    /// </summary>
+    bool IsWithinLine(in ReadOnlySequence<byte> bytes);
+
     /// <summary>The connection has ended.</summary>
     void Disconnect(TimeSpan now);
 

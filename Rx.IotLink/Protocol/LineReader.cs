@@ -73,6 +73,10 @@ internal ref struct LineReader
         return joined.AsSpan(0, length);
     }
 
+    /// <summary>Whether bytes are a line that is not complete, and no longer than the limit.</summary>
+    public static bool IsPart(in ReadOnlySequence<byte> bytes, int maxBytes) =>
+        bytes.Length <= maxBytes && (bytes.IsSingleSegment ? !bytes.FirstSpan.Contains((byte)'\n') : bytes.PositionOf((byte)'\n') is null);
+
     /// <summary>Takes one complete line, without its LF.</summary>
     /// <exception cref="ProtocolException">A line, finished or not, is longer than the limit.</exception>
     public static bool TryRead(ref ReadOnlySequence<byte> bytes, int maxBytes, out ReadOnlySequence<byte> line)

@@ -12,7 +12,7 @@ internal static partial class PlantedBugs
     private static PlantedBug[] OfTheLink =>
     [
         new("does not begin the silence anew with what it hears", Both, "Rx.IotLink/Link/Link.Serving.cs",
-            new Edit("from.Heard(moment.Now);", "")),
+            new Edit("from.Heard(now);", "")),
         new("declares an outage a keepalive too late", Both, "Rx.IotLink/Link/Link.Serving.cs",
             new Edit("opened.WatchSilence(engine.Timeout);", "opened.WatchSilence(1.25 * engine.Timeout);")),
         new("declares an outage too early", Both, "Rx.IotLink/Time/Liveness.cs",

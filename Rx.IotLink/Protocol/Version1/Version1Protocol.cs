@@ -95,7 +95,7 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
     {
         Move(Step.Bytes, now);
         using var lines = new LineReader(bytes);
-        while (lines.TryRead(settings.MaxLineBytes + 2, out var line))
+        while (lines.TryRead(LongestLine, out var line))
         {
             received.Heard(now);
             heardAt = now;
@@ -108,6 +108,11 @@ internal sealed class Version1Protocol(Version1Settings settings, Outbox outbox,
         NoteLine(!bytes.Slice(lines.Position).IsEmpty, now);
         return lines.Position;
     }
+
+    public bool IsWithinLine(in ReadOnlySequence<byte> bytes) => isInLine && phase == Phase.Open && LineReader.IsPart(bytes, LongestLine);
+
+    // With its identifier.
+    private int LongestLine => settings.MaxLineBytes + 2;
 
     public void Disconnect(TimeSpan now)
     {

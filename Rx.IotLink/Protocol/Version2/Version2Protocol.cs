@@ -157,6 +157,8 @@ internal sealed partial class Version2Protocol : IProtocol
         return phase == Phase.Over ? bytes.End : lines.Position;
     }
 
+    public bool IsWithinLine(in ReadOnlySequence<byte> bytes) => isInLine && phase == Phase.Open && LineReader.IsPart(bytes, LongestLine);
+
     public void Disconnect(TimeSpan now)
     {
         Move(Step.Disconnect);
