@@ -51,7 +51,8 @@ public sealed partial class FaultProxy : IAsyncDisposable
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen();
         EndPoint = (IPEndPoint)_listener.LocalEndPoint!;
-        Healthy = Observable.Defer(() => _changes.StartWith(Unit.Default).Select(_ => _latest?.IsHealthy ?? false).DistinctUntilChanged());
+        // It observes the changes before it asks for the first value: none that comes between the two is missed.
+        Healthy = _changes.Merge(Observable.Return(Unit.Default)).Select(_ => _latest?.IsHealthy ?? false).DistinctUntilChanged();
         Faults = _faults.AsObservable();
         _accepting = AcceptAsync();
     }

@@ -209,11 +209,12 @@ internal sealed class KeyTests
         await using var serving = server;
         await using var client = IotLinkProcess.Connect(port, "a", "--protocol", spoken);
         Assert.That(await server.EventAsync("refused"), Does.Contain($"protocol {spoken} is switched off"));
+        // With its input it would end, and say nothing more: it has no line to deliver.
+        if (spoken == "1")
+            Assert.That(await client.EventAsync("ConnectFailed"), Does.Contain("or not this version of the protocol"));
         client.EndInput();
         if (spoken == "2")
             Assert.That(await client.ExitAsync(), Is.EqualTo(1));
-        else
-            Assert.That(await client.EventAsync("ConnectFailed"), Does.Contain("or not this version of the protocol"));
     }
 
     [Test]

@@ -63,6 +63,35 @@ public sealed class FaultProxyTests
         await NoConnectionsAsync(harness, TimeSpan.FromSeconds(1));
     }
 
+    /// <summary>Whoever subscribes while it changes learns of it, too.</summary>
+    [Test]
+    public async Task A_change_while_an_observer_gets_the_first_value_is_not_missed()
+    {
+        await using var harness = new ProxyHarness();
+        var (client, server) = await harness.ConnectAsync();
+        await PassesAsync(client, server, "hello");
+        var isHealthy = harness.Proxy.Healthy.FirstAsync(healthy => healthy).ToTask();
+        var values = new List<bool>();
+        var two = harness.Proxy.Healthy.Take(2).Do(value =>
+        {
+            values.Add(value);
+#pragma warning disable VSTHRD002 // This observer blocks: meanwhile the first value is out of date.
+            if (!value)
+                Task.Run(BecomeHealthyAsync).Wait(Bound);
+#pragma warning restore VSTHRD002
+        }).ToTask();
+
+        await two.WaitAsync(Bound);
+        Assert.That(values, Is.EqualTo([false, true]));
+
+        async Task BecomeHealthyAsync()
+        {
+            await PassesAsync(server, client, "welcome");
+            // It has learnt of it, since it observed before.
+            await isHealthy;
+        }
+    }
+
     [Test]
     public async Task Reset_resets_both_ends()
     {
