@@ -34,6 +34,18 @@ internal sealed class BroadcastRulesTests : IObserverFaults
     }
 
     [Test]
+    public void A_full_queue_loses_its_oldest_value()
+    {
+        var values = Of(Replay.Nothing, capacity: 2);
+        var got = Got(values);
+        foreach (var value in (int[])[1, 2, 3])
+            values.Post(value);
+        Deliver(values);
+
+        Assert.That(got, Is.EqualTo(["2", "3"]));
+    }
+
+    [Test]
     public void Nothing_follows_the_end()
     {
         var values = Of(Replay.Latest);
